@@ -1,0 +1,72 @@
+"""The errors a user can meet: command lines print them as one line, code catches the root.
+
+ConversionError
+├── UnknownModelError        no network of that name
+├── TableError               a YAML table of the project is wrong
+├── MissingDependencyError   a library that this step needs is not installed
+├── ParamsFileError          a file is not what it should be, or is damaged
+├── DownloadError            the published file could not be fetched whole
+├── KeyMapError              names, shapes or dtypes do not fit the network
+├── ParityError              the converted network differs from the reference
+└── CheckpointError          a checkpoint could not be written as it should be
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .record import Parity
+
+
+class ConversionError(Exception):
+    """The root of the project's errors. Its text says what, where and what to do."""
+
+
+class UnknownModelError(ConversionError):
+    """No network of that name."""
+
+
+class TableError(ConversionError):
+    """A YAML table of the project is wrong; names the file and the place."""
+
+
+class MissingDependencyError(ConversionError):
+    """A library that this step needs is not installed; names the extra that brings it."""
+
+
+class ParamsFileError(ConversionError):
+    """A file is not what it should be, or is damaged; names the file and the byte."""
+
+
+class DownloadError(ConversionError):
+    """The published file could not be fetched whole."""
+
+
+class KeyMapError(ConversionError):
+    """Names, shapes or dtypes do not fit the network.
+
+    Attributes:
+        problems: all of them, a line each.
+    """
+
+    def __init__(self, summary: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n  ".join([summary, *self.problems]))
+
+
+class ParityError(ConversionError):
+    """The converted network differs from the reference.
+
+    Attributes:
+        parity: what was measured.
+    """
+
+    def __init__(self, message: str, parity: Parity) -> None:
+        super().__init__(message)
+        self.parity = parity
+
+
+class CheckpointError(ConversionError):
+    """A checkpoint could not be written as it should be."""

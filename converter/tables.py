@@ -1,0 +1,91 @@
+"""The project's YAML tables: where they lie, and a strict way to read them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import TableError
+
+# `mappings` stands beside this package in a checkout and in an installed copy alike. It is found
+# from here and not imported by name, so that no other `mappings` on the path can take its place.
+_FOLDER = Path(str(files(__package__))).parent / "mappings"
+
+_Base: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_Base):  # type: ignore[misc]
+    """YAML's safe loader, which also refuses a key that stands twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None,
+                    None,
+                    f"the key {key!r} stands twice; keep one of the two",
+                    key_node.start_mark,
+                )
+            seen.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def parse_table(text: str, where: str) -> dict[str, Any]:
+    """YAML text → its top mapping.
+
+    Args:
+        text: the YAML.
+        where: what errors call it.
+
+    Raises:
+        TableError: not YAML, a key that stands twice, or no mapping at the top.
+    """
+    try:
+        table = yaml.load(text, Loader=_StrictLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = "" if mark is None else f", line {mark.line + 1}"
+        raise TableError(f"{where}{line}: {getattr(error, 'problem', error)}") from error
+    if not isinstance(table, dict):
+        raise TableError(f"{where}: a mapping is expected at the top")
+    return table
+
+
+@functools.cache
+def read_table(name: str) -> dict[str, Any]:
+    """The table `mappings/<name>`; the caller must not change it.
+
+    Raises:
+        TableError: there is no such table, or as `parse_table`.
+    """
+    path = _FOLDER / name
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise TableError(
+            f"mappings/{name} cannot be read ({error}); install gluon2torch again"
+        ) from error
+    return parse_table(text, f"mappings/{name}")
+
+
+def check_keys(
+    table: dict[str, Any], where: str, *, required: Collection[str], optional: Collection[str] = ()
+) -> None:
+    """Refuse keys that are missing or unknown.
+
+    Raises:
+        TableError: with all of them.
+    """
+    missing = sorted(set(required) - set(table))
+    unknown = sorted(set(table) - set(required) - set(optional))
+    problems = [f"{key} is missing" for key in missing] + [f"{key} is unknown" for key in unknown]
+    if problems:
+        raise TableError(f"{where}: {', '.join(problems)}")

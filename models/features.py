@@ -1,0 +1,39 @@
+"""A network without its classifier, which gives the outputs of its stem and stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from .resnet import ResNet
+
+
+class FeatureResNet(ResNet):
+    """A backbone: the maps of the stem and the stages instead of logits.
+
+    Keys are the network's own without `fc.*`, so a checkpoint loads once those two are dropped.
+
+    Args:
+        out_indices: which maps, in order: 0 is the stem before its pooling, 1 … the stages.
+            All by default.
+        options: ResNet's.
+
+    Shapes: images (N, in_chans, H, W) → a list of maps (N, num_chs, ⌈H/reduction⌉, ⌈W/reduction⌉),
+        with `num_chs` and `reduction` of `feature_info` at the same place of `out_indices`.
+    """
+
+    def __init__(self, *, out_indices: Sequence[int] | None = None, **options: Any) -> None:
+        super().__init__(**{**options, "num_classes": 0})
+        known = range(len(self.feature_info))
+        self.out_indices = tuple(known if out_indices is None else out_indices)
+        if unknown := [index for index in self.out_indices if index not in known]:
+            raise ValueError(f"out_indices {unknown}: this network has maps 0 to {known[-1]}")
+        del self.global_pool, self.drop
+
+    def forward(self, x: Tensor) -> list[Tensor]:  # type: ignore[override]
+        maps = [x := self.act1(self.bn1(self.conv1(x)))]
+        x = self.maxpool(x)
+        maps += [x := stage(x) for stage in self.stages()]
+        return [maps[index] for index in self.out_indices]

@@ -1,0 +1,75 @@
+"""Pieces that the blocks and the networks share."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+def conv(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    stride: int = 1,
+    *,
+    dilation: int = 1,
+    groups: int = 1,
+) -> nn.Conv2d:
+    """A convolution without bias that keeps height and width but for its stride.
+
+    Shapes: (N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).
+    """
+    return nn.Conv2d(
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride,
+        padding=dilation * (kernel_size // 2),
+        dilation=dilation,
+        groups=groups,
+        bias=False,
+    )
+
+
+class SqueezeExcite(nn.Module):
+    """Gates each channel by what the whole image holds (https://arxiv.org/abs/1709.01507).
+
+    Shapes: (N, channels, H, W) → the same.
+    """
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, hidden, 1)
+        self.act = nn.ReLU(inplace=True)
+        self.fc2 = nn.Conv2d(hidden, channels, 1)
+        self.gate = nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight: Tensor = x.mean((2, 3), keepdim=True)
+        weight = self.gate(self.fc2(self.act(self.fc1(weight))))
+        return x * weight
+
+
+def downsample(
+    in_channels: int, out_channels: int, stride: int, *, kernel_size: int = 1, average: bool = False
+) -> nn.Sequential:
+    """The skip connection of a stage's first block.
+
+    `average` puts an average pooling before the convolution and takes the stride there (v1d, v1e).
+    It rounds sizes up and leaves padding out of the mean, as Gluon's
+    `AvgPool2D(ceil_mode=True, count_include_pad=False)` does. A stage without a stride keeps an
+    empty first place, so that the convolution is `downsample.1` in every stage.
+
+    Shapes: (N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).
+    """
+    if not average:
+        return nn.Sequential(
+            conv(in_channels, out_channels, kernel_size, stride), nn.BatchNorm2d(out_channels)
+        )
+    pool = (
+        nn.Identity()
+        if stride == 1
+        else nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False)
+    )
+    return nn.Sequential(
+        pool, conv(in_channels, out_channels, kernel_size), nn.BatchNorm2d(out_channels)
+    )

@@ -1,0 +1,85 @@
+"""What stands before the first stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from .layers import conv
+
+
+@dataclass(frozen=True)
+class Stem:
+    """`conv1`, `bn1`, `act1` and `maxpool` of a network, and what comes out of them.
+
+    `channels` and `stride` are those after `act1`; `pool_stride` is the pooling's own.
+    """
+
+    conv1: nn.Module
+    bn1: nn.Module
+    act1: nn.Module
+    maxpool: nn.Module
+    channels: int
+    stride: int
+    pool_stride: int
+
+
+def conv7_stem(in_chans: int, width: int) -> Stem:
+    """One 7×7 convolution: v1b and ResNeXt."""
+    return Stem(
+        conv1=conv(in_chans, width, 7, 2),
+        bn1=nn.BatchNorm2d(width),
+        act1=nn.ReLU(inplace=True),
+        maxpool=nn.MaxPool2d(3, 2, padding=1),
+        channels=width,
+        stride=2,
+        pool_stride=2,
+    )
+
+
+def deep_stem(in_chans: int, width: int) -> Stem:
+    """Three 3×3 convolutions, the last twice as wide: v1c, v1d (32), v1s, v1e (64)."""
+    return Stem(
+        conv1=nn.Sequential(
+            conv(in_chans, width, 3, 2),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            conv(width, width, 3),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            conv(width, 2 * width, 3),
+        ),
+        bn1=nn.BatchNorm2d(2 * width),
+        act1=nn.ReLU(inplace=True),
+        maxpool=nn.MaxPool2d(3, 2, padding=1),
+        channels=2 * width,
+        stride=2,
+        pool_stride=2,
+    )
+
+
+def senet_stem(in_chans: int, width: int) -> Stem:
+    """The deep stem with SENet-154's pooling: no padding, sizes rounded up.
+
+    The ports in public use pad by one pixel here. Every window is then off by one, and the logits
+    differ from Gluon's by about 7e-3 of the largest.
+    """
+    stem = deep_stem(in_chans, width)
+    return replace(stem, maxpool=nn.MaxPool2d(3, 2, padding=0, ceil_mode=True))
+
+
+def cifar_stem(in_chans: int, width: int) -> Stem:
+    """One 3×3 convolution that keeps the size; GluonCV puts no activation behind its norm."""
+    return Stem(
+        conv1=conv(in_chans, width, 3),
+        bn1=nn.BatchNorm2d(width),
+        act1=nn.Identity(),
+        maxpool=nn.Identity(),
+        channels=width,
+        stride=1,
+        pool_stride=1,
+    )
+
+
+STEMS = {"conv7": conv7_stem, "deep": deep_stem, "senet": senet_stem, "cifar": cifar_stem}

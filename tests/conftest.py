@@ -1,0 +1,70 @@
+"""What the tests share: which libraries are here, the real files, small random networks."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from converter import compat
+
+# the shared folder of real files stands beside the checkout; not everybody has it
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+_LIBRARIES: list[Any] = []
+SMALL = (65, 33)  # 2·32 + 1 and 32 + 1: odd before every strided layer
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose library is missing; in CI that is a failure."""
+    needs = {"mxnet": compat.has_mxnet, "timm": lambda: importlib.util.find_spec("timm")}
+    missing = [name for name, here in needs.items() if item.get_closest_marker(name) and not here()]
+    if missing:
+        reason = f"{', '.join(missing)} is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def import_timm() -> Any:
+    """timm, which brings torchvision.
+
+    torchvision's wheel is built for CUDA; beside a CPU-only torch it misses two operators that no
+    network here uses. Declaring them is enough.
+    """
+    import torch
+
+    names = torch._C._dispatch_get_all_op_names()
+    if not any(name.startswith("torchvision::nms") for name in names):
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _LIBRARIES.append(library)  # it is taken back with its object
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("timm")
+
+
+@pytest.fixture(scope="session")
+def timm() -> Any:
+    """timm beside a CPU-only torch."""
+    return import_timm()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real `.params` files and labelled images."""
+    if not DATA.is_dir():
+        pytest.skip("the folder of real files is not here")
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reaches the published store or the user's cache."""
+    monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9")
+    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "mxnet"))
