@@ -1,0 +1,265 @@
+"""Key maps: YAML that renames Gluon's parameters to ours, and the strict engine that applies it.
+
+A map names layers; a layer's kind says which parameters it has. The engine knows names, shapes and
+dtypes, but no arrays: it needs neither NumPy nor torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import KeyMapError, TableError
+from .tables import check_keys, parse_table, read_table
+
+# what a layer of each kind holds: Gluon's parameter → ours
+_NORM = {
+    "gamma": "weight",
+    "beta": "bias",
+    "running_mean": "running_mean",
+    "running_var": "running_var",
+}
+KINDS: dict[str, dict[str, str]] = {
+    "conv": {"weight": "weight"},
+    "conv_bias": {"weight": "weight", "bias": "bias"},
+    "norm": _NORM,
+    "dense": {"weight": "weight", "bias": "bias"},
+}
+# PyTorch counts batches in its norms; MXNet does not. The only value that is made up, as 0.
+MADE_UP = "num_batches_tracked"
+WEIGHT_DTYPES = ("float16", "float32", "float64")
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What the engine knows of an array: its shape, and its dtype by name (`float32`)."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One source array becomes one target tensor."""
+
+    source: str
+    target: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of a map: layers of one kind, Gluon's pattern and ours."""
+
+    kind: str
+    source: str
+    target: str
+    pattern: re.Pattern[str]
+    index: Mapping[str, Mapping[str, str] | None]
+
+    def layer(self, name: str) -> str | None:
+        """Our name of a Gluon layer; None where the rule is for others."""
+        match = self.pattern.fullmatch(name)
+        if match is None:
+            return None
+        numbers = {}
+        for placeholder, number in match.groupdict().items():
+            table = self.index[placeholder]
+            if table is not None and number not in table:
+                return None
+            numbers[placeholder] = number if table is None else table[number]
+        return _PLACEHOLDER.sub(lambda found: numbers[found[1]], self.target)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.source} → {self.target}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A place where the two networks are compared: Gluon's block path and our module's."""
+
+    name: str
+    gluon: str
+    torch: str
+
+
+@dataclass(frozen=True)
+class KeyMap:
+    """One family's table.
+
+    Attributes:
+        family: the table is mappings/<family>.yaml.
+        source: the file of GluonCV that defines the networks.
+        rules: the layers.
+        stages: where parity is measured, in forward order; the last is the logits.
+        first_conv: our first convolution, whose weight tells the image's channels.
+        classifier: our classifier, whose weight tells the class count.
+        residual_end: by block, the pattern of the Gluon parameter that scales the end of each
+            residual branch; `--init random` damps it.
+    """
+
+    family: str
+    source: str
+    rules: tuple[Rule, ...]
+    stages: tuple[Stage, ...]
+    first_conv: str
+    classifier: str
+    residual_end: Mapping[str, str]
+
+    @property
+    def where(self) -> str:
+        return f"mappings/{self.family}.yaml"
+
+
+@functools.cache
+def load_keymap(family: str) -> KeyMap:
+    """The key map of a family of the catalogue.
+
+    Raises:
+        TableError: the table is wrong.
+    """
+    return parse_keymap(read_table(f"{family}.yaml"), family)
+
+
+def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
+    """A table (or its YAML text) → a key map.
+
+    Raises:
+        TableError: an unknown section or placeholder, a key that stands twice …
+    """
+    where = f"mappings/{family}.yaml"
+    if isinstance(table, str):
+        table = parse_table(table, where)
+    check_keys(
+        table,
+        where,
+        required=["source", "index", "stages", "first_conv", "classifier", "residual_end"],
+        optional=KINDS,
+    )
+    index = {
+        name: None if numbers == "same" else {str(old): str(new) for old, new in numbers.items()}
+        for name, numbers in table["index"].items()
+    }
+    rules = [
+        _rule(kind, source, target, index, where)
+        for kind in KINDS
+        for source, target in table.get(kind, {}).items()
+    ]
+    return KeyMap(
+        family=family,
+        source=table["source"],
+        rules=tuple(rules),
+        stages=tuple(Stage(name, *paths) for name, paths in table["stages"].items()),
+        first_conv=table["first_conv"],
+        classifier=table["classifier"],
+        residual_end=table["residual_end"],
+    )
+
+
+def _rule(
+    kind: str, source: str, target: str, index: Mapping[str, Mapping[str, str] | None], where: str
+) -> Rule:
+    placeholders, needed = _PLACEHOLDER.findall(source), _PLACEHOLDER.findall(target)
+    if unknown := sorted({*placeholders, *needed} - set(index)):
+        raise TableError(f"{where}: {source}: {', '.join(unknown)} is not in the index section")
+    if sorted(placeholders) != sorted(needed) or len(set(placeholders)) != len(placeholders):
+        raise TableError(f"{where}: {source}: each index must stand once on either side")
+    return Rule(kind, source, target, _compile(source), index)
+
+
+def _compile(source: str) -> re.Pattern[str]:
+    parts = _PLACEHOLDER.split(source)  # text, placeholder, text …
+    return re.compile(
+        "".join(
+            f"(?P<{part}>[0-9]+)" if place % 2 else re.escape(part)
+            for place, part in enumerate(parts)
+        )
+    )
+
+
+def rename(keymap: KeyMap, names: Iterable[str]) -> tuple[list[Assignment], list[str]]:
+    """Gluon's structural names → assignments, and what is wrong, a line each.
+
+    A name that no rule takes, that two rules take, or whose target another name has too, is a
+    problem; so is a rule that takes no name.
+    """
+    assignments, problems = [], []
+    fired: set[str] = set()
+    for name in names:
+        layer, _, parameter = name.rpartition(".")
+        takers = [
+            (rule, target)
+            for rule in keymap.rules
+            if parameter in KINDS[rule.kind] and (target := rule.layer(layer)) is not None
+        ]
+        fired.update(str(rule) for rule, _ in takers)
+        if len(takers) == 1:
+            rule, target = takers[0]
+            assignments.append(
+                Assignment(name, f"{target}.{KINDS[rule.kind][parameter]}", str(rule))
+            )
+        elif takers:
+            rules = " and ".join(f"`{rule}`" for rule, _ in takers)
+            problems.append(f"{name}: two rules of {keymap.where} take it: {rules}")
+        else:
+            problems.append(f"{name}: no rule of {keymap.where} takes it")
+    problems += [
+        f"rule `{rule}` of {keymap.where}: no array has such a name"
+        for rule in keymap.rules
+        if str(rule) not in fired
+    ]
+    times = Counter(assignment.target for assignment in assignments)
+    problems += [
+        f"{assignment.target}: made twice, here from {assignment.source}"
+        for assignment in assignments
+        if times[assignment.target] > 1
+    ]
+    return assignments, problems
+
+
+def check(
+    assignments: Collection[Assignment],
+    sources: Mapping[str, ArraySpec],
+    targets: Mapping[str, ArraySpec],
+) -> list[str]:
+    """What keeps the renamed arrays from being the network's state_dict, a line each."""
+    problems = []
+    made = {assignment.target: assignment.source for assignment in assignments}
+    for target, source in made.items():
+        spec = sources[source]
+        if target not in targets:
+            problems.append(f"{source}: becomes {target}, which the network does not have")
+        elif spec.shape != targets[target].shape:
+            problems.append(
+                f"{source}: has shape {spec.shape}; {target} takes {targets[target].shape}"
+            )
+        if spec.dtype not in WEIGHT_DTYPES:
+            problems.append(f"{source}: is {spec.dtype}; weights are {', '.join(WEIGHT_DTYPES)}")
+    problems += [
+        f"{target}: no array becomes it"
+        for target in targets
+        if target not in made and not target.endswith(f".{MADE_UP}")
+    ]
+    return problems
+
+
+def select(pattern: str, names: Iterable[str]) -> list[str]:
+    """The names that a pattern of the map (`layer{stage}.{block}.bn3.gamma`) stands for."""
+    compiled = _compile(pattern)
+    return [name for name in names if compiled.fullmatch(name)]
+
+
+def refuse(summary: str, problems: Collection[str]) -> None:
+    """Raise all problems at once, if there are any.
+
+    Raises:
+        KeyMapError: with the summary and every problem.
+    """
+    if problems:
+        raise KeyMapError(f"{summary} ({len(problems)} problems):", sorted(problems))

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import pytest
+
+from converter.errors import KeyMapError, TableError
+from converter.keymap import (
+    KINDS,
+    ArraySpec,
+    check,
+    parse_keymap,
+    refuse,
+    rename,
+    select,
+)
+
+HEAD = """
+source: here
+first_conv: stem
+classifier: fc
+index: {stage: {4: 1, 5: 2}, block: same}
+stages: {stem: [a, b]}
+residual_end: {}
+"""
+MAP = (
+    HEAD
+    + """
+conv:
+  features.{stage}.{block}.body.0: layer{stage}.{block}.conv1
+norm:
+  features.1: bn1
+dense:
+  output: fc
+"""
+)
+NAMES = [
+    "features.4.0.body.0.weight",
+    "features.5.11.body.0.weight",
+    *(f"features.1.{parameter}" for parameter in KINDS["norm"]),
+    "output.weight",
+    "output.bias",
+]
+
+
+def test_layers_expand_to_their_parameters() -> None:
+    assignments, problems = rename(parse_keymap(MAP, "m"), NAMES)
+    assert problems == []
+    assert {a.source: a.target for a in assignments} == {
+        "features.4.0.body.0.weight": "layer1.0.conv1.weight",
+        "features.5.11.body.0.weight": "layer2.11.conv1.weight",
+        "features.1.gamma": "bn1.weight",
+        "features.1.beta": "bn1.bias",
+        "features.1.running_mean": "bn1.running_mean",
+        "features.1.running_var": "bn1.running_var",
+        "output.weight": "fc.weight",
+        "output.bias": "fc.bias",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("features.6.0.body.0.weight", "a stage that the index does not have"),
+        ("xfeatures.4.0.body.0.weight", "a longer name in front"),
+        ("features.4.0.body.0.weight.x", "a longer name behind"),
+        ("featuresX4.0.body.0.weight", "a dot is a dot"),
+        ("features.4.0.body.0.bias", "a parameter that the kind does not have"),
+        ("weight", "no layer at all"),
+    ],
+)
+def test_a_name_without_a_rule_is_a_problem(name: str, why: str) -> None:
+    _, problems = rename(parse_keymap(MAP, "m"), [*NAMES, name])
+    assert problems == [f"{name}: no rule of mappings/m.yaml takes it"], why
+
+
+def test_two_rules_for_one_name_are_a_problem() -> None:
+    keymap = parse_keymap(MAP + "conv_bias:\n  output: other\n", "m")
+    _, problems = rename(keymap, NAMES)
+    assert sorted(problems) == [
+        "output.bias: two rules of mappings/m.yaml take it: "
+        "`conv_bias: output → other` and `dense: output → fc`",
+        "output.weight: two rules of mappings/m.yaml take it: "
+        "`conv_bias: output → other` and `dense: output → fc`",
+    ]
+
+
+def test_two_names_for_one_target_are_a_problem() -> None:
+    keymap = parse_keymap(MAP.replace("{4: 1, 5: 2}", "{4: 1, 5: 1}"), "m")
+    names = [*NAMES, "features.5.0.body.0.weight"]
+    _, problems = rename(keymap, names)
+    assert problems == [
+        "layer1.0.conv1.weight: made twice, here from features.4.0.body.0.weight",
+        "layer1.0.conv1.weight: made twice, here from features.5.0.body.0.weight",
+    ]
+
+
+def test_a_rule_that_never_fires_is_a_problem() -> None:
+    _, problems = rename(parse_keymap(MAP, "m"), NAMES[2:])
+    assert problems == [
+        "rule `conv: features.{stage}.{block}.body.0 → layer{stage}.{block}.conv1` of "
+        "mappings/m.yaml: no array has such a name"
+    ]
+
+
+def test_shapes_dtypes_and_targets_are_checked_all_at_once() -> None:
+    assignments, _ = rename(parse_keymap(MAP, "m"), NAMES)
+    good = ArraySpec((3, 2), "float32")
+    sources = dict.fromkeys(NAMES, good)
+    targets = {a.target: good for a in assignments} | {"bn1.num_batches_tracked": good}
+    assert check(assignments, sources, targets) == []
+
+    sources["output.weight"] = ArraySpec((2, 3), "float32")
+    sources["output.bias"] = ArraySpec((3, 2), "int8")
+    del targets["bn1.weight"]
+    targets["extra.weight"] = good
+    problems = check(assignments, sources, targets)
+    assert problems == [
+        "features.1.gamma: becomes bn1.weight, which the network does not have",
+        "output.weight: has shape (2, 3); fc.weight takes (3, 2)",
+        "output.bias: is int8; weights are float16, float32, float64",
+        "extra.weight: no array becomes it",
+    ]
+    with pytest.raises(KeyMapError) as error:
+        refuse("no", problems)
+    assert error.value.problems == tuple(sorted(problems))
+    assert all(problem in str(error.value) for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MAP + "\nlstm: {}", "lstm is unknown"),
+        (MAP.replace("source: here", ""), "source is missing"),
+        (MAP.replace("{block}.conv1", "0.conv1"), "stand once on either side"),
+        (MAP.replace("output: fc", "out{depth}: fc{depth}"), "depth is not in the index"),
+        (MAP.replace("  output: fc", "  output: fc\n  output: fc2"), "'output' stands twice"),
+    ],
+)
+def test_a_wrong_table_is_refused(text: str, message: str) -> None:
+    with pytest.raises(TableError, match=message) as error:
+        parse_keymap(text, "m")
+    assert "mappings/m.yaml" in str(error.value)
+
+
+def test_patterns_select_whole_names() -> None:
+    names = [
+        "layer1.0.bn3.gamma",
+        "layer1.10.bn3.gamma",
+        "xlayer1.0.bn3.gamma",
+        "layer1.0.bn2.gamma",
+    ]
+    assert select("layer{stage}.{block}.bn3.gamma", names) == names[:2]
