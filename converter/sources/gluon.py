@@ -1,0 +1,195 @@
+"""GluonCV's networks: their arrays, and their outputs as the reference for parity.
+
+The only file that imports MXNet or GluonCV.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..compat import import_mxnet, lent_names
+from ..errors import KeyMapError
+from ..keymap import Stage, select
+from ..memory import return_memory
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+# the last scale of each residual branch is multiplied by this in random networks; undamped, deep
+# ones amplify rounding a million times, and no parity would prove anything
+RESIDUAL_DAMPING = 0.25
+
+
+def random_arrays(
+    name: str, residual_end: str, *, seed: int, num_classes: int, in_chans: int = 3
+) -> Arrays:
+    """Random weights for every array of a GluonCV network, its BatchNorm statistics too.
+
+    Args:
+        name: GluonCV's.
+        residual_end: the pattern of the parameters that end the residual branches; damped, so that
+            the network is well conditioned.
+        seed: equal seeds give equal arrays, on every machine.
+
+    Returns:
+        float32 arrays by structural name.
+
+    Raises:
+        MissingDependencyError: MXNet is not at hand.
+    """
+    net = _network(name, num_classes)
+    shapes = _shapes(net, in_chans)
+    rng = np.random.default_rng(seed)
+    arrays = {key: _random_array(rng, key, shape) for key, shape in shapes.items()}
+    for key in select(residual_end, arrays):
+        arrays[key] *= np.float32(RESIDUAL_DAMPING)
+    return arrays
+
+
+def _random_array(
+    rng: np.random.Generator, name: str, shape: tuple[int, ...]
+) -> np.ndarray[Any, Any]:
+    parameter = name.rpartition(".")[2]
+    if parameter in ("gamma", "running_var"):
+        return 0.5 + rng.random(shape, np.float32)
+    values = rng.standard_normal(shape, np.float32)
+    fan_in = int(np.prod(shape[1:])) if parameter == "weight" else 25  # 0.2 for biases and means
+    values *= np.float32((2.0 if len(shape) == 4 else 1.0) / fan_in) ** np.float32(0.5)
+    return values
+
+
+class GluonReference:
+    """A GluonCV network that gives the outputs of its stages.
+
+    It runs as one hybridised graph: the network's own, with further outputs where forward hooks saw
+    the stages' blocks while it was traced.
+    """
+
+    name = "gluon"
+
+    def __init__(
+        self,
+        name: str,
+        arrays: Mapping[str, np.ndarray[Any, Any]],
+        stages: Sequence[Stage],
+        num_classes: int,
+        **options: Any,
+    ) -> None:
+        """Build the network and give it the arrays.
+
+        Args:
+            name: GluonCV's.
+            arrays: every parameter by structural name.
+            stages: what to give out, by Gluon's block path.
+            num_classes: outputs of the classifier.
+            options: passed on to GluonCV's `get_model` (`dilated=True`).
+
+        Raises:
+            KeyMapError: the arrays are not this network's.
+            MissingDependencyError: MXNet is not at hand.
+        """
+        self._mxnet = import_mxnet()
+        net = _network(name, num_classes, **options)
+        _fill(net, arrays)
+        data = self._mxnet.sym.var("data")
+        outputs = _trace(net, data, [stage.gluon for stage in stages])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it cannot tell the input's dtype, and need not
+            self._block = self._mxnet.gluon.SymbolBlock(
+                self._mxnet.sym.Group(outputs), data, net.collect_params()
+            )
+        self._block.hybridize(static_alloc=True)
+        self._dtype = "float32"
+        self._stages = [stage.name for stage in stages]
+
+    def cast(self, dtype: str) -> None:
+        """Compute in `float32` or `float64` from here on."""
+        if dtype == self._dtype:
+            return
+        self._dtype = dtype
+        self._block.cast(dtype)
+        self._mxnet.nd.waitall()  # it works in the background: now the old arrays are free
+        return_memory()
+
+    def __call__(self, images: np.ndarray[Any, Any]) -> Arrays:
+        """Images (N, C, H, W) of the dtype cast to → each stage's output, by name."""
+        outputs = self._block(self._mxnet.nd.array(images, dtype=images.dtype))
+        return {name: output.asnumpy() for name, output in zip(self._stages, outputs, strict=True)}
+
+    def close(self) -> None:
+        """Free the weights now: blocks refer to one another in circles, which Python frees late."""
+        for parameter in self._block.collect_params().values():
+            parameter._data = None
+        self._block._clear_cached_op()
+        return_memory()
+
+
+def _network(name: str, classes: int, **options: Any) -> Any:
+    import_mxnet()
+    from gluoncv.model_zoo import get_model
+
+    with lent_names():
+        net = get_model(name, pretrained=False, classes=classes, **options)
+    # without gradient buffers a network takes half the memory; nothing is trained here
+    net.collect_params().setattr("grad_req", "null")
+    return net
+
+
+def _parameters(net: Any) -> dict[str, Any]:
+    parameters: dict[str, Any] = net._collect_params_with_prefix()  # what save_parameters uses
+    return parameters
+
+
+def _shapes(net: Any, in_chans: int) -> dict[str, tuple[int, ...]]:
+    mxnet = import_mxnet()
+    net.infer_shape(mxnet.nd.zeros((1, in_chans, 224, 224)))
+    return {name: tuple(parameter.shape) for name, parameter in _parameters(net).items()}
+
+
+def _fill(net: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    mxnet = import_mxnet()
+    parameters = _parameters(net)
+    problems = [
+        f"{name}: GluonCV's network does not have it" for name in arrays.keys() - parameters
+    ]
+    problems += [f"{name}: GluonCV's network needs it" for name in parameters.keys() - arrays]
+    problems += [
+        f"{name}: has shape {arrays[name].shape}, GluonCV's network takes {parameter.shape}"
+        for name, parameter in parameters.items()
+        if name in arrays and not _fits(arrays[name].shape, parameter.shape)
+    ]
+    if problems:
+        raise KeyMapError("the arrays are not those of GluonCV's network:", sorted(problems))
+    for name, parameter in parameters.items():
+        parameter.shape = arrays[name].shape
+        parameter.initialize(mxnet.init.Zero())
+        parameter.set_data(mxnet.nd.array(arrays[name], dtype="float32"))
+
+
+def _fits(shape: tuple[int, ...], declared: tuple[int, ...]) -> bool:
+    """Gluon declares 0 for a size that it learns from its input."""
+    return len(shape) == len(declared) and all(
+        size in (0, own) for own, size in zip(shape, declared, strict=True)
+    )
+
+
+def _trace(net: Any, data: Any, paths: Sequence[str]) -> list[Any]:
+    """Symbols of the blocks at `paths`, from one pass through the network."""
+    seen: dict[str, Any] = {}
+    hooks = []
+    for path in paths:
+        block = net
+        for step in path.split("."):
+            block = block._children[step]
+
+        def remember(_block: Any, _inputs: Any, output: Any, path: str = path) -> None:
+            seen[path] = output
+
+        hooks.append(block.register_forward_hook(remember))
+    net(data)
+    for hook in hooks:
+        hook.detach()
+    return [seen[path] for path in paths]

@@ -1,0 +1,126 @@
+"""The uncompressed `.npz` that MXNet 2 saves instead of its own list."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import struct
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParamsFileError
+
+_LOCAL_HEADER = struct.Struct("<4s5HIIIHH")
+_MAX_HEADER = 4096  # bytes of a .npy header; MXNet's take 128
+
+
+def read_npz(data: mmap.mmap | bytes, where: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Bytes of an `.npz` → its arrays, as views into them.
+
+    Only members that are stored, not deflated, are read: then nothing is larger than the file.
+
+    Raises:
+        ParamsFileError: another kind of zip, or a member that is compressed, encrypted, pickled or
+            damaged.
+    """
+    try:
+        with zipfile.ZipFile(_as_file(data)) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
+        raise ParamsFileError(f"{where}: a damaged zip ({error}); download it again") from error
+    names = [member.filename for member in members]
+    if any(name.endswith("data.pkl") for name in names):
+        raise ParamsFileError(
+            f"{where}: a PyTorch checkpoint, not MXNet's; it needs no conversion from MXNet"
+        )
+    if inner := [name for name in names if name.endswith(".params")]:
+        raise ParamsFileError(f"{where}: a zip around {inner[0]}; unpack it and give that file")
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for member in members:
+        name = member.filename.removesuffix(".npy")
+        here = f"{where}: member {member.filename!r}"
+        if not member.filename.endswith(".npy") or not name:
+            raise ParamsFileError(f"{here} is no .npy; this zip is not MXNet's")
+        if name in arrays:
+            raise ParamsFileError(f"{here} stands twice; the file is damaged")
+        arrays[name] = _read_member(data, member, here)
+    return arrays
+
+
+def _as_file(data: mmap.mmap | bytes) -> io.BufferedIOBase:
+    return io.BytesIO(data) if isinstance(data, bytes) else _MappedFile(data)
+
+
+class _MappedFile(io.BufferedIOBase):
+    """A memory map as a file, without a copy of it."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self._data = data
+        self._at = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._data)}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        stop = len(self._data) if size is None or size < 0 else self._at + size
+        chunk = self._data[self._at : stop]
+        self._at += len(chunk)
+        return chunk
+
+
+def _read_member(
+    data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str
+) -> np.ndarray[Any, Any]:
+    if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x1:
+        how = "encrypted" if member.flag_bits & 0x1 else "compressed"
+        raise ParamsFileError(f"{here} is {how}; save it again with numpy.savez, which stores")
+    raw = _member_bytes(data, member, here)
+    stream = io.BytesIO(bytes(raw[:_MAX_HEADER]))
+    try:
+        major, _ = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if major == 1
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran_order, dtype = read_header(stream)  # type: ignore[no-untyped-call]
+    except (ValueError, SyntaxError, TypeError, EOFError, MemoryError, RecursionError) as error:
+        raise ParamsFileError(f"{here} has no readable .npy header ({error})") from error
+    if dtype.hasobject or dtype.kind not in "fiub":
+        raise ParamsFileError(f"{here} holds {dtype} (pickled objects?), not numbers")
+    values = raw[stream.tell() :]
+    count = 1
+    for dim in shape:
+        count *= dim
+    if any(dim < 0 for dim in shape) or count * dtype.itemsize != len(values):
+        raise ParamsFileError(f"{here}: shape {shape} of {dtype} does not fit {len(values)} bytes")
+    flat = np.frombuffer(values, dtype) if count else np.empty(0, dtype)
+    if not flat.flags.aligned or not dtype.isnative:
+        flat = flat.astype(dtype.newbyteorder("="))
+    return flat.reshape(shape, order="F" if fortran_order else "C")
+
+
+def _member_bytes(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str) -> memoryview:
+    start = member.header_offset
+    if not 0 <= start <= len(data) - _LOCAL_HEADER.size:
+        raise ParamsFileError(f"{here} lies outside the file, which is cut short or damaged")
+    fields = _LOCAL_HEADER.unpack_from(data, start)
+    begin = start + _LOCAL_HEADER.size + fields[-2] + fields[-1]
+    end = begin + member.file_size
+    if fields[0] != b"PK\x03\x04" or end > len(data) or member.file_size != member.compress_size:
+        raise ParamsFileError(f"{here} lies outside the file, which is cut short or damaged")
+    raw = memoryview(data)[begin:end]
+    if zlib.crc32(raw) != member.CRC:
+        raise ParamsFileError(f"{here} is damaged: its checksum differs")
+    return raw

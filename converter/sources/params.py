@@ -1,0 +1,349 @@
+"""MXNet's `.params` files ↔ arrays, with NumPy alone.
+
+The format was read from MXNet's sources (src/ndarray/ndarray.cc, 0.7 to 1.9.1). MXNet's own reader
+is not used: it takes a 100-byte file to 8 GB of memory, crashes on another, and drops one of two
+arrays of the same name without a word. Here every length is checked against the bytes that are
+left before anything is made of it, and dense arrays are views into the memory-mapped file.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParamsFileError
+from .foreign import name_foreign_file
+from .npz import read_npz
+
+LIST_MAGIC = 0x112
+V1_MAGIC, V2_MAGIC, V3_MAGIC = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
+MAX_NDIM = 32
+BFLOAT16 = 12
+DTYPES = {
+    0: "<f4",
+    1: "<f8",
+    2: "<f2",
+    3: "|u1",
+    4: "<i4",
+    5: "|i1",
+    6: "<i8",
+    7: "|b1",
+    8: "<i2",
+    9: "<u2",
+    10: "<u4",
+    11: "<u8",
+    BFLOAT16: "<u2",
+}
+# the arrays of indices that a sparse array brings, by MXNet's storage type
+SPARSE = {1: ("row_sparse", ("indices",)), 2: ("csr", ("indptr", "indices"))}
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SparseArray:
+    """A sparse array as it stands in the file.
+
+    Attributes:
+        layout: `row_sparse` (data: the rows at `indices`) or `csr`.
+        shape: of the dense array.
+        data: the stored values.
+        indices: row numbers, or column numbers with csr.
+        indptr: where each row begins in `data`, with csr.
+    """
+
+    layout: str
+    shape: Shape
+    data: np.ndarray[Any, Any]
+    indices: np.ndarray[Any, Any]
+    indptr: np.ndarray[Any, Any] | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
+
+    def dense(self) -> np.ndarray[Any, Any]:
+        """The dense array. It can be far larger than the file: look at `shape` first."""
+        array = np.zeros(self.shape, self.data.dtype)
+        if self.indptr is None:
+            array[self.indices] = self.data
+        else:
+            rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+            array[rows, self.indices] = self.data
+        return array
+
+
+# None is MXNet's "no array": a name without a shape
+Array = np.ndarray[Any, Any] | SparseArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class ParamsFile:
+    """What a `.params` file holds.
+
+    Attributes:
+        path: the file.
+        version: `V0` … `V3` by its newest array, `npz` for MXNet 2's files, `empty` without any.
+        named: False for a list without names; its arrays are called `0`, `1` …
+        arrays: by the names in the file, in its order.
+        bfloat16: names of the arrays stored as bfloat16, which are given as float32 (exactly).
+    """
+
+    path: str
+    version: str
+    named: bool
+    arrays: dict[str, Array]
+    bfloat16: frozenset[str] = frozenset()
+
+
+def read_params(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """The arrays of a `.params` file by the names in it, dense ones as views into the file.
+
+    Raises:
+        ParamsFileError: as `read_params_file`.
+    """
+    return read_params_file(path).arrays
+
+
+def read_params_file(path: str | os.PathLike[str]) -> ParamsFile:
+    """Read a `.params` file of any MXNet, or an `.npz` of MXNet 2.
+
+    Raises:
+        ParamsFileError: it cannot be opened, is something else, or is damaged; names the byte.
+    """
+    where = os.fspath(path)
+    try:
+        with Path(path).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            # private: NumPy and torch want writable memory, and the file must never change
+            data: mmap.mmap | bytes = (
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if size else b""
+            )
+    except OSError as error:
+        raise ParamsFileError(f"{where}: cannot be read ({error.strerror or error})") from error
+    return parse_params(data, where)
+
+
+def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
+    """The same from bytes; `where` is what errors call the file."""
+    if data[:4] == b"PK\x03\x04":
+        arrays: dict[str, Array] = dict(read_npz(data, where))
+        return ParamsFile(where, "npz", True, arrays)
+    if foreign := name_foreign_file(data[:512]):
+        raise ParamsFileError(f"{where}: not a .params file but {foreign}")
+    cursor = _Cursor(data, where)
+    if len(data) < 24:
+        raise cursor.error(0, f"{len(data)} bytes are too few for a .params file")
+    magic, reserved, count = cursor.unpack("<QQQ")
+    if magic != LIST_MAGIC:
+        raise cursor.error(0, "not a .params file: it begins with other bytes than 0x112")
+    if reserved:
+        raise cursor.error(8, f"the reserved field holds {reserved}, not 0")
+    if count > cursor.left // 4:
+        raise cursor.error(16, f"{count} arrays cannot stand in {cursor.left} bytes")
+
+    versions, arrays_in_order, bfloat16 = set(), [], []
+    for index in range(count):
+        version, array, is_bfloat16 = _read_array(cursor, index)
+        versions.add(version)
+        arrays_in_order.append(array)
+        bfloat16.append(is_bfloat16)
+    names = _read_names(cursor, count)
+    if cursor.left:
+        raise cursor.error(cursor.at, f"{cursor.left} bytes are left over behind the last name")
+    keys = list(map(str, range(count))) if names is None else names
+    return ParamsFile(
+        path=where,
+        version=f"V{max(versions)}" if versions else "empty",
+        named=names is not None,
+        arrays=dict(zip(keys, arrays_in_order, strict=True)),
+        bfloat16=frozenset(name for name, is_one in zip(keys, bfloat16, strict=True) if is_one),
+    )
+
+
+class _Cursor:
+    """Reads on through the bytes, and says where it was when they do not suffice."""
+
+    def __init__(self, data: mmap.mmap | bytes, where: str) -> None:
+        self._data = data
+        self._where = where
+        self._size = len(data)
+        self.at = 0
+
+    @property
+    def left(self) -> int:
+        return self._size - self.at
+
+    def error(self, at: int, problem: str) -> ParamsFileError:
+        return ParamsFileError(
+            f"{self._where}: at byte {at}: {problem}; the file is damaged or not MXNet's: "
+            "copy or download it again"
+        )
+
+    def unpack(self, layout: str) -> tuple[Any, ...]:
+        size = struct.calcsize(layout)
+        if size > self.left:
+            raise self.error(
+                self.at, f"the file is cut short: {size} bytes are expected, {self.left} are left"
+            )
+        values = struct.unpack_from(layout, self._data, self.at)
+        self.at += size
+        return values
+
+    def raw(self, size: int, what: str) -> bytes:
+        self._need(size, what)
+        self.at += size
+        return self._data[self.at - size : self.at]
+
+    def array(self, dtype: str, shape: Shape, what: str) -> np.ndarray[Any, Any]:
+        """The next bytes as an array: a view where they are aligned, else a copy."""
+        kind = np.dtype(dtype)
+        count = 1
+        for dim in shape:
+            count *= dim
+        self._need(count * kind.itemsize, what)
+        flat = np.frombuffer(self._data, kind, count, self.at) if count else np.empty(0, kind)
+        self.at += count * kind.itemsize
+        return (flat if flat.flags.aligned else flat.copy()).reshape(shape)
+
+    def _need(self, size: int, what: str) -> None:
+        if size > self.left:
+            raise self.error(
+                self.at, f"the file is cut short: {what} takes {size} bytes, {self.left} are left"
+            )
+
+
+def _read_array(cursor: _Cursor, index: int) -> tuple[int, Array, bool]:
+    """One array → its format version, the array, whether it was bfloat16."""
+    start = cursor.at
+    (magic,) = cursor.unpack("<I")
+    version = {V1_MAGIC: 1, V2_MAGIC: 2, V3_MAGIC: 3}.get(magic, 0)
+    if version == 0 and magic > MAX_NDIM:
+        raise cursor.error(start, f"array {index} begins with the unknown magic 0x{magic:08x}")
+
+    storage = 0
+    if version >= 2:
+        at = cursor.at
+        (storage,) = cursor.unpack("<i")
+        if storage not in (0, *SPARSE) or (version == 3 and storage):
+            raise cursor.error(at, f"array {index} has the unknown storage type {storage}")
+    if storage:
+        _read_shape(cursor, index, version)  # the storage's shape can be stale: read and left
+    shape = _read_shape(cursor, index, version, ndim=magic if version == 0 else None)
+    if not shape and version < 3:
+        return version, None, False
+
+    cursor.unpack("<ii")  # the device it was saved on: of no matter
+    dtype, is_bfloat16 = _read_dtype(cursor, index)
+    array: Array
+    if storage:
+        array = _read_sparse(cursor, index, storage, shape, dtype)
+    else:
+        array = cursor.array(dtype, shape, f"array {index} of shape {shape}")
+        if is_bfloat16:
+            array = (array.astype("<u4") << 16).view("<f4")
+    return version, array, is_bfloat16 and not storage
+
+
+def _read_shape(cursor: _Cursor, index: int, version: int, ndim: int | None = None) -> Shape:
+    at = cursor.at
+    if ndim is None:
+        (ndim,) = cursor.unpack("<i")
+    if not 0 <= ndim <= MAX_NDIM:
+        raise cursor.error(at, f"array {index} has {ndim} dimensions; 0 to {MAX_NDIM} are possible")
+    at = cursor.at
+    shape = cursor.unpack(f"<{ndim}{'I' if version == 0 else 'q'}")
+    if any(dim < 0 for dim in shape):
+        raise cursor.error(at, f"array {index} has the impossible shape {shape}")
+    return shape
+
+
+def _read_dtype(cursor: _Cursor, index: int) -> tuple[str, bool]:
+    at = cursor.at
+    (flag,) = cursor.unpack("<i")
+    if flag not in DTYPES:
+        raise cursor.error(at, f"array {index} has the unknown dtype {flag}")
+    return DTYPES[flag], flag == BFLOAT16
+
+
+def _read_sparse(
+    cursor: _Cursor, index: int, storage: int, shape: Shape, dtype: str
+) -> SparseArray:
+    layout, parts = SPARSE[storage]
+    what = f"array {index} ({layout} of shape {shape})"
+    if layout == "csr" and len(shape) != 2:
+        raise cursor.error(cursor.at, f"{what} must have two dimensions")
+    described = []
+    for part in parts:
+        part_dtype, _ = _read_dtype(cursor, index)
+        at = cursor.at
+        part_shape = _read_shape(cursor, index, 2)
+        if len(part_shape) != 1 or np.dtype(part_dtype).kind not in "iu":
+            raise cursor.error(at, f"{part} of {what} must be a list of whole numbers")
+        described.append((part, part_dtype, part_shape))
+    # stored values: as many rows (or single values) as there are indices
+    stored = described[-1][2]
+    data = cursor.array(dtype, stored + shape[1:] if layout == "row_sparse" else stored, what)
+    at = cursor.at
+    aux = {part: cursor.array(kind, dims, f"{part} of {what}") for part, kind, dims in described}
+    if problem := _sparse_problem(shape, **aux):
+        raise cursor.error(at, f"{what}: {problem}")
+    return SparseArray(layout, shape, data, **aux)
+
+
+def _sparse_problem(
+    shape: Shape, indices: np.ndarray[Any, Any], indptr: np.ndarray[Any, Any] | None = None
+) -> str | None:
+    limit = shape[0] if indptr is None else shape[1]
+    if indices.size and not (int(indices.min()) >= 0 and int(indices.max()) < limit):
+        return f"its indices leave 0 … {limit - 1}"
+    if indptr is not None and not (
+        indptr.size == shape[0] + 1
+        and int(indptr[0]) == 0
+        and int(indptr[-1]) == indices.size
+        and bool((indptr[1:] >= indptr[:-1]).all())
+    ):
+        return "its row pointers do not fit its values"
+    return None
+
+
+def _read_names(cursor: _Cursor, count: int) -> list[str] | None:
+    """The names behind the arrays; None for a list without names."""
+    at = cursor.at
+    (named,) = cursor.unpack("<Q")
+    if named not in (0, count):
+        raise cursor.error(at, f"{named} names stand for {count} arrays")
+    if named == 0 and count:
+        return None
+    names = list(_iter_names(cursor, count))
+    seen: set[str] = set()
+    for name in names:
+        # a Module checkpoint says what is a weight and what a running statistic; the names behind
+        # the two prefixes are of one network, and must differ
+        bare = name.removeprefix("arg:").removeprefix("aux:")
+        if bare in seen:
+            raise cursor.error(at, f"two arrays are called {bare!r}")
+        seen.add(bare)
+    return names
+
+
+def _iter_names(cursor: _Cursor, count: int) -> Iterator[str]:
+    for index in range(count):
+        at = cursor.at
+        (length,) = cursor.unpack("<Q")
+        raw = cursor.raw(length, f"name {index}")
+        try:
+            name = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise cursor.error(at, f"name {index} is not UTF-8") from error
+        if not name or "\0" in name:
+            raise cursor.error(at, f"name {index} is {'empty' if not name else 'not text'}")
+        yield name

@@ -1,0 +1,153 @@
+"""The published `.params` files: where they lie, and a local copy of one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from ..errors import DownloadError
+
+# GluonCV's own address (gluoncv/model_zoo/model_store.py)
+REPOSITORY = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/"
+BLOCK = 1 << 20
+TIMEOUT = 30.0  # seconds without a byte
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes so far and the bytes in all, where the server tells."""
+
+
+def cache_folder() -> Path:
+    """The folder of published files, shared with GluonCV: ~/.mxnet/models, or under MXNET_HOME."""
+    home = os.environ.get("MXNET_HOME")
+    return Path(home) / "models" if home else Path.home() / ".mxnet" / "models"
+
+
+def published_url(name: str, sha1: str) -> str:
+    """Where a published file lies, as a zip around it; MXNET_GLUON_REPO names another server."""
+    base = os.environ.get("MXNET_GLUON_REPO") or REPOSITORY
+    return f"{base.rstrip('/')}/gluon/models/{name}-{sha1[:8]}.zip"
+
+
+def fetch(
+    name: str,
+    sha1: str,
+    *,
+    progress: Progress | None = None,
+    timeout: float = TIMEOUT,
+) -> Path:
+    """The published `.params` of a network, from the cache or else from the server.
+
+    A download that broke off goes on where it stopped, if the server can; what was loaded is kept
+    for that until the file is whole.
+
+    Args:
+        name: GluonCV's.
+        sha1: of the `.params`; a file in the cache that has another is loaded anew.
+        timeout: seconds without a byte after which the server is given up.
+
+    Raises:
+        DownloadError: no network, no such file, a file that stays incomplete or is another.
+    """
+    folder = cache_folder()
+    target = folder / f"{name}-{sha1[:8]}.params"
+    if target.is_file() and file_sha1(target) == sha1:
+        return target
+    url = published_url(name, sha1)
+    part = folder / f"{name}-{sha1[:8]}.zip.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _download(url, part, progress, timeout)
+        unpacked = part.with_suffix(".unpacked")
+        try:
+            _unpack(part, unpacked, url, target.name)
+            _check_sha1(unpacked, sha1, url)
+            unpacked.replace(target)
+        finally:  # a whole download that is wrong must not be gone on with
+            unpacked.unlink(missing_ok=True)
+            part.unlink()
+    except OSError as error:
+        raise DownloadError(
+            f"{folder}: cannot be written ({error.strerror or error}); "
+            "set MXNET_HOME to a folder that can"
+        ) from error
+    return target
+
+
+def file_sha1(path: Path) -> str:
+    """The SHA-1 of a file, which is what GluonCV's model store lists."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _download(url: str, part: Path, progress: Progress | None, timeout: float) -> None:
+    done = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            if response.status != 206:
+                done = 0  # the server sends it all again
+            total = _total(response, done)
+            with part.open("ab" if done else "wb") as file:
+                while block := response.read(BLOCK):
+                    file.write(block)
+                    done += len(block)
+                    if progress is not None:
+                        progress(done, total)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing is left to load, or the part is none of this file
+            return
+        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
+    except (urllib.error.URLError, TimeoutError, HTTPException, ConnectionError) as error:
+        raise DownloadError(_no_network(url, getattr(error, "reason", error))) from error
+    if total is not None and done < total:
+        raise DownloadError(
+            f"{url}: broke off after {done} of {total} bytes; run it again to go on"
+        )
+
+
+def _total(response: HTTPResponse, done: int) -> int | None:
+    length = response.headers.get("Content-Length")
+    return done + int(length) if length and length.isdigit() else None
+
+
+def _no_network(url: str, reason: Any) -> str:
+    return (
+        f"{url}: cannot be reached ({reason}); give a file you have with `--params FILE`, name a "
+        "mirror in MXNET_GLUON_REPO, or try the road without weights with `--init random`"
+    )
+
+
+def _unpack(archive: Path, unpacked: Path, url: str, member: str) -> None:
+    """Take the one member out that is the network's; nothing else in the archive is touched."""
+    try:
+        with (
+            zipfile.ZipFile(archive) as packed,
+            packed.open(member) as source,
+            unpacked.open("wb") as file,
+        ):
+            shutil.copyfileobj(source, file, BLOCK)
+    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DownloadError(
+            f"{url}: is no zip with {member} in it ({error}); it was not used: "
+            "run it again, or name a mirror in MXNET_GLUON_REPO"
+        ) from error
+
+
+def _check_sha1(path: Path, sha1: str, url: str) -> None:
+    found = file_sha1(path)
+    if found != sha1:
+        raise DownloadError(
+            f"{url}: holds another file than was published (SHA-1 {found}, {sha1} is expected); "
+            "it was not used: run it again, or name a mirror in MXNET_GLUON_REPO"
+        )

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from converter import compat
+from converter.errors import MissingDependencyError
+
+
+def test_numpys_dropped_names_are_lent_and_taken_back() -> None:
+    before = set(vars(np))
+    with compat.lent_names():
+        assert np.bool is bool or "bool" in before
+        assert float("inf") == np.PINF
+        assert callable(np.product)
+    assert set(vars(np)) == before
+
+
+def test_a_name_that_numpy_has_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = object()
+    monkeypatch.setattr(np, "PINF", own, raising=False)
+    with compat.lent_names():
+        assert np.PINF is own
+    assert np.PINF is own
+
+
+def test_distutils_is_stood_in_for_where_python_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("distutils", "distutils.version"):
+        monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
+    modules = compat._distutils_version()
+    assert isinstance(modules["distutils"], types.ModuleType)
+    version = modules["distutils.version"].LooseVersion
+    assert version("1.9.1") >= version("1.4.0")
+    assert version("1.10.0") >= version("1.9.1")
+    assert version("2.13.0+cpu") >= version("2.0.0")
+    assert version("1.26.4") < version("2.0.0")
+
+
+def test_a_machine_without_mxnet_is_told_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mxnet", None)
+    with pytest.raises(MissingDependencyError, match=r"gluon2torch\[gluon\].*--reference none"):
+        compat.import_mxnet()
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    "order", ["import torch, converter.compat as c", "import converter.compat as c"]
+)
+def test_mxnet_and_torch_share_a_process_in_any_order(order: str) -> None:
+    code = (
+        f"{order}; mx = c.import_mxnet(); import torch, numpy as np;"
+        "a = mx.nd.ones((2, 2)).asnumpy(); b = torch.ones(2, 2).numpy();"
+        "assert (a == b).all(); assert 'PINF' not in vars(np) or np.__version__ < '2'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
