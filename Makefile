@@ -1,0 +1,39 @@
+# `make convert` and `make test` do everything on a fresh machine with Python 3.10, 3.11 or 3.12.
+
+MODEL ?= resnet50_v1d
+INIT ?= random
+OUT ?= weights
+
+SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 python,\
+	$(shell $(each) -c '$(SUITABLE)' 2>/dev/null && echo $(each))))
+BIN := .venv/bin
+
+.PHONY: convert test lint proof bench clean
+
+convert: .venv/installed
+	$(BIN)/python convert.py $(MODEL) --init $(INIT) --out $(OUT)
+
+test: lint
+	$(BIN)/pytest -m 'not slow'
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# what the issues show, at full size
+proof: .venv/installed
+	$(BIN)/pytest -m slow
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/bench_convert.py
+
+.venv/installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name it with make PYTHON=…" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gluon,dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,6 @@
+"""`python -m converter` is `gluon2torch`."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main(prog_name="gluon2torch")

@@ -1,0 +1,195 @@
+"""state_dict → a file: deterministic, named by its hash, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import torch
+
+from .errors import CheckpointError
+from .keymap import MADE_UP
+
+HASH_DIGITS = 8  # of the SHA-256 in the file's name, which torch.hub checks
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was written: its path, the SHA-256 of its bytes, how many they are."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+def content_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
+    """The hash of the weights themselves, whatever the file around them.
+
+    SHA-256 over a line for each tensor, sorted by name: `<name> <dtype> <shape> <SHA-256 of the
+    values, little-endian, in C order>`. Counters of batches, which MXNet does not have, are left
+    out.
+    """
+    names = sorted(name for name in tensors if not name.endswith(f".{MADE_UP}"))
+
+    def line(name: str) -> bytes:
+        tensor = tensors[name]
+        shape = "x".join(map(str, tensor.shape)) or "scalar"
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        return f"{name} {dtype} {shape} {hashlib.sha256(raw_bytes(tensor)).hexdigest()}\n".encode()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashlib works on every core
+        lines = pool.map(line, names)
+    return hashlib.sha256(b"".join(lines)).hexdigest()
+
+
+def raw_bytes(tensor: torch.Tensor) -> memoryview:
+    """A tensor's bytes in C order, as a view where it lies so."""
+    view: memoryview = _flat_bytes(tensor).numpy().data
+    return view
+
+
+def _flat_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+
+
+def write_pth(tensors: Mapping[str, torch.Tensor], folder: Path, name: str) -> Written:
+    """Write `folder/name-<hash>.pth`, which `torch.load(weights_only=True)` reads.
+
+    The bytes depend on the tensors alone: saved to a stream, torch writes neither times nor the
+    file's name. The file is read back and compared before it gets its name.
+
+    Raises:
+        CheckpointError: the folder cannot be written to, or the file does not read back equal.
+    """
+    with temporary_file(folder) as (file, path):
+        own = {name: _own_storage(tensor) for name, tensor in tensors.items()}
+        with _HashingFile(file) as hashing:
+            torch.save(own, cast(IO[bytes], hashing))
+        _sync(file)
+        _compare(torch.load(path, weights_only=True, mmap=True), tensors, folder / name)
+        sha256 = hashing.hexdigest()
+        target = folder / f"{name}-{sha256[:HASH_DIGITS]}.pth"
+        size = file.tell()
+        publish(path, target)
+    return Written(target, sha256, size)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a small text file whole or not at all.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+    with temporary_file(path.parent) as (file, temporary):
+        file.write(text.encode())
+        _sync(file)
+        publish(temporary, path)
+
+
+@contextmanager
+def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """A file in `folder` that is gone afterwards unless `publish` gave it its name.
+
+    Raises:
+        CheckpointError: in place of any OSError.
+    """
+    path = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
+        path = Path(temporary)
+        with os.fdopen(handle, "w+b") as file:
+            yield file, path
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder}: cannot be written ({error.strerror or error}); "
+            "choose another folder with `--out`, or make room"
+        ) from error
+    finally:
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+
+def publish(temporary: Path, target: Path) -> None:
+    """Give a finished file its name, in one step that survives a power cut."""
+    umask = os.umask(0)
+    os.umask(umask)
+    temporary.chmod(0o666 & ~umask)  # temporary files are private; results are as any other file
+    temporary.replace(target)
+    if hasattr(os, "O_DIRECTORY"):  # not on Windows
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _own_storage(tensor: torch.Tensor) -> torch.Tensor:
+    """torch saves the whole storage that a view looks into: give it one of its own."""
+    whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.itemsize
+    return tensor if whole else tensor.clone()
+
+
+class _HashingFile:
+    """Hashes what is written through it, on a core of its own."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self._chunks: queue.Queue[bytes | None] = queue.Queue(maxsize=8)
+        self._thread = threading.Thread(target=self._hash, daemon=True)
+        self._thread.start()
+
+    def _hash(self) -> None:
+        while (chunk := self._chunks.get()) is not None:
+            self._sha256.update(chunk)
+
+    def write(self, data: Any) -> int:
+        self._chunks.put(bytes(data))  # a copy: torch may use its buffers again
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def __enter__(self) -> _HashingFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._chunks.put(None)
+        self._thread.join()
+
+    def hexdigest(self) -> str:
+        """The hash of all that was written, once the writing is over."""
+        return self._sha256.hexdigest()
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _compare(
+    written: Mapping[str, torch.Tensor], tensors: Mapping[str, torch.Tensor], path: Path
+) -> None:
+    if list(written) != list(tensors):
+        raise CheckpointError(f"{path}: reads back with other names; is the disk sound?")
+    for name, tensor in tensors.items():
+        if not _same(written[name], tensor):
+            raise CheckpointError(f"{path}: {name} reads back different; is the disk sound?")
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return (
+        one.dtype == other.dtype
+        and one.shape == other.shape
+        and torch.equal(_flat_bytes(one), _flat_bytes(other))  # bit for bit, NaN too
+    )

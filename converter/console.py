@@ -1,0 +1,94 @@
+"""What a person sees while networks are converted, and after."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import rich.progress
+from rich.console import Console
+from rich.table import Table
+
+from .record import Failure, Parity, Record
+
+if TYPE_CHECKING:
+    from .catalog import Entry
+    from .sources.store import Progress
+
+
+@contextmanager
+def working(name: str) -> Iterator[Progress]:
+    """A spinner on stderr, which turns into a bar while a file is loaded. Silent in a pipe."""
+    columns = (
+        rich.progress.SpinnerColumn(),
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.DownloadColumn(),
+        rich.progress.TransferSpeedColumn(),
+    )
+    spinner, description, *bar = columns
+    stderr = Console(stderr=True)
+    with rich.progress.Progress(
+        spinner, description, console=stderr, transient=True, disable=not stderr.is_terminal
+    ) as live:
+        task = live.add_task(f"converting {name}", total=None)
+
+        def progress(done: int, total: int | None) -> None:
+            loading = done != total
+            live.columns = (spinner, description, *bar) if loading else (spinner, description)
+            live.update(
+                task,
+                description=f"{'loading' if loading else 'converting'} {name}",
+                completed=done,
+                total=total,
+            )
+
+        yield progress
+
+
+def result_line(result: Record | Failure) -> str:
+    """One conversion on one line."""
+    if isinstance(result, Failure):
+        return f"{result.model:24} not converted"
+    return f"{result.model:24} {_parity_text(result.parity):42} {result.file}"
+
+
+def summary_line(results: list[Record | Failure]) -> str:
+    """How many of how many."""
+    records = [result for result in results if isinstance(result, Record)]
+    equal = sum(record.parity.passed is True for record in records)
+    return f"{len(records)} of {len(results)} converted, {equal} proved equal"
+
+
+def _parity_text(parity: Parity) -> str:
+    if parity.passed is None:
+        return "parity was not run"
+    worst = {
+        dtype: max(check.max_rel for check in parity.checks if check.dtype == dtype)
+        for dtype in ("float64", "float32")
+    }
+    return "equal: " + ", ".join(f"{dtype} {value:.1e}" for dtype, value in worst.items())
+
+
+def print_catalog(entries: Iterable[Entry]) -> None:
+    """The models known, as a table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    for title in ("GluonCV", "published as", "input"):
+        table.add_column(title, no_wrap=True)
+    for title in ("params", "top-1", "top-5"):
+        table.add_column(title, no_wrap=True, justify="right")
+    for entry in entries:
+        table.add_row(
+            entry.name,
+            entry.published if entry.sha1 else "never published",
+            "{}x{}".format(*entry.dataset.input_size),
+            f"{entry.parameters / 1e6:.2f}M",
+            *(
+                "-" if accuracy is None else f"{accuracy:.2f}"
+                for accuracy in (entry.top1, entry.top5)
+            ),
+        )
+    # in a pipe a line is a model, however long
+    Console(width=None if sys.stdout.isatty() else 120).print(table)

@@ -1,0 +1,147 @@
+"""What a conversion tells of itself: the JSON record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison of logits.
+
+    Attributes:
+        dtype: both networks computed in it.
+        input: the images' shape, `2x3x224x224`.
+        max_abs: the largest difference.
+        max_rel: the same over the reference's largest absolute value.
+        limit: what `max_rel` may be.
+    """
+
+    dtype: str
+    input: str
+    max_abs: float
+    max_rel: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        return self.max_rel <= self.limit  # False for NaN
+
+
+@dataclass(frozen=True)
+class StageDifference:
+    """The largest relative difference behind one stage, in float64, over all inputs."""
+
+    name: str
+    max_rel: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What parity measured.
+
+    Attributes:
+        reference: `gluon`, or `none` where parity was not run.
+        passed: None where it was not run.
+        checks: of the logits, by dtype and input.
+        stages: in forward order, in float64.
+        condition: by how much the network enlarges a small relative change of its input. Rounding
+            is enlarged alike, so a difference near condition · 1e-16 is not an error.
+    """
+
+    reference: str
+    passed: bool | None
+    checks: tuple[Check, ...] = ()
+    stages: tuple[StageDifference, ...] = ()
+    condition: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the arrays came from.
+
+    Attributes:
+        kind: `random`, `pretrained` or `params`.
+        path: the file, where there is one.
+        url: where it was published.
+        sha1: of the file.
+        seed: of random weights.
+    """
+
+    kind: str
+    path: str | None = None
+    url: str | None = None
+    sha1: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One conversion.
+
+    Attributes:
+        model: GluonCV's name; `name`: the published one; `family`: the key map.
+        file: the checkpoint; `sha256` and `bytes` are its own.
+        content_sha256: of names, dtypes, shapes and values under the project's keys
+            (converter/checkpoint.py), the same whatever the file's format.
+        parameters: the trainable ones.
+        num_classes: of the file, which need not be the published network's.
+        seconds: wall time by step.
+    """
+
+    model: str
+    name: str
+    family: str
+    file: str
+    sha256: str
+    content_sha256: str
+    bytes: int
+    parameters: int
+    num_classes: int
+    source: Source
+    parity: Parity
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    succeeded = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return _plain(self)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A conversion that did not succeed; `error` takes the place of the file."""
+
+    model: str
+    error: str
+    parity: Parity | None = None
+
+    succeeded = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {key: value for key, value in _plain(self).items() if value is not None}
+
+
+def _plain(record: Record | Failure) -> dict[str, Any]:
+    """Fields as JSON has them. A difference that is no number is a text there: `nan`, `inf`."""
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: convert(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [convert(item) for item in value]
+        if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+            return str(value)
+        return value
+
+    plain: dict[str, Any] = convert(asdict(record))
+    return plain
+
+
+def to_json(records: Any) -> str:
+    """Records → JSON text that ends in a newline."""
+    return json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import torch
+
+from converter import checkpoint
+from converter.errors import CheckpointError
+
+TENSORS = {
+    "b.weight": torch.arange(6.0).reshape(2, 3),
+    "a.bias": torch.tensor([float("nan"), -0.0], dtype=torch.float16),
+    "a.num_batches_tracked": torch.zeros((), dtype=torch.int64),
+}
+
+
+def test_a_checkpoint_is_named_by_its_hash_and_loads_safely(tmp_path: Path) -> None:
+    written = checkpoint.write_pth(TENSORS, tmp_path / "new" / "folder", "net")
+    content = written.path.read_bytes()
+    assert hashlib.sha256(content).hexdigest() == written.sha256
+    assert written.path.name == f"net-{written.sha256[:8]}.pth"
+    assert written.bytes == len(content)
+    loaded = torch.load(written.path, weights_only=True)
+    assert list(loaded) == list(TENSORS)
+    assert torch.equal(loaded["b.weight"], TENSORS["b.weight"])
+    assert list(written.path.parent.iterdir()) == [written.path]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(written.path.stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_view_is_saved_without_the_rest_of_its_storage(tmp_path: Path) -> None:
+    whole = torch.zeros(1_000_000)
+    written = checkpoint.write_pth({"a": whole[:10]}, tmp_path, "net")
+    assert written.bytes < 10_000
+
+
+def test_the_content_hash_is_of_the_weights_alone() -> None:
+    lines = [
+        "a.bias float16 2 " + hashlib.sha256(bytes([0, 0x7E, 0, 0x80])).hexdigest(),
+        "b.weight float32 2x3 " + hashlib.sha256(TENSORS["b.weight"].numpy()).hexdigest(),
+    ]
+    expected = hashlib.sha256("".join(line + "\n" for line in lines).encode()).hexdigest()
+    assert checkpoint.content_sha256(TENSORS) == expected
+    assert checkpoint.content_sha256(dict(reversed(TENSORS.items()))) == expected
+    transposed = {**TENSORS, "b.weight": TENSORS["b.weight"].t().contiguous().t()}
+    assert checkpoint.content_sha256(transposed) == expected
+    for changed in (
+        {**TENSORS, "b.weight": TENSORS["b.weight"] + 1},
+        {**TENSORS, "b.weight": TENSORS["b.weight"].reshape(3, 2)},
+        {**TENSORS, "b.weight": TENSORS["b.weight"].double()},
+        {**TENSORS, "c.weight": TENSORS["b.weight"]},
+        {**TENSORS, "a.bias": torch.tensor([float("nan"), 0.0], dtype=torch.float16)},
+    ):
+        assert checkpoint.content_sha256(changed) != expected
+
+
+def test_what_reads_back_different_gets_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = torch.load
+
+    def flipped(*arguments: object, **options: object) -> dict[str, torch.Tensor]:
+        tensors = load(*arguments, **options)
+        tensors["b.weight"][1, 2] += 1
+        return tensors
+
+    monkeypatch.setattr(torch, "load", flipped)
+    with pytest.raises(CheckpointError, match="b.weight reads back different"):
+        checkpoint.write_pth(TENSORS, tmp_path, "net")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(CheckpointError, match="No space left on device.*--out"):
+        checkpoint.write_pth(TENSORS, tmp_path, "net")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "publish", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.write_pth(TENSORS, tmp_path, "net")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="file: cannot be written"):
+        checkpoint.write_pth(TENSORS, tmp_path / "file", "net")

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from converter.cli import run_each
+from converter.errors import KeyMapError
+from converter.record import Parity, Record, Source
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+NOT_RUN = Parity("none", None)
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "convert.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+    )
+
+
+@pytest.mark.mxnet
+def test_results_as_lines_and_as_json(tmp_path: Path) -> None:
+    done = run("cifar_resnet20_v1", "--init", "random", "-o", "w", "--json", "-", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (record,) = json.loads(done.stdout)
+    assert record["model"] == "cifar_resnet20_v1"
+    assert record["name"] == "gluon_cifar_resnet20_v1"
+    assert record["family"] == "cifar_resnet_v1"
+    assert record["file"] == f"w/gluon_cifar_resnet20_v1-{record['sha256'][:8]}.pth"
+    assert record["bytes"] == (tmp_path / record["file"]).stat().st_size
+    assert record["parameters"] == 272474
+    assert record["num_classes"] == 10
+    assert record["source"] == {
+        "kind": "random",
+        "path": None,
+        "url": None,
+        "sha1": None,
+        "seed": 0,
+    }
+    assert record["parity"]["passed"] is True
+    assert [(c["dtype"], c["input"]) for c in record["parity"]["checks"]] == [
+        ("float32", "2x3x32x32"),
+        ("float32", "2x3x33x25"),
+        ("float64", "2x3x32x32"),
+        ("float64", "2x3x33x25"),
+    ]
+    assert all(0 < c["max_rel"] < c["limit"] for c in record["parity"]["checks"])
+    assert set(record["seconds"]) == {"source", "map", "reference", "parity", "write", "total"}
+
+    done = run("cifar_resnet20_v1", "--init", "random", "-o", "w", cwd=tmp_path)
+    assert "equal: float64" in done.stdout
+    assert record["file"] in done.stdout  # the same bytes again
+    done = run("cifar_resnet20_v1", "--init", "random", "-o", "w", "-q", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
+    source = tmp_path / "mine.params"
+    write_cifar_params(source)
+    options = ["--reference", "none", "-o", tmp_path, "--json", "r.json"]
+    done = run("cifar_resnet20_v1", "--params", source, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "parity was not run" in done.stdout
+    (record,) = json.loads((tmp_path / "r.json").read_text())
+    assert record["parity"] == {
+        "reference": "none",
+        "passed": None,
+        "checks": [],
+        "stages": [],
+        "condition": None,
+    }
+
+
+def write_cifar_params(path: Path) -> None:
+    """A `.params` file without MXNet: version 2 of the format, by hand."""
+    import struct
+
+    import numpy as np
+    import torch
+
+    from converter.keymap import KINDS, load_keymap
+    from models import create_model
+
+    inverse = {"stage": {"1": 2, "2": 3, "3": 4}, "conv": {"1": 0, "2": 3}, "bn": {"1": 1, "2": 4}}
+    arrays = {}
+    for name, tensor in create_model("cifar_resnet20_v1").state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        layer, _, parameter = name.rpartition(".")
+        kind = "norm" if "bn" in layer or layer.endswith("downsample.1") else "dense"
+        theirs = {ours: gluon for gluon, ours in KINDS[kind].items()}[parameter]
+        arrays[f"{gluon_layer(layer, inverse)}.{theirs}"] = tensor.to(torch.float32).numpy()
+    assert load_keymap("cifar_resnet_v1")
+    body = b""
+    for array in arrays.values():
+        body += struct.pack("<IiI", 0xF993FAC9, 0, array.ndim)
+        body += struct.pack(f"<{array.ndim}q", *array.shape) + struct.pack("<iii", 1, 0, 0)
+        body += np.ascontiguousarray(array).tobytes()
+    names = b"".join(struct.pack("<Q", len(name)) + name.encode() for name in arrays)
+    count = struct.pack("<Q", len(arrays))
+    path.write_bytes(struct.pack("<QQ", 0x112, 0) + count + body + count + names)
+
+
+def gluon_layer(layer: str, inverse: dict[str, dict[str, int]]) -> str:
+    parts = layer.split(".")
+    if parts[0].startswith("layer"):
+        stage = inverse["stage"][parts[0].removeprefix("layer")]
+        if parts[2] == "downsample":
+            return f"features.{stage}.{parts[1]}.downsample.{parts[3]}"
+        kind, number = parts[2][:-1], parts[2][-1]
+        return f"features.{stage}.{parts[1]}.body.{inverse[kind][number]}"
+    return {"conv1": "features.0", "bn1": "features.1", "fc": "output"}[layer]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resnet50v1d"], "did you mean resnet50_v1d"),
+        ([], "give a MODEL, or --all"),
+        (["--all", "resnet18_v1b"], "--all takes neither"),
+        (["--params", "x.params"], "--params needs one MODEL"),
+        (["resnet18_v1b", "--size", "224"], "'224' is no size"),
+        (["resnet18_v1b", "--size", "0x4"], "'0x4' is no size"),
+        (["resnet18_v1b", "--init", "magic"], "'magic' is not one of"),
+    ],
+)
+def test_wrong_usage_is_status_2_and_one_line(arguments: list[str], message: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b"", "0 bytes are too few"),
+        (b"\x12\x01" + bytes(14) + b"\x09" + bytes(25), "at byte 16: 9 arrays cannot stand in"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+    ],
+)
+def test_a_users_file_that_is_wrong_is_status_1_and_one_line(
+    content: bytes | None, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.params"
+    if content is not None:
+        path.write_bytes(content)
+    options = ["--reference", "none", "-o", tmp_path / "out", "--json", "-"]
+    done = run("resnet18_v1b", "--params", path, *options)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {path}: ")
+    assert message in line
+    (record,) = json.loads(done.stdout)
+    assert record == {"model": "resnet18_v1b", "error": line.removeprefix("error: ")}
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.mxnet
+def test_without_network_one_line_says_what_to_do(tmp_path: Path) -> None:
+    done = run("resnet18_v1b", "cifar_resnet20_v1", "-o", tmp_path)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert "--init random" in first
+    assert "cifar_resnet20_v1-121e1579.zip" in second
+    assert "0 of 2 converted" in done.stdout
+
+
+def test_a_failure_does_not_stop_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    def one(name: str, progress: object) -> Record:
+        if name == "b":
+            raise KeyMapError("b is wrong:", [f"problem {number:02}" for number in range(40)])
+        return Record(name, name, "f", f"{name}.pth", "", "", 0, 0, 0, Source("random"), NOT_RUN)
+
+    results = run_each(["a", "b", "c"], one, quiet=False)
+    assert [result.succeeded for result in results] == [True, False, True]
+    assert "problem 39" in results[1].as_dict()["error"]  # the record has them all
+    out, err = capsys.readouterr()
+    assert "2 of 3 converted, 0 proved equal" in out
+    assert "problem 00" in err
+    assert "problem 39" not in err
+    assert "… and 30 more" in err
+
+
+def test_the_catalogue_as_table_and_json() -> None:
+    done = run("--list")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert len(lines) == 28
+    assert any(
+        line.split() == ["senet_154", "gluon_senet154", "224x224", "115.09M", "81.22", "95.36"]
+        for line in lines
+    )
+    rows = json.loads(run("--list", "--json", "-").stdout)
+    assert len(rows) == 27
+    assert rows[0]["name"] == "resnet18_v1b"
+    assert rows[0]["dataset"]["input_size"] == [224, 224]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from converter.cli import main;"
+        "assert CliRunner().invoke(main, ['convert', '--help']).exit_code == 0;"
+        "print([m for m in ('torch', 'numpy', 'mxnet', 'yaml', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.slow
+def test_help_answers_at_once() -> None:
+    def best(*command: str) -> float:
+        times = []
+        for _ in range(10):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, *command], check=True, capture_output=True, cwd=ROOT)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    extra = best("convert.py", "--help") - best("-c", "import click")
+    print(f"convert.py --help: {extra:.3f} s more than importing click")
+    assert extra < 0.15

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from converter import convert
+from converter.catalog import load_catalog
+from converter.errors import KeyMapError, MissingDependencyError, ParamsFileError
+from converter.parity import LIMITS
+from models import create_model
+
+from .conftest import SMALL
+
+pytestmark = pytest.mark.mxnet
+CATALOG = load_catalog()
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_network_equals_gluoncvs(name: str, tmp_path: Path) -> None:
+    sizes = [SMALL] if CATALOG[name].dataset.name == "imagenet" else None
+    record = convert(name, init="random", out=tmp_path, sizes=sizes)
+    assert record.parity.reference == "gluon"
+    assert record.parity.passed is True
+    assert {check.dtype for check in record.parity.checks} == set(LIMITS)
+    assert [stage.name for stage in record.parity.stages][-2:] == ["pooled", "logits"]
+    # a well conditioned network, or the proof would be of rounding
+    assert record.parity.condition < 100
+    network = create_model(name)
+    network.load_state_dict(torch.load(record.file, weights_only=True))
+    assert json.loads(Path(record.file).with_suffix(".json").read_text()) == json.loads(
+        json.dumps(record.as_dict())
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_network_equals_gluoncvs_at_full_size(name: str, tmp_path: Path) -> None:
+    record = convert(name, init="random", out=tmp_path)
+    dataset = CATALOG[name].dataset
+    assert {check.input for check in record.parity.checks} == {
+        "2x3x{}x{}".format(*size) for size in (dataset.input_size, dataset.odd_size)
+    }
+    assert record.parity.passed is True
+    Path(record.file).unlink()
+
+
+def test_equal_seeds_give_equal_files_in_any_folder(tmp_path: Path) -> None:
+    def run(folder: str, seed: int) -> Path:
+        record = convert(
+            "cifar_resnet20_v1", init="random", seed=seed, out=tmp_path / folder, reference="none"
+        )
+        return Path(record.file)
+
+    one, two, other = run("a", 1), run("b/c", 1), run("a", 2)
+    assert one.name == two.name
+    assert one.read_bytes() == two.read_bytes()
+    assert one.name != other.name
+
+
+def save_finetuned(path: Path, name: str, classes: int, **options: object) -> None:
+    """A network of another class count as Gluon saves it."""
+    from converter.compat import import_mxnet
+    from converter.sources.gluon import _network
+
+    mx = import_mxnet()
+    net = _network(name, classes, **options)
+    net.initialize(mx.init.Xavier())
+    net(mx.nd.zeros((1, 3, 64, 64)))
+    net.save_parameters(str(path))
+
+
+def test_finetuned_weights_convert(tmp_path: Path) -> None:
+    path = tmp_path / "mine.params"
+    save_finetuned(path, "resnet50_v1d", 17)
+    record = convert("resnet50_v1d", params=path, out=tmp_path, sizes=[SMALL])
+    assert record.num_classes == 17
+    assert record.parity.passed is True
+    assert record.source.kind == "params"
+    assert len(record.source.sha1) == 40
+    network = create_model("resnet50_v1d", num_classes=17)
+    network.load_state_dict(torch.load(record.file, weights_only=True))
+    # Gluon's own initialisation zeroes the means, and it is Gluon's numbers that arrive
+    assert network.bn1.running_var.eq(1).all()
+    assert not network.fc.weight.eq(0).any()
+
+
+def test_v1c_given_as_v1d_is_refused_by_the_keys_that_differ(tmp_path: Path) -> None:
+    path = tmp_path / "mine.params"
+    save_finetuned(path, "resnet50_v1c", 5)
+    with pytest.raises(KeyMapError) as error:
+        convert("resnet50_v1d", params=path, out=tmp_path / "out", sizes=[SMALL])
+    assert "the arrays are not those of resnet50_v1d" in str(error.value)
+    assert (
+        "layer1.0.downsample.0.weight: no rule of mappings/resnet_v1d.yaml takes it"
+        in error.value.problems
+    )
+    assert "layer4.0.downsample.2.running_var: no array becomes it" in error.value.problems
+    assert not (tmp_path / "out").exists()
+
+
+def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    from converter.keymap import load_keymap
+    from converter.pipeline import read_weights
+    from converter.sources.gluon import GluonReference
+
+    params = data / "params" / "cifar_resnet20_v1_structural.params"
+    record = convert("cifar_resnet20_v1", params=params, out=tmp_path)
+    network = create_model("cifar_resnet20_v1").eval()
+    network.load_state_dict(torch.load(record.file, weights_only=True))
+
+    dataset = CATALOG["cifar_resnet20_v1"].dataset
+    files = sorted((data / "cifar10_sheet").glob("*/*.png"))
+    labels = np.repeat(np.arange(10), 10)  # the folders' order is CIFAR-10's
+    pixels = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files]) / 255
+    images = ((pixels - dataset.mean) / dataset.std).transpose(0, 3, 1, 2).astype(np.float32)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(images)).numpy()
+    stages = load_keymap("cifar_resnet_v1").stages
+    gluon = GluonReference("cifar_resnet20_v1", read_weights(params), stages, 10)
+    expected = gluon(images)["logits"]
+
+    assert (logits.argmax(1) == labels).sum() == 95
+    assert (logits.argmax(1) == expected.argmax(1)).all()
+    assert np.abs(logits - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_weights_that_were_never_published(tmp_path: Path) -> None:
+    with pytest.raises(ParamsFileError, match="resnet50_v1e: no weights were ever published"):
+        convert("resnet50_v1e", out=tmp_path)
+
+
+def test_without_mxnet_the_error_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("converter.pipeline.has_mxnet", lambda: False)
+    with pytest.raises(MissingDependencyError, match=r"gluon2torch\[gluon\].*--reference none"):
+        convert("resnet50_v1d", out=tmp_path)
