@@ -76,23 +76,23 @@ def _distutils_version() -> dict[str, types.ModuleType]:
         importlib.import_module("distutils.version")
         return {}
     version = types.ModuleType("distutils.version")
-    version.LooseVersion = _LooseVersion  # type: ignore[attr-defined]
+    version.LooseVersion = version.StrictVersion = _Version  # type: ignore[attr-defined]
     package = types.ModuleType("distutils")
     package.version = version  # type: ignore[attr-defined]
     return {"distutils": package, "distutils.version": version}
 
 
-class _LooseVersion:
+class _Version:
     """Versions that compare by their numbers, which is all that MXNet and GluonCV ask of them."""
 
     def __init__(self, text: str) -> None:
         release = text.partition("+")[0]
         self.numbers = [int(part) for part in release.split(".") if part.isdigit()]
 
-    def __lt__(self, other: _LooseVersion) -> bool:
+    def __lt__(self, other: _Version) -> bool:
         return self.numbers < other.numbers
 
-    def __ge__(self, other: _LooseVersion) -> bool:
+    def __ge__(self, other: _Version) -> bool:
         return self.numbers >= other.numbers
 
 
