@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -17,6 +15,7 @@ from typing import IO, Any, cast
 import torch
 
 from .errors import CheckpointError
+from .files import publish, temporary_file
 from .keymap import MADE_UP
 
 HASH_DIGITS = 8  # of the SHA-256 in the file's name, which torch.hub checks
@@ -74,63 +73,13 @@ def write_pth(tensors: Mapping[str, torch.Tensor], folder: Path, name: str) -> W
         own = {name: _own_storage(tensor) for name, tensor in tensors.items()}
         with _HashingFile(file) as hashing:
             torch.save(own, cast(IO[bytes], hashing))
-        _sync(file)
+        file.flush()
         _compare(torch.load(path, weights_only=True, mmap=True), tensors, folder / name)
         sha256 = hashing.hexdigest()
         target = folder / f"{name}-{sha256[:HASH_DIGITS]}.pth"
         size = file.tell()
-        publish(path, target)
+        publish(file, path, target)
     return Written(target, sha256, size)
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a small text file whole or not at all.
-
-    Raises:
-        CheckpointError: the folder cannot be written to.
-    """
-    with temporary_file(path.parent) as (file, temporary):
-        file.write(text.encode())
-        _sync(file)
-        publish(temporary, path)
-
-
-@contextmanager
-def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """A file in `folder` that is gone afterwards unless `publish` gave it its name.
-
-    Raises:
-        CheckpointError: in place of any OSError.
-    """
-    path = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
-        path = Path(temporary)
-        with os.fdopen(handle, "w+b") as file:
-            yield file, path
-    except OSError as error:
-        raise CheckpointError(
-            f"{folder}: cannot be written ({error.strerror or error}); "
-            "choose another folder with `--out`, or make room"
-        ) from error
-    finally:
-        if path is not None:
-            path.unlink(missing_ok=True)
-
-
-def publish(temporary: Path, target: Path) -> None:
-    """Give a finished file its name, in one step that survives a power cut."""
-    umask = os.umask(0)
-    os.umask(umask)
-    temporary.chmod(0o666 & ~umask)  # temporary files are private; results are as any other file
-    temporary.replace(target)
-    if hasattr(os, "O_DIRECTORY"):  # not on Windows
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _own_storage(tensor: torch.Tensor) -> torch.Tensor:
@@ -170,11 +119,6 @@ class _HashingFile:
     def hexdigest(self) -> str:
         """The hash of all that was written, once the writing is over."""
         return self._sha256.hexdigest()
-
-
-def _sync(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _compare(

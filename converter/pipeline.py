@@ -16,6 +16,7 @@ from . import keymap as km
 from .catalog import Entry, Size, load_catalog
 from .compat import has_mxnet
 from .errors import MissingDependencyError, ParamsFileError
+from .files import write_text
 from .record import Parity, Record, Source, to_json
 from .sources import params as params_file
 from .sources import store
@@ -220,7 +221,7 @@ def prove(
 
 def write(converted: Converted, parity: Parity, source: Source, out: Path, clock: Clock) -> Record:
     """Write the checkpoint, and the record beside it."""
-    from .checkpoint import content_sha256, write_pth, write_text
+    from .checkpoint import content_sha256, write_pth
 
     entry = converted.entry
     with clock("write"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from converter import checkpoint
+from converter import checkpoint, files
 from converter.errors import CheckpointError
 
 TENSORS = {
@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(CheckpointError, match="No space left on device.*--out"):
         checkpoint.write_pth(TENSORS, tmp_path, "net")
     assert list(tmp_path.iterdir()) == []

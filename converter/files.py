@@ -1,0 +1,63 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from .errors import CheckpointError
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a small text file.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+    with temporary_file(path.parent) as (file, temporary):
+        file.write(text.encode())
+        publish(file, temporary, path)
+
+
+@contextmanager
+def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
+    """A file in `folder` that is gone afterwards unless `publish` gave it its name.
+
+    Raises:
+        CheckpointError: in place of any OSError.
+    """
+    path = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
+        path = Path(temporary)
+        with os.fdopen(handle, "w+b") as file:
+            yield file, path
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder}: cannot be written ({error.strerror or error}); "
+            "choose another folder with `--out`, or make room"
+        ) from error
+    finally:
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+
+def publish(file: IO[bytes], temporary: Path, target: Path) -> None:
+    """Give a finished file its name, in one step that survives a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
+    umask = os.umask(0)
+    os.umask(umask)
+    temporary.chmod(0o666 & ~umask)  # temporary files are private; results are as any other file
+    temporary.replace(target)
+    if hasattr(os, "O_DIRECTORY"):  # not on Windows
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
