@@ -31,22 +31,18 @@ def convert_and_forward(name: str, folder: str) -> tuple[float, float]:
     import torch
 
     from converter import convert
-    from converter.catalog import load_catalog
-    from converter.keymap import load_keymap
-    from converter.pipeline import load_arrays, rename_arrays
     from converter.sources.gluon import GluonReference
+    from tests.conftest import random_network
 
     record = convert(name, init="random", out=folder)
     Path(record.file).unlink()
     seconds = record.seconds
     conversion = seconds["total"] - seconds["source"] - seconds["reference"]
 
-    entry = load_catalog().find(name)
-    keymap = load_keymap(entry.family)
-    arrays, _ = load_arrays(entry, keymap, None, "random", 0, None)
-    converted = rename_arrays(entry, keymap, arrays)
+    converted = random_network(name)
+    entry, stages = converted.fit.entry, converted.fit.keymap.stages
     network = converted.network().eval()
-    reference = GluonReference(name, arrays, keymap.stages, converted.num_classes)
+    reference = GluonReference(name, converted.arrays, stages, converted.fit.num_classes)
     forward = 0.0
     for dtype in ("float32", "float64"):
         network.to(getattr(torch, dtype))

@@ -47,6 +47,9 @@ class Entry:
         family: the key map, mappings/<family>.yaml.
         network: ResNet's arguments (models/resnet.py).
         parameters: of the published class count.
+        arrays: in a file of Gluon's, of any class count.
+        prefix: of its names in Gluon, where that is fixed and tells it from networks of the same
+            shapes; None elsewhere.
         sha1: of the published `.params`; None where none was published.
         top1, top5: published accuracy in per cent; None where none was published.
     """
@@ -57,6 +60,8 @@ class Entry:
     dataset: Dataset
     network: dict[str, Any]
     parameters: int
+    arrays: int
+    prefix: str | None
     sha1: str | None
     top1: float | None
     top5: float | None
@@ -139,8 +144,8 @@ def _entry(
     check_keys(
         row,
         where,
-        required=["published", "network", "parameters"],
-        optional=["sha1", "top1", "top5"],
+        required=["published", "network", "parameters", "arrays"],
+        optional=["prefix", "sha1", "top1", "top5"],
     )
     return Entry(
         name=name,
@@ -149,6 +154,8 @@ def _entry(
         dataset=datasets[group["dataset"]],
         network={**group["network"], **row["network"]},
         parameters=row["parameters"],
+        arrays=row["arrays"],
+        prefix=row.get("prefix"),
         sha1=row.get("sha1"),
         top1=row.get("top1"),
         top5=row.get("top5"),

@@ -53,18 +53,19 @@ class Assignment:
     rule: str
 
 
+Index = Mapping[str, Mapping[str, str] | None]
+"""What a number becomes, by placeholder; None leaves every number as it is."""
+
+
 @dataclass(frozen=True)
-class Rule:
-    """One line of a map: layers of one kind, Gluon's pattern and ours."""
+class _Substitution:
+    """Names of one pattern → names of another, their numbers translated."""
 
-    kind: str
-    source: str
-    target: str
     pattern: re.Pattern[str]
-    index: Mapping[str, Mapping[str, str] | None]
+    template: str
+    index: Index
 
-    def layer(self, name: str) -> str | None:
-        """Our name of a Gluon layer; None where the rule is for others."""
+    def apply(self, name: str) -> str | None:
         match = self.pattern.fullmatch(name)
         if match is None:
             return None
@@ -74,7 +75,26 @@ class Rule:
             if table is not None and number not in table:
                 return None
             numbers[placeholder] = number if table is None else table[number]
-        return _PLACEHOLDER.sub(lambda found: numbers[found[1]], self.target)
+        return _PLACEHOLDER.sub(lambda found: numbers[found[1]], self.template)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of a map: layers of one kind, Gluon's pattern and ours."""
+
+    kind: str
+    source: str
+    target: str
+    forward: _Substitution
+    backward: _Substitution
+
+    def ours(self, layer: str) -> str | None:
+        """Our name of a Gluon layer; None where the rule is for others."""
+        return self.forward.apply(layer)
+
+    def gluons(self, layer: str) -> str | None:
+        """Gluon's name of our layer; None where the rule is for others."""
+        return self.backward.apply(layer)
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.source} → {self.target}"
@@ -100,6 +120,7 @@ class KeyMap:
         stages: where parity is measured, in forward order; the last is the logits.
         first_conv: our first convolution, whose weight tells the image's channels.
         classifier: our classifier, whose weight tells the class count.
+        scopes: how Gluon's name scopes are called, by the blocks that are in them.
         residual_end: by block, the pattern of the Gluon parameter that scales the end of each
             residual branch; `--init random` damps it.
     """
@@ -110,6 +131,7 @@ class KeyMap:
     stages: tuple[Stage, ...]
     first_conv: str
     classifier: str
+    scopes: tuple[_Substitution, ...]
     residual_end: Mapping[str, str]
 
     @property
@@ -139,7 +161,10 @@ def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
     check_keys(
         table,
         where,
-        required=["source", "index", "stages", "first_conv", "classifier", "residual_end"],
+        required=[
+            *("source", "index", "stages", "scopes"),
+            *("first_conv", "classifier", "residual_end"),
+        ],
         optional=KINDS,
     )
     index = {
@@ -158,19 +183,30 @@ def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
         stages=tuple(Stage(name, *paths) for name, paths in table["stages"].items()),
         first_conv=table["first_conv"],
         classifier=table["classifier"],
+        scopes=tuple(
+            _Substitution(_compile(block), scope, index) for block, scope in table["scopes"].items()
+        ),
         residual_end=table["residual_end"],
     )
 
 
-def _rule(
-    kind: str, source: str, target: str, index: Mapping[str, Mapping[str, str] | None], where: str
-) -> Rule:
+def _rule(kind: str, source: str, target: str, index: Index, where: str) -> Rule:
     placeholders, needed = _PLACEHOLDER.findall(source), _PLACEHOLDER.findall(target)
     if unknown := sorted({*placeholders, *needed} - set(index)):
         raise TableError(f"{where}: {source}: {', '.join(unknown)} is not in the index section")
     if sorted(placeholders) != sorted(needed) or len(set(placeholders)) != len(placeholders):
         raise TableError(f"{where}: {source}: each index must stand once on either side")
-    return Rule(kind, source, target, _compile(source), index)
+    back = {
+        name: None if numbers is None else {new: old for old, new in numbers.items()}
+        for name, numbers in index.items()
+    }
+    return Rule(
+        kind,
+        source,
+        target,
+        forward=_Substitution(_compile(source), target, index),
+        backward=_Substitution(_compile(target), source, back),
+    )
 
 
 def _compile(source: str) -> re.Pattern[str]:
@@ -196,7 +232,7 @@ def rename(keymap: KeyMap, names: Iterable[str]) -> tuple[list[Assignment], list
         takers = [
             (rule, target)
             for rule in keymap.rules
-            if parameter in KINDS[rule.kind] and (target := rule.layer(layer)) is not None
+            if parameter in KINDS[rule.kind] and (target := rule.ours(layer)) is not None
         ]
         fired.update(str(rule) for rule, _ in takers)
         if len(takers) == 1:
@@ -247,6 +283,21 @@ def check(
         if target not in made and not target.endswith(f".{MADE_UP}")
     ]
     return problems
+
+
+def gluon_names(keymap: KeyMap, targets: Iterable[str]) -> list[tuple[str, str]]:
+    """Our state_dict's names → Gluon's structural ones with their layer's kind, in that order.
+
+    Names that no rule makes are left out.
+    """
+    names = []
+    for target in targets:
+        layer, _, parameter = target.rpartition(".")
+        for rule in keymap.rules:
+            theirs = {ours: gluon for gluon, ours in KINDS[rule.kind].items()}
+            if parameter in theirs and (source := rule.gluons(layer)) is not None:
+                names.append((f"{source}.{theirs[parameter]}", rule.kind))
+    return names
 
 
 def select(pattern: str, names: Iterable[str]) -> list[str]:

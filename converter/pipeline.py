@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import keymap as km
-from .catalog import Entry, Size, load_catalog
+from .catalog import Size, load_catalog
 from .compat import has_mxnet
-from .errors import MissingDependencyError, ParamsFileError
+from .detect import detect, require_one
+from .errors import MissingDependencyError, ParamsFileError, UnknownModelError
+from .fidelity import unsound
 from .files import write_text
+from .fit import Fit, fit
+from .keymap import ArraySpec, load_keymap, refuse
 from .record import Parity, Record, Source, to_json
 from .sources import params as params_file
 from .sources import store
@@ -27,12 +30,10 @@ if TYPE_CHECKING:
     from .state_dict import Tensors
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-REFERENCES = ("auto", "gluon", "none")
-INITS = ("pretrained", "random")
 
 
 def convert(
-    model: str,
+    model: str | None = None,
     *,
     params: str | os.PathLike[str] | None = None,
     init: str = "pretrained",
@@ -40,31 +41,36 @@ def convert(
     out: str | os.PathLike[str] = "weights",
     reference: str = "auto",
     sizes: Sequence[Size] | None = None,
+    dtype: str = "keep",
+    allow_nonfinite: bool = False,
     progress: store.Progress | None = None,
 ) -> Record:
     """Convert one network, prove it equal to Gluon's, write it.
 
     Args:
-        model: GluonCV's or the published name.
+        model: GluonCV's or the published name; None finds the network that `params` is of.
         params: a `.params` file of your own in place of `init`; any class count.
         init: `pretrained` for the published weights, `random` for random ones.
         seed: of random weights, and of the images that parity is measured with.
         out: the folder to write to.
         reference: what parity is measured against: `gluon`, `none`, or `auto` for `gluon`.
         sizes: heights and widths to measure at; the catalogue's two by default.
+        dtype: `float32` widens half-precision weights, `keep` leaves them.
+        allow_nonfinite: convert arrays that hold NaN or Inf.
         progress: called while the published file is loaded.
 
     Raises:
         ConversionError: one of its children (errors.py); then no file is written.
     """
-    entry = load_catalog().find(model)
-    keymap = km.load_keymap(entry.family)
     clock = Clock()
     reference = choose_reference(reference)
     with clock("source"):
-        arrays, source = load_arrays(entry, keymap, params, init, seed, progress)
+        arrays, source = load_arrays(model, params, init, seed, progress)
     with clock("map"):
-        converted = rename_arrays(entry, keymap, arrays)
+        specs = describe_arrays(arrays)
+        entry = require_one(detect(specs), params) if model is None else load_catalog().find(model)
+        fitted = fit(entry, specs).require()
+        converted = assemble(fitted, arrays, dtype, allow_nonfinite)
     parity = prove(converted, reference, sizes, seed, clock)
     return write(converted, parity, source, Path(out), clock)
 
@@ -74,22 +80,20 @@ class Converted:
     """Arrays that have become a state_dict, not yet proved.
 
     Attributes:
+        fit: which network, and what became what.
         arrays: Gluon's, by structural name.
         tensors: ours, in the network's order; they share memory with the arrays.
-        parameters: how many numbers are trainable.
     """
 
-    entry: Entry
-    keymap: km.KeyMap
+    fit: Fit
     arrays: Arrays
     tensors: Tensors
-    parameters: int
-    num_classes: int
-    in_chans: int
 
     def network(self) -> nn.Module:
         """The network with these tensors; it shares memory with them."""
-        network = _empty_network(self.entry.name, self.num_classes, self.in_chans)
+        from .state_dict import empty_network
+
+        network = empty_network(self.fit.entry.name, self.fit.num_classes, self.fit.in_chans)
         network.load_state_dict(self.tensors, assign=True)
         return network
 
@@ -109,24 +113,25 @@ def choose_reference(reference: str) -> str:
 
 
 def load_arrays(
-    entry: Entry,
-    keymap: km.KeyMap,
+    model: str | None,
     params: str | os.PathLike[str] | None,
     init: str,
     seed: int,
-    progress: store.Progress | None,
+    progress: store.Progress | None = None,
 ) -> tuple[Arrays, Source]:
-    """The arrays by Gluon's structural names, and where they came from."""
+    """The arrays by the names in their file, and where they came from."""
     if params is not None:
-        return read_weights(params), Source(
-            "params", str(params), sha1=store.file_sha1(Path(params))
-        )
+        arrays = dense_arrays(params)
+        return arrays, Source("params", str(params), sha1=store.file_sha1(Path(params)))
+    if model is None:
+        raise UnknownModelError("without a file of your own, give the MODEL to convert")
+    entry = load_catalog().find(model)
     if init == "random":
         from .sources.gluon import random_arrays
 
         arrays = random_arrays(
             entry.name,
-            keymap.residual_end[entry.network["block"]],
+            load_keymap(entry.family).residual_end[entry.network["block"]],
             seed=seed,
             num_classes=entry.dataset.num_classes,
         )
@@ -138,50 +143,44 @@ def load_arrays(
         )
     path = store.fetch(entry.name, entry.sha1, progress=progress)
     url = store.published_url(entry.name, entry.sha1)
-    return read_weights(path), Source("pretrained", str(path), url, entry.sha1)
+    return dense_arrays(path), Source("pretrained", str(path), url, entry.sha1)
 
 
-def read_weights(path: str | os.PathLike[str]) -> Arrays:
-    """A file's arrays, which must all be dense, as weights are."""
-    arrays = params_file.read_params(path)
-    odd = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
-    if odd:
-        raise ParamsFileError(f"{path}: {', '.join(odd)}: no dense array, as weights are")
-    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
-
-
-def _empty_network(name: str, num_classes: int, in_chans: int) -> nn.Module:
-    """A network without memory for its weights, which are to be assigned."""
-    import torch
-
-    from models import create_model
-
-    with torch.device("meta"):
-        return create_model(name, num_classes=num_classes, in_chans=in_chans)
-
-
-def rename_arrays(entry: Entry, keymap: km.KeyMap, arrays: Arrays) -> Converted:
-    """Arrays → the state_dict of a network of their class count and image channels.
+def dense_arrays(path: str | os.PathLike[str]) -> Arrays:
+    """A file's arrays, which must all be dense, as weights are.
 
     Raises:
-        KeyMapError: names, shapes or dtypes do not fit; with every problem.
+        ParamsFileError: one is not, or the file is damaged.
     """
-    from .state_dict import build_state_dict, describe_arrays, describe_network
+    arrays = params_file.read_params(path)
+    dense = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+    if odd := sorted(arrays.keys() - dense):
+        raise ParamsFileError(f"{path}: {', '.join(odd)}: sparse or empty; weights are dense")
+    return dense
 
-    sources = describe_arrays(arrays)
-    assignments, problems = km.rename(keymap, arrays)
-    shapes = {a.target: sources[a.source].shape for a in assignments}
-    num_classes = shapes.get(f"{keymap.classifier}.weight", (entry.dataset.num_classes,))[0]
-    in_chans = (*shapes.get(f"{keymap.first_conv}.weight", ()), 0, 3)[1]
-    network = _empty_network(entry.name, num_classes, in_chans)
-    targets = describe_network(network)
-    km.refuse(
-        f"the arrays are not those of {entry.name}",
-        [*problems, *km.check(assignments, sources, targets)],
+
+def describe_arrays(arrays: Arrays) -> dict[str, ArraySpec]:
+    """Shapes and dtypes, which is all that names are held against."""
+    return {name: ArraySpec(array.shape, array.dtype.name) for name, array in arrays.items()}
+
+
+def assemble(
+    fitted: Fit, arrays: Arrays, dtype: str = "keep", allow_nonfinite: bool = False
+) -> Converted:
+    """Arrays that fit → a state_dict.
+
+    Raises:
+        KeyMapError: values that no sound network has (fidelity.py).
+    """
+    from .state_dict import build_state_dict
+
+    structural = {fitted.translation.names[name]: array for name, array in arrays.items()}
+    refuse(
+        f"{fitted.entry.name}: these are no sound weights",
+        unsound(structural, allow_nonfinite=allow_nonfinite),
     )
-    tensors = build_state_dict(assignments, arrays, list(targets))
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Converted(entry, keymap, arrays, tensors, parameters, num_classes, in_chans)
+    tensors = build_state_dict(fitted.assignments, structural, fitted.targets, dtype)
+    return Converted(fitted, structural, tensors)
 
 
 def prove(
@@ -202,16 +201,16 @@ def prove(
     from .sources.gluon import GluonReference
 
     clock = clock or Clock()
-    entry, stages = converted.entry, converted.keymap.stages
+    entry, stages = converted.fit.entry, converted.fit.keymap.stages
     with clock("reference"):
-        gluon = GluonReference(entry.name, converted.arrays, stages, converted.num_classes)
+        gluon = GluonReference(entry.name, converted.arrays, stages, converted.fit.num_classes)
     with clock("parity"):
         parity = measure(
             converted.network(),
             gluon,
             stages,
             sizes or [entry.dataset.input_size, entry.dataset.odd_size],
-            in_chans=converted.in_chans,
+            in_chans=converted.fit.in_chans,
             seed=seed,
         )
         gluon.close()
@@ -223,7 +222,7 @@ def write(converted: Converted, parity: Parity, source: Source, out: Path, clock
     """Write the checkpoint, and the record beside it."""
     from .checkpoint import content_sha256, write_pth
 
-    entry = converted.entry
+    entry = converted.fit.entry
     with clock("write"):
         content = content_sha256(converted.tensors)
         written = write_pth(converted.tensors, out, entry.published)
@@ -235,8 +234,8 @@ def write(converted: Converted, parity: Parity, source: Source, out: Path, clock
         sha256=written.sha256,
         content_sha256=content,
         bytes=written.bytes,
-        parameters=converted.parameters,
-        num_classes=converted.num_classes,
+        parameters=converted.fit.parameters,
+        num_classes=converted.fit.num_classes,
         source=source,
         parity=parity,
         seconds=clock.seconds(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 Tensors = dict[str, torch.Tensor]
 
 
-def describe_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, ArraySpec]:
-    """Shapes and dtypes of arrays, for the key map's engine."""
-    return {name: ArraySpec(array.shape, array.dtype.name) for name, array in arrays.items()}
+def empty_network(name: str, num_classes: int, in_chans: int) -> nn.Module:
+    """A network of the catalogue without memory for its weights, which are to be assigned."""
+    from models import create_model
+
+    with torch.device("meta"):
+        return create_model(name, num_classes=num_classes, in_chans=in_chans)
 
 
 def describe_network(network: nn.Module) -> dict[str, ArraySpec]:
@@ -32,16 +35,28 @@ def describe_network(network: nn.Module) -> dict[str, ArraySpec]:
 def build_state_dict(
     assignments: Sequence[Assignment],
     arrays: Mapping[str, np.ndarray[Any, Any]],
-    targets: Sequence[str],
+    targets: Iterable[str],
+    dtype: str = "keep",
 ) -> Tensors:
-    """Tensors in the network's order, sharing memory with the arrays.
+    """Tensors in the network's order, sharing memory with the arrays where they can.
 
     PyTorch's counters of batches, which MXNet does not have, are 0.
+
+    Args:
+        arrays: by structural name.
+        targets: our state_dict's names.
+        dtype: `float32` widens half precision, which is exact; `keep` leaves it.
     """
     source = {assignment.target: assignment.source for assignment in assignments}
-    return {
+    tensors = {
         target: torch.zeros((), dtype=torch.int64)
         if target.endswith(f".{MADE_UP}")
         else torch.from_numpy(arrays[source[target]])
         for target in targets
+    }
+    if dtype == "keep":
+        return tensors
+    return {
+        name: tensor.float() if tensor.dtype == torch.float16 else tensor
+        for name, tensor in tensors.items()
     }

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from converter import compat
+from converter.catalog import load_catalog
+from converter.fit import fit
+from converter.pipeline import Converted, assemble, describe_arrays, load_arrays
 
 # the shared folder of real files stands beside the checkout; not everybody has it
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -47,6 +50,12 @@ def import_timm() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module("timm")
+
+
+def random_network(name: str) -> Converted:
+    """A network of the catalogue with random weights, from Gluon's arrays to our tensors."""
+    arrays, _ = load_arrays(name, None, "random", 0)
+    return assemble(fit(load_catalog()[name], describe_arrays(arrays)).require(), arrays)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,9 @@ def test_the_catalogue_tells_the_network_as_it_is(name: str) -> None:
     with torch.device("meta"):
         network = create_model(name)
     assert sum(parameter.numel() for parameter in network.parameters()) == entry.parameters
+    assert sum(not name.endswith(".num_batches_tracked") for name in network.state_dict()) == (
+        entry.arrays
+    )
     assert network.num_classes == entry.dataset.num_classes
     keymap = load_keymap(entry.family)
     assert entry.network["block"] in keymap.residual_end

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from converter import convert, keymap, pipeline
+from converter import convert, fit, keymap, state_dict
 from converter.errors import KeyMapError, ParityError
 from converter.parity import measure, require
 from converter.tables import read_table
@@ -162,14 +162,14 @@ def activation_in_stem(network: nn.Module) -> None:
 def test_a_network_that_computes_otherwise_is_caught(
     name: str, change: Any, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = pipeline._empty_network
+    build = state_dict.empty_network
 
     def wrong(*arguments: Any) -> nn.Module:
         network = build(*arguments)
         change(network)
         return network
 
-    monkeypatch.setattr(pipeline, "_empty_network", wrong)
+    monkeypatch.setattr(state_dict, "empty_network", wrong)
     out = tmp_path / "out"
     with pytest.raises(ParityError, match=f"the first stage that differs is {stage} "):
         convert(name, init="random", out=out, sizes=[SMALL])
@@ -196,7 +196,7 @@ def test_a_dropped_line_of_a_key_map_is_caught(
     table[section] = {key: value for key, value in table[section].items() if key != line}
     assert table[section] != read_table("resnet_v1b.yaml")[section]
     shorter = keymap.parse_keymap(table, "resnet_v1b")
-    monkeypatch.setattr(keymap, "load_keymap", lambda family: shorter)
+    monkeypatch.setattr(fit.km, "load_keymap", lambda family: shorter)
     with pytest.raises(KeyMapError) as error:
         convert("resnet34_v1b", init="random", out=tmp_path / "out", sizes=[SMALL])
     assert problem in error.value.problems

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from converter.cli import run_each
+from converter.commands.convert import run_each
 from converter.errors import KeyMapError
 from converter.record import Parity, Record, Source
+from converter.sources.params_writer import write_params
+
+from .test_commands import arrays
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,7 +69,7 @@ def test_results_as_lines_and_as_json(tmp_path: Path) -> None:
 
 def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
     source = tmp_path / "mine.params"
-    write_cifar_params(source)
+    write_params(source, arrays())
     options = ["--reference", "none", "-o", tmp_path, "--json", "r.json"]
     done = run("cifar_resnet20_v1", "--params", source, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -81,54 +84,13 @@ def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
     }
 
 
-def write_cifar_params(path: Path) -> None:
-    """A `.params` file without MXNet: version 2 of the format, by hand."""
-    import struct
-
-    import numpy as np
-    import torch
-
-    from converter.keymap import KINDS, load_keymap
-    from models import create_model
-
-    inverse = {"stage": {"1": 2, "2": 3, "3": 4}, "conv": {"1": 0, "2": 3}, "bn": {"1": 1, "2": 4}}
-    arrays = {}
-    for name, tensor in create_model("cifar_resnet20_v1").state_dict().items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        layer, _, parameter = name.rpartition(".")
-        kind = "norm" if "bn" in layer or layer.endswith("downsample.1") else "dense"
-        theirs = {ours: gluon for gluon, ours in KINDS[kind].items()}[parameter]
-        arrays[f"{gluon_layer(layer, inverse)}.{theirs}"] = tensor.to(torch.float32).numpy()
-    assert load_keymap("cifar_resnet_v1")
-    body = b""
-    for array in arrays.values():
-        body += struct.pack("<IiI", 0xF993FAC9, 0, array.ndim)
-        body += struct.pack(f"<{array.ndim}q", *array.shape) + struct.pack("<iii", 1, 0, 0)
-        body += np.ascontiguousarray(array).tobytes()
-    names = b"".join(struct.pack("<Q", len(name)) + name.encode() for name in arrays)
-    count = struct.pack("<Q", len(arrays))
-    path.write_bytes(struct.pack("<QQ", 0x112, 0) + count + body + count + names)
-
-
-def gluon_layer(layer: str, inverse: dict[str, dict[str, int]]) -> str:
-    parts = layer.split(".")
-    if parts[0].startswith("layer"):
-        stage = inverse["stage"][parts[0].removeprefix("layer")]
-        if parts[2] == "downsample":
-            return f"features.{stage}.{parts[1]}.downsample.{parts[3]}"
-        kind, number = parts[2][:-1], parts[2][-1]
-        return f"features.{stage}.{parts[1]}.body.{inverse[kind][number]}"
-    return {"conv1": "features.0", "bn1": "features.1", "fc": "output"}[layer]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["resnet50v1d"], "did you mean resnet50_v1d"),
         ([], "give a MODEL, or --all"),
         (["--all", "resnet18_v1b"], "--all takes neither"),
-        (["--params", "x.params"], "--params needs one MODEL"),
+        (["--params", "x.params", "resnet18_v1b", "resnet34_v1b"], "--params is of one MODEL"),
         (["resnet18_v1b", "--size", "224"], "'224' is no size"),
         (["resnet18_v1b", "--size", "0x4"], "'0x4' is no size"),
         (["resnet18_v1b", "--init", "magic"], "'magic' is not one of"),

@@ -19,6 +19,7 @@ first_conv: stem
 classifier: fc
 index: {stage: {4: 1, 5: 2}, block: same}
 stages: {stem: [a, b]}
+scopes: {}
 residual_end: {}
 """
 MAP = (

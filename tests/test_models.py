@@ -9,6 +9,8 @@ import torch
 from converter.errors import UnknownModelError
 from models import create_model, list_models
 
+from .conftest import random_network
+
 TIMM = {
     "resnet18_v1b": "resnet18",
     "resnet50_v1b": "resnet50",
@@ -50,22 +52,17 @@ def test_output_strides_are_timms(name: str, stride: int, timm: Any) -> None:
     "name", ["resnet18_v1b", "resnet50_v1b", "resnet50_v1c", "resnet50_v1d", "resnet50_v1s"]
 )
 def test_output_stride_8_is_gluoncvs_dilated_network(name: str) -> None:
-    from converter.catalog import load_catalog
-    from converter.keymap import load_keymap
     from converter.parity import measure
-    from converter.pipeline import load_arrays, rename_arrays
     from converter.sources.gluon import GluonReference
 
-    entry = load_catalog().find(name)
-    keymap = load_keymap(entry.family)
-    arrays, _ = load_arrays(entry, keymap, None, "random", 0, None)
-    tensors = rename_arrays(entry, keymap, arrays).tensors
+    converted = random_network(name)
+    stages = converted.fit.keymap.stages
 
     def parity(stride: int) -> bool | None:
         network = create_model(name, output_stride=stride)
-        network.load_state_dict(tensors)
-        dilated = GluonReference(name, arrays, keymap.stages, 1000, dilated=True)
-        return measure(network, dilated, keymap.stages, [(97, 65)]).passed
+        network.load_state_dict(converted.tensors)
+        dilated = GluonReference(name, converted.arrays, stages, 1000, dilated=True)
+        return measure(network, dilated, stages, [(97, 65)]).passed
 
     assert parity(8) is True
     assert parity(16) is False

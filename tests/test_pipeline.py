@@ -106,7 +106,7 @@ def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path)
     from PIL import Image
 
     from converter.keymap import load_keymap
-    from converter.pipeline import read_weights
+    from converter.pipeline import dense_arrays
     from converter.sources.gluon import GluonReference
 
     params = data / "params" / "cifar_resnet20_v1_structural.params"
@@ -122,7 +122,7 @@ def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path)
     with torch.inference_mode():
         logits = network(torch.from_numpy(images)).numpy()
     stages = load_keymap("cifar_resnet_v1").stages
-    gluon = GluonReference("cifar_resnet20_v1", read_weights(params), stages, 10)
+    gluon = GluonReference("cifar_resnet20_v1", dense_arrays(params), stages, 10)
     expected = gluon(images)["logits"]
 
     assert (logits.argmax(1) == labels).sum() == 95

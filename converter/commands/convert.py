@@ -1,0 +1,179 @@
+"""`convert`: options in, lines or JSON out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConversionError, UnknownModelError
+from .common import CONTEXT, JSON, shortened, write_json
+
+if TYPE_CHECKING:
+    from ..catalog import Entry
+    from ..record import Failure, Record
+
+INITS = ("pretrained", "random")
+REFERENCES = ("auto", "gluon", "none")
+DTYPES = ("keep", "float32")
+
+
+class SizeType(click.ParamType[tuple[int, int]]):
+    """`HxW` in pixels → (H, W)."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", str(value))
+        if match is None:
+            self.fail(f"{value!r} is no size; write height x width, as in 224x224", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+@click.command("convert", context_settings=CONTEXT)
+@click.argument("models", metavar="[MODEL]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every model of the published set.")
+@click.option("--list", "listing", is_flag=True, help="Show the models known, and nothing else.")
+@click.option(
+    "--init",
+    type=click.Choice(INITS),
+    default="pretrained",
+    show_default=True,
+    help="Where the weights come from: the published file, or random numbers.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of random weights and images.")
+@click.option(
+    "--params",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A .params file of your own instead; any class count.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="weights",
+    show_default=True,
+    metavar="DIR",
+    help="The folder to write to.",
+)
+@click.option(
+    "--reference",
+    type=click.Choice(REFERENCES),
+    default="auto",
+    show_default=True,
+    help="What parity is measured against; auto is GluonCV's network.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default="keep",
+    show_default=True,
+    help="Half-precision weights: kept, or widened.",
+)
+@click.option("--allow-nonfinite", is_flag=True, help="Convert arrays that hold NaN or Inf.")
+@click.option(
+    "--size",
+    "sizes",
+    type=SizeType(),
+    multiple=True,
+    help="Image size for parity; repeatable. Default: the model's own and an odd one.",
+)
+@JSON
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def convert_command(
+    models: tuple[str, ...],
+    everything: bool,
+    listing: bool,
+    init: str,
+    seed: int,
+    params: Path | None,
+    out: Path,
+    reference: str,
+    dtype: str,
+    allow_nonfinite: bool,
+    sizes: tuple[tuple[int, int], ...],
+    json_file: str | None,
+    quiet: bool,
+) -> None:
+    """Convert GluonCV networks to PyTorch, each proved equal before it is written.
+
+    MODEL is GluonCV's name (resnet50_v1d) or the published one (gluon_resnet50_v1d). With --params
+    it can be left out: the network is read off the file.
+    """
+    from ..catalog import load_catalog
+
+    catalog = load_catalog()
+    if listing:
+        show_catalog(catalog.values(), json_file)
+        return
+    if everything and (models or params):
+        raise click.UsageError("--all takes neither a MODEL nor --params.")
+    if params is not None and len(models) > 1:
+        raise click.UsageError("--params is of one MODEL, or of none: then it is detected.")
+    if not (everything or models or params):
+        raise click.UsageError("give a MODEL, or --all; --list shows the models known.")
+    try:
+        wanted = catalog.published_set if everything else models
+        names: list[str | None] = [catalog.find(name).name for name in wanted]
+    except UnknownModelError as error:
+        raise click.UsageError(str(error)) from error
+
+    from ..pipeline import convert
+
+    def one(name: str | None, progress: Any) -> Record:
+        return convert(
+            name,
+            params=params,
+            init=init,
+            seed=seed,
+            out=out,
+            reference=reference,
+            sizes=sizes or None,
+            dtype=dtype,
+            allow_nonfinite=allow_nonfinite,
+            progress=progress,
+        )
+
+    results = run_each(names or [None], one, quiet=quiet or json_file == "-")
+    if json_file is not None:
+        write_json([result.as_dict() for result in results], json_file)
+    sys.exit(0 if all(result.succeeded for result in results) else 1)
+
+
+def run_each(
+    names: Sequence[str | None], one: Callable[[str | None, Any], Record], *, quiet: bool
+) -> list[Record | Failure]:
+    """Convert one after another; a failure is told at once on stderr and does not stop the rest."""
+    from .. import console
+    from ..record import Failure
+
+    results: list[Record | Failure] = []
+    for name in names:
+        try:
+            with console.working(name or "the file") as progress:
+                result: Record | Failure = one(name, progress)
+        except ConversionError as error:
+            result = Failure(name or "unknown", str(error), getattr(error, "parity", None))
+            click.echo(f"error: {shortened(str(error))}", err=True)
+        results.append(result)
+        if not quiet:
+            click.echo(console.result_line(result))
+    if len(results) > 1 and not quiet:
+        click.echo(console.summary_line(results))
+    return results
+
+
+def show_catalog(entries: Iterable[Entry], json_file: str | None) -> None:
+    """The models known, as a table or as JSON."""
+    from .. import console
+
+    if json_file is None:
+        console.print_catalog(entries)
+    else:
+        write_json([asdict(entry) for entry in entries], json_file)

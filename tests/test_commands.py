@@ -1,0 +1,153 @@
+"""inspect, detect, diff: run as a user runs them, without MXNet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from converter.cli import main
+from converter.dialects import prefixed_names
+from converter.keymap import gluon_names, load_keymap
+from converter.sources.params_writer import write_params
+from converter.state_dict import describe_network
+from models import create_model
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def arrays(
+    name: str = "cifar_resnet20_v1", family: str = "cifar_resnet_v1"
+) -> dict[str, np.ndarray]:
+    """A network's arrays by structural name, each filled with its own number."""
+    keymap, targets = load_keymap(family), describe_network(create_model(name))
+    shapes = [s.shape for t, s in targets.items() if not t.endswith("num_batches_tracked")]
+    return {
+        structural: np.full(shape, number + 1, np.float32)
+        for number, ((structural, _), shape) in enumerate(
+            zip(gluon_names(keymap, targets), shapes, strict=True)
+        )
+    }
+
+
+def prefixed(structural: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    keymap = load_keymap("cifar_resnet_v1")
+    known = prefixed_names(keymap, describe_network(create_model("cifar_resnet20_v1")))
+    return {f"arg:cifar0_{key}": structural[value] for key, value in known.items()}
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.params"
+    write_params(path, arrays())
+    return path
+
+
+def test_detect_says_what_and_why(mine: Path, tmp_path: Path) -> None:
+    result = run("detect", mine)
+    assert result.exit_code == 0
+    assert "cifar_resnet20_v1 (10 classes, 3 image channels; structural names; 107" in result.output
+    (tmp_path / "bad.params").write_bytes(b"{}")
+    result = run("detect", mine, tmp_path / "bad.params", "--json", tmp_path / "out.json")
+    assert result.exit_code == 1
+    found, failed = json.loads((tmp_path / "out.json").read_text())
+    assert found["models"] == ["cifar_resnet20_v1"]
+    assert found["num_classes"] == 10
+    assert "a JSON file" in failed["error"]
+
+
+def test_inspect_tells_every_array_and_its_rule(mine: Path) -> None:
+    spoiled = arrays()
+    spoiled["features.0.weight"][0, 0, 0, :2] = np.nan, np.inf
+    write_params(mine, spoiled)
+    text = run("inspect", mine).output
+    assert "V2, 107 arrays, 274,042 values, 1.1 MB" in text
+    assert "features.0.weight" in text
+    (report,) = json.loads(run("inspect", mine, "--json", "-").output)
+    assert report["version"] == "V2"
+    assert report["values"] == 274042
+    assert report["detection"]["models"] == ["cifar_resnet20_v1"]
+    first = report["arrays"][0]
+    assert first == {
+        "name": "features.0.weight",
+        "dtype": "float32",
+        "shape": [16, 3, 3, 3],
+        "layout": "dense",
+        "nan": 1,
+        "inf": 1,
+        "target": "conv1.weight",
+        "rule": "conv: features.0 → conv1",
+    }
+
+
+def test_inspect_of_real_files_of_every_kind(data: Path) -> None:
+    for path in sorted((data / "samples").iterdir()):
+        assert run("inspect", path).exit_code == 0, path
+    text = run("inspect", data / "samples" / "csr.params").output
+    assert "csr" in text
+    text = run("inspect", data / "params" / "mnist_v0-0010.params").output
+    assert "V0" in text
+    assert "arg:fc2_weight" in text
+
+
+def test_diff_compares_dialects_and_checkpoints(mine: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.params"
+    write_params(other, prefixed(arrays()), version=1)
+    result = run("diff", mine, other)
+    assert (result.exit_code, result.output) == (0, "107 equal, 0 different\n")
+
+    convert = run("convert", "--params", mine, "--reference", "none", "-o", tmp_path, "--json", "-")
+    assert convert.exit_code == 0, convert.output
+    (record,) = json.loads(convert.output)
+    assert record["model"] == "cifar_resnet20_v1"
+    assert run("diff", other, tmp_path / record["file"]).output == "107 equal, 0 different\n"
+
+    changed = prefixed(arrays())
+    changed["arg:cifar0_conv0_weight"][0, 0, 0, 0] += 0.5
+    changed["arg:cifar0_dense0_bias"] = np.zeros(10, np.float16)
+    write_params(other, changed)
+    result = run("diff", mine, other)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "conv1.weight: has other values, by up to 0.5",
+        "fc.bias: is float32 and float16, by up to 107",
+        "105 equal, 2 different",
+    ]
+
+
+def test_diff_of_networks_unknown_goes_by_their_names(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.params", tmp_path / "b.params"
+    write_params(one, {"arg:x": np.ones(3, np.float32), "y": np.ones(2, np.int32)})
+    write_params(other, {"x": np.ones(4, np.float32), "z": np.ones(2, np.int32)})
+    (comparison,) = json.loads(run("diff", one, other, "--json", "-").output)
+    assert [(d["name"], d["what"]) for d in comparison["differences"]] == [
+        ("y", f"stands only in {one}"),
+        ("z", f"stands only in {other}"),
+        ("x", "has shapes (3,) and (4,)"),
+    ]
+
+
+def test_a_wrong_file_is_one_line(tmp_path: Path) -> None:
+    for command in (["inspect"], ["diff", tmp_path / "no.params"]):
+        result = run(*command, tmp_path / "no.params")
+        assert result.exit_code == 1
+        assert result.output.startswith("Error: ")
+        assert "No such file" in result.output
+        assert len(result.output.splitlines()) == 1
+
+
+def test_weights_that_are_no_numbers_are_refused_unless_allowed(mine: Path, tmp_path: Path) -> None:
+    spoiled = arrays()
+    spoiled["features.0.weight"][0] = np.nan
+    write_params(mine, spoiled)
+    options = ["--params", mine, "--reference", "none", "-o", tmp_path / "out"]
+    result = run("convert", *options)
+    assert result.exit_code == 1
+    assert "features.0.weight: holds 27 NaN" in result.output
+    assert not (tmp_path / "out").exists()
+    assert run("convert", *options, "--allow-nonfinite").exit_code == 0
