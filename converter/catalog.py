@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import UnknownModelError
@@ -50,6 +50,7 @@ class Entry:
         arrays: in a file of Gluon's, of any class count.
         prefix: of its names in Gluon, where that is fixed and tells it from networks of the same
             shapes; None elsewhere.
+        file: the name of the published `.params`, which pruned networks have another of.
         sha1: of the published `.params`; None where none was published.
         top1, top5: published accuracy in per cent; None where none was published.
     """
@@ -62,6 +63,7 @@ class Entry:
     parameters: int
     arrays: int
     prefix: str | None
+    file: str
     sha1: str | None
     top1: float | None
     top5: float | None
@@ -119,7 +121,7 @@ def load_catalog() -> Catalog:
         check_keys(group, here, required=["dataset", "network", "models"], optional=["in_set"])
         for name, row in group["models"].items():
             entries.append(_entry(name, family, row, group, datasets, f"{here}: {name}"))
-            if group.get("in_set", True) and row.get("sha1"):
+            if row.get("in_set", group.get("in_set", True)) and row.get("sha1"):
                 published_set.append(name)
     return Catalog(entries, published_set)
 
@@ -145,17 +147,21 @@ def _entry(
         row,
         where,
         required=["published", "network", "parameters", "arrays"],
-        optional=["prefix", "sha1", "top1", "top5"],
+        optional=["prefix", "file", "sha1", "top1", "top5", "input_size", "in_set"],
     )
+    dataset = datasets[group["dataset"]]
+    if "input_size" in row:
+        dataset = replace(dataset, input_size=tuple(row["input_size"]))
     return Entry(
         name=name,
         published=row["published"],
         family=family,
-        dataset=datasets[group["dataset"]],
+        dataset=dataset,
         network={**group["network"], **row["network"]},
         parameters=row["parameters"],
         arrays=row["arrays"],
         prefix=row.get("prefix"),
+        file=row.get("file", name),
         sha1=row.get("sha1"),
         top1=row.get("top1"),
         top5=row.get("top5"),

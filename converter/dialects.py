@@ -19,10 +19,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from .errors import KeyMapError
-from .keymap import KeyMap, gluon_names
+from .keymap import KINDS, KeyMap, gluon_names
 
-# what Gluon calls a layer of each kind in prefixed names
-_WORDS = {"conv": "conv", "conv_bias": "conv", "norm": "batchnorm", "dense": "dense"}
 _SYNONYMS = (
     (re.compile(r"(?<=[_.])moving_(?=(mean|var)$)"), "running_"),
     (re.compile(r"(batchnormcudnnoff|syncbatchnorm)(?=[0-9]+_\w+$)"), "batchnorm"),
@@ -56,7 +54,7 @@ def prefixed_names(keymap: KeyMap, targets: Iterable[str]) -> dict[str, str]:
     counters: Counter[str] = Counter()
     for structural, kind in gluon_names(keymap, targets):
         layer, _, parameter = structural.rpartition(".")
-        group = _scope(keymap, layer) + _WORDS[kind]
+        group = _scope(keymap, layer) + KINDS[kind].word
         if layer not in numbers:
             numbers[layer] = counters[group]
             counters[group] += 1

@@ -16,18 +16,35 @@ from typing import Any
 from .errors import KeyMapError, TableError
 from .tables import check_keys, parse_table, read_table
 
-# what a layer of each kind holds: Gluon's parameter → ours
-_NORM = {
-    "gamma": "weight",
-    "beta": "bias",
-    "running_mean": "running_mean",
-    "running_var": "running_var",
-}
-KINDS: dict[str, dict[str, str]] = {
-    "conv": {"weight": "weight"},
-    "conv_bias": {"weight": "weight", "bias": "bias"},
-    "norm": _NORM,
-    "dense": {"weight": "weight", "bias": "bias"},
+
+@dataclass(frozen=True)
+class Kind:
+    """What a layer holds.
+
+    Attributes:
+        word: what Gluon calls it in prefixed names.
+        parameters: Gluon's parameter → ours.
+        ones: our parameters that are 1, whatever the file says.
+        as_conv: weights (out, in) become those of a 1×1 convolution (out, in, 1, 1).
+    """
+
+    word: str
+    parameters: Mapping[str, str]
+    ones: frozenset[str] = frozenset()
+    as_conv: bool = False
+
+
+_AFFINE = {"gamma": "weight", "beta": "bias"}
+_STATISTICS = {"running_mean": "running_mean", "running_var": "running_var"}
+KINDS = {
+    "conv": Kind("conv", {"weight": "weight"}),
+    "conv_bias": Kind("conv", {"weight": "weight", "bias": "bias"}),
+    "norm": Kind("batchnorm", _AFFINE | _STATISTICS),
+    # `scale=False` is MXNet's fix_gamma: the file has a gamma, and MXNet computes with 1
+    "norm_fixed_gamma": Kind("batchnorm", _AFFINE | _STATISTICS, ones=frozenset({"weight"})),
+    "group_norm": Kind("groupnorm", _AFFINE),
+    "dense": Kind("dense", {"weight": "weight", "bias": "bias"}),
+    "dense_as_conv": Kind("dense", {"weight": "weight"}, as_conv=True),
 }
 # PyTorch counts batches in its norms; MXNet does not. The only value that is made up, as 0.
 MADE_UP = "num_batches_tracked"
@@ -46,11 +63,20 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One source array becomes one target tensor."""
+    """One source array becomes one target tensor, by a rule of the map.
+
+    `fill_ones` puts 1 in place of its values; `as_conv` gives it two further dimensions of 1.
+    """
 
     source: str
     target: str
     rule: str
+    fill_ones: bool = False
+    as_conv: bool = False
+
+    def shape(self, source: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that an array of `source`'s shape becomes."""
+        return (*source, 1, 1) if self.as_conv else source
 
 
 Index = Mapping[str, Mapping[str, str] | None]
@@ -120,6 +146,7 @@ class KeyMap:
         stages: where parity is measured, in forward order; the last is the logits.
         first_conv: our first convolution, whose weight tells the image's channels.
         classifier: our classifier, whose weight tells the class count.
+        imperative: GluonCV's network runs neither as a graph nor in float64.
         scopes: how Gluon's name scopes are called, by the blocks that are in them.
         residual_end: by block, the pattern of the Gluon parameter that scales the end of each
             residual branch; `--init random` damps it.
@@ -133,6 +160,7 @@ class KeyMap:
     classifier: str
     scopes: tuple[_Substitution, ...]
     residual_end: Mapping[str, str]
+    imperative: bool = False
 
     @property
     def where(self) -> str:
@@ -165,7 +193,7 @@ def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
             *("source", "index", "stages", "scopes"),
             *("first_conv", "classifier", "residual_end"),
         ],
-        optional=KINDS,
+        optional=[*KINDS, "imperative"],
     )
     index = {
         name: None if numbers == "same" else {str(old): str(new) for old, new in numbers.items()}
@@ -187,6 +215,7 @@ def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
             _Substitution(_compile(block), scope, index) for block, scope in table["scopes"].items()
         ),
         residual_end=table["residual_end"],
+        imperative=table.get("imperative", False),
     )
 
 
@@ -232,13 +261,15 @@ def rename(keymap: KeyMap, names: Iterable[str]) -> tuple[list[Assignment], list
         takers = [
             (rule, target)
             for rule in keymap.rules
-            if parameter in KINDS[rule.kind] and (target := rule.ours(layer)) is not None
+            if parameter in KINDS[rule.kind].parameters and (target := rule.ours(layer)) is not None
         ]
         fired.update(str(rule) for rule, _ in takers)
         if len(takers) == 1:
             rule, target = takers[0]
+            kind = KINDS[rule.kind]
+            ours = kind.parameters[parameter]
             assignments.append(
-                Assignment(name, f"{target}.{KINDS[rule.kind][parameter]}", str(rule))
+                Assignment(name, f"{target}.{ours}", str(rule), ours in kind.ones, kind.as_conv)
             )
         elif takers:
             rules = " and ".join(f"`{rule}`" for rule, _ in takers)
@@ -266,12 +297,12 @@ def check(
 ) -> list[str]:
     """What keeps the renamed arrays from being the network's state_dict, a line each."""
     problems = []
-    made = {assignment.target: assignment.source for assignment in assignments}
-    for target, source in made.items():
-        spec = sources[source]
+    made = {assignment.target: assignment for assignment in assignments}
+    for target, assignment in made.items():
+        source, spec = assignment.source, sources[assignment.source]
         if target not in targets:
             problems.append(f"{source}: becomes {target}, which the network does not have")
-        elif spec.shape != targets[target].shape:
+        elif assignment.shape(spec.shape) != targets[target].shape:
             problems.append(
                 f"{source}: has shape {spec.shape}; {target} takes {targets[target].shape}"
             )
@@ -294,7 +325,7 @@ def gluon_names(keymap: KeyMap, targets: Iterable[str]) -> list[tuple[str, str]]
     for target in targets:
         layer, _, parameter = target.rpartition(".")
         for rule in keymap.rules:
-            theirs = {ours: gluon for gluon, ours in KINDS[rule.kind].items()}
+            theirs = {ours: gluon for gluon, ours in KINDS[rule.kind].parameters.items()}
             if parameter in theirs and (source := rule.gluons(layer)) is not None:
                 names.append((f"{source}.{theirs[parameter]}", rule.kind))
     return names

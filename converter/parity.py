@@ -26,6 +26,7 @@ class Reference(Protocol):
     """What a network is measured against."""
 
     name: str
+    dtypes: Sequence[str]  # that it computes in; stages are compared in the last
 
     def cast(self, dtype: str) -> None:
         """Compute in this dtype from here on."""
@@ -59,7 +60,7 @@ def measure(
     network.eval()
     checks: list[Check] = []
     worst: dict[str, float] = {}
-    for dtype, limit in LIMITS.items():
+    for dtype in reference.dtypes:
         network.to(getattr(torch, dtype))
         reference.cast(dtype)
         for images in inputs:
@@ -69,17 +70,17 @@ def measure(
                 stage.name: _difference(actual[stage.name], expected[stage.name])
                 for stage in stages
             }
-            if dtype == "float64":
+            if dtype == reference.dtypes[-1]:
                 for name, (_, relative) in differences.items():
                     worst[name] = float(np.maximum(worst.get(name, 0.0), relative))  # keeps NaN
             shape = "x".join(map(str, images.shape))
-            checks.append(Check(dtype, shape, *differences[stages[-1].name], limit))
-    condition = _condition(network, min(inputs, key=np.size), seed)
+            checks.append(Check(dtype, shape, *differences[stages[-1].name], LIMITS[dtype]))
+    condition = _condition(network.double(), min(inputs, key=np.size), seed)
     differing = [StageDifference(name, relative) for name, relative in worst.items()]
     return Parity(
         reference=reference.name,
         passed=all(check.passed for check in checks)
-        and all(stage.max_rel <= LIMITS["float64"] for stage in differing),
+        and all(stage.max_rel <= LIMITS[dtype] for stage in differing),
         checks=tuple(checks),
         stages=tuple(differing),
         condition=condition,
@@ -90,14 +91,14 @@ def require(parity: Parity, model: str) -> None:
     """Raise unless parity holds.
 
     Raises:
-        ParityError: names the first stage that differs in float64, or the check that fails.
+        ParityError: names the first stage that differs, or the check that fails.
     """
     if parity.passed:
         return
-    limit = LIMITS["float64"]
+    dtype, limit = parity.checks[-1].dtype, parity.checks[-1].limit
     first = next((stage for stage in parity.stages if not stage.max_rel <= limit), None)
     if first is not None:
-        what = f"the first stage that differs is {first.name} ({first.max_rel:.1e} in float64"
+        what = f"the first stage that differs is {first.name} ({first.max_rel:.1e} in {dtype}"
     else:
         check = next(check for check in parity.checks if not check.passed)
         limit = check.limit

@@ -129,11 +129,13 @@ def load_arrays(
     if init == "random":
         from .sources.gluon import random_arrays
 
+        keymap = load_keymap(entry.family)
         arrays = random_arrays(
             entry.name,
-            load_keymap(entry.family).residual_end[entry.network["block"]],
+            keymap.residual_end[entry.network["block"]],
             seed=seed,
             num_classes=entry.dataset.num_classes,
+            imperative=keymap.imperative,
         )
         return arrays, Source("random", seed=seed)
     if entry.sha1 is None:
@@ -141,8 +143,8 @@ def load_arrays(
             f"{entry.name}: no weights were ever published for it; give a file of yours with "
             "`--params FILE`, or take `--init random`"
         )
-    path = store.fetch(entry.name, entry.sha1, progress=progress)
-    url = store.published_url(entry.name, entry.sha1)
+    path = store.fetch(entry.file, entry.sha1, progress=progress)
+    url = store.published_url(entry.file, entry.sha1)
     return dense_arrays(path), Source("pretrained", str(path), url, entry.sha1)
 
 
@@ -203,7 +205,13 @@ def prove(
     clock = clock or Clock()
     entry, stages = converted.fit.entry, converted.fit.keymap.stages
     with clock("reference"):
-        gluon = GluonReference(entry.name, converted.arrays, stages, converted.fit.num_classes)
+        gluon = GluonReference(
+            entry.name,
+            converted.arrays,
+            stages,
+            converted.fit.num_classes,
+            imperative=converted.fit.keymap.imperative,
+        )
     with clock("parity"):
         parity = measure(
             converted.network(),

@@ -32,7 +32,7 @@ class Check:
 
 @dataclass(frozen=True)
 class StageDifference:
-    """The largest relative difference behind one stage, in float64, over all inputs."""
+    """The largest relative difference behind one stage, over all inputs, in the last dtype."""
 
     name: str
     max_rel: float
@@ -46,7 +46,7 @@ class Parity:
         reference: `gluon`, or `none` where parity was not run.
         passed: None where it was not run.
         checks: of the logits, by dtype and input.
-        stages: in forward order, in float64.
+        stages: in forward order, in float64 (float32 where the reference has no other).
         condition: by how much the network enlarges a small relative change of its input. Rounding
             is enlarged alike, so a difference near condition · 1e-16 is not an error.
     """

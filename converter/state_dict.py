@@ -47,11 +47,11 @@ def build_state_dict(
         targets: our state_dict's names.
         dtype: `float32` widens half precision, which is exact; `keep` leaves it.
     """
-    source = {assignment.target: assignment.source for assignment in assignments}
+    by_target = {assignment.target: assignment for assignment in assignments}
     tensors = {
         target: torch.zeros((), dtype=torch.int64)
         if target.endswith(f".{MADE_UP}")
-        else torch.from_numpy(arrays[source[target]])
+        else _tensor(by_target[target], arrays[by_target[target].source])
         for target in targets
     }
     if dtype == "keep":
@@ -60,3 +60,10 @@ def build_state_dict(
         name: tensor.float() if tensor.dtype == torch.float16 else tensor
         for name, tensor in tensors.items()
     }
+
+
+def _tensor(assignment: Assignment, array: np.ndarray[Any, Any]) -> torch.Tensor:
+    tensor = torch.from_numpy(array)
+    if assignment.fill_ones:
+        return torch.ones_like(tensor)
+    return tensor.reshape(assignment.shape(array.shape))

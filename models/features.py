@@ -33,7 +33,7 @@ class FeatureResNet(ResNet):
         del self.global_pool, self.drop
 
     def forward(self, x: Tensor) -> list[Tensor]:  # type: ignore[override]
-        maps = [x := self.act1(self.bn1(self.conv1(x)))]
+        maps = [x := self.act1(self.bn1(self.conv1(self.data_bn(x))))]
         x = self.maxpool(x)
         maps += [x := stage(x) for stage in self.stages()]
         return [maps[index] for index in self.out_indices]

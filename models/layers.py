@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
+
+Norm = Callable[[int], nn.Module]
+"""Makes the normalisation of so many channels."""
+
+NORMS: dict[str, Norm] = {
+    "batch": nn.BatchNorm2d,
+    "group": lambda channels: nn.GroupNorm(32, channels),
+}
 
 
 def conv(
@@ -13,8 +23,9 @@ def conv(
     *,
     dilation: int = 1,
     groups: int = 1,
+    bias: bool = False,
 ) -> nn.Conv2d:
-    """A convolution without bias that keeps height and width but for its stride.
+    """A convolution that keeps height and width but for its stride.
 
     Shapes: (N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).
     """
@@ -26,21 +37,23 @@ def conv(
         padding=dilation * (kernel_size // 2),
         dilation=dilation,
         groups=groups,
-        bias=False,
+        bias=bias,
     )
 
 
 class SqueezeExcite(nn.Module):
     """Gates each channel by what the whole image holds (https://arxiv.org/abs/1709.01507).
 
+    The hidden width is a sixteenth of the channels, as in GluonCV; it is not rounded up.
+
     Shapes: (N, channels, H, W) → the same.
     """
 
-    def __init__(self, channels: int, hidden: int) -> None:
+    def __init__(self, channels: int, *, bias: bool = True) -> None:
         super().__init__()
-        self.fc1 = nn.Conv2d(channels, hidden, 1)
+        self.fc1 = nn.Conv2d(channels, channels // 16, 1, bias=bias)
         self.act = nn.ReLU(inplace=True)
-        self.fc2 = nn.Conv2d(hidden, channels, 1)
+        self.fc2 = nn.Conv2d(channels // 16, channels, 1, bias=bias)
         self.gate = nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,8 +62,19 @@ class SqueezeExcite(nn.Module):
         return x * weight
 
 
+def squeeze_excite(channels: int, kind: str | None) -> nn.Module | None:
+    """The gate of a block: `biased` (ResNeXt), `unbiased` (SE-ResNet), or none."""
+    return None if kind is None else SqueezeExcite(channels, bias=kind == "biased")
+
+
 def downsample(
-    in_channels: int, out_channels: int, stride: int, *, kernel_size: int = 1, average: bool = False
+    in_channels: int,
+    out_channels: int,
+    stride: int,
+    *,
+    kernel_size: int = 1,
+    average: bool = False,
+    norm: Norm = nn.BatchNorm2d,
 ) -> nn.Sequential:
     """The skip connection of a stage's first block.
 
@@ -63,13 +87,11 @@ def downsample(
     """
     if not average:
         return nn.Sequential(
-            conv(in_channels, out_channels, kernel_size, stride), nn.BatchNorm2d(out_channels)
+            conv(in_channels, out_channels, kernel_size, stride), norm(out_channels)
         )
     pool = (
         nn.Identity()
         if stride == 1
         else nn.AvgPool2d(stride, stride, ceil_mode=True, count_include_pad=False)
     )
-    return nn.Sequential(
-        pool, conv(in_channels, out_channels, kernel_size), nn.BatchNorm2d(out_channels)
-    )
+    return nn.Sequential(pool, conv(in_channels, out_channels, kernel_size), norm(out_channels))

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from .blocks import BLOCKS, BasicBlock, Bottleneck
-from .layers import downsample
+from .blocks import BasicBlock, Bottleneck
+from .layers import NORMS, conv, downsample
+from .preactivation import Preactivation, PreactivationBasic, PreactivationBottleneck
+from .pruned import set_widths
 from .stem import STEMS
 
 OUTPUT_STRIDES = (8, 16, 32)
+
+BLOCKS: dict[str, Any] = {
+    "basic": BasicBlock,
+    "bottleneck": Bottleneck,
+    "preactivation_basic": PreactivationBasic,
+    "preactivation_bottleneck": PreactivationBottleneck,
+}
 
 
 class ResNet(nn.Module):
     """A residual network whose keys are timm's (torchvision's, where torchvision has the network).
 
     Args:
-        block: `basic` or `bottleneck` (models/blocks.py).
+        block: `basic`, `bottleneck`, `preactivation_basic` or `preactivation_bottleneck`. With a
+            preactivation, the images pass a norm first (`data_bn`) and the last stage's output a
+            norm and an activation (`norm`, `act`).
         layers: the number of blocks of each stage.
         widths: the planes of each stage.
-        stem: `conv7`, `deep`, `senet` or `cifar` (models/stem.py).
+        stem: one of models/stem.py.
         stem_width: channels of the stem's first convolution.
         average_downsample: pool the skip connection before its convolution (v1d, v1e).
         downsample_kernel: kernel of the skip connection's convolution, from the second stage on.
-        block_options: passed on to every block (cardinality, squeeze_excite …).
+        norm: `batch` or `group`.
+        block_options: passed on to every block (cardinality, gate …).
+        conv_widths: output channels of every convolution, in the state_dict's order, where pruning
+            has left each its own.
         num_classes: outputs of the classifier; 0 leaves it out.
         in_chans: channels of the images.
         drop_rate: dropout before the classifier, while training.
@@ -50,7 +65,9 @@ class ResNet(nn.Module):
         stem_width: int = 64,
         average_downsample: bool = False,
         downsample_kernel: int = 1,
+        norm: str = "batch",
         block_options: dict[str, Any] | None = None,
+        conv_widths: Sequence[int] | None = None,
         num_classes: int = 1000,
         in_chans: int = 3,
         drop_rate: float = 0.0,
@@ -59,38 +76,61 @@ class ResNet(nn.Module):
         super().__init__()
         if output_stride not in OUTPUT_STRIDES:
             raise ValueError(f"output_stride is {output_stride}; it can be 8, 16 or 32")
-        parts = STEMS[stem](in_chans, stem_width)
+        block_class = BLOCKS[block]
+        preactivation = issubclass(block_class, Preactivation)
+        parts = STEMS[stem](in_chans, stem_width, NORMS[norm])
+        self.data_bn = nn.BatchNorm2d(in_chans) if preactivation else nn.Identity()
         self.conv1 = parts.conv1
         self.bn1 = parts.bn1
         self.act1 = parts.act1
         self.maxpool = parts.maxpool
-        self.feature_info = [
+        self.feature_info: list[dict[str, Any]] = [
             {"module": "act1", "num_chs": parts.channels, "reduction": parts.stride}
         ]
+        options = dict(block_options or {})
+        if not preactivation:
+            options["norm"] = NORMS[norm]
 
         channels, reduction, dilation = parts.channels, parts.stride * parts.pool_stride, 1
         for number, (depth, planes) in enumerate(zip(layers, widths, strict=True), start=1):
             stride, first_dilation = (1 if number == 1 else 2), dilation
             if reduction * stride > output_stride:
                 stride, dilation = 1, dilation * stride
-            stage = _stage(
-                BLOCKS[block],
-                depth,
-                channels,
-                planes,
-                stride=stride,
-                dilation=dilation,
-                first_dilation=first_dilation,
-                average_downsample=average_downsample,
-                downsample_kernel=1 if number == 1 else downsample_kernel,
-                block_options=block_options or {},
+            out_channels = planes * block_class.expansion
+            shortcut: nn.Module | None = None
+            if stride != 1 or channels != out_channels:
+                shortcut = (
+                    conv(channels, out_channels, 1, stride)
+                    if preactivation
+                    else downsample(
+                        channels,
+                        out_channels,
+                        stride,
+                        kernel_size=1 if number == 1 else downsample_kernel,
+                        average=average_downsample,
+                        norm=NORMS[norm],
+                    )
+                )
+            make = partial(block_class, planes=planes, dilation=dilation, **options)
+            # Dilation starts at the second convolution that sees the unshrunk image, so the first
+            # block has the dilation of the stage before (as in GluonCV's dilated networks).
+            first = make(
+                channels, stride=stride, downsample=shortcut, first_dilation=first_dilation
             )
-            channels, reduction = planes * BLOCKS[block].expansion, reduction * stride
-            self.add_module(f"layer{number}", stage)
+            rest = (make(out_channels) for _ in range(depth - 1))
+            self.add_module(f"layer{number}", nn.Sequential(first, *rest))
+            channels, reduction = out_channels, reduction * stride
             self.feature_info.append(
                 {"module": f"layer{number}", "num_chs": channels, "reduction": reduction}
             )
 
+        if conv_widths is not None:
+            for info, width in zip(
+                self.feature_info, set_widths(self, self.stages(), conv_widths), strict=True
+            ):
+                info["num_chs"] = channels = width
+        self.norm = nn.BatchNorm2d(channels) if preactivation else nn.Identity()
+        self.act = nn.ReLU(inplace=True) if preactivation else nn.Identity()
         self.num_features = channels
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.drop = nn.Dropout(drop_rate)
@@ -113,14 +153,15 @@ class ResNet(nn.Module):
 
     def stages(self) -> list[nn.Module]:
         """`layer1`, `layer2` …, as many as the network has."""
-        return [self.get_submodule(str(info["module"])) for info in self.feature_info[1:]]
+        return [self.get_submodule(info["module"]) for info in self.feature_info[1:]]
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Images (N, in_chans, H, W) → the last stage's output (N, num_features, H/32, W/32)."""
-        x = self.maxpool(self.act1(self.bn1(self.conv1(x))))
+        x = self.maxpool(self.act1(self.bn1(self.conv1(self.data_bn(x)))))
         for stage in self.stages():
             x = stage(x)
-        return x
+        out: Tensor = self.act(self.norm(x))
+        return out
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Features (N, num_features, h, w) → logits (N, num_classes).
@@ -132,49 +173,6 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
-
-
-def _stage(
-    block: type[BasicBlock] | type[Bottleneck],
-    depth: int,
-    in_channels: int,
-    planes: int,
-    *,
-    stride: int,
-    dilation: int,
-    first_dilation: int,
-    average_downsample: bool,
-    downsample_kernel: int,
-    block_options: dict[str, Any],
-) -> nn.Sequential:
-    """`depth` blocks, of which the first carries the stride and the change of width.
-
-    Dilation starts at the second convolution that sees the unshrunk image, so the first block has
-    the dilation of the stage before (as in GluonCV's dilated networks).
-    """
-    out_channels = planes * block.expansion
-    shortcut = None
-    if stride != 1 or in_channels != out_channels:
-        shortcut = downsample(
-            in_channels,
-            out_channels,
-            stride,
-            kernel_size=downsample_kernel,
-            average=average_downsample,
-        )
-    first = block(
-        in_channels,
-        planes,
-        stride=stride,
-        downsample=shortcut,
-        dilation=dilation,
-        first_dilation=first_dilation,
-        **block_options,
-    )
-    rest = (
-        block(out_channels, planes, dilation=dilation, **block_options) for _ in range(depth - 1)
-    )
-    return nn.Sequential(first, *rest)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from torch import nn
 
-from .layers import conv
+from .layers import Norm, conv
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class Stem:
     pool_stride: int
 
 
-def conv7_stem(in_chans: int, width: int) -> Stem:
-    """One 7×7 convolution: v1b and ResNeXt."""
+def conv7_stem(in_chans: int, width: int, norm: Norm) -> Stem:
+    """One 7×7 convolution: v1, v1b, v2 and ResNeXt."""
     return Stem(
         conv1=conv(in_chans, width, 7, 2),
-        bn1=nn.BatchNorm2d(width),
+        bn1=norm(width),
         act1=nn.ReLU(inplace=True),
         maxpool=nn.MaxPool2d(3, 2, padding=1),
         channels=width,
@@ -38,19 +39,19 @@ def conv7_stem(in_chans: int, width: int) -> Stem:
     )
 
 
-def deep_stem(in_chans: int, width: int) -> Stem:
-    """Three 3×3 convolutions, the last twice as wide: v1c, v1d (32), v1s, v1e (64)."""
+def deep_stem(in_chans: int, width: int, norm: Norm) -> Stem:
+    """Three 3×3 convolutions, the last twice as wide: v1c, v1d (32), v1s, v1e (64), ResNeSt."""
     return Stem(
         conv1=nn.Sequential(
             conv(in_chans, width, 3, 2),
-            nn.BatchNorm2d(width),
+            norm(width),
             nn.ReLU(inplace=True),
             conv(width, width, 3),
-            nn.BatchNorm2d(width),
+            norm(width),
             nn.ReLU(inplace=True),
             conv(width, 2 * width, 3),
         ),
-        bn1=nn.BatchNorm2d(2 * width),
+        bn1=norm(2 * width),
         act1=nn.ReLU(inplace=True),
         maxpool=nn.MaxPool2d(3, 2, padding=1),
         channels=2 * width,
@@ -59,22 +60,22 @@ def deep_stem(in_chans: int, width: int) -> Stem:
     )
 
 
-def senet_stem(in_chans: int, width: int) -> Stem:
+def senet_stem(in_chans: int, width: int, norm: Norm) -> Stem:
     """The deep stem with SENet-154's pooling: no padding, sizes rounded up.
 
     The ports in public use pad by one pixel here. Every window is then off by one, and the logits
     differ from Gluon's by about 7e-3 of the largest.
     """
-    stem = deep_stem(in_chans, width)
+    stem = deep_stem(in_chans, width, norm)
     return replace(stem, maxpool=nn.MaxPool2d(3, 2, padding=0, ceil_mode=True))
 
 
-def cifar_stem(in_chans: int, width: int) -> Stem:
-    """One 3×3 convolution that keeps the size; GluonCV puts no activation behind its norm."""
+def cifar_stem(in_chans: int, width: int, norm: Norm) -> Stem:
+    """One 3×3 convolution that keeps the size: CIFAR's ResNeXt."""
     return Stem(
         conv1=conv(in_chans, width, 3),
-        bn1=nn.BatchNorm2d(width),
-        act1=nn.Identity(),
+        bn1=norm(width),
+        act1=nn.ReLU(inplace=True),
         maxpool=nn.Identity(),
         channels=width,
         stride=1,
@@ -82,4 +83,21 @@ def cifar_stem(in_chans: int, width: int) -> Stem:
     )
 
 
-STEMS = {"conv7": conv7_stem, "deep": deep_stem, "senet": senet_stem, "cifar": cifar_stem}
+def cifar_linear_stem(in_chans: int, width: int, norm: Norm) -> Stem:
+    """The same without an activation behind its norm: CIFAR's v1 and wide networks."""
+    return replace(cifar_stem(in_chans, width, norm), act1=nn.Identity())
+
+
+def cifar_bare_stem(in_chans: int, width: int, norm: Norm) -> Stem:
+    """The convolution alone: CIFAR's v2, whose blocks begin with a norm."""
+    return replace(cifar_linear_stem(in_chans, width, norm), bn1=nn.Identity())
+
+
+STEMS: dict[str, Callable[[int, int, Norm], Stem]] = {
+    "conv7": conv7_stem,
+    "deep": deep_stem,
+    "senet": senet_stem,
+    "cifar": cifar_stem,
+    "cifar_linear": cifar_linear_stem,
+    "cifar_bare": cifar_bare_stem,
+}

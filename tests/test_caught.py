@@ -25,6 +25,7 @@ class Original:
     """A reference that computes with a PyTorch network: what is tested here is the comparison."""
 
     name = "original"
+    dtypes = ("float32", "float64")
 
     def __init__(self, network: nn.Module, stages: Any) -> None:
         self.network, self.stages = network.eval(), stages

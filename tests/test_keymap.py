@@ -36,7 +36,7 @@ dense:
 NAMES = [
     "features.4.0.body.0.weight",
     "features.5.11.body.0.weight",
-    *(f"features.1.{parameter}" for parameter in KINDS["norm"]),
+    *(f"features.1.{parameter}" for parameter in KINDS["norm"].parameters),
     "output.weight",
     "output.bias",
 ]

@@ -119,5 +119,5 @@ def test_wrong_arguments_are_refused() -> None:
 
 
 def test_every_network_is_listed() -> None:
-    assert len(list_models()) == 27
+    assert len(list_models()) == 73
     assert "resnet152_v1e" in list_models()

@@ -24,7 +24,13 @@ RESIDUAL_DAMPING = 0.25
 
 
 def random_arrays(
-    name: str, residual_end: str, *, seed: int, num_classes: int, in_chans: int = 3
+    name: str,
+    residual_end: str,
+    *,
+    seed: int,
+    num_classes: int,
+    in_chans: int = 3,
+    imperative: bool = False,
 ) -> Arrays:
     """Random weights for every array of a GluonCV network, its BatchNorm statistics too.
 
@@ -33,6 +39,7 @@ def random_arrays(
         residual_end: the pattern of the parameters that end the residual branches; damped, so that
             the network is well conditioned.
         seed: equal seeds give equal arrays, on every machine.
+        imperative: the network does not run as a graph.
 
     Returns:
         float32 arrays by structural name.
@@ -41,7 +48,7 @@ def random_arrays(
         MissingDependencyError: MXNet is not at hand.
     """
     net = _network(name, num_classes)
-    shapes = _shapes(net, in_chans)
+    shapes = _shapes(net, in_chans, imperative)
     rng = np.random.default_rng(seed)
     arrays = {key: _random_array(rng, key, shape) for key, shape in shapes.items()}
     for key in select(residual_end, arrays):
@@ -65,7 +72,7 @@ class GluonReference:
     """A GluonCV network that gives the outputs of its stages.
 
     It runs as one hybridised graph: the network's own, with further outputs where forward hooks saw
-    the stages' blocks while it was traced.
+    the stages' blocks while it was traced. A network that has no graph runs block by block.
     """
 
     name = "gluon"
@@ -76,6 +83,8 @@ class GluonReference:
         arrays: Mapping[str, np.ndarray[Any, Any]],
         stages: Sequence[Stage],
         num_classes: int,
+        *,
+        imperative: bool = False,
         **options: Any,
     ) -> None:
         """Build the network and give it the arrays.
@@ -85,6 +94,7 @@ class GluonReference:
             arrays: every parameter by structural name.
             stages: what to give out, by Gluon's block path.
             num_classes: outputs of the classifier.
+            imperative: the network does not run as a graph, nor in float64.
             options: passed on to GluonCV's `get_model` (`dilated=True`).
 
         Raises:
@@ -94,16 +104,22 @@ class GluonReference:
         self._mxnet = import_mxnet()
         net = _network(name, num_classes, **options)
         _fill(net, arrays)
-        data = self._mxnet.sym.var("data")
-        outputs = _trace(net, data, [stage.gluon for stage in stages])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it cannot tell the input's dtype, and need not
-            self._block = self._mxnet.gluon.SymbolBlock(
-                self._mxnet.sym.Group(outputs), data, net.collect_params()
-            )
-        self._block.hybridize(static_alloc=True)
+        self._paths = [stage.gluon for stage in stages]
+        self.dtypes: Sequence[str] = ("float32",) if imperative else ("float32", "float64")
+        self._block, self._is_graph = (net, False) if imperative else (self._graph(net), True)
         self._dtype = "float32"
         self._stages = [stage.name for stage in stages]
+
+    def _graph(self, net: Any) -> Any:
+        data = self._mxnet.sym.var("data")
+        outputs = _observe(net, data, self._paths)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it cannot tell the input's dtype, and need not
+            graph = self._mxnet.gluon.SymbolBlock(
+                self._mxnet.sym.Group(outputs), data, net.collect_params()
+            )
+        graph.hybridize(static_alloc=True)
+        return graph
 
     def cast(self, dtype: str) -> None:
         """Compute in `float32` or `float64` from here on."""
@@ -116,14 +132,16 @@ class GluonReference:
 
     def __call__(self, images: np.ndarray[Any, Any]) -> Arrays:
         """Images (N, C, H, W) of the dtype cast to → each stage's output, by name."""
-        outputs = self._block(self._mxnet.nd.array(images, dtype=images.dtype))
+        data = self._mxnet.nd.array(images, dtype=images.dtype)
+        outputs = self._block(data) if self._is_graph else _observe(self._block, data, self._paths)
         return {name: output.asnumpy() for name, output in zip(self._stages, outputs, strict=True)}
 
     def close(self) -> None:
         """Free the weights now: blocks refer to one another in circles, which Python frees late."""
         for parameter in self._block.collect_params().values():
             parameter._data = None
-        self._block._clear_cached_op()
+        if self._is_graph:
+            self._block._clear_cached_op()
         return_memory()
 
 
@@ -133,9 +151,19 @@ def _network(name: str, classes: int, **options: Any) -> Any:
 
     with lent_names():
         net = get_model(name, pretrained=False, classes=classes, **options)
+    net.apply(_resize_classifier)
     # without gradient buffers a network takes half the memory; nothing is trained here
     net.collect_params().setattr("grad_req", "null")
     return net
+
+
+def _resize_classifier(block: Any) -> None:
+    """GluonCV's pruned networks keep the published classifier's shape, whatever the class count."""
+    units: int | None = getattr(block, "_units", None)
+    if units is not None and block.weight.shape[0] != units:
+        weight = block.weight
+        weight._shape = (units, *weight.shape[1:])
+        block.bias._shape = (units,)
 
 
 def _parameters(net: Any) -> dict[str, Any]:
@@ -143,9 +171,14 @@ def _parameters(net: Any) -> dict[str, Any]:
     return parameters
 
 
-def _shapes(net: Any, in_chans: int) -> dict[str, tuple[int, ...]]:
+def _shapes(net: Any, in_chans: int, imperative: bool = False) -> dict[str, tuple[int, ...]]:
     mxnet = import_mxnet()
-    net.infer_shape(mxnet.nd.zeros((1, in_chans, 224, 224)))
+    images = mxnet.nd.zeros((1, in_chans, 224, 224))
+    if imperative:
+        net.initialize()
+        net(images)
+    else:
+        net.infer_shape(images)
     return {name: tuple(parameter.shape) for name, parameter in _parameters(net).items()}
 
 
@@ -169,15 +202,16 @@ def _fill(net: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         parameter.set_data(mxnet.nd.array(arrays[name], dtype="float32"))
 
 
-def _fits(shape: tuple[int, ...], declared: tuple[int, ...]) -> bool:
-    """Gluon declares 0 for a size that it learns from its input."""
-    return len(shape) == len(declared) and all(
-        size in (0, own) for own, size in zip(shape, declared, strict=True)
+def _fits(shape: tuple[int, ...], declared: tuple[int, ...] | None) -> bool:
+    """Gluon declares 0 for a size that it learns from its input; pruned networks, nothing."""
+    return declared is None or (
+        len(shape) == len(declared)
+        and all(size in (0, own) for own, size in zip(shape, declared, strict=True))
     )
 
 
-def _trace(net: Any, data: Any, paths: Sequence[str]) -> list[Any]:
-    """Symbols of the blocks at `paths`, from one pass through the network."""
+def _observe(net: Any, data: Any, paths: Sequence[str]) -> list[Any]:
+    """What the blocks at `paths` give, from one pass through the network: symbols or arrays."""
     seen: dict[str, Any] = {}
     hooks = []
     for path in paths:

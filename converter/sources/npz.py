@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import mmap
 import struct
+import warnings
 import zipfile
 import zlib
 from typing import Any
@@ -14,6 +16,8 @@ import numpy as np
 from ..errors import ParamsFileError
 
 _LOCAL_HEADER = struct.Struct("<4s5HIIIHH")
+MAX_NDIM = 32
+MAX_SIZE = 2**58  # numbers in an array; so many still have an address each
 _MAX_HEADER = 4096  # bytes of a .npy header; MXNet's take 128
 
 
@@ -39,6 +43,11 @@ def read_npz(data: mmap.mmap | bytes, where: str) -> dict[str, np.ndarray[Any, A
     if inner := [name for name in names if name.endswith(".params")]:
         raise ParamsFileError(f"{where}: a zip around {inner[0]}; unpack it and give that file")
     arrays: dict[str, np.ndarray[Any, Any]] = {}
+    last = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < last:  # copies of one and the same bytes could fill the memory
+            raise ParamsFileError(f"{where}: members overlap; the file is damaged")
+        last = member.header_offset + _LOCAL_HEADER.size + member.compress_size
     for member in members:
         name = member.filename.removesuffix(".npy")
         here = f"{where}: member {member.filename!r}"
@@ -48,6 +57,11 @@ def read_npz(data: mmap.mmap | bytes, where: str) -> dict[str, np.ndarray[Any, A
             raise ParamsFileError(f"{here} stands twice; the file is damaged")
         arrays[name] = _read_member(data, member, here)
     return arrays
+
+
+def is_too_large(shape: tuple[int, ...]) -> bool:
+    """Whether sizes overflow; NumPy refuses them beside a 0 too."""
+    return math.prod(dim for dim in shape if dim) > MAX_SIZE
 
 
 def _as_file(data: mmap.mmap | bytes) -> io.BufferedIOBase:
@@ -94,16 +108,21 @@ def _read_member(
             if major == 1
             else np.lib.format.read_array_header_2_0
         )
-        shape, fortran_order, dtype = read_header(stream)  # type: ignore[no-untyped-call]
-    except (ValueError, SyntaxError, TypeError, EOFError, MemoryError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Python 2's headers; MXNet 2 knew no Python 2
+            shape, fortran_order, dtype = read_header(stream)  # type: ignore[no-untyped-call]
+    except Exception as error:  # NumPy reads it as Python, which can fail in a dozen ways
         raise ParamsFileError(f"{here} has no readable .npy header ({error})") from error
     if dtype.hasobject or dtype.kind not in "fiub":
         raise ParamsFileError(f"{here} holds {dtype} (pickled objects?), not numbers")
     values = raw[stream.tell() :]
-    count = 1
-    for dim in shape:
-        count *= dim
-    if any(dim < 0 for dim in shape) or count * dtype.itemsize != len(values):
+    count = math.prod(shape)
+    if (
+        any(dim < 0 for dim in shape)
+        or len(shape) > MAX_NDIM
+        or count * dtype.itemsize != len(values)
+        or is_too_large(shape)
+    ):
         raise ParamsFileError(f"{here}: shape {shape} of {dtype} does not fit {len(values)} bytes")
     flat = np.frombuffer(values, dtype) if count else np.empty(0, dtype)
     if not flat.flags.aligned or not dtype.isnative:

@@ -8,11 +8,12 @@ left before anything is made of it, and dense arrays are views into the memory-m
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,10 @@ import numpy as np
 
 from ..errors import ParamsFileError
 from .foreign import name_foreign_file
-from .npz import read_npz
+from .npz import MAX_NDIM, is_too_large, read_npz
 
 LIST_MAGIC = 0x112
 V1_MAGIC, V2_MAGIC, V3_MAGIC = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
-MAX_NDIM = 32
 BFLOAT16 = 12
 DTYPES = {
     0: "<f4",
@@ -76,7 +76,8 @@ class SparseArray:
         if self.indptr is None:
             array[self.indices] = self.data
         else:
-            rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+            # repeat takes no unsigned counts
+            rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr.astype(np.int64)))
             array[rows, self.indices] = self.data
         return array
 
@@ -206,9 +207,9 @@ class _Cursor:
     def array(self, dtype: str, shape: Shape, what: str) -> np.ndarray[Any, Any]:
         """The next bytes as an array: a view where they are aligned, else a copy."""
         kind = np.dtype(dtype)
-        count = 1
-        for dim in shape:
-            count *= dim
+        count = math.prod(shape)
+        if not count and is_too_large(shape):
+            raise self.error(self.at, f"{what} cannot be: its sizes overflow")
         self._need(count * kind.itemsize, what)
         flat = np.frombuffer(self._data, kind, count, self.at) if count else np.empty(0, kind)
         self.at += count * kind.itemsize
@@ -246,11 +247,18 @@ def _read_array(cursor: _Cursor, index: int) -> tuple[int, Array, bool]:
     array: Array
     if storage:
         array = _read_sparse(cursor, index, storage, shape, dtype)
+        if is_bfloat16:
+            array = replace(array, data=_widen(array.data))
     else:
         array = cursor.array(dtype, shape, f"array {index} of shape {shape}")
         if is_bfloat16:
-            array = (array.astype("<u4") << 16).view("<f4")
-    return version, array, is_bfloat16 and not storage
+            array = _widen(array)
+    return version, array, is_bfloat16
+
+
+def _widen(bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """bfloat16 as it is stored → float32, which begins with the same bits."""
+    return (bits.reshape(-1).astype("<u4") << 16).view("<f4").reshape(bits.shape)
 
 
 def _read_shape(cursor: _Cursor, index: int, version: int, ndim: int | None = None) -> Shape:
@@ -261,7 +269,7 @@ def _read_shape(cursor: _Cursor, index: int, version: int, ndim: int | None = No
         raise cursor.error(at, f"array {index} has {ndim} dimensions; 0 to {MAX_NDIM} are possible")
     at = cursor.at
     shape = cursor.unpack(f"<{ndim}{'I' if version == 0 else 'q'}")
-    if any(dim < 0 for dim in shape):
+    if any(dim < 0 for dim in shape) or is_too_large(shape):
         raise cursor.error(at, f"array {index} has the impossible shape {shape}")
     return shape
 
@@ -283,10 +291,10 @@ def _read_sparse(
         raise cursor.error(cursor.at, f"{what} must have two dimensions")
     described = []
     for part in parts:
-        part_dtype, _ = _read_dtype(cursor, index)
+        part_dtype, is_bfloat16 = _read_dtype(cursor, index)
         at = cursor.at
         part_shape = _read_shape(cursor, index, 2)
-        if len(part_shape) != 1 or np.dtype(part_dtype).kind not in "iu":
+        if len(part_shape) != 1 or np.dtype(part_dtype).kind not in "iu" or is_bfloat16:
             raise cursor.error(at, f"{part} of {what} must be a list of whole numbers")
         described.append((part, part_dtype, part_shape))
     # stored values: as many rows (or single values) as there are indices
@@ -323,9 +331,10 @@ def _read_names(cursor: _Cursor, count: int) -> list[str] | None:
         raise cursor.error(at, f"{named} names stand for {count} arrays")
     if named == 0 and count:
         return None
-    names = list(_iter_names(cursor, count))
+    names = []
     seen: set[str] = set()
-    for name in names:
+    for at, name in _iter_names(cursor, count):
+        names.append(name)
         # a Module checkpoint says what is a weight and what a running statistic; the names behind
         # the two prefixes are of one network, and must differ
         bare = name.removeprefix("arg:").removeprefix("aux:")
@@ -335,7 +344,8 @@ def _read_names(cursor: _Cursor, count: int) -> list[str] | None:
     return names
 
 
-def _iter_names(cursor: _Cursor, count: int) -> Iterator[str]:
+def _iter_names(cursor: _Cursor, count: int) -> Iterator[tuple[int, str]]:
+    """Each name, and where it stands."""
     for index in range(count):
         at = cursor.at
         (length,) = cursor.unpack("<Q")
@@ -346,4 +356,4 @@ def _iter_names(cursor: _Cursor, count: int) -> Iterator[str]:
             raise cursor.error(at, f"name {index} is not UTF-8") from error
         if not name or "\0" in name:
             raise cursor.error(at, f"name {index} is {'empty' if not name else 'not text'}")
-        yield name
+        yield at, name

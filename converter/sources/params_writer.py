@@ -12,7 +12,8 @@ import numpy as np
 
 from ..errors import ParamsFileError
 from ..files import publish, temporary_file
-from .params import BFLOAT16, DTYPES, LIST_MAGIC, MAX_NDIM, V1_MAGIC, V2_MAGIC, V3_MAGIC, Array
+from .npz import MAX_NDIM
+from .params import BFLOAT16, DTYPES, LIST_MAGIC, V1_MAGIC, V2_MAGIC, V3_MAGIC, Array
 
 _FLAGS = {np.dtype(code): flag for flag, code in DTYPES.items() if flag != BFLOAT16}
 _CPU = struct.pack("<ii", 1, 0)

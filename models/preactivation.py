@@ -1,0 +1,99 @@
+"""Residual blocks that begin with norm and activation: v2 (https://arxiv.org/abs/1603.05027)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .layers import conv, squeeze_excite
+
+
+class Preactivation(nn.Module):
+    """Norm, activation, convolution, as often as there are convolutions, and a skip connection.
+
+    Args:
+        convs: the convolutions, `conv1` …; each has its norm before it, `bn1` …
+        downsample: a bare convolution; None where the shapes are equal already.
+        gate: squeeze and excitation of the output.
+        raw_shortcut: CIFAR's v2 sends the input itself through the skip connection; elsewhere it
+            is taken behind the first activation, where it has a convolution.
+
+    Shapes: (N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).
+    """
+
+    def __init__(
+        self,
+        convs: list[nn.Conv2d],
+        downsample: nn.Module | None,
+        gate: nn.Module | None,
+        raw_shortcut: bool,
+    ) -> None:
+        super().__init__()
+        for number, each in enumerate(convs, start=1):
+            self.add_module(f"bn{number}", nn.BatchNorm2d(each.in_channels))
+            self.add_module(f"conv{number}", each)
+        self.act = nn.ReLU(inplace=True)
+        self.se = gate
+        self.downsample = downsample
+        self.raw_shortcut = raw_shortcut
+        self._depth = len(convs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x
+        for number in range(1, self._depth + 1):
+            x = self.act(self.get_submodule(f"bn{number}")(x))
+            if number == 1 and self.downsample is not None:
+                shortcut = self.downsample(shortcut if self.raw_shortcut else x)
+            x = self.get_submodule(f"conv{number}")(x)
+        if self.se is not None:
+            x = self.se(x)
+        return x + shortcut
+
+
+class PreactivationBasic(Preactivation):
+    """Two 3×3 convolutions; the first has the stride. Options as in `Preactivation`."""
+
+    expansion = 1
+
+    def __init__(
+        self,
+        in_channels: int,
+        planes: int,
+        *,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
+        dilation: int = 1,
+        first_dilation: int | None = None,
+        gate: str | None = None,
+        raw_shortcut: bool = False,
+    ) -> None:
+        convs = [
+            conv(in_channels, planes, 3, stride, dilation=first_dilation or dilation),
+            conv(planes, planes, 3, dilation=dilation),
+        ]
+        super().__init__(convs, downsample, squeeze_excite(planes, gate), raw_shortcut)
+
+
+class PreactivationBottleneck(Preactivation):
+    """1×1, 3×3 with the stride, 1×1. Options as in `Preactivation`."""
+
+    expansion = 4
+
+    def __init__(
+        self,
+        in_channels: int,
+        planes: int,
+        *,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
+        dilation: int = 1,
+        first_dilation: int | None = None,
+        gate: str | None = None,
+        raw_shortcut: bool = False,
+    ) -> None:
+        out_channels = planes * self.expansion
+        convs = [
+            conv(in_channels, planes, 1),
+            conv(planes, planes, 3, stride, dilation=first_dilation or dilation),
+            conv(planes, out_channels, 1),
+        ]
+        super().__init__(convs, downsample, squeeze_excite(out_channels, gate), raw_shortcut)

@@ -1,0 +1,54 @@
+"""Split attention, the convolution of ResNeSt (https://arxiv.org/abs/2004.08955)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .layers import conv
+
+
+class SplitAttention(nn.Module):
+    """A 3×3 convolution into `radix` splits, which are added up weighted by attention.
+
+    Keys are timm's.
+
+    Args:
+        channels: of the input and of the output.
+        radix: how many splits compete for each channel.
+
+    Shapes: (N, channels, H, W) → (N, channels, ⌈H/stride⌉, ⌈W/stride⌉).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        stride: int = 1,
+        *,
+        dilation: int = 1,
+        groups: int = 1,
+        radix: int = 2,
+    ) -> None:
+        super().__init__()
+        self.radix = radix
+        self.groups = groups
+        hidden = max(channels * radix // 4, 32)
+        splits = channels * radix
+        self.conv = conv(channels, splits, 3, stride, dilation=dilation, groups=groups * radix)
+        self.bn0 = nn.BatchNorm2d(splits)
+        self.act0 = nn.ReLU(inplace=True)
+        self.fc1 = nn.Conv2d(channels, hidden, 1, groups=groups)
+        self.bn1 = nn.BatchNorm2d(hidden)
+        self.act1 = nn.ReLU(inplace=True)
+        self.fc2 = nn.Conv2d(hidden, splits, 1, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act0(self.bn0(self.conv(x)))
+        count, _, height, width = x.shape
+        splits = x.reshape(count, self.radix, -1, height, width)
+        weight = splits.sum(1).mean((2, 3), keepdim=True)
+        weight = self.fc2(self.act1(self.bn1(self.fc1(weight))))
+        # fc2 gives, group by group, each split's weights
+        weight = weight.reshape(count, self.groups, self.radix, -1).transpose(1, 2)
+        weight = weight.softmax(1).reshape(count, self.radix, -1, 1, 1)
+        out: Tensor = (splits * weight).sum(1)
+        return out
