@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+import numpy as np
 import torch
 
 from .errors import CheckpointError
 from .files import publish, temporary_file
 from .keymap import MADE_UP
 
+BLOCK = 1 << 20
 HASH_DIGITS = 8  # of the SHA-256 in the file's name, which torch.hub checks
 
 
@@ -52,12 +54,9 @@ def content_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
 
 def raw_bytes(tensor: torch.Tensor) -> memoryview:
     """A tensor's bytes in C order, as a view where it lies so."""
-    view: memoryview = _flat_bytes(tensor).numpy().data
+    flat = tensor.detach().contiguous().reshape(-1)
+    view: memoryview = flat.view(torch.uint8).numpy().data
     return view
-
-
-def _flat_bytes(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
 
 
 def write_pth(tensors: Mapping[str, torch.Tensor], folder: Path, name: str) -> Written:
@@ -74,7 +73,11 @@ def write_pth(tensors: Mapping[str, torch.Tensor], folder: Path, name: str) -> W
         with _HashingFile(file) as hashing:
             torch.save(own, cast(IO[bytes], hashing))
         file.flush()
-        _compare(torch.load(path, weights_only=True, mmap=True), tensors, folder / name)
+        # the disk takes its time while the file is compared
+        with ThreadPoolExecutor(1) as pool:
+            synced = pool.submit(os.fsync, file.fileno())
+            _compare(torch.load(path, weights_only=True, mmap=True), tensors, folder / name)
+            synced.result()
         sha256 = hashing.hexdigest()
         target = folder / f"{name}-{sha256[:HASH_DIGITS]}.pth"
         size = file.tell()
@@ -89,22 +92,35 @@ def _own_storage(tensor: torch.Tensor) -> torch.Tensor:
 
 
 class _HashingFile:
-    """Hashes what is written through it, on a core of its own."""
+    """Hashes what is written through it, on a core of its own.
+
+    torch writes thousands of small pieces: they are handed over in blocks, since each hand-over
+    waits for the other thread.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._sha256 = hashlib.sha256()
-        self._chunks: queue.Queue[bytes | None] = queue.Queue(maxsize=8)
+        self._block = bytearray()
+        self._blocks: queue.Queue[bytearray | None] = queue.Queue(maxsize=8)
         self._thread = threading.Thread(target=self._hash, daemon=True)
         self._thread.start()
 
     def _hash(self) -> None:
-        while (chunk := self._chunks.get()) is not None:
-            self._sha256.update(chunk)
+        while (block := self._blocks.get()) is not None:
+            self._sha256.update(block)
 
     def write(self, data: Any) -> int:
-        self._chunks.put(bytes(data))  # a copy: torch may use its buffers again
+        view = memoryview(data).cast("B")
+        for start in range(0, len(view), BLOCK):
+            self._block += view[start : start + BLOCK]  # a copy: torch may use its buffers again
+            if len(self._block) >= BLOCK:
+                self._hand_over()
         return self._file.write(data)
+
+    def _hand_over(self) -> None:
+        self._blocks.put(self._block)
+        self._block = bytearray()
 
     def flush(self) -> None:
         self._file.flush()
@@ -113,7 +129,8 @@ class _HashingFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._chunks.put(None)
+        self._hand_over()
+        self._blocks.put(None)
         self._thread.join()
 
     def hexdigest(self) -> str:
@@ -132,8 +149,11 @@ def _compare(
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return (
-        one.dtype == other.dtype
-        and one.shape == other.shape
-        and torch.equal(_flat_bytes(one), _flat_bytes(other))  # bit for bit, NaN too
+    """Whether two tensors are equal bit for bit, NaN too."""
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    a, b = np.frombuffer(raw_bytes(one), np.uint8), np.frombuffer(raw_bytes(other), np.uint8)
+    whole = a.size - a.size % 8  # eight bytes at a time
+    return np.array_equal(a[:whole].view(np.uint64), b[:whole].view(np.uint64)) and np.array_equal(
+        a[whole:], b[whole:]
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,15 +65,20 @@ def convert(
     """
     clock = Clock()
     reference = choose_reference(reference)
-    with clock("source"):
-        arrays, source = load_arrays(model, params, init, seed, progress)
-    with clock("map"):
-        specs = describe_arrays(arrays)
-        entry = require_one(detect(specs), params) if model is None else load_catalog().find(model)
-        fitted = fit(entry, specs).require()
-        converted = assemble(fitted, arrays, dtype, allow_nonfinite)
-    parity = prove(converted, reference, sizes, seed, clock)
-    return write(converted, parity, source, Path(out), clock)
+    with ThreadPoolExecutor(1) as background:
+        with clock("source"):
+            arrays, source = load_arrays(model, params, init, seed, progress)
+        sha1 = background.submit(store.file_sha1, Path(params)) if params is not None else None
+        with clock("map"):
+            specs = describe_arrays(arrays)
+            entry = (
+                require_one(detect(specs), params) if model is None else load_catalog().find(model)
+            )
+            converted = assemble(fit(entry, specs).require(), arrays, dtype, allow_nonfinite)
+        parity = prove(converted, reference, sizes, seed, clock)
+        if sha1 is not None:
+            source = replace(source, sha1=sha1.result())
+        return write(converted, parity, source, Path(out), clock)
 
 
 @dataclass(frozen=True)
@@ -119,10 +125,9 @@ def load_arrays(
     seed: int,
     progress: store.Progress | None = None,
 ) -> tuple[Arrays, Source]:
-    """The arrays by the names in their file, and where they came from."""
+    """The arrays by the names in their file, and where they came from (a user's file unhashed)."""
     if params is not None:
-        arrays = dense_arrays(params)
-        return arrays, Source("params", str(params), sha1=store.file_sha1(Path(params)))
+        return dense_arrays(params), Source("params", str(params))
     if model is None:
         raise UnknownModelError("without a file of your own, give the MODEL to convert")
     entry = load_catalog().find(model)
