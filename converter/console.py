@@ -52,7 +52,11 @@ def result_line(result: Record | Failure) -> str:
     """One conversion on one line."""
     if isinstance(result, Failure):
         return f"{result.model:24} not converted"
-    return f"{result.model:24} {_parity_text(result.parity):42} {result.file}"
+    line = f"{result.model:24} {_parity_text(result.parity):42} {result.file}"
+    if result.left_out is None:
+        return line
+    left_out = ", ".join(f"{len(names)} {rule}*" for rule, names in result.left_out.items())
+    return f"{line}\n  the trunk of a {result.backbone_of} network; left out: {left_out}"
 
 
 def summary_line(results: list[Record | Failure]) -> str:

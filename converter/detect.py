@@ -10,6 +10,7 @@ from .dialects import dialect_of
 from .errors import UnknownModelError
 from .fit import Fit, Specs, fit
 
+CLASSIFIER_ARRAYS = 2  # weight and bias
 NEAR = 0.5  # a network of whose names and ours fewer than this share differ is worth naming
 
 
@@ -37,14 +38,18 @@ class Detection:
     differs: tuple[str, ...] = ()
 
 
-def detect(specs: Specs) -> Detection:
+def detect(specs: Specs, *, headless: bool = False) -> Detection:
     """Find the network that arrays are of, by the names in their file.
+
+    Args:
+        headless: they are of the trunk alone, without the classifier.
 
     Raises:
         KeyMapError: two names in the file mean the same parameter.
     """
     catalog = load_catalog()
-    fits = [fit(entry, specs) for entry in _plausible(catalog, specs)]
+    plausible = _plausible(catalog, len(specs) + (CLASSIFIER_ARRAYS if headless else 0))
+    fits = [fit(entry, specs, headless=headless) for entry in plausible]
     found = _told_apart([each for each in fits if not each.problems])
     if found:
         first = found[0]
@@ -96,9 +101,8 @@ def require_one(detection: Detection, path: object) -> Entry:
     raise UnknownModelError(f"{path}: {detection.why}{nearest}")
 
 
-def _plausible(catalog: Catalog, specs: Specs) -> Iterable[Entry]:
-    """The networks that have about as many arrays; all, where none has."""
-    count = len(specs)
+def _plausible(catalog: Catalog, count: int) -> Iterable[Entry]:
+    """The networks that have as many arrays; all, where none has."""
     near = [entry for entry in catalog.values() if entry.arrays == count]
     return near or catalog.values()
 

@@ -46,26 +46,30 @@ class Fit:
         return self
 
 
-def fit(entry: Entry, specs: Specs) -> Fit:
+def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
     """Hold a file's arrays, by the names in it, against a network of the catalogue.
+
+    Args:
+        headless: the arrays are of the trunk alone, without the classifier.
 
     Raises:
         KeyMapError: two names in the file mean the same parameter.
     """
     keymap = km.load_keymap(entry.family)
-    default, _ = _network(entry.name, entry.dataset.num_classes, 3)
+    if headless:
+        keymap = keymap.headless()
+    classes = 0 if headless else entry.dataset.num_classes
+    default, _ = _network(entry.name, classes, 3)
     translation = translate(specs, prefixed_names(keymap, default))
     sources = {translation.names[name]: spec for name, spec in specs.items()}
     assignments, problems = km.rename(keymap, sources)
     shapes = {a.target: sources[a.source].shape for a in assignments}
     classifier = shapes.get(f"{keymap.classifier}.weight", ())
     first_conv = shapes.get(f"{keymap.first_conv}.weight", ())
-    num_classes = classifier[0] if classifier else entry.dataset.num_classes
+    num_classes = classifier[0] if classifier else classes
     in_chans = first_conv[1] if len(first_conv) == 4 else 3
-    if num_classes and in_chans:
-        targets, parameters = _network(entry.name, num_classes, in_chans)
-    else:  # an array without a size: told as a shape that differs
-        targets, parameters = _network(entry.name, entry.dataset.num_classes, 3)
+    sizes = (num_classes or classes, in_chans or 3)  # a size of 0 is told as a shape that differs
+    targets, parameters = _network(entry.name, *sizes)
     problems += km.check(assignments, sources, targets) + _foreign_prefix(entry, translation)
     return Fit(
         entry=entry,

@@ -10,7 +10,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import KeyMapError, TableError
@@ -161,6 +161,11 @@ class KeyMap:
     scopes: tuple[_Substitution, ...]
     residual_end: Mapping[str, str]
     imperative: bool = False
+
+    def headless(self) -> KeyMap:
+        """The map of the trunk alone: without the classifier, and without the logits."""
+        rules = tuple(rule for rule in self.rules if rule.target != self.classifier)
+        return replace(self, rules=rules, stages=self.stages[:-1])
 
     @property
     def where(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .backbones import Trunk, take_trunk
 from .catalog import Size, load_catalog
 from .compat import has_mxnet
 from .detect import detect, require_one
@@ -26,7 +27,7 @@ from .sources import params as params_file
 from .sources import store
 
 if TYPE_CHECKING:
-    from torch import nn
+    from models import ResNet
 
     from .state_dict import Tensors
 
@@ -44,6 +45,7 @@ def convert(
     sizes: Sequence[Size] | None = None,
     dtype: str = "keep",
     allow_nonfinite: bool = False,
+    backbone: bool = False,
     progress: store.Progress | None = None,
 ) -> Record:
     """Convert one network, prove it equal to Gluon's, write it.
@@ -58,6 +60,8 @@ def convert(
         sizes: heights and widths to measure at; the catalogue's two by default.
         dtype: `float32` widens half-precision weights, `keep` leaves them.
         allow_nonfinite: convert arrays that hold NaN or Inf.
+        backbone: `params` is of a segmentation, detection or pose network: convert its
+            classification trunk, and leave the rest out.
         progress: called while the published file is loaded.
 
     Raises:
@@ -70,15 +74,21 @@ def convert(
             arrays, source = load_arrays(model, params, init, seed, progress)
         sha1 = background.submit(store.file_sha1, Path(params)) if params is not None else None
         with clock("map"):
+            trunk = take_trunk(arrays) if backbone else None
+            if trunk is not None:
+                arrays = {name: arrays[original] for original, name in trunk.names.items()}
             specs = describe_arrays(arrays)
             entry = (
-                require_one(detect(specs), params) if model is None else load_catalog().find(model)
+                load_catalog().find(model)
+                if model is not None
+                else require_one(detect(specs, headless=backbone), params)
             )
-            converted = assemble(fit(entry, specs).require(), arrays, dtype, allow_nonfinite)
+            fitted = fit(entry, specs, headless=backbone).require()
+            converted = assemble(fitted, arrays, dtype, allow_nonfinite)
         parity = prove(converted, reference, sizes, seed, clock)
         if sha1 is not None:
             source = replace(source, sha1=sha1.result())
-        return write(converted, parity, source, Path(out), clock)
+        return write(converted, parity, source, Path(out), clock, trunk)
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,15 @@ class Converted:
     arrays: Arrays
     tensors: Tensors
 
-    def network(self) -> nn.Module:
+    def reference_arrays(self) -> Arrays:
+        """The arrays that Gluon's network needs; one of a trunk has a classifier, too: of zeros."""
+        if self.fit.num_classes:
+            return self.arrays
+        layer = load_keymap(self.fit.entry.family).stages[-1].gluon
+        weight = np.zeros((1, self.network().num_features), np.float32)
+        return {**self.arrays, f"{layer}.weight": weight, f"{layer}.bias": weight[0, :1]}
+
+    def network(self) -> ResNet:
         """The network with these tensors; it shares memory with them."""
         from .state_dict import empty_network
 
@@ -212,9 +230,9 @@ def prove(
     with clock("reference"):
         gluon = GluonReference(
             entry.name,
-            converted.arrays,
+            converted.reference_arrays(),
             stages,
-            converted.fit.num_classes,
+            converted.fit.num_classes or 1,
             imperative=converted.fit.keymap.imperative,
         )
     with clock("parity"):
@@ -231,14 +249,22 @@ def prove(
     return parity
 
 
-def write(converted: Converted, parity: Parity, source: Source, out: Path, clock: Clock) -> Record:
+def write(
+    converted: Converted,
+    parity: Parity,
+    source: Source,
+    out: Path,
+    clock: Clock,
+    trunk: Trunk | None = None,
+) -> Record:
     """Write the checkpoint, and the record beside it."""
     from .checkpoint import content_sha256, write_pth
 
     entry = converted.fit.entry
     with clock("write"):
         content = content_sha256(converted.tensors)
-        written = write_pth(converted.tensors, out, entry.published)
+        name = entry.published if trunk is None else f"{entry.published}_backbone"
+        written = write_pth(converted.tensors, out, name)
     record = Record(
         model=entry.name,
         name=entry.published,
@@ -252,6 +278,8 @@ def write(converted: Converted, parity: Parity, source: Source, out: Path, clock
         source=source,
         parity=parity,
         seconds=clock.seconds(),
+        backbone_of=trunk.kind if trunk else None,
+        left_out=trunk.left_out if trunk else None,
     )
     write_text(to_json(record.as_dict()), written.path.with_suffix(".json"))
     return record

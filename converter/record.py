@@ -89,6 +89,8 @@ class Record:
         parameters: the trainable ones.
         num_classes: of the file, which need not be the published network's.
         seconds: wall time by step.
+        backbone_of: `segmentation`, `detection` … where the network is the trunk of one.
+        left_out: the file's arrays that are not the trunk's, by the rule that leaves them out.
     """
 
     model: str
@@ -103,6 +105,8 @@ class Record:
     source: Source
     parity: Parity
     seconds: dict[str, float] = field(default_factory=dict)
+    backbone_of: str | None = None
+    left_out: dict[str, tuple[str, ...]] | None = None
 
     succeeded = True
 

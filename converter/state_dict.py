@@ -13,10 +13,12 @@ from .keymap import MADE_UP, ArraySpec, Assignment
 if TYPE_CHECKING:
     from torch import nn
 
+    from models import ResNet
+
 Tensors = dict[str, torch.Tensor]
 
 
-def empty_network(name: str, num_classes: int, in_chans: int) -> nn.Module:
+def empty_network(name: str, num_classes: int, in_chans: int) -> ResNet:
     """A network of the catalogue without memory for its weights, which are to be assigned."""
     from models import create_model
 

@@ -44,17 +44,21 @@ def conv(
 class SqueezeExcite(nn.Module):
     """Gates each channel by what the whole image holds (https://arxiv.org/abs/1709.01507).
 
-    The hidden width is a sixteenth of the channels, as in GluonCV; it is not rounded up.
-
     Shapes: (N, channels, H, W) → the same.
     """
 
     def __init__(self, channels: int, *, bias: bool = True) -> None:
         super().__init__()
-        self.fc1 = nn.Conv2d(channels, channels // 16, 1, bias=bias)
+        hidden = self.hidden(channels)
+        self.fc1 = nn.Conv2d(channels, hidden, 1, bias=bias)
         self.act = nn.ReLU(inplace=True)
-        self.fc2 = nn.Conv2d(channels // 16, channels, 1, bias=bias)
+        self.fc2 = nn.Conv2d(hidden, channels, 1, bias=bias)
         self.gate = nn.Sigmoid()
+
+    @staticmethod
+    def hidden(channels: int) -> int:
+        """GluonCV's hidden width: a sixteenth, which is not rounded up."""
+        return channels // 16
 
     def forward(self, x: Tensor) -> Tensor:
         weight: Tensor = x.mean((2, 3), keepdim=True)

@@ -14,7 +14,7 @@ from converter import convert, fit, keymap, state_dict
 from converter.errors import KeyMapError, ParityError
 from converter.parity import measure, require
 from converter.tables import read_table
-from models import create_model
+from models import create_model, layers
 
 from .conftest import SMALL
 
@@ -143,6 +143,33 @@ def stride_in_first_conv(network: nn.Module) -> None:
     block.conv1.stride, block.conv2.stride = (2, 2), (1, 1)
 
 
+def stride_in_second_conv(network: nn.Module) -> None:
+    """ResNet v1b in place of v1."""
+    block = network.layer3[0]
+    block.conv1.stride, block.conv2.stride = (1, 1), (2, 2)
+
+
+def gamma_from_the_file(network: nn.Module) -> None:
+    """Gluon's `scale=False` ignored: the gamma that stands in the file, between 0.5 and 1.5."""
+    network.data_bn.register_forward_hook(lambda _module, _inputs, output: output * 1.25)
+
+
+def shortcut_behind_the_norm(network: nn.Module) -> None:
+    network.layer2[0].raw_shortcut = False
+
+
+def padding_not_counted(network: nn.Module) -> None:
+    network.layer2[0].avd_last.count_include_pad = False
+
+
+def attention_without_activation(network: nn.Module) -> None:
+    network.layer1[0].conv2.act1 = nn.Identity()
+
+
+def pool_in_first_stage(network: nn.Module) -> None:
+    network.layer1[0].downsample[0] = nn.AvgPool2d(3, 1, padding=1)
+
+
 def activation_in_stem(network: nn.Module) -> None:
     network.act1 = nn.ReLU()
 
@@ -158,6 +185,13 @@ def activation_in_stem(network: nn.Module) -> None:
         ("se_resnext50_32x4d", other_gate, "layer3"),
         ("resnet50_v1b", stride_in_first_conv, "layer3"),
         ("cifar_resnet20_v1", activation_in_stem, "stem"),
+        ("resnet50_v1", stride_in_second_conv, "layer3"),
+        ("resnet18_v2", gamma_from_the_file, "stem"),
+        ("cifar_resnet20_v2", shortcut_behind_the_norm, "layer2"),
+        ("cifar_wideresnet16_10", activation_in_stem, "stem"),
+        ("resnest14", padding_not_counted, "layer2"),
+        ("resnest14", attention_without_activation, "layer1"),
+        ("resnext101e_64x4d", pool_in_first_stage, "layer1"),
     ],
 )
 def test_a_network_that_computes_otherwise_is_caught(
@@ -175,6 +209,24 @@ def test_a_network_that_computes_otherwise_is_caught(
     with pytest.raises(ParityError, match=f"the first stage that differs is {stage} "):
         convert(name, init="random", out=out, sizes=[SMALL])
     assert not out.exists()  # no weights are left behind
+
+
+@pytest.mark.mxnet
+def test_a_gate_whose_width_is_rounded_to_8_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """16·4 channels have a hidden width of 4; other libraries round it up."""
+    monkeypatch.setattr(
+        layers.SqueezeExcite, "hidden", staticmethod(lambda channels: max(8, channels // 16))
+    )
+    fit._network.cache_clear()
+    with pytest.raises(KeyMapError) as error:
+        convert("se_resnet18_v1", init="random", out=tmp_path, sizes=[SMALL])
+    fit._network.cache_clear()
+    assert (
+        "features.4.0.se.0.weight: has shape (4, 64); "
+        "layer1.0.se.fc1.weight takes (8, 64, 1, 1)" in error.value.problems
+    )
 
 
 @pytest.mark.mxnet

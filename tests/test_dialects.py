@@ -194,6 +194,8 @@ def check_content_in_every_dialect(name: str, folder: Path) -> None:
     mx.nd.save(str(path), arrays)
     assert content(path, name) == expected
 
+    if converted.fit.keymap.imperative:
+        return  # a network without a graph cannot be exported
     net.hybridize()
     net(mx.nd.zeros((1, converted.fit.in_chans, 64, 64)))
     with lent_names():

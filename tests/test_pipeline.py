@@ -106,9 +106,18 @@ def test_v1c_given_as_v1d_is_refused_by_the_keys_that_differ(tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
-def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path) -> None:
+def cifar_sheet(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """100 labelled images as the networks take them."""
     from PIL import Image
 
+    dataset = CATALOG["cifar_resnet20_v1"].dataset
+    files = sorted((data / "cifar10_sheet").glob("*/*.png"))
+    pixels = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files]) / 255
+    images = ((pixels - dataset.mean) / dataset.std).transpose(0, 3, 1, 2).astype(np.float32)
+    return images, np.repeat(np.arange(10), 10)  # the folders' order is CIFAR-10's
+
+
+def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path) -> None:
     from converter.pipeline import dense_arrays
     from converter.sources.gluon import GluonReference
 
@@ -117,11 +126,7 @@ def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path)
     network = create_model("cifar_resnet20_v1").eval()
     network.load_state_dict(torch.load(record.file, weights_only=True))
 
-    dataset = CATALOG["cifar_resnet20_v1"].dataset
-    files = sorted((data / "cifar10_sheet").glob("*/*.png"))
-    labels = np.repeat(np.arange(10), 10)  # the folders' order is CIFAR-10's
-    pixels = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files]) / 255
-    images = ((pixels - dataset.mean) / dataset.std).transpose(0, 3, 1, 2).astype(np.float32)
+    images, labels = cifar_sheet(data)
     with torch.inference_mode():
         logits = network(torch.from_numpy(images)).numpy()
     stages = load_keymap("cifar_resnet_v1").stages
@@ -131,6 +136,32 @@ def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path)
     assert (logits.argmax(1) == labels).sum() == 95
     assert (logits.argmax(1) == expected.argmax(1)).all()
     assert np.abs(logits - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.filterwarnings("ignore:Cannot decide type")
+def test_the_published_v2_classifies_as_mxnet_does(data: Path, tmp_path: Path) -> None:
+    params = data / "params" / "cifar_resnet56_v2-0000.params"  # exported, of its own prefix
+    record = convert(params=params, out=tmp_path)
+    assert record.model == "cifar_resnet56_v2"
+    network = create_model(record.model).eval()
+    network.load_state_dict(torch.load(record.file, weights_only=True))
+    images, labels = cifar_sheet(data)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(images)).numpy()
+    expected = mxnet_logits(params, images)
+    assert (logits.argmax(1) == labels).sum() == 93
+    assert (logits.argmax(1) == expected.argmax(1)).all()
+    assert np.abs(logits - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def mxnet_logits(params: Path, images: np.ndarray) -> np.ndarray:
+    """What MXNet itself computes from an exported graph."""
+    from converter.compat import import_mxnet
+
+    mx = import_mxnet()
+    symbol = str(params).replace("-0000.params", "-symbol.json")
+    net = mx.gluon.SymbolBlock.imports(symbol, ["data"], str(params))
+    return net(mx.nd.array(images)).asnumpy()
 
 
 def test_weights_that_were_never_published(tmp_path: Path) -> None:

@@ -76,6 +76,11 @@ class SizeType(click.ParamType[tuple[int, int]]):
     show_default=True,
     help="Half-precision weights: kept, or widened.",
 )
+@click.option(
+    "--backbone",
+    is_flag=True,
+    help="FILE is of a segmentation, detection or pose network: convert its classification trunk.",
+)
 @click.option("--allow-nonfinite", is_flag=True, help="Convert arrays that hold NaN or Inf.")
 @click.option(
     "--size",
@@ -97,6 +102,7 @@ def convert_command(
     reference: str,
     dtype: str,
     allow_nonfinite: bool,
+    backbone: bool,
     sizes: tuple[tuple[int, int], ...],
     json_file: str | None,
     quiet: bool,
@@ -116,6 +122,8 @@ def convert_command(
         raise click.UsageError("--all takes neither a MODEL nor --params.")
     if params is not None and len(models) > 1:
         raise click.UsageError("--params is of one MODEL, or of none: then it is detected.")
+    if backbone and params is None:
+        raise click.UsageError("--backbone takes the trunk out of a file; name it with --params.")
     if not (everything or models or params):
         raise click.UsageError("give a MODEL, or --all; --list shows the models known.")
     try:
@@ -137,6 +145,7 @@ def convert_command(
             sizes=sizes or None,
             dtype=dtype,
             allow_nonfinite=allow_nonfinite,
+            backbone=backbone,
             progress=progress,
         )
 
