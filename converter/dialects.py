@@ -19,7 +19,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from .errors import KeyMapError
-from .keymap import KINDS, KeyMap, gluon_names
+from .keymap import KINDS, KeyMap
+from .matching import gluon_names
 
 _SYNONYMS = (
     (re.compile(r"(?<=[_.])moving_(?=(mean|var)$)"), "running_"),

@@ -6,11 +6,12 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import keymap as km
 from .catalog import Entry, load_catalog
 from .dialects import Translation, prefixed_names, translate
+from .keymap import KeyMap, load_keymap
+from .matching import ArraySpec, Assignment, check, refuse, rename
 
-Specs = Mapping[str, km.ArraySpec]
+Specs = Mapping[str, ArraySpec]
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class Fit:
     """
 
     entry: Entry
-    keymap: km.KeyMap
+    keymap: KeyMap
     translation: Translation
-    assignments: tuple[km.Assignment, ...]
+    assignments: tuple[Assignment, ...]
     targets: Specs
     parameters: int
     num_classes: int
@@ -42,7 +43,7 @@ class Fit:
         Raises:
             KeyMapError: with every problem.
         """
-        km.refuse(f"the arrays are not those of {self.entry.name}", self.problems)
+        refuse(f"the arrays are not those of {self.entry.name}", self.problems)
         return self
 
 
@@ -55,14 +56,14 @@ def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
     Raises:
         KeyMapError: two names in the file mean the same parameter.
     """
-    keymap = km.load_keymap(entry.family)
+    keymap = load_keymap(entry.family)
     if headless:
         keymap = keymap.headless()
     classes = 0 if headless else entry.dataset.num_classes
     default, _ = _network(entry.name, classes, 3)
     translation = translate(specs, prefixed_names(keymap, default))
     sources = {translation.names[name]: spec for name, spec in specs.items()}
-    assignments, problems = km.rename(keymap, sources)
+    assignments, problems = rename(keymap, sources)
     shapes = {a.target: sources[a.source].shape for a in assignments}
     classifier = shapes.get(f"{keymap.classifier}.weight", ())
     first_conv = shapes.get(f"{keymap.first_conv}.weight", ())
@@ -70,7 +71,7 @@ def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
     in_chans = first_conv[1] if len(first_conv) == 4 else 3
     sizes = (num_classes or classes, in_chans or 3)  # a size of 0 is told as a shape that differs
     targets, parameters = _network(entry.name, *sizes)
-    problems += km.check(assignments, sources, targets) + _foreign_prefix(entry, translation)
+    problems += check(assignments, sources, targets) + _foreign_prefix(entry, translation)
     return Fit(
         entry=entry,
         keymap=keymap,

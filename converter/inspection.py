@@ -12,7 +12,7 @@ from .catalog import load_catalog
 from .detect import Detection, detect
 from .fidelity import count_nonfinite
 from .fit import fit
-from .keymap import ArraySpec
+from .matching import ArraySpec
 from .sources.params import Array, SparseArray, read_params_file
 
 

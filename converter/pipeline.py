@@ -7,31 +7,20 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from .assembly import Converted, assemble, describe_arrays
 from .backbones import Trunk, take_trunk
 from .catalog import Size, load_catalog
 from .compat import has_mxnet
 from .detect import detect, require_one
-from .errors import MissingDependencyError, ParamsFileError, UnknownModelError
-from .fidelity import unsound
+from .errors import MissingDependencyError
 from .files import write_text
-from .fit import Fit, fit
-from .keymap import ArraySpec, load_keymap, refuse
+from .fit import fit
 from .record import Parity, Record, Source, to_json
-from .sources import params as params_file
 from .sources import store
-
-if TYPE_CHECKING:
-    from models import ResNet
-
-    from .state_dict import Tensors
-
-Arrays = dict[str, np.ndarray[Any, Any]]
+from .sources.load import load_arrays
 
 
 def convert(
@@ -91,37 +80,6 @@ def convert(
         return write(converted, parity, source, Path(out), clock, trunk)
 
 
-@dataclass(frozen=True)
-class Converted:
-    """Arrays that have become a state_dict, not yet proved.
-
-    Attributes:
-        fit: which network, and what became what.
-        arrays: Gluon's, by structural name.
-        tensors: ours, in the network's order; they share memory with the arrays.
-    """
-
-    fit: Fit
-    arrays: Arrays
-    tensors: Tensors
-
-    def reference_arrays(self) -> Arrays:
-        """The arrays that Gluon's network needs; one of a trunk has a classifier, too: of zeros."""
-        if self.fit.num_classes:
-            return self.arrays
-        layer = load_keymap(self.fit.entry.family).stages[-1].gluon
-        weight = np.zeros((1, self.network().num_features), np.float32)
-        return {**self.arrays, f"{layer}.weight": weight, f"{layer}.bias": weight[0, :1]}
-
-    def network(self) -> ResNet:
-        """The network with these tensors; it shares memory with them."""
-        from .state_dict import empty_network
-
-        network = empty_network(self.fit.entry.name, self.fit.num_classes, self.fit.in_chans)
-        network.load_state_dict(self.tensors, assign=True)
-        return network
-
-
 def choose_reference(reference: str) -> str:
     """`auto` → the best reference that is installed.
 
@@ -134,78 +92,6 @@ def choose_reference(reference: str) -> str:
             "`pip install 'gluon2torch[gluon]'`, or `--reference none` to go without the proof"
         )
     return "gluon" if reference == "auto" else reference
-
-
-def load_arrays(
-    model: str | None,
-    params: str | os.PathLike[str] | None,
-    init: str,
-    seed: int,
-    progress: store.Progress | None = None,
-) -> tuple[Arrays, Source]:
-    """The arrays by the names in their file, and where they came from (a user's file unhashed)."""
-    if params is not None:
-        return dense_arrays(params), Source("params", str(params))
-    if model is None:
-        raise UnknownModelError("without a file of your own, give the MODEL to convert")
-    entry = load_catalog().find(model)
-    if init == "random":
-        from .sources.gluon import random_arrays
-
-        keymap = load_keymap(entry.family)
-        arrays = random_arrays(
-            entry.name,
-            keymap.residual_end[entry.network["block"]],
-            seed=seed,
-            num_classes=entry.dataset.num_classes,
-            imperative=keymap.imperative,
-        )
-        return arrays, Source("random", seed=seed)
-    if entry.sha1 is None:
-        raise ParamsFileError(
-            f"{entry.name}: no weights were ever published for it; give a file of yours with "
-            "`--params FILE`, or take `--init random`"
-        )
-    path = store.fetch(entry.file, entry.sha1, progress=progress)
-    url = store.published_url(entry.file, entry.sha1)
-    return dense_arrays(path), Source("pretrained", str(path), url, entry.sha1)
-
-
-def dense_arrays(path: str | os.PathLike[str]) -> Arrays:
-    """A file's arrays, which must all be dense, as weights are.
-
-    Raises:
-        ParamsFileError: one is not, or the file is damaged.
-    """
-    arrays = params_file.read_params(path)
-    dense = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
-    if odd := sorted(arrays.keys() - dense):
-        raise ParamsFileError(f"{path}: {', '.join(odd)}: sparse or empty; weights are dense")
-    return dense
-
-
-def describe_arrays(arrays: Arrays) -> dict[str, ArraySpec]:
-    """Shapes and dtypes, which is all that names are held against."""
-    return {name: ArraySpec(array.shape, array.dtype.name) for name, array in arrays.items()}
-
-
-def assemble(
-    fitted: Fit, arrays: Arrays, dtype: str = "keep", allow_nonfinite: bool = False
-) -> Converted:
-    """Arrays that fit → a state_dict.
-
-    Raises:
-        KeyMapError: values that no sound network has (fidelity.py).
-    """
-    from .state_dict import build_state_dict
-
-    structural = {fitted.translation.names[name]: array for name, array in arrays.items()}
-    refuse(
-        f"{fitted.entry.name}: these are no sound weights",
-        unsound(structural, allow_nonfinite=allow_nonfinite),
-    )
-    tensors = build_state_dict(fitted.assignments, structural, fitted.targets, dtype)
-    return Converted(fitted, structural, tensors)
 
 
 def prove(

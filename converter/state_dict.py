@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .keymap import MADE_UP, ArraySpec, Assignment
+from .keymap import MADE_UP
+from .matching import ArraySpec, Assignment
 
 if TYPE_CHECKING:
     from torch import nn

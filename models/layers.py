@@ -71,6 +71,13 @@ def squeeze_excite(channels: int, kind: str | None) -> nn.Module | None:
     return None if kind is None else SqueezeExcite(channels, bias=kind == "biased")
 
 
+def bare_downsample(
+    in_channels: int, out_channels: int, stride: int, *, kernel_size: int = 1
+) -> nn.Conv2d:
+    """The skip connection where blocks begin with their norm: a convolution alone."""
+    return conv(in_channels, out_channels, kernel_size, stride)
+
+
 def downsample(
     in_channels: int,
     out_channels: int,

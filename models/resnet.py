@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .blocks import BasicBlock, Bottleneck
-from .layers import NORMS, conv, downsample
+from .layers import NORMS, bare_downsample, downsample
 from .preactivation import Preactivation, PreactivationBasic, PreactivationBottleneck
 from .pruned import set_widths
 from .stem import STEMS
@@ -88,8 +88,10 @@ class ResNet(nn.Module):
             {"module": "act1", "num_chs": parts.channels, "reduction": parts.stride}
         ]
         options = dict(block_options or {})
+        make_shortcut: Any = bare_downsample
         if not preactivation:
             options["norm"] = NORMS[norm]
+            make_shortcut = partial(downsample, average=average_downsample, norm=NORMS[norm])
 
         channels, reduction, dilation = parts.channels, parts.stride * parts.pool_stride, 1
         for number, (depth, planes) in enumerate(zip(layers, widths, strict=True), start=1):
@@ -99,18 +101,8 @@ class ResNet(nn.Module):
             out_channels = planes * block_class.expansion
             shortcut: nn.Module | None = None
             if stride != 1 or channels != out_channels:
-                shortcut = (
-                    conv(channels, out_channels, 1, stride)
-                    if preactivation
-                    else downsample(
-                        channels,
-                        out_channels,
-                        stride,
-                        kernel_size=1 if number == 1 else downsample_kernel,
-                        average=average_downsample,
-                        norm=NORMS[norm],
-                    )
-                )
+                kernel_size = 1 if number == 1 else downsample_kernel
+                shortcut = make_shortcut(channels, out_channels, stride, kernel_size=kernel_size)
             make = partial(block_class, planes=planes, dilation=dilation, **options)
             # Dilation starts at the second convolution that sees the unshrunk image, so the first
             # block has the dilation of the stage before (as in GluonCV's dilated networks).

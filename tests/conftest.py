@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from converter import compat
+from converter.assembly import Converted, assemble, describe_arrays
 from converter.catalog import load_catalog
 from converter.fit import fit
-from converter.pipeline import Converted, assemble, describe_arrays, load_arrays
+from converter.sources.load import load_arrays
 
 # the shared folder of real files stands beside the checkout; not everybody has it
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -83,7 +83,8 @@ def test_the_trunk_converts_and_the_rest_is_reported(name: str, tmp_path: Path) 
 
 def trunk() -> dict[str, Any]:
     """A pose network of a ResNet-18's arrays, without MXNet."""
-    from converter.keymap import gluon_names, load_keymap
+    from converter.keymap import load_keymap
+    from converter.matching import gluon_names
     from converter.state_dict import describe_network
 
     targets = describe_network(create_model("resnet18_v1b", num_classes=0))

@@ -249,7 +249,7 @@ def test_a_dropped_line_of_a_key_map_is_caught(
     table[section] = {key: value for key, value in table[section].items() if key != line}
     assert table[section] != read_table("resnet_v1b.yaml")[section]
     shorter = keymap.parse_keymap(table, "resnet_v1b")
-    monkeypatch.setattr(fit.km, "load_keymap", lambda family: shorter)
+    monkeypatch.setattr(fit, "load_keymap", lambda family: shorter)
     with pytest.raises(KeyMapError) as error:
         convert("resnet34_v1b", init="random", out=tmp_path / "out", sizes=[SMALL])
     assert problem in error.value.problems

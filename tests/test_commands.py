@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from converter.cli import main
 from converter.dialects import prefixed_names
-from converter.keymap import gluon_names, load_keymap
+from converter.keymap import load_keymap
+from converter.matching import gluon_names
 from converter.sources.params_writer import write_params
 from converter.state_dict import describe_network
 from models import create_model

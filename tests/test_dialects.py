@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from converter import convert
+from converter.assembly import assemble, describe_arrays
 from converter.catalog import load_catalog
 from converter.checkpoint import content_sha256
 from converter.detect import detect, require_one
 from converter.dialects import bare_name, dialect_of, prefixed_names, translate
 from converter.errors import KeyMapError, UnknownModelError
 from converter.fit import fit
-from converter.keymap import ArraySpec, load_keymap
-from converter.pipeline import assemble, dense_arrays, describe_arrays
+from converter.keymap import load_keymap
+from converter.matching import ArraySpec
+from converter.sources.load import dense_arrays
 from converter.sources.params_writer import write_params
 
 from .conftest import random_network

@@ -3,15 +3,8 @@ from __future__ import annotations
 import pytest
 
 from converter.errors import KeyMapError, TableError
-from converter.keymap import (
-    KINDS,
-    ArraySpec,
-    check,
-    parse_keymap,
-    refuse,
-    rename,
-    select,
-)
+from converter.keymap import KINDS, parse_keymap, select
+from converter.matching import ArraySpec, check, refuse, rename
 
 HEAD = """
 source: here

@@ -118,8 +118,8 @@ def cifar_sheet(data: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path) -> None:
-    from converter.pipeline import dense_arrays
     from converter.sources.gluon import GluonReference
+    from converter.sources.load import dense_arrays
 
     params = data / "params" / "cifar_resnet20_v1_structural.params"
     record = convert("cifar_resnet20_v1", params=params, out=tmp_path)
