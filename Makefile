@@ -15,7 +15,7 @@ convert: .venv/installed
 	$(BIN)/python convert.py $(MODEL) --init $(INIT) --out $(OUT)
 
 test: lint
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -n 2 -m 'not slow'
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -28,6 +28,7 @@ proof: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench_convert.py
+	$(BIN)/python benchmarks/bench_params.py
 
 .venv/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name it with make PYTHON=…" >&2; exit 1; }

@@ -10,32 +10,54 @@ from .layers import conv, squeeze_excite
 class Preactivation(nn.Module):
     """Norm, activation, convolution, as often as there are convolutions, and a skip connection.
 
+    A child says which convolutions: `conv1` …; each has its norm before it, `bn1` …
+
     Args:
-        convs: the convolutions, `conv1` …; each has its norm before it, `bn1` …
+        in_channels: channels of the input.
+        planes: channels of the output over the child's `expansion`.
+        stride: of the block.
         downsample: a bare convolution; None where the shapes are equal already.
-        gate: squeeze and excitation of the output.
+        dilation: of the 3×3 convolutions.
+        first_dilation: of the first of them, where it differs.
+        gate: `biased` or `unbiased` squeeze and excitation of the output (models/layers.py).
         raw_shortcut: CIFAR's v2 sends the input itself through the skip connection; elsewhere it
             is taken behind the first activation, where it has a convolution.
 
-    Shapes: (N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).
+    Shapes: (N, in_channels, H, W) → (N, expansion·planes, ⌈H/stride⌉, ⌈W/stride⌉).
     """
+
+    expansion: int
 
     def __init__(
         self,
-        convs: list[nn.Conv2d],
-        downsample: nn.Module | None,
-        gate: nn.Module | None,
-        raw_shortcut: bool,
+        in_channels: int,
+        planes: int,
+        *,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
+        dilation: int = 1,
+        first_dilation: int | None = None,
+        gate: str | None = None,
+        raw_shortcut: bool = False,
     ) -> None:
         super().__init__()
+        convs = self._convolutions(
+            in_channels, planes, stride, first_dilation or dilation, dilation
+        )
         for number, each in enumerate(convs, start=1):
             self.add_module(f"bn{number}", nn.BatchNorm2d(each.in_channels))
             self.add_module(f"conv{number}", each)
         self.act = nn.ReLU(inplace=True)
-        self.se = gate
+        self.se = squeeze_excite(planes * self.expansion, gate)
         self.downsample = downsample
         self.raw_shortcut = raw_shortcut
         self._depth = len(convs)
+
+    @staticmethod
+    def _convolutions(
+        in_channels: int, planes: int, stride: int, first_dilation: int, dilation: int
+    ) -> list[nn.Conv2d]:
+        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x
@@ -50,50 +72,31 @@ class Preactivation(nn.Module):
 
 
 class PreactivationBasic(Preactivation):
-    """Two 3×3 convolutions; the first has the stride. Options as in `Preactivation`."""
+    """Two 3×3 convolutions; the first has the stride."""
 
     expansion = 1
 
-    def __init__(
-        self,
-        in_channels: int,
-        planes: int,
-        *,
-        stride: int = 1,
-        downsample: nn.Module | None = None,
-        dilation: int = 1,
-        first_dilation: int | None = None,
-        gate: str | None = None,
-        raw_shortcut: bool = False,
-    ) -> None:
-        convs = [
-            conv(in_channels, planes, 3, stride, dilation=first_dilation or dilation),
+    @staticmethod
+    def _convolutions(
+        in_channels: int, planes: int, stride: int, first_dilation: int, dilation: int
+    ) -> list[nn.Conv2d]:
+        return [
+            conv(in_channels, planes, 3, stride, dilation=first_dilation),
             conv(planes, planes, 3, dilation=dilation),
         ]
-        super().__init__(convs, downsample, squeeze_excite(planes, gate), raw_shortcut)
 
 
 class PreactivationBottleneck(Preactivation):
-    """1×1, 3×3 with the stride, 1×1. Options as in `Preactivation`."""
+    """1×1, 3×3 with the stride, 1×1."""
 
     expansion = 4
 
-    def __init__(
-        self,
-        in_channels: int,
-        planes: int,
-        *,
-        stride: int = 1,
-        downsample: nn.Module | None = None,
-        dilation: int = 1,
-        first_dilation: int | None = None,
-        gate: str | None = None,
-        raw_shortcut: bool = False,
-    ) -> None:
-        out_channels = planes * self.expansion
-        convs = [
+    @staticmethod
+    def _convolutions(
+        in_channels: int, planes: int, stride: int, first_dilation: int, dilation: int
+    ) -> list[nn.Conv2d]:
+        return [
             conv(in_channels, planes, 1),
-            conv(planes, planes, 3, stride, dilation=first_dilation or dilation),
-            conv(planes, out_channels, 1),
+            conv(planes, planes, 3, stride, dilation=first_dilation),
+            conv(planes, planes * PreactivationBottleneck.expansion, 1),
         ]
-        super().__init__(convs, downsample, squeeze_excite(out_channels, gate), raw_shortcut)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from converter.keymap import load_keymap
 from converter.parity import LIMITS
 from models import create_model
 
-from .conftest import SMALL
+from .conftest import SMALL, random_network
 
 pytestmark = pytest.mark.mxnet
 CATALOG = load_catalog()
@@ -38,6 +39,34 @@ def test_every_network_equals_gluoncvs(name: str, tmp_path: Path) -> None:
     assert json.loads(Path(record.file).with_suffix(".json").read_text()) == json.loads(
         json.dumps(record.as_dict())
     )
+
+
+def test_group_norm_is_equal_in_float64_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GluonCV's layer makes float32 ones, so float64 needs its words with a dtype in them."""
+    from converter.compat import import_mxnet
+    from converter.parity import measure
+    from converter.sources.gluon import GluonReference
+
+    mx = import_mxnet()
+    from gluoncv.nn.gn import GroupNorm
+
+    def hybrid_forward(self: Any, F: Any, x: Any, gamma: Any, beta: Any) -> Any:
+        count = x.shape[0] * self.ngroups
+        zeros, ones = F.zeros(count, dtype=x.dtype), F.ones(count, dtype=x.dtype)
+        with mx.autograd.train_mode():
+            y = x.reshape((1, count, -1))
+            y = F.BatchNorm(y, ones, zeros, zeros.copy(), ones.copy(), eps=1e-5)
+        y = y.reshape(x.shape)
+        return y * gamma.reshape((1, -1, 1, 1)) + beta.reshape((1, -1, 1, 1))
+
+    monkeypatch.setattr(GroupNorm, "hybrid_forward", hybrid_forward)
+    converted = random_network("resnet50_v1b_gn")
+    stages = converted.fit.keymap.stages
+    gluon = GluonReference("resnet50_v1b_gn", converted.arrays, stages, 1000, imperative=True)
+    gluon.dtypes = ("float64",)
+    parity = measure(converted.network(), gluon, stages, [SMALL])
+    assert [check.dtype for check in parity.checks] == ["float64"]
+    assert parity.passed is True
 
 
 @pytest.mark.slow
