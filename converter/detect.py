@@ -98,7 +98,10 @@ def require_one(detection: Detection, path: object) -> Entry:
         if detection.nearest
         else ""
     )
-    raise UnknownModelError(f"{path}: {detection.why}{nearest}")
+    raise UnknownModelError(
+        f"{path}: {detection.why}{nearest}; a segmentation, detection or pose network's trunk "
+        "converts with `--backbone`"
+    )
 
 
 def _plausible(catalog: Catalog, count: int) -> Iterable[Entry]:

@@ -122,6 +122,8 @@ def convert_command(
         raise click.UsageError("--all takes neither a MODEL nor --params.")
     if params is not None and len(models) > 1:
         raise click.UsageError("--params is of one MODEL, or of none: then it is detected.")
+    if json_file not in (None, "-") and not Path(str(json_file)).resolve().parent.is_dir():
+        raise click.UsageError(f"--json: there is no folder to write {json_file} to.")
     if backbone and params is None:
         raise click.UsageError("--backbone takes the trunk out of a file; name it with --params.")
     if not (everything or models or params):
