@@ -7,6 +7,7 @@ ConversionError
 ├── ParamsFileError          a file is not what it should be, or is damaged
 ├── DownloadError            the published file could not be fetched whole
 ├── KeyMapError              names, shapes or dtypes do not fit the network
+├── ImageSizeError           the reference does not compute at that size of image
 ├── ParityError              the converted network differs from the reference
 └── CheckpointError          a checkpoint could not be written as it should be
 """
@@ -54,6 +55,10 @@ class KeyMapError(ConversionError):
     def __init__(self, summary: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n  ".join([summary, *self.problems]))
+
+
+class ImageSizeError(ConversionError):
+    """The reference does not compute at that size of image."""
 
 
 class ParityError(ConversionError):

@@ -122,15 +122,17 @@ def prove(
             imperative=converted.fit.keymap.imperative,
         )
     with clock("parity"):
-        parity = measure(
-            converted.network(),
-            gluon,
-            stages,
-            sizes or [entry.dataset.input_size, entry.dataset.odd_size],
-            in_chans=converted.fit.in_chans,
-            seed=seed,
-        )
-        gluon.close()
+        try:
+            parity = measure(
+                converted.network(),
+                gluon,
+                stages,
+                sizes or [entry.dataset.input_size, entry.dataset.odd_size],
+                in_chans=converted.fit.in_chans,
+                seed=seed,
+            )
+        finally:
+            gluon.close()
     require(parity, entry.name)
     return parity
 

@@ -10,7 +10,7 @@ import torch
 
 from converter import convert
 from converter.catalog import load_catalog
-from converter.errors import KeyMapError, MissingDependencyError, ParamsFileError
+from converter.errors import ImageSizeError, KeyMapError, MissingDependencyError, ParamsFileError
 from converter.keymap import load_keymap
 from converter.parity import LIMITS
 from models import create_model
@@ -191,6 +191,12 @@ def mxnet_logits(params: Path, images: np.ndarray) -> np.ndarray:
     symbol = str(params).replace("-0000.params", "-symbol.json")
     net = mx.gluon.SymbolBlock.imports(symbol, ["data"], str(params))
     return net(mx.nd.array(images)).asnumpy()
+
+
+def test_images_too_small_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ImageSizeError, match="does not compute at 1x1 .*larger `--size`"):
+        convert("resnest14", init="random", out=tmp_path / "out", sizes=[(1, 1)])
+    assert not (tmp_path / "out").exists()
 
 
 def test_weights_that_were_never_published(tmp_path: Path) -> None:

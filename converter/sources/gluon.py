@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..compat import import_mxnet, lent_names
-from ..errors import KeyMapError
+from ..errors import ImageSizeError, KeyMapError
 from ..keymap import Stage, select
 from ..memory import return_memory
 
@@ -133,10 +133,24 @@ class GluonReference:
         return_memory()
 
     def __call__(self, images: np.ndarray[Any, Any]) -> Arrays:
-        """Images (N, C, H, W) of the dtype cast to → each stage's output, by name."""
+        """Images (N, C, H, W) of the dtype cast to → each stage's output, by name.
+
+        Raises:
+            ImageSizeError: MXNet refuses images of that size.
+        """
         data = self._mxnet.nd.array(images, dtype=images.dtype)
-        outputs = self._block(data) if self._is_graph else _observe(self._block, data, self._paths)
-        return {name: output.asnumpy() for name, output in zip(self._stages, outputs, strict=True)}
+        try:
+            outputs = (
+                self._block(data) if self._is_graph else _observe(self._block, data, self._paths)
+            )
+            arrays = [output.asnumpy() for output in outputs]
+        except self._mxnet.MXNetError as error:
+            size = "x".join(map(str, images.shape[2:]))
+            reason = str(error).splitlines()[0]
+            raise ImageSizeError(
+                f"GluonCV's network does not compute at {size} ({reason}); give a larger `--size`"
+            ) from error
+        return dict(zip(self._stages, arrays, strict=True))
 
     def close(self) -> None:
         """Free the weights now: blocks refer to one another in circles, which Python frees late."""
