@@ -71,7 +71,12 @@ def write_pth(tensors: Mapping[str, torch.Tensor], folder: Path, name: str) -> W
     with temporary_file(folder) as (file, path):
         own = {name: _own_storage(tensor) for name, tensor in tensors.items()}
         with _HashingFile(file) as hashing:
-            torch.save(own, cast(IO[bytes], hashing))
+            try:
+                torch.save(own, cast(IO[bytes], hashing))
+            except RuntimeError as error:  # torch's words for what the file system said
+                if hashing.error is not None:
+                    raise hashing.error from error
+                raise
         file.flush()
         # the disk takes its time while the file is compared
         with ThreadPoolExecutor(1) as pool:
@@ -100,6 +105,7 @@ class _HashingFile:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self.error: OSError | None = None
         self._sha256 = hashlib.sha256()
         self._block = bytearray()
         self._blocks: queue.Queue[bytearray | None] = queue.Queue(maxsize=8)
@@ -116,7 +122,11 @@ class _HashingFile:
             self._block += view[start : start + BLOCK]  # a copy: torch may use its buffers again
             if len(self._block) >= BLOCK:
                 self._hand_over()
-        return self._file.write(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
 
     def _hand_over(self) -> None:
         self._blocks.put(self._block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from dataclasses import asdict, dataclass
@@ -11,15 +12,18 @@ from typing import Any
 import numpy as np
 
 from .catalog import load_catalog
-from .detect import detect
+from .detect import detect, require_one
 from .dialects import bare_name
 from .errors import ParamsFileError
 from .fit import fit
 from .inspection import describe
 from .keymap import MADE_UP
-from .sources.params import SparseArray, read_params
+from .sources.params import Array, SparseArray, read_params
 
 Values = dict[str, np.ndarray[Any, Any]]
+# what torch's unpickler raises besides its own error, where bytes are wrong
+_DAMAGED = (ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError)
+MAX_DENSE = 1 << 28  # values of a sparse array that is made dense to be compared
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ def compare_files(
 
     Raises:
         ParamsFileError: one of them cannot be read.
+        UnknownModelError: names fit two networks; the model is to be given.
+        KeyMapError: one of them is not of the model given.
     """
     one, other = _load(first, model), _load(second, model)
     differences = [
@@ -80,6 +86,8 @@ def _difference(
         return Difference(name, f"has shapes {one.shape} and {other.shape}")
     if one.dtype == other.dtype and one.tobytes() == other.tobytes():
         return None
+    if one.dtype.kind == "V" or other.dtype.kind == "V":
+        return Difference(name, "is no array in one of them")
     with np.errstate(all="ignore"):
         gap = np.abs(one.astype(np.float64) - other.astype(np.float64))
     largest = float(gap.max()) if gap.size else 0.0
@@ -92,28 +100,37 @@ def _load(path: str | os.PathLike[str], model: str | None) -> Values:
     if _is_checkpoint(path):
         return _load_checkpoint(path)
     arrays = read_params(path)
-    values: Values = {
-        name: array.dense() if isinstance(array, SparseArray) else np.asarray(array)
-        for name, array in arrays.items()
-        if array is not None
-    }
+    values: Values = {name: _values(array, f"{path}: {name}") for name, array in arrays.items()}
     specs = describe(arrays)
     if model is None:
-        found = detect(specs).models
-        model = found[0] if found else None
-    if model is None:
-        return {bare_name(name): array for name, array in values.items()}
-    fitted = fit(load_catalog().find(model), specs)
+        detection = detect(specs)
+        if not detection.models:
+            return {bare_name(name): array for name, array in values.items()}
+        model = require_one(detection, path).name
+    fitted = fit(load_catalog().find(model), specs).require()
     ours = {assignment.source: assignment.target for assignment in fitted.assignments}
     names = fitted.translation.names
     return {ours.get(names[name], names[name]): array for name, array in values.items()}
 
 
+def _values(array: Array, where: str) -> np.ndarray[Any, Any]:
+    if array is None:
+        return np.empty(0, np.void)  # no array: equal to none but its like
+    if isinstance(array, SparseArray):
+        if math.prod(array.shape) > MAX_DENSE:
+            raise ParamsFileError(f"{where}: of shape {array.shape} is too large to be made dense")
+        return array.dense()
+    return array
+
+
 def _is_checkpoint(path: str | os.PathLike[str]) -> bool:
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("data.pkl") for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False  # the reader of .params says what it is
 
 
 def _load_checkpoint(path: str | os.PathLike[str]) -> Values:
@@ -123,9 +140,16 @@ def _load_checkpoint(path: str | os.PathLike[str]) -> Values:
 
     try:
         tensors = torch.load(Path(path), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except (pickle.UnpicklingError, RuntimeError, OSError, *_DAMAGED) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ParamsFileError(f"{path}: no checkpoint that loads safely ({reason})") from error
+    if not isinstance(tensors, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor)
+        for name, tensor in tensors.items()
+    ):
+        raise ParamsFileError(f"{path}: holds no state_dict; save network.state_dict()")
     return {
-        name: tensor.numpy() for name, tensor in tensors.items() if not name.endswith(f".{MADE_UP}")
+        name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
+        for name, tensor in tensors.items()
+        if not name.endswith(f".{MADE_UP}")
     }

@@ -27,7 +27,7 @@ def unsound(arrays: Mapping[str, Array], *, allow_nonfinite: bool = False) -> li
         if not allow_nonfinite and (nan_inf := count_nonfinite(array)) != (0, 0):
             problems.append(
                 f"{name}: holds {nan_inf[0]} NaN and {nan_inf[1]} Inf among {array.size} values; "
-                "--allow-nonfinite converts it all the same"
+                "--allow-nonfinite --reference none converts it, unproved"
             )
         if name.endswith("running_var") and array.size and (array < 0).any():
             problems.append(f"{name}: a variance is below 0 ({array.min()})")

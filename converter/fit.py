@@ -11,6 +11,7 @@ from .dialects import Translation, prefixed_names, translate
 from .keymap import KeyMap, load_keymap
 from .matching import ArraySpec, Assignment, check, refuse, rename
 
+MAX_SIZE = 1 << 24  # classes, or channels of images
 Specs = Mapping[str, ArraySpec]
 
 
@@ -67,10 +68,11 @@ def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
     shapes = {a.target: sources[a.source].shape for a in assignments}
     classifier = shapes.get(f"{keymap.classifier}.weight", ())
     first_conv = shapes.get(f"{keymap.first_conv}.weight", ())
-    num_classes = classifier[0] if classifier else classes
-    in_chans = first_conv[1] if len(first_conv) == 4 else 3
-    sizes = (num_classes or classes, in_chans or 3)  # a size of 0 is told as a shape that differs
-    targets, parameters = _network(entry.name, *sizes)
+    # a size that no network has is told as a shape that differs
+    num_classes = classifier[0] if classifier and 0 < classifier[0] < MAX_SIZE else classes
+    plausible = len(first_conv) == 4 and 0 < first_conv[1] < MAX_SIZE
+    in_chans = first_conv[1] if plausible else 3
+    targets, parameters = _network(entry.name, num_classes, in_chans)
     problems += check(assignments, sources, targets) + _foreign_prefix(entry, translation)
     return Fit(
         entry=entry,

@@ -71,7 +71,8 @@ def inspect_file(path: str | os.PathLike[str]) -> FileReport:
     specs = describe(file.arrays)
     detection = detect(specs)
     becomes: dict[str, tuple[str, str]] = {}
-    name = detection.models[0] if detection.models else detection.nearest
+    # where two networks fit, what an array becomes is not known
+    name = detection.models[0] if len(detection.models) == 1 else detection.nearest
     if name is not None:
         fitted = fit(load_catalog()[name], specs)
         by_source = {a.source: (a.target, a.rule) for a in fitted.assignments}

@@ -13,6 +13,7 @@ from pathlib import Path
 from .assembly import Converted, assemble, describe_arrays
 from .backbones import Trunk, take_trunk
 from .catalog import Size, load_catalog
+from .choices import DTYPES, INITS, REFERENCES, check_choice
 from .compat import has_mxnet
 from .detect import detect, require_one
 from .errors import MissingDependencyError
@@ -55,7 +56,11 @@ def convert(
 
     Raises:
         ConversionError: one of its children (errors.py); then no file is written.
+        ValueError: an argument is none of its choices.
     """
+    check_choice("init", init, INITS)
+    check_choice("reference", reference, REFERENCES)
+    check_choice("dtype", dtype, DTYPES)
     clock = Clock()
     reference = choose_reference(reference)
     with ThreadPoolExecutor(1) as background:
@@ -169,7 +174,11 @@ def write(
         backbone_of=trunk.kind if trunk else None,
         left_out=trunk.left_out if trunk else None,
     )
-    write_text(to_json(record.as_dict()), written.path.with_suffix(".json"))
+    try:
+        write_text(to_json(record.as_dict()), written.path.with_suffix(".json"))
+    except BaseException:  # what failed leaves no file
+        written.path.unlink(missing_ok=True)
+        raise
     return record
 
 

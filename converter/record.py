@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -112,7 +113,8 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return _plain(self)
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
 
 @dataclass(frozen=True)
@@ -127,25 +129,20 @@ class Failure:
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return {key: value for key, value in _plain(self).items() if value is not None}
+        return {key: value for key, value in _plain(asdict(self)).items() if value is not None}
 
 
-def _plain(record: Record | Failure) -> dict[str, Any]:
-    """Fields as JSON has them. A difference that is no number is a text there: `nan`, `inf`."""
-
-    def convert(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: convert(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [convert(item) for item in value]
-        if isinstance(value, float) and (value != value or abs(value) == float("inf")):
-            return str(value)
-        return value
-
-    plain: dict[str, Any] = convert(asdict(record))
-    return plain
+def _plain(value: Any) -> Any:
+    """Values as JSON has them. A number that is none is a text there: `nan`, `inf`."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def to_json(records: Any) -> str:
     """Records → JSON text that ends in a newline."""
-    return json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_plain(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

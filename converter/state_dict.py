@@ -66,7 +66,7 @@ def build_state_dict(
 
 
 def _tensor(assignment: Assignment, array: np.ndarray[Any, Any]) -> torch.Tensor:
-    tensor = torch.from_numpy(array)
+    tensor = torch.from_numpy(np.ascontiguousarray(array))  # equal weights, equal bytes
     if assignment.fill_ones:
         return torch.ones_like(tensor)
     return tensor.reshape(assignment.shape(array.shape))

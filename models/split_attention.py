@@ -16,13 +16,12 @@ class SplitAttention(nn.Module):
         channels: of the input and of the output.
         radix: how many splits compete for each channel.
 
-    Shapes: (N, channels, H, W) → (N, channels, ⌈H/stride⌉, ⌈W/stride⌉).
+    Shapes: (N, channels, H, W) → the same.
     """
 
     def __init__(
         self,
         channels: int,
-        stride: int = 1,
         *,
         dilation: int = 1,
         groups: int = 1,
@@ -33,7 +32,7 @@ class SplitAttention(nn.Module):
         self.groups = groups
         hidden = max(channels * radix // 4, 32)
         splits = channels * radix
-        self.conv = conv(channels, splits, 3, stride, dilation=dilation, groups=groups * radix)
+        self.conv = conv(channels, splits, 3, dilation=dilation, groups=groups * radix)
         self.bn0 = nn.BatchNorm2d(splits)
         self.act0 = nn.ReLU(inplace=True)
         self.fc1 = nn.Conv2d(channels, hidden, 1, groups=groups)

@@ -93,6 +93,8 @@ def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
         (["--params", "x.params", "resnet18_v1b", "resnet34_v1b"], "--params is of one MODEL"),
         (["resnet18_v1b", "--size", "224"], "'224' is no size"),
         (["resnet18_v1b", "--json", "/no/such/folder/r.json"], "there is no folder to write"),
+        (["resnet18_v1b", "--seed", "-1"], "-1 is not in the range"),
+        (["resnet18_v1b", "--json", "/"], "there is no folder to write"),
         (["resnet18_v1b", "--backbone"], "--backbone takes the trunk out of a file"),
         (["resnet18_v1b", "--size", "0x4"], "'0x4' is no size"),
         (["resnet18_v1b", "--init", "magic"], "'magic' is not one of"),

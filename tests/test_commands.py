@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from converter.cli import main
@@ -152,3 +153,55 @@ def test_weights_that_are_no_numbers_are_refused_unless_allowed(mine: Path, tmp_
     assert "features.0.weight: holds 27 NaN" in result.output
     assert not (tmp_path / "out").exists()
     assert run("convert", *options, "--allow-nonfinite").exit_code == 0
+
+
+def test_diff_of_foreign_checkpoints_is_one_line(mine: Path, tmp_path: Path) -> None:
+    path = tmp_path / "foreign.pth"
+    for content in ([1, 2], 3, {"state_dict": {}}, {1: torch.ones(1)}):
+        torch.save(content, path)
+        result = run("diff", path, mine)
+        assert result.exit_code == 1
+        assert "holds no state_dict" in result.output
+    torch.save({"w": torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))}, path)
+    assert run("diff", path, path).output == "1 equal, 0 different\n"
+    with_tail = tmp_path / "tail.params"
+    with_tail.write_bytes(mine.read_bytes() + b"PK\x05\x06" + bytes(18))
+    assert "are left over behind the last name" in run("diff", with_tail, mine).output
+
+
+def test_diff_asks_for_the_model_and_checks_it(mine: Path) -> None:
+    result = run("diff", mine, mine, "--model", "resnet50_v1d")
+    assert result.exit_code == 1
+    assert "the arrays are not those of resnet50_v1d" in result.output
+
+
+def test_diff_of_nan_is_json(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.params", tmp_path / "b.params"
+    write_params(one, {"x": np.array([1, np.nan], np.float32), "none": None})
+    write_params(other, {"x": np.ones(2, np.float32), "none": np.ones(1, np.float32)})
+    (comparison,) = json.loads(run("diff", one, other, "--json", "-").output)
+    assert comparison["differences"] == [
+        {"name": "x", "what": "has other values", "max_abs": "nan"},
+        {"name": "none", "what": "has shapes (0,) and (1,)", "max_abs": None},
+    ]
+
+
+def test_equal_weights_are_equal_bytes_whatever_their_layout(tmp_path: Path) -> None:
+    names = []
+    for order in "CF":
+        np.savez(tmp_path / "w.npz", **{k: np.asarray(v, order=order) for k, v in arrays().items()})
+        options = ["--params", tmp_path / "w.npz", "--reference", "none", "-o", tmp_path / order]
+        assert run("convert", *options).exit_code == 0
+        names.append(sorted(path.name for path in (tmp_path / order).iterdir()))
+    assert names[0] == names[1]
+
+
+def test_a_record_that_cannot_be_written_takes_its_file_back(mine: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ["--params", mine, "--reference", "none", "-o", out]
+    assert run("convert", *options).exit_code == 0
+    (record,) = out.glob("*.json")
+    record.unlink()
+    record.mkdir()
+    assert run("convert", *options).exit_code == 1
+    assert [path.name for path in out.iterdir()] == [record.name]

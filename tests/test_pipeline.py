@@ -194,7 +194,7 @@ def mxnet_logits(params: Path, images: np.ndarray) -> np.ndarray:
 
 
 def test_images_too_small_are_told(tmp_path: Path) -> None:
-    with pytest.raises(ImageSizeError, match="does not compute at 1x1 .*larger `--size`"):
+    with pytest.raises(ImageSizeError, match="does not compute at 1x1 .*another `--size`"):
         convert("resnest14", init="random", out=tmp_path / "out", sizes=[(1, 1)])
     assert not (tmp_path / "out").exists()
 

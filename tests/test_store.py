@@ -158,6 +158,12 @@ def test_without_network_the_error_says_what_to_do_instead() -> None:
         store.fetch("net", SHA1)
 
 
+def test_a_mirror_that_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXNET_GLUON_REPO", "foo")
+    with pytest.raises(DownloadError, match="cannot be reached .unknown url type"):
+        store.fetch("net", SHA1)
+
+
 def test_a_folder_that_cannot_be_written(
     server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..choices import DTYPES, INITS, REFERENCES
 from ..errors import ConversionError, UnknownModelError
 from .common import CONTEXT, JSON, shortened, write_json
 
 if TYPE_CHECKING:
     from ..catalog import Entry
     from ..record import Failure, Record
-
-INITS = ("pretrained", "random")
-REFERENCES = ("auto", "gluon", "none")
-DTYPES = ("keep", "float32")
 
 
 class SizeType(click.ParamType[tuple[int, int]]):
@@ -29,7 +26,7 @@ class SizeType(click.ParamType[tuple[int, int]]):
     name = "HxW"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", str(value))
+        match = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", str(value))
         if match is None:
             self.fail(f"{value!r} is no size; write height x width, as in 224x224", param, ctx)
         return int(match[1]), int(match[2])
@@ -46,7 +43,13 @@ class SizeType(click.ParamType[tuple[int, int]]):
     show_default=True,
     help="Where the weights come from: the published file, or random numbers.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of random weights and images.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of random weights and images.",
+)
 @click.option(
     "--params",
     type=click.Path(path_type=Path),
@@ -81,7 +84,11 @@ class SizeType(click.ParamType[tuple[int, int]]):
     is_flag=True,
     help="FILE is of a segmentation, detection or pose network: convert its classification trunk.",
 )
-@click.option("--allow-nonfinite", is_flag=True, help="Convert arrays that hold NaN or Inf.")
+@click.option(
+    "--allow-nonfinite",
+    is_flag=True,
+    help="Convert arrays that hold NaN or Inf; no parity can hold, so with --reference none.",
+)
 @click.option(
     "--size",
     "sizes",
@@ -122,8 +129,10 @@ def convert_command(
         raise click.UsageError("--all takes neither a MODEL nor --params.")
     if params is not None and len(models) > 1:
         raise click.UsageError("--params is of one MODEL, or of none: then it is detected.")
-    if json_file not in (None, "-") and not Path(str(json_file)).resolve().parent.is_dir():
-        raise click.UsageError(f"--json: there is no folder to write {json_file} to.")
+    if json_file not in (None, "-"):
+        target = Path(str(json_file)).resolve()
+        if target.is_dir() or not target.parent.is_dir():
+            raise click.UsageError(f"--json: there is no folder to write {json_file} to.")
     if backbone and params is None:
         raise click.UsageError("--backbone takes the trunk out of a file; name it with --params.")
     if not (everything or models or params):

@@ -105,9 +105,9 @@ def _detection_text(detection: Detection) -> str:
 def _inspection_text(report: FileReport) -> str:
     rows = [
         (
-            each.name,
+            each.name if each.name.isprintable() else repr(each.name),
             each.dtype or "-",
-            "x".join(map(str, each.shape)) if each.shape else str(each.shape or "-"),
+            "-" if each.shape is None else "x".join(map(str, each.shape)) or "scalar",
             each.target or "-",
             _remarks(each.layout, each.nan, each.inf),
         )

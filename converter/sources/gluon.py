@@ -148,7 +148,7 @@ class GluonReference:
             size = "x".join(map(str, images.shape[2:]))
             reason = str(error).splitlines()[0]
             raise ImageSizeError(
-                f"GluonCV's network does not compute at {size} ({reason}); give a larger `--size`"
+                f"GluonCV's network does not compute at {size} ({reason}); choose another `--size`"
             ) from error
         return dict(zip(self._stages, arrays, strict=True))
 

@@ -26,7 +26,8 @@ def load_arrays(
 ) -> tuple[Arrays, Source]:
     """The arrays by the names in their file, and where they came from (a user's file unhashed)."""
     if params is not None:
-        return dense_arrays(params), Source("params", str(params))
+        text = os.fsencode(params).decode("utf-8", "replace")  # a record is text
+        return dense_arrays(params), Source("params", text)
     if model is None:
         raise UnknownModelError("without a file of your own, give the MODEL to convert")
     entry = load_catalog().find(model)

@@ -48,13 +48,16 @@ def read_npz(data: mmap.mmap | bytes, where: str) -> dict[str, np.ndarray[Any, A
         if member.header_offset < last:  # copies of one and the same bytes could fill the memory
             raise ParamsFileError(f"{where}: members overlap; the file is damaged")
         last = member.header_offset + _LOCAL_HEADER.size + member.compress_size
+    seen: set[str] = set()
     for member in members:
         name = member.filename.removesuffix(".npy")
+        bare = name.removeprefix("arg:").removeprefix("aux:")  # as in params.py
         here = f"{where}: member {member.filename!r}"
         if not member.filename.endswith(".npy") or not name:
             raise ParamsFileError(f"{here} is no .npy; this zip is not MXNet's")
-        if name in arrays:
+        if bare in seen:
             raise ParamsFileError(f"{here} stands twice; the file is damaged")
+        seen.add(bare)
         arrays[name] = _read_member(data, member, here)
     return arrays
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import ssl
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -92,8 +94,8 @@ def file_sha1(path: Path) -> str:
 
 def _download(url: str, part: Path, progress: Progress | None, timeout: float) -> None:
     done = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
     try:
+        request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
         with urllib.request.urlopen(request, timeout=timeout) as response:
             if response.status != 206:
                 done = 0  # the server sends it all again
@@ -108,7 +110,14 @@ def _download(url: str, part: Path, progress: Progress | None, timeout: float) -
         if error.code == 416:  # nothing is left to load, or the part is none of this file
             return
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
-    except (urllib.error.URLError, TimeoutError, HTTPException, ConnectionError) as error:
+    except (
+        urllib.error.URLError,
+        TimeoutError,
+        HTTPException,
+        ConnectionError,
+        ssl.SSLError,
+        ValueError,  # no address at all
+    ) as error:
         raise DownloadError(_no_network(url, getattr(error, "reason", error))) from error
     if total is not None and done < total:
         raise DownloadError(
@@ -137,7 +146,14 @@ def _unpack(archive: Path, unpacked: Path, url: str, member: str) -> None:
             unpacked.open("wb") as file,
         ):
             shutil.copyfileobj(source, file, BLOCK)
-    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        zlib.error,
+    ) as error:
         raise DownloadError(
             f"{url}: is no zip with {member} in it ({error}); it was not used: "
             "run it again, or name a mirror in MXNET_GLUON_REPO"

@@ -1,0 +1,17 @@
+"""What can be chosen, on the command line and from Python."""
+
+from __future__ import annotations
+
+INITS = ("pretrained", "random")
+REFERENCES = ("auto", "gluon", "none")
+DTYPES = ("keep", "float32")
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a word that is none of the choices.
+
+    Raises:
+        ValueError: with the choices.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; it can be {', '.join(choices)}")
