@@ -70,7 +70,7 @@ def _parity_text(parity: Parity) -> str:
     if parity.passed is None:
         return "parity was not run"
     worst: dict[str, float] = {}
-    for check in reversed(parity.checks):  # float64 first: it is the proof
+    for check in parity.checks:
         worst[check.dtype] = max(worst.get(check.dtype, 0.0), check.max_rel)
     return "equal: " + ", ".join(f"{dtype} {value:.1e}" for dtype, value in worst.items())
 

@@ -33,7 +33,7 @@ class Check:
 
 @dataclass(frozen=True)
 class StageDifference:
-    """The largest relative difference behind one stage, over all inputs, in the last dtype."""
+    """The largest relative difference behind one stage, over all inputs, in the first dtype."""
 
     name: str
     max_rel: float

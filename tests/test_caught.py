@@ -25,7 +25,7 @@ class Original:
     """A reference that computes with a PyTorch network: what is tested here is the comparison."""
 
     name = "original"
-    dtypes = ("float32", "float64")
+    dtypes = ("float64", "float32")
 
     def __init__(self, network: nn.Module, stages: Any) -> None:
         self.network, self.stages = network.eval(), stages

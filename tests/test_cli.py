@@ -52,10 +52,10 @@ def test_results_as_lines_and_as_json(tmp_path: Path) -> None:
     }
     assert record["parity"]["passed"] is True
     assert [(c["dtype"], c["input"]) for c in record["parity"]["checks"]] == [
-        ("float32", "2x3x32x32"),
-        ("float32", "2x3x33x25"),
         ("float64", "2x3x32x32"),
         ("float64", "2x3x33x25"),
+        ("float32", "2x3x32x32"),
+        ("float32", "2x3x33x25"),
     ]
     assert all(0 < c["max_rel"] < c["limit"] for c in record["parity"]["checks"])
     assert set(record["seconds"]) == {"source", "map", "reference", "parity", "write", "total"}

@@ -13,6 +13,7 @@ from converter.catalog import load_catalog
 from converter.errors import ImageSizeError, KeyMapError, MissingDependencyError, ParamsFileError
 from converter.keymap import load_keymap
 from converter.parity import LIMITS
+from converter.sources.params_writer import write_params
 from models import create_model
 
 from .conftest import SMALL, random_network
@@ -119,6 +120,29 @@ def test_finetuned_weights_convert(tmp_path: Path) -> None:
     # Gluon's own initialisation zeroes the means, and it is Gluon's numbers that arrive
     assert network.bn1.running_var.eq(1).all()
     assert not network.fc.weight.eq(0).any()
+
+
+def test_float64_weights_are_proved_as_they_are(tmp_path: Path) -> None:
+    """Rounded to float32 on both sides, a difference in the last digits would pass."""
+    from converter.sources.gluon import GluonReference
+
+    converted = random_network("cifar_resnet20_v1")
+    exact = {
+        name: array.astype(np.float64) * (1 + 1e-9) for name, array in converted.arrays.items()
+    }
+    write_params(tmp_path / "exact.params", exact)
+    record = convert(params=tmp_path / "exact.params", out=tmp_path)
+    assert record.parity.passed is True
+    images = np.random.default_rng(0).standard_normal((1, 3, 32, 32))
+    network = converted.network().double().eval()
+    network.load_state_dict(torch.load(record.file, weights_only=True))
+    stages = converted.fit.keymap.stages
+    gluon = GluonReference("cifar_resnet20_v1", exact, stages, 10)
+    gluon.cast("float64")
+    expected = gluon(images)["logits"]
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(images)).numpy()
+    assert np.abs(logits - expected).max() <= 1e-12 * np.abs(expected).max()
 
 
 def test_v1c_given_as_v1d_is_refused_by_the_keys_that_differ(tmp_path: Path) -> None:

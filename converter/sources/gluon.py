@@ -107,9 +107,14 @@ class GluonReference:
         net = _network(name, num_classes, **options)
         _fill(net, arrays)
         self._paths = [stage.gluon for stage in stages]
-        self.dtypes: Sequence[str] = ("float32",) if imperative else ("float32", "float64")
+        self.dtypes: Sequence[str] = ("float32",) if imperative else ("float64", "float32")
         self._block, self._is_graph = (net, False) if imperative else (self._graph(net), True)
         self._dtype = "float32"
+        wide = {name: array for name, array in arrays.items() if array.dtype == np.float64}
+        if wide and not imperative:  # float32 has rounded them: once more, as they are
+            self.cast("float64")
+            for name, array in wide.items():
+                _parameters(net)[name].set_data(self._mxnet.nd.array(array, dtype="float64"))
         self._stages = [stage.name for stage in stages]
 
     def _graph(self, net: Any) -> Any:
