@@ -13,12 +13,13 @@ import numpy as np
 
 from .catalog import load_catalog
 from .detect import detect, require_one
-from .dialects import bare_name
+from .dialects import plain_name
 from .errors import ParamsFileError
 from .fit import fit
 from .inspection import describe
 from .keymap import MADE_UP
-from .sources.params import Array, SparseArray, read_params
+from .sources.arrays import Array, SparseArray
+from .sources.params import read_params
 
 Values = dict[str, np.ndarray[Any, Any]]
 # what torch's unpickler raises besides its own error, where bytes are wrong
@@ -105,7 +106,7 @@ def _load(path: str | os.PathLike[str], model: str | None) -> Values:
     if model is None:
         detection = detect(specs)
         if not detection.models:
-            return {bare_name(name): array for name, array in values.items()}
+            return {plain_name(name): array for name, array in values.items()}
         model = require_one(detection, path).name
     fitted = fit(load_catalog().find(model), specs).require()
     ours = {assignment.source: assignment.target for assignment in fitted.assignments}

@@ -51,7 +51,7 @@ def working(name: str) -> Iterator[Progress]:
 def result_line(result: Record | Failure) -> str:
     """One conversion on one line."""
     if isinstance(result, Failure):
-        return f"{result.model:24} not converted"
+        return f"{result.model or 'unknown':24} not converted"
     line = f"{result.model:24} {_parity_text(result.parity):42} {result.file}"
     if result.left_out is None:
         return line

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from .errors import KeyMapError
 from .keymap import KINDS, KeyMap
 from .matching import gluon_names
+from .sources.arrays import bare_name
 
 _SYNONYMS = (
     (re.compile(r"(?<=[_.])moving_(?=(mean|var)$)"), "running_"),
@@ -80,9 +81,9 @@ def dialect_of(names: Collection[str]) -> str:
     return "structural" if any("." in name for name in names) else "prefixed"
 
 
-def bare_name(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name without `arg:` and `aux:`, and with Gluon's words for MXNet's synonyms."""
-    name = name.removeprefix("arg:").removeprefix("aux:")
+    name = bare_name(name)
     for pattern, word in _SYNONYMS:
         name = pattern.sub(word, name)
     return name
@@ -101,7 +102,7 @@ def translate(names: Collection[str], known: Mapping[str, str]) -> Translation:
     Raises:
         KeyMapError: two names in the file mean the same parameter.
     """
-    bare = {name: bare_name(name) for name in names}
+    bare = {name: plain_name(name) for name in names}
     dialect = dialect_of(names)
     prefix = ""
     if not any("." in name for name in bare.values()):

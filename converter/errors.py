@@ -18,11 +18,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .record import Parity
+    from .record import Failure, Parity
 
 
 class ConversionError(Exception):
-    """The root of the project's errors. Its text says what, where and what to do."""
+    """The root of the project's errors. Its text says what, where and what to do.
+
+    Attributes:
+        failure: what was known of the conversion that it ended, where it ended one.
+    """
+
+    failure: Failure | None = None
 
 
 class UnknownModelError(ConversionError):

@@ -13,7 +13,8 @@ from .detect import Detection, detect
 from .fidelity import count_nonfinite
 from .fit import fit
 from .matching import ArraySpec
-from .sources.params import Array, SparseArray, read_params_file
+from .sources.arrays import Array, SparseArray
+from .sources.params import read_params_file
 
 
 @dataclass(frozen=True)

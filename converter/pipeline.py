@@ -7,21 +7,21 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .assembly import Converted, assemble, describe_arrays
 from .backbones import Trunk, take_trunk
-from .catalog import Size, load_catalog
+from .catalog import Entry, Size, load_catalog
 from .choices import DTYPES, INITS, REFERENCES, check_choice
 from .compat import has_mxnet
 from .detect import detect, require_one
-from .errors import MissingDependencyError
+from .errors import ConversionError, MissingDependencyError, ParityError
 from .files import write_text
 from .fit import fit
-from .record import Parity, Record, Source, to_json
+from .record import Failure, Parity, Record, Source, to_json
 from .sources import store
-from .sources.load import load_arrays
+from .sources.load import describe_source, load_arrays
 
 
 def convert(
@@ -61,28 +61,31 @@ def convert(
     check_choice("init", init, INITS)
     check_choice("reference", reference, REFERENCES)
     check_choice("dtype", dtype, DTYPES)
-    clock = Clock()
-    reference = choose_reference(reference)
-    with ThreadPoolExecutor(1) as background:
-        with clock("source"):
-            arrays, source = load_arrays(model, params, init, seed, progress)
-        sha1 = background.submit(store.file_sha1, Path(params)) if params is not None else None
-        with clock("map"):
-            trunk = take_trunk(arrays) if backbone else None
-            if trunk is not None:
-                arrays = {name: arrays[original] for original, name in trunk.names.items()}
-            specs = describe_arrays(arrays)
-            entry = (
-                load_catalog().find(model)
-                if model is not None
-                else require_one(detect(specs, headless=backbone), params)
-            )
-            fitted = fit(entry, specs, headless=backbone).require()
-            converted = assemble(fitted, arrays, dtype, allow_nonfinite)
-        parity = prove(converted, reference, sizes, seed, clock)
-        if sha1 is not None:
-            source = replace(source, sha1=sha1.result())
-        return write(converted, parity, source, Path(out), clock, trunk)
+    attempt = _Attempt(load_catalog().find(model) if model is not None else None)
+    try:
+        attempt.source = describe_source(attempt.entry, params, init, seed)
+        reference = choose_reference(reference)
+        with ThreadPoolExecutor(1) as background:
+            with attempt.clock("source"):
+                arrays = load_arrays(attempt.entry, attempt.source, params, progress)
+            if params is not None:
+                sha1 = background.submit(store.file_sha1, Path(params))
+            with attempt.clock("map"):
+                trunk = take_trunk(arrays) if backbone else None
+                if trunk is not None:
+                    arrays = {name: arrays[original] for original, name in trunk.names.items()}
+                specs = describe_arrays(arrays)
+                if attempt.entry is None:
+                    attempt.entry = require_one(detect(specs, headless=backbone), params)
+                fitted = fit(attempt.entry, specs, headless=backbone).require()
+                converted = assemble(fitted, arrays, dtype, allow_nonfinite)
+            parity = prove(converted, reference, sizes, seed, attempt.clock)
+            if params is not None:
+                attempt.source = replace(attempt.source, sha1=sha1.result())
+            return write(converted, parity, attempt.source, Path(out), attempt.clock, trunk)
+    except ConversionError as error:
+        error.failure = attempt.failure(error)
+        raise
 
 
 def choose_reference(reference: str) -> str:
@@ -180,6 +183,27 @@ def write(
         written.path.unlink(missing_ok=True)
         raise
     return record
+
+
+@dataclass
+class _Attempt:
+    """What is known of a conversion under way, for the record of its failure."""
+
+    entry: Entry | None
+    source: Source | None = None
+    clock: Clock = field(default_factory=lambda: Clock())
+
+    def failure(self, error: ConversionError) -> Failure:
+        """The record of a conversion that this error ended."""
+        return Failure(
+            model=self.entry.name if self.entry else None,
+            name=self.entry.published if self.entry else None,
+            family=self.entry.family if self.entry else None,
+            error=str(error),
+            source=self.source,
+            parity=error.parity if isinstance(error, ParityError) else None,
+            seconds=self.clock.seconds(),
+        )
 
 
 class Clock:

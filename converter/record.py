@@ -117,19 +117,27 @@ class Record:
         return plain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A conversion that did not succeed; `error` takes the place of the file."""
+    """A conversion that did not succeed; `error` takes the place of the file.
 
-    model: str
+    The other fields are the record's; what was not known yet is None.
+    """
+
+    model: str | None = None
+    name: str | None = None
+    family: str | None = None
     error: str
+    source: Source | None = None
     parity: Parity | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
     succeeded = False
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return {key: value for key, value in _plain(asdict(self)).items() if value is not None}
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -93,19 +93,16 @@ class ResNet(nn.Module):
             options["norm"] = NORMS[norm]
             make_shortcut = partial(downsample, average=average_downsample, norm=NORMS[norm])
 
-        channels, reduction, dilation = parts.channels, parts.stride * parts.pool_stride, 1
+        channels, reduction = parts.channels, parts.stride * parts.pool_stride
+        geometry = _geometry(len(layers), reduction, output_stride)
         for number, (depth, planes) in enumerate(zip(layers, widths, strict=True), start=1):
-            stride, first_dilation = (1 if number == 1 else 2), dilation
-            if reduction * stride > output_stride:
-                stride, dilation = 1, dilation * stride
+            stride, first_dilation, dilation = next(geometry)
             out_channels = planes * block_class.expansion
             shortcut: nn.Module | None = None
             if stride != 1 or channels != out_channels:
                 kernel_size = 1 if number == 1 else downsample_kernel
                 shortcut = make_shortcut(channels, out_channels, stride, kernel_size=kernel_size)
             make = partial(block_class, planes=planes, dilation=dilation, **options)
-            # Dilation starts at the second convolution that sees the unshrunk image, so the first
-            # block has the dilation of the stage before (as in GluonCV's dilated networks).
             first = make(
                 channels, stride=stride, downsample=shortcut, first_dilation=first_dilation
             )
@@ -165,6 +162,21 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.forward_head(self.forward_features(x))
+
+
+def _geometry(stages: int, reduction: int, output_stride: int) -> Iterator[tuple[int, int, int]]:
+    """Each stage's stride, its first block's dilation, and the dilation of the others.
+
+    Dilation starts at the second convolution that sees the unshrunk image, so the first block has
+    the dilation of the stage before (as in GluonCV's dilated networks).
+    """
+    dilation = 1
+    for stage in range(stages):
+        stride, before = (2 if stage else 1), dilation
+        if reduction * stride > output_stride:
+            stride, dilation = 1, dilation * stride
+        reduction *= stride
+        yield stride, before, dilation
 
 
 def _initialise(module: nn.Module) -> None:

@@ -15,6 +15,7 @@ from converter import compat
 from converter.assembly import Converted, assemble, describe_arrays
 from converter.catalog import load_catalog
 from converter.fit import fit
+from converter.record import Source
 from converter.sources.load import load_arrays
 
 # the shared folder of real files stands beside the checkout; not everybody has it
@@ -55,8 +56,9 @@ def import_timm() -> Any:
 
 def random_network(name: str) -> Converted:
     """A network of the catalogue with random weights, from Gluon's arrays to our tensors."""
-    arrays, _ = load_arrays(name, None, "random", 0)
-    return assemble(fit(load_catalog()[name], describe_arrays(arrays)).require(), arrays)
+    entry = load_catalog()[name]
+    arrays = load_arrays(entry, Source("random", seed=0))
+    return assemble(fit(entry, describe_arrays(arrays)).require(), arrays)
 
 
 @pytest.fixture(scope="session")

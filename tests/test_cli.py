@@ -131,7 +131,11 @@ def test_a_users_file_that_is_wrong_is_status_1_and_one_line(
     assert line.startswith(f"error: {path}: ")
     assert message in line
     (record,) = json.loads(done.stdout)
-    assert record == {"model": "resnet18_v1b", "error": line.removeprefix("error: ")}
+    assert record["error"] == line.removeprefix("error: ")
+    assert (record["model"], record["family"]) == ("resnet18_v1b", "resnet_v1b")
+    assert record["name"] == "gluon_resnet18_v1b"
+    assert (record["source"]["kind"], record["source"]["path"]) == ("params", str(path))
+    assert "file" not in record
     assert not (tmp_path / "out").exists()
 
 

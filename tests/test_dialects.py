@@ -14,7 +14,7 @@ from converter.assembly import assemble, describe_arrays
 from converter.catalog import load_catalog
 from converter.checkpoint import content_sha256
 from converter.detect import detect, require_one
-from converter.dialects import bare_name, dialect_of, prefixed_names, translate
+from converter.dialects import dialect_of, plain_name, prefixed_names, translate
 from converter.errors import KeyMapError, UnknownModelError
 from converter.fit import fit
 from converter.keymap import load_keymap
@@ -115,7 +115,7 @@ def test_the_prefix_of_a_lookalike_is_a_problem() -> None:
     ],
 )
 def test_synonyms(name: str, bare: str) -> None:
-    assert bare_name(name) == bare
+    assert plain_name(name) == bare
 
 
 def test_dialects_are_told_by_mxnets_rule() -> None:

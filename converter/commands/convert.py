@@ -179,7 +179,7 @@ def run_each(
             with console.working(name or "the file") as progress:
                 result: Record | Failure = one(name, progress)
         except ConversionError as error:
-            result = Failure(name or "unknown", str(error), getattr(error, "parity", None))
+            result = error.failure or Failure(model=name, error=str(error))
             click.echo(f"error: {shortened(str(error))}", err=True)
         results.append(result)
         if not quiet:

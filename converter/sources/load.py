@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..catalog import load_catalog
+from ..catalog import Entry
 from ..errors import ParamsFileError, UnknownModelError
 from ..keymap import load_keymap
 from ..record import Source
@@ -17,40 +17,63 @@ from . import store
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
-def load_arrays(
-    model: str | None,
-    params: str | os.PathLike[str] | None,
-    init: str,
-    seed: int,
-    progress: store.Progress | None = None,
-) -> tuple[Arrays, Source]:
-    """The arrays by the names in their file, and where they came from (a user's file unhashed)."""
+def describe_source(
+    entry: Entry | None, params: str | os.PathLike[str] | None, init: str, seed: int
+) -> Source:
+    """Where the arrays are to come from; a user's file is not hashed yet.
+
+    Args:
+        entry: the network; None where `params` is to tell it.
+
+    Raises:
+        UnknownModelError: neither a network nor a file.
+        ParamsFileError: no weights were published for the network.
+    """
     if params is not None:
         text = os.fsencode(params).decode("utf-8", "replace")  # a record is text
-        return dense_arrays(params), Source("params", text)
-    if model is None:
+        return Source("params", text)
+    if entry is None:
         raise UnknownModelError("without a file of your own, give the MODEL to convert")
-    entry = load_catalog().find(model)
     if init == "random":
-        from .gluon import random_arrays
-
-        keymap = load_keymap(entry.family)
-        arrays = random_arrays(
-            entry.name,
-            keymap.residual_end[entry.network["block"]],
-            seed=seed,
-            num_classes=entry.dataset.num_classes,
-            imperative=keymap.imperative,
-        )
-        return arrays, Source("random", seed=seed)
+        return Source("random", seed=seed)
     if entry.sha1 is None:
         raise ParamsFileError(
             f"{entry.name}: no weights were ever published for it; give a file of yours with "
             "`--params FILE`, or take `--init random`"
         )
-    path = store.fetch(entry.file, entry.sha1, progress=progress)
-    url = store.published_url(entry.file, entry.sha1)
-    return dense_arrays(path), Source("pretrained", str(path), url, entry.sha1)
+    path = store.cached_path(entry.file, entry.sha1)
+    return Source("pretrained", str(path), store.published_url(entry.file, entry.sha1), entry.sha1)
+
+
+def load_arrays(
+    entry: Entry | None,
+    source: Source,
+    params: str | os.PathLike[str] | None = None,
+    progress: store.Progress | None = None,
+) -> Arrays:
+    """The arrays of a source by the names in their file.
+
+    Raises:
+        ParamsFileError: a file cannot be read, or holds other than dense arrays.
+        DownloadError: the published file cannot be had.
+        MissingDependencyError: random weights need MXNet, which is not at hand.
+    """
+    if params is not None:
+        return dense_arrays(params)
+    assert entry is not None, "describe_source lets none through"
+    if source.seed is None:
+        assert source.sha1 is not None
+        return dense_arrays(store.fetch(entry.file, source.sha1, progress=progress))
+    from .gluon import random_arrays
+
+    keymap = load_keymap(entry.family)
+    return random_arrays(
+        entry.name,
+        keymap.residual_end[entry.network["block"]],
+        seed=source.seed,
+        num_classes=entry.dataset.num_classes,
+        imperative=keymap.imperative,
+    )
 
 
 def dense_arrays(path: str | os.PathLike[str]) -> Arrays:

@@ -6,6 +6,7 @@ import io
 import math
 import mmap
 import struct
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -14,10 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParamsFileError
+from .arrays import MAX_NDIM, is_too_large, name_problem
 
 _LOCAL_HEADER = struct.Struct("<4s5HIIIHH")
-MAX_NDIM = 32
-MAX_SIZE = 2**58  # numbers in an array; so many still have an address each
+# NumPy reads a header as Python, which fails in all these ways (found by fuzzing)
+_UNREADABLE = (
+    *(ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, Warning),
+    *(SyntaxError, EOFError, MemoryError, RecursionError, struct.error, tokenize.TokenError),
+)
 _MAX_HEADER = 4096  # bytes of a .npy header; MXNet's take 128
 
 
@@ -51,20 +56,13 @@ def read_npz(data: mmap.mmap | bytes, where: str) -> dict[str, np.ndarray[Any, A
     seen: set[str] = set()
     for member in members:
         name = member.filename.removesuffix(".npy")
-        bare = name.removeprefix("arg:").removeprefix("aux:")  # as in params.py
         here = f"{where}: member {member.filename!r}"
-        if not member.filename.endswith(".npy") or not name:
+        if not member.filename.endswith(".npy"):
             raise ParamsFileError(f"{here} is no .npy; this zip is not MXNet's")
-        if bare in seen:
-            raise ParamsFileError(f"{here} stands twice; the file is damaged")
-        seen.add(bare)
+        if problem := name_problem(name, seen):
+            raise ParamsFileError(f"{here} {problem}; the file is damaged")
         arrays[name] = _read_member(data, member, here)
     return arrays
-
-
-def is_too_large(shape: tuple[int, ...]) -> bool:
-    """Whether sizes overflow; NumPy refuses them beside a 0 too."""
-    return math.prod(dim for dim in shape if dim) > MAX_SIZE
 
 
 def _as_file(data: mmap.mmap | bytes) -> io.BufferedIOBase:
@@ -114,7 +112,7 @@ def _read_member(
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Python 2's headers; MXNet 2 knew no Python 2
             shape, fortran_order, dtype = read_header(stream)  # type: ignore[no-untyped-call]
-    except Exception as error:  # NumPy reads it as Python, which can fail in a dozen ways
+    except _UNREADABLE as error:
         raise ParamsFileError(f"{here} has no readable .npy header ({error})") from error
     if dtype.hasobject or dtype.kind not in "fiub":
         raise ParamsFileError(f"{here} holds {dtype} (pickled objects?), not numbers")

@@ -8,10 +8,8 @@ left before anything is made of it, and dense arrays are views into the memory-m
 
 from __future__ import annotations
 
-import math
 import mmap
 import os
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParamsFileError
+from .arrays import MAX_NDIM, Array, Shape, SparseArray, is_too_large, name_problem
+from .cursor import Cursor
 from .foreign import name_foreign_file
-from .npz import MAX_NDIM, is_too_large, read_npz
+from .npz import read_npz
 
 LIST_MAGIC = 0x112
 V1_MAGIC, V2_MAGIC, V3_MAGIC = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
@@ -43,47 +43,6 @@ DTYPES = {
 }
 # the arrays of indices that a sparse array brings, by MXNet's storage type
 SPARSE = {1: ("row_sparse", ("indices",)), 2: ("csr", ("indptr", "indices"))}
-
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class SparseArray:
-    """A sparse array as it stands in the file.
-
-    Attributes:
-        layout: `row_sparse` (data: the rows at `indices`) or `csr`.
-        shape: of the dense array.
-        data: the stored values.
-        indices: row numbers, or column numbers with csr.
-        indptr: where each row begins in `data`, with csr.
-    """
-
-    layout: str
-    shape: Shape
-    data: np.ndarray[Any, Any]
-    indices: np.ndarray[Any, Any]
-    indptr: np.ndarray[Any, Any] | None = None
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = self.data.dtype
-        return dtype
-
-    def dense(self) -> np.ndarray[Any, Any]:
-        """The dense array. It can be far larger than the file: look at `shape` first."""
-        array = np.zeros(self.shape, self.data.dtype)
-        if self.indptr is None:
-            array[self.indices] = self.data
-        else:
-            # repeat takes no unsigned counts
-            rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr.astype(np.int64)))
-            array[rows, self.indices] = self.data
-        return array
-
-
-# None is MXNet's "no array": a name without a shape
-Array = np.ndarray[Any, Any] | SparseArray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +99,7 @@ def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
         return ParamsFile(where, "npz", True, arrays)
     if foreign := name_foreign_file(data[:512]):
         raise ParamsFileError(f"{where}: not a .params file but {foreign}")
-    cursor = _Cursor(data, where)
+    cursor = Cursor(data, where)
     if len(data) < 24:
         raise cursor.error(0, f"{len(data)} bytes are too few for a .params file")
     magic, reserved, count = cursor.unpack("<QQQ")
@@ -170,59 +129,7 @@ def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
     )
 
 
-class _Cursor:
-    """Reads on through the bytes, and says where it was when they do not suffice."""
-
-    def __init__(self, data: mmap.mmap | bytes, where: str) -> None:
-        self._data = data
-        self._where = where
-        self._size = len(data)
-        self.at = 0
-
-    @property
-    def left(self) -> int:
-        return self._size - self.at
-
-    def error(self, at: int, problem: str) -> ParamsFileError:
-        return ParamsFileError(
-            f"{self._where}: at byte {at}: {problem}; the file is damaged or not MXNet's: "
-            "copy or download it again"
-        )
-
-    def unpack(self, layout: str) -> tuple[Any, ...]:
-        size = struct.calcsize(layout)
-        if size > self.left:
-            raise self.error(
-                self.at, f"the file is cut short: {size} bytes are expected, {self.left} are left"
-            )
-        values = struct.unpack_from(layout, self._data, self.at)
-        self.at += size
-        return values
-
-    def raw(self, size: int, what: str) -> bytes:
-        self._need(size, what)
-        self.at += size
-        return self._data[self.at - size : self.at]
-
-    def array(self, dtype: str, shape: Shape, what: str) -> np.ndarray[Any, Any]:
-        """The next bytes as an array: a view where they are aligned, else a copy."""
-        kind = np.dtype(dtype)
-        count = math.prod(shape)
-        if not count and is_too_large(shape):
-            raise self.error(self.at, f"{what} cannot be: its sizes overflow")
-        self._need(count * kind.itemsize, what)
-        flat = np.frombuffer(self._data, kind, count, self.at) if count else np.empty(0, kind)
-        self.at += count * kind.itemsize
-        return (flat if flat.flags.aligned else flat.copy()).reshape(shape)
-
-    def _need(self, size: int, what: str) -> None:
-        if size > self.left:
-            raise self.error(
-                self.at, f"the file is cut short: {what} takes {size} bytes, {self.left} are left"
-            )
-
-
-def _read_array(cursor: _Cursor, index: int) -> tuple[int, Array, bool]:
+def _read_array(cursor: Cursor, index: int) -> tuple[int, Array, bool]:
     """One array → its format version, the array, whether it was bfloat16."""
     start = cursor.at
     (magic,) = cursor.unpack("<I")
@@ -261,7 +168,7 @@ def _widen(bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (bits.reshape(-1).astype("<u4") << 16).view("<f4").reshape(bits.shape)
 
 
-def _read_shape(cursor: _Cursor, index: int, version: int, ndim: int | None = None) -> Shape:
+def _read_shape(cursor: Cursor, index: int, version: int, ndim: int | None = None) -> Shape:
     at = cursor.at
     if ndim is None:
         (ndim,) = cursor.unpack("<i")
@@ -274,7 +181,7 @@ def _read_shape(cursor: _Cursor, index: int, version: int, ndim: int | None = No
     return shape
 
 
-def _read_dtype(cursor: _Cursor, index: int) -> tuple[str, bool]:
+def _read_dtype(cursor: Cursor, index: int) -> tuple[str, bool]:
     at = cursor.at
     (flag,) = cursor.unpack("<i")
     if flag not in DTYPES:
@@ -282,9 +189,7 @@ def _read_dtype(cursor: _Cursor, index: int) -> tuple[str, bool]:
     return DTYPES[flag], flag == BFLOAT16
 
 
-def _read_sparse(
-    cursor: _Cursor, index: int, storage: int, shape: Shape, dtype: str
-) -> SparseArray:
+def _read_sparse(cursor: Cursor, index: int, storage: int, shape: Shape, dtype: str) -> SparseArray:
     layout, parts = SPARSE[storage]
     what = f"array {index} ({layout} of shape {shape})"
     if layout == "csr" and len(shape) != 2:
@@ -302,28 +207,13 @@ def _read_sparse(
     data = cursor.array(dtype, stored + shape[1:] if layout == "row_sparse" else stored, what)
     at = cursor.at
     aux = {part: cursor.array(kind, dims, f"{part} of {what}") for part, kind, dims in described}
-    if problem := _sparse_problem(shape, **aux):
+    array = SparseArray(layout, shape, data, **aux)
+    if problem := array.problem():
         raise cursor.error(at, f"{what}: {problem}")
-    return SparseArray(layout, shape, data, **aux)
+    return array
 
 
-def _sparse_problem(
-    shape: Shape, indices: np.ndarray[Any, Any], indptr: np.ndarray[Any, Any] | None = None
-) -> str | None:
-    limit = shape[0] if indptr is None else shape[1]
-    if indices.size and not (int(indices.min()) >= 0 and int(indices.max()) < limit):
-        return f"its indices leave 0 … {limit - 1}"
-    if indptr is not None and not (
-        indptr.size == shape[0] + 1
-        and int(indptr[0]) == 0
-        and int(indptr[-1]) == indices.size
-        and bool((indptr[1:] >= indptr[:-1]).all())
-    ):
-        return "its row pointers do not fit its values"
-    return None
-
-
-def _read_names(cursor: _Cursor, count: int) -> list[str] | None:
+def _read_names(cursor: Cursor, count: int) -> list[str] | None:
     """The names behind the arrays; None for a list without names."""
     at = cursor.at
     (named,) = cursor.unpack("<Q")
@@ -331,20 +221,16 @@ def _read_names(cursor: _Cursor, count: int) -> list[str] | None:
         raise cursor.error(at, f"{named} names stand for {count} arrays")
     if named == 0 and count:
         return None
-    names = []
+    names: list[str] = []
     seen: set[str] = set()
     for at, name in _iter_names(cursor, count):
+        if problem := name_problem(name, seen):
+            raise cursor.error(at, f"name {len(names)} {problem}")
         names.append(name)
-        # a Module checkpoint says what is a weight and what a running statistic; the names behind
-        # the two prefixes are of one network, and must differ
-        bare = name.removeprefix("arg:").removeprefix("aux:")
-        if bare in seen:
-            raise cursor.error(at, f"two arrays are called {bare!r}")
-        seen.add(bare)
     return names
 
 
-def _iter_names(cursor: _Cursor, count: int) -> Iterator[tuple[int, str]]:
+def _iter_names(cursor: Cursor, count: int) -> Iterator[tuple[int, str]]:
     """Each name, and where it stands."""
     for index in range(count):
         at = cursor.at
@@ -354,6 +240,4 @@ def _iter_names(cursor: _Cursor, count: int) -> Iterator[tuple[int, str]]:
             name = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise cursor.error(at, f"name {index} is not UTF-8") from error
-        if not name or "\0" in name:
-            raise cursor.error(at, f"name {index} is {'empty' if not name else 'not text'}")
         yield at, name

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import ParamsFileError
 from ..files import publish, temporary_file
-from .npz import MAX_NDIM
-from .params import BFLOAT16, DTYPES, LIST_MAGIC, V1_MAGIC, V2_MAGIC, V3_MAGIC, Array
+from .arrays import MAX_NDIM, Array, name_problem
+from .params import BFLOAT16, DTYPES, LIST_MAGIC, V1_MAGIC, V2_MAGIC, V3_MAGIC
 
 _FLAGS = {np.dtype(code): flag for flag, code in DTYPES.items() if flag != BFLOAT16}
 _CPU = struct.pack("<ii", 1, 0)
@@ -37,9 +37,13 @@ def write_params(
         bfloat16: names of float32 arrays to be stored as bfloat16, which must hold them exactly.
 
     Raises:
-        ParamsFileError: an array that the version cannot hold.
+        ParamsFileError: an array that the version cannot hold, or a name that no reader would take.
         CheckpointError: the folder cannot be written to.
     """
+    seen: set[str] = set()
+    for name in arrays if named else ():
+        if problem := name_problem(name, seen):
+            raise ParamsFileError(f"{path}: the name {name!r} {problem}")
     chunks = _chunks(arrays, version, named, bfloat16)
     target = Path(path)
     with temporary_file(target.parent) as (file, temporary):

@@ -32,6 +32,11 @@ def cache_folder() -> Path:
     return Path(home) / "models" if home else Path.home() / ".mxnet" / "models"
 
 
+def cached_path(name: str, sha1: str) -> Path:
+    """Where a published file lies once it is loaded."""
+    return cache_folder() / f"{name}-{sha1[:8]}.params"
+
+
 def published_url(name: str, sha1: str) -> str:
     """Where a published file lies, as a zip around it; MXNET_GLUON_REPO names another server."""
     base = os.environ.get("MXNET_GLUON_REPO") or REPOSITORY
@@ -58,8 +63,8 @@ def fetch(
     Raises:
         DownloadError: no network, no such file, a file that stays incomplete or is another.
     """
-    folder = cache_folder()
-    target = folder / f"{name}-{sha1[:8]}.params"
+    target = cached_path(name, sha1)
+    folder = target.parent
     if target.is_file() and file_sha1(target) == sha1:
         return target
     url = published_url(name, sha1)
