@@ -81,7 +81,9 @@ def our_road(source: Path, folder: Path) -> Seconds:
     """Seconds of each part. What is measured is what a conversion calls."""
     import torch
 
-    from converter import checkpoint
+    from converter.content import content_sha256
+    from converter.formats import pth
+    from converter.formats.job import Job
     from converter.sources.params import read_params
     from converter.sources.store import file_sha1
 
@@ -92,13 +94,14 @@ def our_road(source: Path, folder: Path) -> Seconds:
         seconds,
         "tensors",
     )()
-    timed(checkpoint.content_sha256, seconds, "content hash")(tensors)
+    timed(content_sha256, seconds, "content hash")(tensors)
     with (
         mock.patch.object(torch, "load", timed(torch.load, seconds, "read back")),
-        mock.patch.object(checkpoint, "_compare", timed(checkpoint._compare, seconds, "read back")),
-        mock.patch.object(checkpoint, "publish", timed(checkpoint.publish, seconds, "fsync")),
+        mock.patch.object(pth, "compare", timed(pth.compare, seconds, "read back")),
+        mock.patch.object(pth, "publish", timed(pth.publish, seconds, "fsync")),
     ):
-        timed(checkpoint.write_pth, seconds, "write+file hash")(tensors, folder, "bench")
+        job = Job(tensors, folder, "bench", record=None, network=None)
+        timed(pth.write_pth, seconds, "write+file hash")(job)
     seconds["write+file hash"] -= seconds["read back"] + seconds["fsync"]
     timed(file_sha1, seconds, "source's SHA-1")(source)
     return seconds

@@ -74,12 +74,18 @@ class Catalog(Mapping[str, Entry]):
 
     Attributes:
         published_set: the names of the 21 whose weights are published as a set (`--all`).
+        licence: of the published weights, by its SPDX name in small letters.
+        release: where the converted weights are published, an address; empty until they are.
     """
 
-    def __init__(self, entries: list[Entry], published_set: list[str]) -> None:
+    def __init__(
+        self, entries: list[Entry], published_set: list[str], licence: str, release: str
+    ) -> None:
         self._entries = {entry.name: entry for entry in entries}
         self._by_any_name = {entry.published: entry for entry in entries} | self._entries
         self.published_set = published_set
+        self.licence = licence
+        self.release = release
 
     def __getitem__(self, name: str) -> Entry:
         return self._entries[name]
@@ -113,7 +119,7 @@ def load_catalog() -> Catalog:
     """
     table = read_table("catalog.yaml")
     where = "mappings/catalog.yaml"
-    check_keys(table, where, required=["datasets", "families"])
+    check_keys(table, where, required=["licence", "release", "datasets", "families"])
     datasets = {name: _dataset(name, row, where) for name, row in table["datasets"].items()}
     entries, published_set = [], []
     for family, group in table["families"].items():
@@ -123,7 +129,7 @@ def load_catalog() -> Catalog:
             entries.append(_entry(name, family, row, group, datasets, f"{here}: {name}"))
             if row.get("in_set", group.get("in_set", True)) and row.get("sha1"):
                 published_set.append(name)
-    return Catalog(entries, published_set)
+    return Catalog(entries, published_set, table["licence"], table["release"])
 
 
 def _dataset(name: str, row: dict[str, Any], where: str) -> Dataset:

@@ -5,6 +5,10 @@ from __future__ import annotations
 INITS = ("pretrained", "random")
 REFERENCES = ("auto", "gluon", "none")
 DTYPES = ("keep", "float32")
+FORMATS = ("pth", "safetensors", "onnx")
+OURS = "timm"  # the layout of our own keys
+LAYOUTS = (OURS, "torchvision", "mmpretrain")
+FOLDER = "timm-folder"  # a layout that is a folder, and so its own format
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from . import __version__
+from .commands.checkpoints import to_gluon_command
 from .commands.convert import convert_command
 from .commands.files import detect_command, diff_command, inspect_command
 
@@ -15,5 +16,11 @@ def main() -> None:
     """MXNet Gluon's networks in PyTorch, exactly."""
 
 
-for command in (convert_command, inspect_command, detect_command, diff_command):
+for command in (
+    convert_command,
+    inspect_command,
+    detect_command,
+    diff_command,
+    to_gluon_command,
+):
     main.add_command(command)

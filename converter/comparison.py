@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,6 @@ from .sources.arrays import Array, SparseArray
 from .sources.params import read_params
 
 Values = dict[str, np.ndarray[Any, Any]]
-# what torch's unpickler raises besides its own error, where bytes are wrong
-_DAMAGED = (ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError)
 MAX_DENSE = 1 << 28  # values of a sparse array that is made dense to be compared
 
 
@@ -59,7 +55,7 @@ def compare_files(
         model: which network both are of, where names alone do not tell.
 
     Raises:
-        ParamsFileError: one of them cannot be read.
+        ParamsFileError, CheckpointError: one of them cannot be read.
         UnknownModelError: names fit two networks; the model is to be given.
         KeyMapError: one of them is not of the model given.
     """
@@ -98,7 +94,9 @@ def _difference(
 
 
 def _load(path: str | os.PathLike[str], model: str | None) -> Values:
-    if _is_checkpoint(path):
+    from .formats.reading import is_checkpoint
+
+    if is_checkpoint(path):
         return _load_checkpoint(path)
     arrays = read_params(path)
     values: Values = {name: _values(array, f"{path}: {name}") for name, array in arrays.items()}
@@ -124,31 +122,12 @@ def _values(array: Array, where: str) -> np.ndarray[Any, Any]:
     return array
 
 
-def _is_checkpoint(path: str | os.PathLike[str]) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("data.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return False  # the reader of .params says what it is
-
-
 def _load_checkpoint(path: str | os.PathLike[str]) -> Values:
-    import pickle
-
     import torch
 
-    try:
-        tensors = torch.load(Path(path), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, *_DAMAGED) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ParamsFileError(f"{path}: no checkpoint that loads safely ({reason})") from error
-    if not isinstance(tensors, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor)
-        for name, tensor in tensors.items()
-    ):
-        raise ParamsFileError(f"{path}: holds no state_dict; save network.state_dict()")
+    from .formats.reading import read_tensors
+
+    tensors, _ = read_tensors(path)
     return {
         name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
         for name, tensor in tensors.items()

@@ -11,6 +11,7 @@ import rich.progress
 from rich.console import Console
 from rich.table import Table
 
+from .choices import OURS
 from .record import Failure, Parity, Record
 
 if TYPE_CHECKING:
@@ -52,11 +53,16 @@ def result_line(result: Record | Failure) -> str:
     """One conversion on one line."""
     if isinstance(result, Failure):
         return f"{result.model or 'unknown':24} not converted"
-    line = f"{result.model:24} {_parity_text(result.parity):42} {result.file}"
-    if result.left_out is None:
-        return line
-    left_out = ", ".join(f"{len(names)} {rule}*" for rule, names in result.left_out.items())
-    return f"{line}\n  the trunk of a {result.backbone_of} network; left out: {left_out}"
+    lines = [f"{result.model:24} {_parity_text(result.parity):42} {result.file}"]
+    lines += [f"{'':67} {each.file}" for each in result.files[1:]]
+    if result.left_out is not None:
+        left_out = ", ".join(f"{len(names)} {rule}*" for rule, names in result.left_out.items())
+        lines.append(f"  the trunk of a {result.backbone_of} network; left out: {left_out}")
+    if result.note is not None:
+        lines.append(f"  {result.note}")
+    if result.layout != OURS and result.load is not None:
+        lines += ["", *(f"    {line}" for line in result.load.splitlines()), ""]
+    return "\n".join(lines)
 
 
 def summary_line(results: list[Record | Failure]) -> str:

@@ -8,8 +8,9 @@ ConversionError
 ├── DownloadError            the published file could not be fetched whole
 ├── KeyMapError              names, shapes or dtypes do not fit the network
 ├── ImageSizeError           the reference does not compute at that size of image
+├── LabelsError              a list of class names is wrong
 ├── ParityError              the converted network differs from the reference
-└── CheckpointError          a checkpoint could not be written as it should be
+└── CheckpointError          a checkpoint could not be written as it should be, or is none
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class ImageSizeError(ConversionError):
     """The reference does not compute at that size of image."""
 
 
+class LabelsError(ConversionError):
+    """A list of class names is wrong; names the file and the line."""
+
+
 class ParityError(ConversionError):
     """The converted network differs from the reference.
 
@@ -80,4 +85,4 @@ class ParityError(ConversionError):
 
 
 class CheckpointError(ConversionError):
-    """A checkpoint could not be written as it should be."""
+    """A checkpoint could not be written as it should be, or a file is none of ours."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,37 @@ def write_text(text: str, path: Path) -> None:
     with temporary_file(path.parent) as (file, temporary):
         file.write(text.encode())
         publish(file, temporary, path)
+
+
+def record_path(path: Path) -> Path:
+    """Where the record of a checkpoint lies: beside it. A folder's name has no suffix."""
+    return path.with_name(f"{path.name}.json") if path.is_dir() else path.with_suffix(".json")
+
+
+def remove(path: Path) -> None:
+    """Take away a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Find out now, not after the work, whether a folder can be written to.
+
+    What has to be made for that is taken away again.
+
+    Raises:
+        CheckpointError: it cannot.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        with temporary_file(folder):
+            pass
+    finally:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
 
 
 @contextmanager

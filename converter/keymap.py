@@ -44,6 +44,10 @@ KINDS = {
     "dense": Kind("dense", {"weight": "weight", "bias": "bias"}),
     "dense_as_conv": Kind("dense", {"weight": "weight"}, as_conv=True),
 }
+# in a layout, whose parameters have the names that ours have
+LAYER = "layer"
+_OURS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+ALL_KINDS = {**KINDS, LAYER: Kind("", {name: name for name in _OURS})}
 # PyTorch counts batches in its norms; MXNet does not. The only value that is made up, as 0.
 MADE_UP = "num_batches_tracked"
 
@@ -92,6 +96,10 @@ class Rule:
     def gluons(self, layer: str) -> str | None:
         """Gluon's name of our layer; None where the rule is for others."""
         return self.backward.apply(layer)
+
+    def reversed(self) -> Rule:
+        """The same line read from right to left."""
+        return Rule(self.kind, self.target, self.source, self.backward, self.forward)
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.source} → {self.target}"
@@ -171,12 +179,9 @@ def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
         ],
         optional=[*KINDS, "imperative"],
     )
-    index = {
-        name: None if numbers == "same" else {str(old): str(new) for old, new in numbers.items()}
-        for name, numbers in table["index"].items()
-    }
+    index = parse_index(table["index"])
     rules = [
-        _rule(kind, source, target, index, where)
+        parse_rule(kind, source, target, index, where)
         for kind in KINDS
         for source, target in table.get(kind, {}).items()
     ]
@@ -195,7 +200,20 @@ def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
     )
 
 
-def _rule(kind: str, source: str, target: str, index: Index, where: str) -> Rule:
+def parse_index(table: Mapping[str, Any]) -> Index:
+    """The index section of a table: what each placeholder's numbers become."""
+    return {
+        name: None if numbers == "same" else {str(old): str(new) for old, new in numbers.items()}
+        for name, numbers in table.items()
+    }
+
+
+def parse_rule(kind: str, source: str, target: str, index: Index, where: str) -> Rule:
+    """One line of a table.
+
+    Raises:
+        TableError: a placeholder is unknown, or does not stand once on either side.
+    """
     placeholders, needed = _PLACEHOLDER.findall(source), _PLACEHOLDER.findall(target)
     if unknown := sorted({*placeholders, *needed} - set(index)):
         raise TableError(f"{where}: {source}: {', '.join(unknown)} is not in the index section")

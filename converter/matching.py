@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from .errors import KeyMapError
-from .keymap import KINDS, MADE_UP, KeyMap
+from .keymap import ALL_KINDS, MADE_UP, KeyMap, Rule
 
 WEIGHT_DTYPES = ("float16", "float32", "float64")
 
@@ -41,8 +42,18 @@ class Assignment:
         return (*source, 1, 1) if self.as_conv else source
 
 
-def rename(keymap: KeyMap, names: Iterable[str]) -> tuple[list[Assignment], list[str]]:
-    """Gluon's structural names → assignments, and what is wrong, a line each.
+class Rules(Protocol):
+    """The lines of a table, a key map or a layout, and where it stands."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]: ...
+
+    @property
+    def where(self) -> str: ...
+
+
+def rename(table: Rules, names: Iterable[str]) -> tuple[list[Assignment], list[str]]:
+    """Names → assignments to the other side's, and what is wrong, a line each.
 
     A name that no rule takes, that two rules take, or whose target another name has too, is a
     problem; so is a rule that takes no name.
@@ -53,25 +64,26 @@ def rename(keymap: KeyMap, names: Iterable[str]) -> tuple[list[Assignment], list
         layer, _, parameter = name.rpartition(".")
         takers = [
             (rule, target)
-            for rule in keymap.rules
-            if parameter in KINDS[rule.kind].parameters and (target := rule.ours(layer)) is not None
+            for rule in table.rules
+            if parameter in ALL_KINDS[rule.kind].parameters
+            and (target := rule.ours(layer)) is not None
         ]
         fired.update(str(rule) for rule, _ in takers)
         if len(takers) == 1:
             rule, target = takers[0]
-            kind = KINDS[rule.kind]
+            kind = ALL_KINDS[rule.kind]
             ours = kind.parameters[parameter]
             assignments.append(
                 Assignment(name, f"{target}.{ours}", str(rule), ours in kind.ones, kind.as_conv)
             )
         elif takers:
             rules = " and ".join(f"`{rule}`" for rule, _ in takers)
-            problems.append(f"{name}: two rules of {keymap.where} take it: {rules}")
+            problems.append(f"{name}: two rules of {table.where} take it: {rules}")
         else:
-            problems.append(f"{name}: no rule of {keymap.where} takes it")
+            problems.append(f"{name}: no rule of {table.where} takes it")
     problems += [
-        f"rule `{rule}` of {keymap.where}: no array has such a name"
-        for rule in keymap.rules
+        f"rule `{rule}` of {table.where}: no array has such a name"
+        for rule in table.rules
         if str(rule) not in fired
     ]
     times = Counter(assignment.target for assignment in assignments)
@@ -118,7 +130,7 @@ def gluon_names(keymap: KeyMap, targets: Iterable[str]) -> list[tuple[str, str]]
     for target in targets:
         layer, _, parameter = target.rpartition(".")
         for rule in keymap.rules:
-            theirs = {ours: gluon for gluon, ours in KINDS[rule.kind].parameters.items()}
+            theirs = {ours: gluon for gluon, ours in ALL_KINDS[rule.kind].parameters.items()}
             if parameter in theirs and (source := rule.gluons(layer)) is not None:
                 names.append((f"{source}.{theirs[parameter]}", rule.kind))
     return names

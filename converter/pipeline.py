@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .assembly import Converted, assemble, describe_arrays
-from .backbones import Trunk, take_trunk
+from .backbones import take_trunk
 from .catalog import Entry, Size, load_catalog
-from .choices import DTYPES, INITS, REFERENCES, check_choice
+from .choices import DTYPES, FOLDER, FORMATS, INITS, LAYOUTS, OURS, REFERENCES, check_choice
 from .compat import has_mxnet
 from .detect import detect, require_one
-from .errors import ConversionError, MissingDependencyError, ParityError
-from .files import write_text
-from .fit import fit
-from .record import Failure, Parity, Record, Source, to_json
+from .errors import ConversionError, LabelsError, MissingDependencyError, ParityError
+from .files import check_writable, record_path, remove, write_text
+from .fit import Fit, fit
+from .labels import Labels, read_labels
+from .layouts import load_layout, snippet, to_layout
+from .record import Failure, Parity, Record, Source, WrittenFile, to_json
 from .sources import store
 from .sources.load import describe_source, load_arrays
 
@@ -36,6 +38,9 @@ def convert(
     dtype: str = "keep",
     allow_nonfinite: bool = False,
     backbone: bool = False,
+    formats: Sequence[str] = ("pth",),
+    layout: str = OURS,
+    labels: str | os.PathLike[str] | None = None,
     progress: store.Progress | None = None,
 ) -> Record:
     """Convert one network, prove it equal to Gluon's, write it.
@@ -52,6 +57,10 @@ def convert(
         allow_nonfinite: convert arrays that hold NaN or Inf.
         backbone: `params` is of a segmentation, detection or pose network: convert its
             classification trunk, and leave the rest out.
+        formats: of the files to write: `pth`, `safetensors`, `onnx`.
+        layout: whose keys they have: `timm`, which are ours, `torchvision` or `mmpretrain`; or
+            `timm-folder`, which is a format of its own.
+        labels: a file with the names of the classes (converter/labels.py).
         progress: called while the published file is loaded.
 
     Raises:
@@ -61,10 +70,17 @@ def convert(
     check_choice("init", init, INITS)
     check_choice("reference", reference, REFERENCES)
     check_choice("dtype", dtype, DTYPES)
+    check_choice("layout", layout, (*LAYOUTS, FOLDER))
+    for each in formats:
+        check_choice("formats", each, FORMATS)
+    from .describing import describe
+
     attempt = _Attempt(load_catalog().find(model) if model is not None else None)
     try:
         attempt.source = describe_source(attempt.entry, params, init, seed)
         reference = choose_reference(reference)
+        check_writable(Path(out))
+        names = read_labels(labels) if labels is not None else None
         with ThreadPoolExecutor(1) as background:
             with attempt.clock("source"):
                 arrays = load_arrays(attempt.entry, attempt.source, params, progress)
@@ -78,14 +94,34 @@ def convert(
                 if attempt.entry is None:
                     attempt.entry = require_one(detect(specs, headless=backbone), params)
                 fitted = fit(attempt.entry, specs, headless=backbone).require()
+                check_wishes(fitted, layout, names)
                 converted = assemble(fitted, arrays, dtype, allow_nonfinite)
             parity = prove(converted, reference, sizes, seed, attempt.clock)
             if params is not None:
                 attempt.source = replace(attempt.source, sha1=sha1.result())
-            return write(converted, parity, attempt.source, Path(out), attempt.clock, trunk)
+            record = describe(
+                converted, parity, attempt.source, layout=layout, labels=names, trunk=trunk
+            )
+            formats = (FOLDER,) if layout == FOLDER else formats
+            return write(converted, record, Path(out), formats, attempt.clock)
     except ConversionError as error:
         error.failure = attempt.failure(error)
         raise
+
+
+def check_wishes(fitted: Fit, layout: str, labels: Labels | None) -> None:
+    """Refuse before the proof what could not be written after it.
+
+    Raises:
+        UnknownModelError: the layout's library has no such network.
+        LabelsError: there are more or fewer names than classes.
+    """
+    if layout != OURS:
+        load_layout(OURS if layout == FOLDER else layout).row(fitted.entry)
+    if labels is not None and len(labels.ids) != fitted.num_classes:
+        raise LabelsError(
+            f"{len(labels.ids)} names of classes were given; the file has {fitted.num_classes}"
+        )
 
 
 def choose_reference(reference: str) -> str:
@@ -146,41 +182,35 @@ def prove(
 
 
 def write(
-    converted: Converted,
-    parity: Parity,
-    source: Source,
-    out: Path,
-    clock: Clock,
-    trunk: Trunk | None = None,
+    converted: Converted, record: Record, out: Path, formats: Sequence[str], clock: Clock
 ) -> Record:
-    """Write the checkpoint, and the record beside it."""
-    from .checkpoint import content_sha256, write_pth
+    """Write a network in each format, and beside each file the record, which gets them."""
+    from .formats import write_file
+    from .formats.job import Job
 
+    name = record.name if record.backbone_of is None else f"{record.name}_backbone"
     entry = converted.fit.entry
-    with clock("write"):
-        content = content_sha256(converted.tensors)
-        name = entry.published if trunk is None else f"{entry.published}_backbone"
-        written = write_pth(converted.tensors, out, name)
-    record = Record(
-        model=entry.name,
-        name=entry.published,
-        family=entry.family,
-        file=str(written.path),
-        sha256=written.sha256,
-        content_sha256=content,
-        bytes=written.bytes,
-        parameters=converted.fit.parameters,
-        num_classes=converted.fit.num_classes,
-        source=source,
-        parity=parity,
-        seconds=clock.seconds(),
-        backbone_of=trunk.kind if trunk else None,
-        left_out=trunk.left_out if trunk else None,
-    )
+    files: list[WrittenFile] = []
     try:
-        write_text(to_json(record.as_dict()), written.path.with_suffix(".json"))
+        with clock("write"):
+            tensors = to_layout(record.layout, entry, converted.tensors)
+            job = Job(tensors, out, name, record, converted.network)
+            for format_ in formats:
+                files.append(write_file(format_, job))
+        record = replace(
+            record,
+            files=tuple(files),
+            load=snippet(record.layout, record, files[0].file),
+            seconds=clock.seconds(),
+        )
+        for file in files:
+            others = tuple(each for each in files if each is not file)
+            about = replace(record, files=(file, *others))
+            write_text(to_json(about.as_dict()), record_path(Path(file.file)))
     except BaseException:  # what failed leaves no file
-        written.path.unlink(missing_ok=True)
+        for file in files:
+            remove(Path(file.file))
+            remove(record_path(Path(file.file)))
         raise
     return record
 

@@ -79,16 +79,54 @@ class Source:
 
 
 @dataclass(frozen=True)
+class WrittenFile:
+    """A file that was written: its format, its path, the SHA-256 of its bytes, how many they are.
+
+    Where the format is a folder, `file` is the folder, and the rest is of the weights in it.
+    """
+
+    format: str
+    file: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes the network's input.
+
+    Attributes:
+        input_size: height and width of the crop.
+        mean, std: of RGB values in 0 … 1, by channel.
+        crop_pct: the crop's side over the short side after resizing; 1 where nothing is cropped.
+        interpolation: of that resizing.
+    """
+
+    input_size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    crop_pct: float
+    interpolation: str
+
+
+@dataclass(frozen=True)
 class Record:
     """One conversion.
 
     Attributes:
         model: GluonCV's name; `name`: the published one; `family`: the key map.
-        file: the checkpoint; `sha256` and `bytes` are its own.
+        files: the checkpoint, in each format that was asked for.
+        layout: whose keys it has.
         content_sha256: of names, dtypes, shapes and values under the project's keys
             (converter/checkpoint.py), the same whatever the file's format.
         parameters: the trainable ones.
         num_classes: of the file, which need not be the published network's.
+        in_chans: channels of its images; `num_features`: of its last stage.
+        labels: the data set whose classes they are, or a user's own names, or None.
+        load: code that builds the network in the layout's library and fills it; None where that
+            library has no such network.
+        note: what to mind there.
+        versions: of the libraries that had a part in it.
         seconds: wall time by step.
         backbone_of: `segmentation`, `detection` … where the network is the trunk of one.
         left_out: the file's arrays that are not the trunk's, by the rule that leaves them out.
@@ -97,23 +135,36 @@ class Record:
     model: str
     name: str
     family: str
-    file: str
-    sha256: str
+    files: tuple[WrittenFile, ...]
+    layout: str
     content_sha256: str
-    bytes: int
     parameters: int
     num_classes: int
+    in_chans: int
+    num_features: int
+    preprocessing: Preprocessing
+    labels: str | tuple[str, ...] | None
     source: Source
     parity: Parity
+    load: str | None = None
+    note: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     backbone_of: str | None = None
     left_out: dict[str, tuple[str, ...]] | None = None
 
     succeeded = True
 
+    @property
+    def file(self) -> str:
+        """The first of the files."""
+        return self.files[0].file
+
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        first = asdict(self.files[0])
+        names = {key: getattr(self, key) for key in ("model", "name", "family")}
+        plain: dict[str, Any] = _plain({**names, **first, **asdict(self)})
         return plain
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from .beside import models_package
 from .keymap import MADE_UP
 from .matching import ArraySpec, Assignment
 
@@ -21,10 +22,11 @@ Tensors = dict[str, torch.Tensor]
 
 def empty_network(name: str, num_classes: int, in_chans: int) -> ResNet:
     """A network of the catalogue without memory for its weights, which are to be assigned."""
-    from models import create_model
-
     with torch.device("meta"):
-        return create_model(name, num_classes=num_classes, in_chans=in_chans)
+        network: ResNet = models_package().create_model(
+            name, num_classes=num_classes, in_chans=in_chans
+        )
+    return network
 
 
 def describe_network(network: nn.Module) -> dict[str, ArraySpec]:

@@ -66,14 +66,21 @@ def read_table(name: str) -> dict[str, Any]:
     Raises:
         TableError: there is no such table, or as `parse_table`.
     """
-    path = _FOLDER / name
+    return parse_table(read_text(name), f"mappings/{name}")
+
+
+def read_text(name: str) -> str:
+    """The text of `mappings/<name>`.
+
+    Raises:
+        TableError: there is no such table.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return (_FOLDER / name).read_text(encoding="utf-8")
     except OSError as error:
         raise TableError(
             f"mappings/{name} cannot be read ({error}); install gluon2torch again"
         ) from error
-    return parse_table(text, f"mappings/{name}")
 
 
 def check_keys(

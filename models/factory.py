@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from converter.catalog import load_catalog
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from .features import FeatureResNet
 from .resnet import ResNet
+
+if TYPE_CHECKING:
+    from converter.catalog import Catalog
+
+# loaded by a converter as a part of itself (converter/beside.py), that one; else the one installed
+_CONVERTER = (__package__ or "").rpartition(".")[0] or "converter"
+
+
+def load_catalog() -> Catalog:
+    """The networks known."""
+    catalog: Catalog = importlib.import_module(f"{_CONVERTER}.catalog").load_catalog()
+    return catalog
 
 
 def list_models() -> list[str]:

@@ -15,7 +15,7 @@ from converter import compat
 from converter.assembly import Converted, assemble, describe_arrays
 from converter.catalog import load_catalog
 from converter.fit import fit
-from converter.record import Source
+from converter.record import Parity, Preprocessing, Record, Source, WrittenFile
 from converter.sources.load import load_arrays
 
 # the shared folder of real files stands beside the checkout; not everybody has it
@@ -59,6 +59,31 @@ def random_network(name: str) -> Converted:
     entry = load_catalog()[name]
     arrays = load_arrays(entry, Source("random", seed=0))
     return assemble(fit(entry, describe_arrays(arrays)).require(), arrays)
+
+
+def record(name: str = "cifar_resnet20_v1", **fields: Any) -> Record:
+    """A record of random weights whose parity was not run."""
+    entry = load_catalog()[name]
+    dataset = entry.dataset
+    values: dict[str, Any] = {
+        "model": entry.name,
+        "name": entry.published,
+        "family": entry.family,
+        "files": (WrittenFile("pth", f"{entry.published}-00000000.pth", "0" * 64, 1),),
+        "layout": "timm",
+        "content_sha256": "1" * 64,
+        "parameters": entry.parameters,
+        "num_classes": dataset.num_classes,
+        "in_chans": 3,
+        "num_features": 64,
+        "preprocessing": Preprocessing(
+            dataset.input_size, dataset.mean, dataset.std, dataset.crop_pct, dataset.interpolation
+        ),
+        "labels": dataset.name,
+        "source": Source("random", seed=0),
+        "parity": Parity("none", None),
+    }
+    return Record(**(values | fields))
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from converter import checkpoint, files
+from converter import files
+from converter.content import content_sha256
 from converter.errors import CheckpointError
+from converter.formats import pth
+from converter.formats.job import Job
+from converter.record import WrittenFile
 
 TENSORS = {
     "b.weight": torch.arange(6.0).reshape(2, 3),
@@ -18,24 +22,29 @@ TENSORS = {
 }
 
 
+def write(tensors: dict[str, torch.Tensor], folder: Path) -> WrittenFile:
+    return pth.write_pth(Job(tensors, folder, "net", record=None, network=None))
+
+
 def test_a_checkpoint_is_named_by_its_hash_and_loads_safely(tmp_path: Path) -> None:
-    written = checkpoint.write_pth(TENSORS, tmp_path / "new" / "folder", "net")
-    content = written.path.read_bytes()
+    written = write(TENSORS, tmp_path / "new" / "folder")
+    path = Path(written.file)
+    content = path.read_bytes()
     assert hashlib.sha256(content).hexdigest() == written.sha256
-    assert written.path.name == f"net-{written.sha256[:8]}.pth"
+    assert path.name == f"net-{written.sha256[:8]}.pth"
     assert written.bytes == len(content)
-    loaded = torch.load(written.path, weights_only=True)
+    loaded = torch.load(path, weights_only=True)
     assert list(loaded) == list(TENSORS)
     assert torch.equal(loaded["b.weight"], TENSORS["b.weight"])
-    assert list(written.path.parent.iterdir()) == [written.path]
+    assert list(path.parent.iterdir()) == [path]
     umask = os.umask(0)
     os.umask(umask)
-    assert stat.S_IMODE(written.path.stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
 
 
 def test_a_view_is_saved_without_the_rest_of_its_storage(tmp_path: Path) -> None:
     whole = torch.zeros(1_000_000)
-    written = checkpoint.write_pth({"a": whole[:10]}, tmp_path, "net")
+    written = write({"a": whole[:10]}, tmp_path)
     assert written.bytes < 10_000
 
 
@@ -45,10 +54,10 @@ def test_the_content_hash_is_of_the_weights_alone() -> None:
         "b.weight float32 2x3 " + hashlib.sha256(TENSORS["b.weight"].numpy()).hexdigest(),
     ]
     expected = hashlib.sha256("".join(line + "\n" for line in lines).encode()).hexdigest()
-    assert checkpoint.content_sha256(TENSORS) == expected
-    assert checkpoint.content_sha256(dict(reversed(TENSORS.items()))) == expected
+    assert content_sha256(TENSORS) == expected
+    assert content_sha256(dict(reversed(TENSORS.items()))) == expected
     transposed = {**TENSORS, "b.weight": TENSORS["b.weight"].t().contiguous().t()}
-    assert checkpoint.content_sha256(transposed) == expected
+    assert content_sha256(transposed) == expected
     for changed in (
         {**TENSORS, "b.weight": TENSORS["b.weight"] + 1},
         {**TENSORS, "b.weight": TENSORS["b.weight"].reshape(3, 2)},
@@ -56,7 +65,7 @@ def test_the_content_hash_is_of_the_weights_alone() -> None:
         {**TENSORS, "c.weight": TENSORS["b.weight"]},
         {**TENSORS, "a.bias": torch.tensor([float("nan"), 0.0], dtype=torch.float16)},
     ):
-        assert checkpoint.content_sha256(changed) != expected
+        assert content_sha256(changed) != expected
 
 
 def test_what_reads_back_different_gets_no_name(
@@ -71,7 +80,7 @@ def test_what_reads_back_different_gets_no_name(
 
     monkeypatch.setattr(torch, "load", flipped)
     with pytest.raises(CheckpointError, match="b.weight reads back different"):
-        checkpoint.write_pth(TENSORS, tmp_path, "net")
+        write(TENSORS, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -81,7 +90,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(CheckpointError, match="No space left on device.*--out"):
-        checkpoint.write_pth(TENSORS, tmp_path, "net")
+        write(TENSORS, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,13 +98,13 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "publish", interrupt)
+    monkeypatch.setattr(pth, "publish", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        checkpoint.write_pth(TENSORS, tmp_path, "net")
+        write(TENSORS, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match="file: cannot be written"):
-        checkpoint.write_pth(TENSORS, tmp_path / "file", "net")
+        write(TENSORS, tmp_path / "file")

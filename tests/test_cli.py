@@ -10,15 +10,13 @@ import pytest
 
 from converter.commands.convert import run_each
 from converter.errors import KeyMapError
-from converter.record import Parity, Record, Source
+from converter.record import Record
 from converter.sources.params_writer import write_params
 
+from .conftest import record as a_record
 from .test_commands import arrays
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-NOT_RUN = Parity("none", None)
 
 
 def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -153,7 +151,7 @@ def test_a_failure_does_not_stop_the_rest(capsys: pytest.CaptureFixture[str]) ->
     def one(name: str, progress: object) -> Record:
         if name == "b":
             raise KeyMapError("b is wrong:", [f"problem {number:02}" for number in range(40)])
-        return Record(name, name, "f", f"{name}.pth", "", "", 0, 0, 0, Source("random"), NOT_RUN)
+        return a_record()
 
     results = run_each(["a", "b", "c"], one, quiet=False)
     assert [result.succeeded for result in results] == [True, False, True]

@@ -12,7 +12,7 @@ import pytest
 from converter import convert
 from converter.assembly import assemble, describe_arrays
 from converter.catalog import load_catalog
-from converter.checkpoint import content_sha256
+from converter.content import content_sha256
 from converter.detect import detect, require_one
 from converter.dialects import dialect_of, plain_name, prefixed_names, translate
 from converter.errors import KeyMapError, UnknownModelError

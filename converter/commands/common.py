@@ -13,6 +13,10 @@ JSON = click.option(
     "--json", "json_file", metavar="FILE|-", help="Write the results as JSON; - is stdout."
 )
 
+MODEL = click.option(
+    "--model", metavar="MODEL", help="Which network it is, where its record is lost."
+)
+
 
 def shortened(message: str) -> str:
     """A file of another network has hundreds of problems; ten are enough to see which."""

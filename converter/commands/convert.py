@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from ..choices import DTYPES, INITS, REFERENCES
+from ..choices import DTYPES, FOLDER, FORMATS, INITS, LAYOUTS, OURS, REFERENCES
 from ..errors import ConversionError, UnknownModelError
 from .common import CONTEXT, JSON, shortened, write_json
 
@@ -66,6 +67,28 @@ class SizeType(click.ParamType[tuple[int, int]]):
     help="The folder to write to.",
 )
 @click.option(
+    "--format",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    default=["pth"],
+    show_default=True,
+    help="Of the file; repeatable.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice((*LAYOUTS, FOLDER)),
+    default=OURS,
+    show_default=True,
+    help="Whose keys the state_dict has; timm's are ours. timm-folder is opened by timm as it is.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The names of the classes, a line each.",
+)
+@click.option(
     "--reference",
     type=click.Choice(REFERENCES),
     default="auto",
@@ -106,6 +129,9 @@ def convert_command(
     seed: int,
     params: Path | None,
     out: Path,
+    formats: tuple[str, ...],
+    layout: str,
+    labels: Path | None,
     reference: str,
     dtype: str,
     allow_nonfinite: bool,
@@ -133,6 +159,11 @@ def convert_command(
         target = Path(str(json_file)).resolve()
         if target.is_dir() or not target.parent.is_dir():
             raise click.UsageError(f"--json: there is no folder to write {json_file} to.")
+    given = click.get_current_context().get_parameter_source
+    if layout == FOLDER and given("formats") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--layout {FOLDER} has a format of its own: leave --format out.")
+    if params is not None and given("init") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--params is a source of weights as --init is: give one of them.")
     if backbone and params is None:
         raise click.UsageError("--backbone takes the trunk out of a file; name it with --params.")
     if not (everything or models or params):
@@ -152,6 +183,9 @@ def convert_command(
             init=init,
             seed=seed,
             out=out,
+            formats=tuple(dict.fromkeys(formats)),
+            layout=layout,
+            labels=labels,
             reference=reference,
             sizes=sizes or None,
             dtype=dtype,

@@ -1,0 +1,78 @@
+"""What is known of a converted network before it is written: its record, still without files."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+from . import __version__
+from .assembly import Converted
+from .backbones import Trunk
+from .catalog import Dataset
+from .choices import FOLDER, OURS
+from .content import content_sha256
+from .labels import Labels
+from .layouts import load_layout
+from .record import Parity, Preprocessing, Record, Source
+
+_REFERENCES = {"gluon": ("mxnet", "gluoncv")}  # the libraries that a reference is computed by
+
+
+def describe(
+    converted: Converted,
+    parity: Parity,
+    source: Source,
+    *,
+    layout: str = OURS,
+    labels: Labels | None = None,
+    trunk: Trunk | None = None,
+) -> Record:
+    """The record of a network that is proved, and is to be written.
+
+    Args:
+        labels: a user's own names of the classes; without them, as many classes as the data set
+            has are taken for its own.
+        trunk: what was taken out of another network.
+    """
+    fit, entry = converted.fit, converted.fit.entry
+    dataset = entry.dataset
+    rows = load_layout(OURS if layout == FOLDER else layout).networks
+    return Record(
+        model=entry.name,
+        name=entry.published,
+        family=entry.family,
+        files=(),
+        layout=OURS if layout == FOLDER else layout,
+        content_sha256=content_sha256(converted.tensors),
+        parameters=fit.parameters,
+        num_classes=fit.num_classes,
+        in_chans=fit.in_chans,
+        num_features=converted.network().num_features,
+        preprocessing=Preprocessing(
+            dataset.input_size,
+            dataset.mean,
+            dataset.std,
+            dataset.crop_pct,
+            dataset.interpolation,
+        ),
+        labels=_labels(labels, fit.num_classes, dataset),
+        source=source,
+        parity=parity,
+        note=rows.get(entry.name, {}).get("note"),
+        versions=_versions(parity.reference),
+        backbone_of=trunk.kind if trunk else None,
+        left_out=trunk.left_out if trunk else None,
+    )
+
+
+def _labels(
+    labels: Labels | None, num_classes: int, dataset: Dataset
+) -> str | tuple[str, ...] | None:
+    if labels is not None:
+        return labels.lines()
+    return dataset.name if num_classes == dataset.num_classes else None
+
+
+def _versions(reference: str) -> dict[str, str]:
+    libraries = ("torch", "numpy", *_REFERENCES.get(reference, ()))
+    versions = {name: importlib.metadata.version(name) for name in libraries}
+    return {"gluon2torch": __version__, **versions}

@@ -1,0 +1,27 @@
+"""The files that a network is written as; each format is a module with one writer."""
+
+from __future__ import annotations
+
+import importlib
+
+from ..record import WrittenFile
+from .job import Job, Writer
+
+WRITERS = {
+    "pth": ("pth", "write_pth"),
+    "safetensors": ("safetensors", "write_safetensors"),
+    "onnx": ("onnx", "write_onnx"),
+    "timm-folder": ("timm_folder", "write_timm_folder"),
+}
+
+
+def write_file(format_: str, job: Job) -> WrittenFile:
+    """Write a network in one of the formats, whose libraries are imported now.
+
+    Raises:
+        CheckpointError: it could not be written as it should be.
+        MissingDependencyError: the format needs a library that is not installed.
+    """
+    module, function = WRITERS[format_]
+    writer: Writer = getattr(importlib.import_module(f".{module}", __name__), function)
+    return writer(job)

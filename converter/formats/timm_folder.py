@@ -1,0 +1,97 @@
+"""A folder that `timm.create_model('local-dir:…', pretrained=True)` opens, and the Hub shows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..card import model_card
+from ..catalog import load_catalog
+from ..errors import CheckpointError
+from ..files import write_text
+from ..keymap import load_keymap
+from ..labels import recorded_labels
+from ..layouts import load_layout
+from ..record import WrittenFile
+from .job import Job
+from .safetensors import fill_safetensors
+
+WEIGHTS = "model.safetensors"
+CODE = """import timm, torch
+
+network = timm.create_model("local-dir:path/of/this/folder", pretrained=True)
+"""
+
+
+def write_timm_folder(job: Job) -> WrittenFile:
+    """Write `folder/name-<hash>/`: config.json, model.safetensors and README.md.
+
+    Raises:
+        UnknownModelError: timm has no such network.
+        CheckpointError: the folder cannot be written to.
+    """
+    config = timm_config(job)
+    fix = load_layout("timm").networks[job.record.model].get("fix", "")
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=job.folder, prefix=".writing-"))
+    except OSError as error:
+        raise CheckpointError(f"{job.folder}: cannot be written ({error.strerror})") from error
+    try:
+        weights = temporary / WEIGHTS
+        sha256 = fill_safetensors(job, weights)
+        size = weights.stat().st_size
+        write_text(
+            json.dumps(config, indent=2, ensure_ascii=False) + "\n", temporary / "config.json"
+        )
+        write_text(model_card(job.record, CODE + fix), temporary / "README.md")
+        target = job.named(sha256, "")
+        temporary.chmod(0o755)
+        if target.exists():  # of the same weights, written before
+            shutil.rmtree(target)
+        temporary.replace(target)
+    except OSError as error:
+        raise CheckpointError(f"{job.folder}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return WrittenFile("timm-folder", str(target), sha256, size)
+
+
+def timm_config(job: Job) -> dict[str, Any]:
+    """What timm reads: which network, and how its images are prepared (timm/models/_hub.py)."""
+    record = job.record
+    entry = load_catalog()[record.model]
+    keymap = load_keymap(entry.family)
+    images = record.preprocessing
+    config: dict[str, Any] = {
+        "architecture": load_layout("timm").row(entry)["build"],
+        "num_classes": record.num_classes,
+        "num_features": job.network().num_features,
+        "global_pool": "avg",
+        "pretrained_cfg": {
+            "tag": "gluon_in1k" if record.source.kind == "pretrained" else "gluon",
+            "custom_load": False,
+            "input_size": job.image,
+            "fixed_input_size": False,
+            "interpolation": images.interpolation,
+            "crop_pct": images.crop_pct,
+            "crop_mode": "center",
+            "mean": images.mean,
+            "std": images.std,
+            "num_classes": record.num_classes,
+            "first_conv": keymap.first_conv,
+            "classifier": keymap.classifier,
+        },
+    }
+    if record.in_chans != 3:
+        config["model_args"] = {"in_chans": record.in_chans}
+    if record.source.kind == "pretrained":
+        config["pretrained_cfg"]["license"] = load_catalog().licence
+    labels = recorded_labels(record.labels)
+    if labels is not None:
+        config["label_names"] = labels.ids
+        config["label_descriptions"] = dict(zip(labels.ids, labels.names, strict=True))
+    return config
