@@ -65,7 +65,7 @@ def timm_route(name: str, timm_name: str, path: str) -> None:
     import torch
 
     from converter.compat import import_mxnet, lent_names
-    from tests.conftest import import_timm
+    from tests.conftest import import_client
 
     mxnet = import_mxnet()
     from gluoncv.model_zoo import get_model
@@ -74,7 +74,7 @@ def timm_route(name: str, timm_name: str, path: str) -> None:
         net = get_model(name, pretrained=False)
     net.initialize(mxnet.init.Xavier())
     net(mxnet.nd.zeros((1, 3, 224, 224)))
-    network = import_timm().create_model(timm_name)
+    network = import_client("timm").create_model(timm_name)
     theirs = [parameter.data().asnumpy() for parameter in net.collect_params().values()]
     ours = {k: v for k, v in network.state_dict().items() if "num_batches_tracked" not in k}
     state_dict = {key: torch.from_numpy(array) for key, array in zip(ours, theirs, strict=True)}

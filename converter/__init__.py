@@ -11,19 +11,34 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .catalog import load_catalog
     from .errors import ConversionError
+    from .hub import load_published
+    from .opening import open_checkpoint
     from .pipeline import convert
     from .record import Record
     from .sources.params import read_params
+    from .sources.params_writer import write_params
 
 __version__ = "0.1.0"
-__all__ = ["ConversionError", "Record", "convert", "load_catalog", "read_params"]
+__all__ = [
+    "ConversionError",
+    "Record",
+    "convert",
+    "load_catalog",
+    "load_published",
+    "open_checkpoint",
+    "read_params",
+    "write_params",
+]
 
 _HOME = {
     "ConversionError": "errors",
     "Record": "record",
     "convert": "pipeline",
     "load_catalog": "catalog",
+    "load_published": "hub",
+    "open_checkpoint": "opening",
     "read_params": "sources.params",
+    "write_params": "sources.params_writer",
 }
 
 

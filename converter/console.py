@@ -16,7 +16,7 @@ from .record import Failure, Parity, Record
 
 if TYPE_CHECKING:
     from .catalog import Entry
-    from .sources.store import Progress
+    from .sources.download import Progress
 
 
 @contextmanager

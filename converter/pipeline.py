@@ -23,6 +23,7 @@ from .labels import Labels, read_labels
 from .layouts import load_layout, snippet, to_layout
 from .record import Failure, Parity, Record, Source, WrittenFile, to_json
 from .sources import store
+from .sources.download import Progress
 from .sources.load import describe_source, load_arrays
 
 
@@ -41,7 +42,7 @@ def convert(
     formats: Sequence[str] = ("pth",),
     layout: str = OURS,
     labels: str | os.PathLike[str] | None = None,
-    progress: store.Progress | None = None,
+    progress: Progress | None = None,
 ) -> Record:
     """Convert one network, prove it equal to Gluon's, write it.
 
@@ -191,12 +192,14 @@ def write(
     name = record.name if record.backbone_of is None else f"{record.name}_backbone"
     entry = converted.fit.entry
     files: list[WrittenFile] = []
+    written: list[Path] = []
     try:
         with clock("write"):
             tensors = to_layout(record.layout, entry, converted.tensors)
             job = Job(tensors, out, name, record, converted.network)
             for format_ in formats:
                 files.append(write_file(format_, job))
+                written.append(Path(files[-1].file))
         record = replace(
             record,
             files=tuple(files),
@@ -207,10 +210,10 @@ def write(
             others = tuple(each for each in files if each is not file)
             about = replace(record, files=(file, *others))
             write_text(to_json(about.as_dict()), record_path(Path(file.file)))
+            written.append(record_path(Path(file.file)))
     except BaseException:  # what failed leaves no file
-        for file in files:
-            remove(Path(file.file))
-            remove(record_path(Path(file.file)))
+        for path in written:
+            remove(path)
         raise
     return record
 

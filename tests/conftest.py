@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
@@ -9,6 +10,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from converter import compat
@@ -20,13 +22,15 @@ from converter.sources.load import load_arrays
 
 # the shared folder of real files stands beside the checkout; not everybody has it
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+CLIENTS = ("timm", "torchvision", "mmpretrain", "onnxruntime")
 _LIBRARIES: list[Any] = []
 SMALL = (65, 33)  # 2·32 + 1 and 32 + 1: odd before every strided layer
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose library is missing; in CI that is a failure."""
-    needs = {"mxnet": compat.has_mxnet, "timm": lambda: importlib.util.find_spec("timm")}
+    needs = {"mxnet": compat.has_mxnet}
+    needs |= {name: functools.partial(importlib.util.find_spec, name) for name in CLIENTS}
     missing = [name for name, here in needs.items() if item.get_closest_marker(name) and not here()]
     if missing:
         reason = f"{', '.join(missing)} is not installed"
@@ -35,8 +39,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
-def import_timm() -> Any:
-    """timm, which brings torchvision.
+def import_client(name: str) -> Any:
+    """timm, torchvision or mmpretrain, which all bring torchvision.
 
     torchvision's wheel is built for CUDA; beside a CPU-only torch it misses two operators that no
     network here uses. Declaring them is enough.
@@ -46,12 +50,12 @@ def import_timm() -> Any:
     names = torch._C._dispatch_get_all_op_names()
     if not any(name.startswith("torchvision::nms") for name in names):
         library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _LIBRARIES.append(library)  # it is taken back with its object
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return importlib.import_module("timm")
+        return importlib.import_module(name)
 
 
 def random_network(name: str) -> Converted:
@@ -59,6 +63,34 @@ def random_network(name: str) -> Converted:
     entry = load_catalog()[name]
     arrays = load_arrays(entry, Source("random", seed=0))
     return assemble(fit(entry, describe_arrays(arrays)).require(), arrays)
+
+
+def gluon_outputs(converted: Converted, images: np.ndarray) -> dict[str, np.ndarray]:
+    """What GluonCV's network gives for these images in float64, by stage."""
+    from converter.sources.gluon import GluonReference
+
+    keymap = converted.fit.keymap
+    reference = GluonReference(
+        converted.fit.entry.name,
+        converted.reference_arrays(),
+        keymap.stages,
+        converted.fit.num_classes,
+    )
+    reference.cast("float64")
+    try:
+        return reference(images)
+    finally:
+        reference.close()
+
+
+def images(size: tuple[int, int], batch: int = 2) -> np.ndarray:
+    """Random images in float64."""
+    return np.random.default_rng(7).standard_normal((batch, 3, *size))
+
+
+def relative(actual: Any, expected: np.ndarray) -> float:
+    """The largest difference over the largest expected value."""
+    return float(np.abs(np.asarray(actual) - expected).max() / np.abs(expected).max())
 
 
 def record(name: str = "cifar_resnet20_v1", **fields: Any) -> Record:
@@ -89,7 +121,19 @@ def record(name: str = "cifar_resnet20_v1", **fields: Any) -> Record:
 @pytest.fixture(scope="session")
 def timm() -> Any:
     """timm beside a CPU-only torch."""
-    return import_timm()
+    return import_client("timm")
+
+
+@pytest.fixture(scope="session")
+def torchvision() -> Any:
+    """torchvision beside a CPU-only torch."""
+    return import_client("torchvision")
+
+
+@pytest.fixture(scope="session")
+def mmpretrain() -> Any:
+    """mmpretrain beside a CPU-only torch."""
+    return import_client("mmpretrain")
 
 
 @pytest.fixture(scope="session")

@@ -51,9 +51,13 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
         raise CheckpointError(f"{path}: no checkpoint that loads safely ({reason})") from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
-    if not isinstance(content, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor)
-        for name, tensor in content.items()
+    if (
+        not isinstance(content, dict)
+        or not content
+        or not all(
+            isinstance(name, str) and isinstance(tensor, torch.Tensor)
+            for name, tensor in content.items()
+        )
     ):
         raise CheckpointError(f"{path}: holds no state_dict; save network.state_dict()")
     return dict(content), {}

@@ -13,6 +13,7 @@ from ..keymap import load_keymap
 from ..record import Source
 from . import params as params_file
 from . import store
+from .download import Progress
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -49,7 +50,7 @@ def load_arrays(
     entry: Entry | None,
     source: Source,
     params: str | os.PathLike[str] | None = None,
-    progress: store.Progress | None = None,
+    progress: Progress | None = None,
 ) -> Arrays:
     """The arrays of a source by the names in their file.
 

@@ -5,25 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import ssl
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any
 
 from ..errors import DownloadError
+from .download import BLOCK, TIMEOUT, Progress, download
 
 # GluonCV's own address (gluoncv/model_zoo/model_store.py)
 REPOSITORY = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/"
-BLOCK = 1 << 20
-TIMEOUT = 30.0  # seconds without a byte
-
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes so far and the bytes in all, where the server tells."""
+ADVICE = (
+    "give a file you have with `--params FILE`, name a mirror in MXNET_GLUON_REPO, or try the road "
+    "without weights with `--init random`"
+)
 
 
 def cache_folder() -> Path:
@@ -71,7 +65,7 @@ def fetch(
     part = folder / f"{name}-{sha1[:8]}.zip.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _download(url, part, progress, timeout)
+        download(url, part, ADVICE, progress, timeout)
         unpacked = part.with_suffix(".unpacked")
         try:
             _unpack(part, unpacked, url, target.name)
@@ -95,51 +89,6 @@ def file_sha1(path: Path) -> str:
         while block := file.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _download(url: str, part: Path, progress: Progress | None, timeout: float) -> None:
-    done = part.stat().st_size if part.exists() else 0
-    try:
-        request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
-        with urllib.request.urlopen(request, timeout=timeout) as response:
-            if response.status != 206:
-                done = 0  # the server sends it all again
-            total = _total(response, done)
-            with part.open("ab" if done else "wb") as file:
-                while block := response.read(BLOCK):
-                    file.write(block)
-                    done += len(block)
-                    if progress is not None:
-                        progress(done, total)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to load, or the part is none of this file
-            return
-        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
-    except (
-        urllib.error.URLError,
-        TimeoutError,
-        HTTPException,
-        ConnectionError,
-        ssl.SSLError,
-        ValueError,  # no address at all
-    ) as error:
-        raise DownloadError(_no_network(url, getattr(error, "reason", error))) from error
-    if total is not None and done < total:
-        raise DownloadError(
-            f"{url}: broke off after {done} of {total} bytes; run it again to go on"
-        )
-
-
-def _total(response: HTTPResponse, done: int) -> int | None:
-    length = response.headers.get("Content-Length")
-    return done + int(length) if length and length.isdigit() else None
-
-
-def _no_network(url: str, reason: Any) -> str:
-    return (
-        f"{url}: cannot be reached ({reason}); give a file you have with `--params FILE`, name a "
-        "mirror in MXNET_GLUON_REPO, or try the road without weights with `--init random`"
-    )
 
 
 def _unpack(archive: Path, unpacked: Path, url: str, member: str) -> None:

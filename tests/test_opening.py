@@ -1,0 +1,233 @@
+"""Checkpoints opened again, and the road back to Gluon."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from converter import convert
+from converter.catalog import load_catalog
+from converter.errors import CheckpointError, KeyMapError, UnknownModelError
+from converter.keymap import load_keymap
+from converter.opening import open_checkpoint
+from converter.sources.params_writer import write_params
+from converter.to_gluon import gluon_arrays
+
+from .conftest import random_network
+from .test_commands import arrays, run
+
+CATALOG = load_catalog()
+
+
+def gluon_file(name: str, path: Path) -> None:
+    """A file that GluonCV's own `save_parameters` wrote."""
+    from converter.sources.gluon import _fill, _network
+
+    net = _network(name, CATALOG[name].dataset.num_classes)
+    _fill(net, random_network(name).arrays)
+    net.save_parameters(str(path))
+
+
+def check_round_trip(name: str, folder: Path, **options: Any) -> None:
+    source, back = folder / "gluon.params", folder / "back.params"
+    gluon_file(name, source)
+    record = convert(
+        name, params=source, reference="none", out=folder / "out", dtype="keep", **options
+    )
+    done = run("to-gluon", record.file, "-o", back)
+    assert done.exit_code == 0, done.output
+    assert back.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("resnet18_v1b", {"layout": "torchvision"}),
+        ("resnet50_v1d", {"layout": "mmpretrain"}),
+        ("se_resnext50_32x4d", {"layout": "mmpretrain", "formats": ["safetensors"]}),
+        ("resnet50_v1s", {"layout": "timm-folder"}),
+        ("se_resnet18_v1", {"formats": ["safetensors"]}),  # Dense layers that were made 1×1
+        ("cifar_resnet20_v1", {}),
+    ],
+)
+def test_gluon_to_torch_and_back_is_the_same_file(
+    name: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    check_round_trip(name, tmp_path, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.mxnet
+@pytest.mark.parametrize("name", CATALOG.published_set)
+def test_round_trip_of_the_21(name: str, tmp_path: Path) -> None:
+    check_round_trip(name, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.mxnet
+@pytest.mark.parametrize("name", [name for name in CATALOG if name not in CATALOG.published_set])
+def test_round_trip_of_the_others(name: str, tmp_path: Path) -> None:
+    """Where MXNet reads no gamma, ours is 1: there the files may differ, and nowhere else."""
+    if any(rule.kind == "norm_fixed_gamma" for rule in load_keymap(CATALOG[name].family).rules):
+        converted = random_network(name)
+        gammas = {a.source for a in converted.fit.assignments if a.fill_ones}
+        write_params(tmp_path / "x.params", converted.arrays)
+        record = convert(
+            name, params=tmp_path / "x.params", reference="none", out=tmp_path, dtype="keep"
+        )
+        back = gluon_arrays(open_checkpoint(record.file))
+        assert list(back) == list(converted.arrays)
+        different = {key for key in back if back[key].tobytes() != converted.arrays[key].tobytes()}
+        assert different == gammas
+    else:
+        check_round_trip(name, tmp_path)
+
+
+@pytest.mark.mxnet
+def test_gluoncv_loads_what_came_back(tmp_path: Path) -> None:
+    from converter.sources.gluon import _network
+
+    gluon_file("cifar_resnet20_v1", tmp_path / "a.params")
+    record = convert(
+        "cifar_resnet20_v1", params=tmp_path / "a.params", reference="none", out=tmp_path
+    )
+    assert run("to-gluon", record.file, "-o", tmp_path / "b.params").exit_code == 0
+    net = _network("cifar_resnet20_v1", 10)
+    net.load_parameters(str(tmp_path / "b.params"))
+    weight = net.output.weight.data().asnumpy()
+    assert np.array_equal(weight, random_network("cifar_resnet20_v1").arrays["output.weight"])
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    write_params(tmp_path / "mine.params", arrays())
+    record = convert(
+        "cifar_resnet20_v1",
+        params=tmp_path / "mine.params",
+        reference="none",
+        out=tmp_path,
+        formats=["pth"],
+    )
+    return Path(record.file)
+
+
+def test_a_checkpoint_opens_by_its_record_or_by_the_model(checkpoint: Path) -> None:
+    opened = open_checkpoint(checkpoint)
+    assert opened.entry.name == "cifar_resnet20_v1"
+    assert opened.labels.names[3] == "cat"
+    assert opened.preprocessing.input_size == (32, 32)
+    network = opened.network()
+    assert not network.training
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+    maps = opened.network(features_only=True)(torch.zeros(1, 3, 32, 32))
+    assert [each.shape[1] for each in maps] == [16, 16, 32, 64]
+    checkpoint.with_suffix(".json").unlink()
+    with pytest.raises(UnknownModelError, match="its record, is not beside it.*--model"):
+        open_checkpoint(checkpoint)
+    lost = open_checkpoint(checkpoint, "gluon_cifar_resnet20_v1")
+    assert lost.labels is None
+    assert lost.preprocessing == opened.preprocessing
+
+
+def test_a_training_programs_checkpoint_opens(checkpoint: Path, tmp_path: Path) -> None:
+    tensors = torch.load(checkpoint, weights_only=True)
+    path = tmp_path / "epoch_12.pth"
+    torch.save({"state_dict": tensors, "epoch": 12}, path)
+    opened = open_checkpoint(path, "cifar_resnet20_v1")
+    assert list(opened.tensors) == list(tensors)
+    without = {name: tensor for name, tensor in tensors.items() if "num_batches" not in name}
+    torch.save(dict(reversed(without.items())), path)
+    opened = open_checkpoint(path, "cifar_resnet20_v1")
+    assert list(opened.tensors) == list(tensors)
+
+
+def test_what_is_wrong_with_a_checkpoint_is_one_line(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.params"
+    tensors = torch.load(checkpoint, weights_only=True)
+
+    def refused(path: Path, *options: object) -> str:
+        done = run("to-gluon", path, "-o", out, *options)
+        assert done.exit_code == 1
+        assert "Traceback" not in done.output
+        assert not out.exists()
+        return done.output
+
+    assert "No such file" in refused(tmp_path / "gone.pth", "--model", "resnet18_v1b")
+    assert "no network is called 'resnet'" in refused(checkpoint, "--model", "resnet")
+    assert "not the keys of resnet18_v1b" in refused(checkpoint, "--model", "resnet18_v1b")
+    other = tmp_path / "other.pth"
+    torch.save({**tensors, "fc.weight": torch.zeros(10, 63)}, other)
+    assert "fc.weight: has shape (10, 63)" in refused(other, "--model", "cifar_resnet20_v1")
+    torch.save({k: v for k, v in tensors.items() if k != "bn1.weight"}, other)
+    assert "bn1.weight: is missing" in refused(other, "--model", "cifar_resnet20_v1")
+    torch.save({**tensors, "fc.bias": torch.zeros(10, dtype=torch.bfloat16)}, other)
+    assert "fc.bias is bfloat16" in refused(other, "--model", "cifar_resnet20_v1")
+    other.write_bytes(checkpoint.read_bytes()[:1000])
+    assert "no checkpoint that loads safely" in refused(other, "--model", "cifar_resnet20_v1")
+    (tmp_path / "x.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0{}")
+    assert "no .safetensors that can be read" in refused(tmp_path / "x.safetensors")
+    record = checkpoint.with_suffix(".json")
+    record.write_text('{"model": ')
+    assert f"{record}, line 1: is no record" in refused(checkpoint)
+    record.write_text("[]")
+    assert "is no record of one checkpoint" in refused(checkpoint)
+    record.write_text(json.dumps({"model": 3}))
+    assert "--model" in refused(checkpoint)
+
+
+def test_nothing_in_a_checkpoint_is_run(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"a": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(CheckpointError, match="loads safely"):
+        open_checkpoint(tmp_path / "evil.pth", "resnet18_v1b")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.mxnet
+def test_two_swapped_arrays_on_the_way_back_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from converter import to_gluon
+
+    names = to_gluon.gluon_names
+
+    def swapped(keymap: Any, targets: list[str]) -> list[tuple[str, str]]:
+        (target,) = targets
+        other = {"layer1.0.conv1.weight": "layer1.0.conv2.weight"}
+        other |= {value: key for key, value in other.items()}
+        return names(keymap, [other.get(target, target)])
+
+    monkeypatch.setattr(to_gluon, "gluon_names", swapped)
+    with pytest.raises(AssertionError):
+        check_round_trip("cifar_resnet20_v1", tmp_path)
+
+
+def test_a_trunk_goes_back_without_a_classifier(tmp_path: Path) -> None:
+    tensors = {
+        name: tensor
+        for name, tensor in random_state("resnet18_v1b").items()
+        if not name.startswith("fc.")
+    }
+    torch.save(tensors, tmp_path / "trunk.pth")
+    opened = open_checkpoint(tmp_path / "trunk.pth", "resnet18_v1b")
+    assert opened.num_classes == 0
+    back = gluon_arrays(opened)
+    assert "conv1.weight" in back
+    assert not any(name.startswith("fc.") for name in back)
+    with pytest.raises(KeyMapError, match="not the weights of resnet50_v1b"):
+        open_checkpoint(tmp_path / "trunk.pth", "resnet50_v1b")
+
+
+def random_state(name: str) -> dict[str, torch.Tensor]:
+    from models import create_model
+
+    return create_model(name).state_dict()
