@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .assembly import Converted, assemble, describe_arrays
 from .backbones import take_trunk
@@ -26,6 +27,9 @@ from .sources import store
 from .sources.download import Progress
 from .sources.load import describe_source, load_arrays
 
+if TYPE_CHECKING:
+    from .report.layers import LayerDifference
+
 
 def convert(
     model: str | None = None,
@@ -42,6 +46,7 @@ def convert(
     formats: Sequence[str] = ("pth",),
     layout: str = OURS,
     labels: str | os.PathLike[str] | None = None,
+    report: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Record:
     """Convert one network, prove it equal to Gluon's, write it.
@@ -62,6 +67,7 @@ def convert(
         layout: whose keys they have: `timm`, which are ours, `torchvision` or `mmpretrain`; or
             `timm-folder`, which is a format of its own.
         labels: a file with the names of the classes (converter/labels.py).
+        report: a folder for an HTML page of what parity measured, also where it does not hold.
         progress: called while the published file is loaded.
 
     Raises:
@@ -97,14 +103,22 @@ def convert(
                 fitted = fit(attempt.entry, specs, headless=backbone).require()
                 check_wishes(fitted, layout, names)
                 converted = assemble(fitted, arrays, dtype, allow_nonfinite)
-            parity = prove(converted, reference, sizes, seed, attempt.clock)
+            try:
+                parity = prove(converted, reference, sizes, seed, attempt.clock)
+            except ParityError as error:
+                if report is not None:
+                    write_report(Path(report), attempt.failure(error), converted)
+                raise
             if params is not None:
                 attempt.source = replace(attempt.source, sha1=sha1.result())
             record = describe(
                 converted, parity, attempt.source, layout=layout, labels=names, trunk=trunk
             )
             formats = (FOLDER,) if layout == FOLDER else formats
-            return write(converted, record, Path(out), formats, attempt.clock)
+            record = write(converted, record, Path(out), formats, attempt.clock)
+            if report is not None:
+                write_report(Path(report), record, converted)
+            return record
     except ConversionError as error:
         error.failure = attempt.failure(error)
         raise
@@ -216,6 +230,34 @@ def write(
             remove(path)
         raise
     return record
+
+
+def write_report(folder: Path, result: Record | Failure, converted: Converted) -> None:
+    """Compare the two networks layer by layer, and write the page that shows it.
+
+    A reference that gives no more than the stages has its page without the layers.
+    """
+    from .report.layers import compare_layers, every_layer
+    from .report.page import write_pages
+
+    layers: list[LayerDifference] = []
+    if result.parity is not None and result.parity.reference == "gluon":
+        from .sources.gluon import GluonReference
+
+        fit = converted.fit
+        wanted = every_layer(converted)
+        reference = GluonReference(
+            fit.entry.name,
+            converted.reference_arrays(),
+            wanted,
+            fit.num_classes or 1,
+            imperative=fit.keymap.imperative,
+        )
+        try:
+            layers = compare_layers(converted, reference, wanted, fit.entry.dataset.odd_size)
+        finally:
+            reference.close()
+    write_pages(folder, result, converted, layers)
 
 
 @dataclass

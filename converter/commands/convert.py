@@ -89,6 +89,12 @@ class SizeType(click.ParamType[tuple[int, int]]):
     help="The names of the classes, a line each.",
 )
 @click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write an HTML page of what parity measured, layer by layer.",
+)
+@click.option(
     "--reference",
     type=click.Choice(REFERENCES),
     default="auto",
@@ -132,6 +138,7 @@ def convert_command(
     formats: tuple[str, ...],
     layout: str,
     labels: Path | None,
+    report: Path | None,
     reference: str,
     dtype: str,
     allow_nonfinite: bool,
@@ -186,6 +193,7 @@ def convert_command(
             formats=tuple(dict.fromkeys(formats)),
             layout=layout,
             labels=labels,
+            report=report,
             reference=reference,
             sizes=sizes or None,
             dtype=dtype,

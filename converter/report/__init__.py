@@ -1,0 +1,1 @@
+"""The parity report: a page for each network, and an index over them."""
