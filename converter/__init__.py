@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .catalog import load_catalog
     from .errors import ConversionError
+    from .graph.importer import import_graph
     from .hub import load_published
     from .opening import open_checkpoint
     from .pipeline import convert
@@ -23,6 +24,7 @@ __all__ = [
     "ConversionError",
     "Record",
     "convert",
+    "import_graph",
     "load_catalog",
     "load_published",
     "open_checkpoint",
@@ -34,6 +36,7 @@ _HOME = {
     "ConversionError": "errors",
     "Record": "record",
     "convert": "pipeline",
+    "import_graph": "graph.importer",
     "load_catalog": "catalog",
     "load_published": "hub",
     "open_checkpoint": "opening",

@@ -6,6 +6,7 @@ ConversionError
 ├── MissingDependencyError   a library that this step needs is not installed
 ├── ParamsFileError          a file is not what it should be, or is damaged
 ├── DownloadError            the published file could not be fetched whole
+├── GraphError               a -symbol.json is damaged, or computes what is not supported
 ├── KeyMapError              names, shapes or dtypes do not fit the network
 ├── ImageSizeError           the reference does not compute at that size of image
 ├── LabelsError              a list of class names is wrong
@@ -60,6 +61,18 @@ class KeyMapError(ConversionError):
     """
 
     def __init__(self, summary: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n  ".join([summary, *self.problems]))
+
+
+class GraphError(ConversionError):
+    """A `-symbol.json` is not what it should be, or computes what is not supported.
+
+    Attributes:
+        problems: all of them, a line each; empty where the summary says it all.
+    """
+
+    def __init__(self, summary: str, problems: Sequence[str] = ()) -> None:
         self.problems = tuple(problems)
         super().__init__("\n  ".join([summary, *self.problems]))
 

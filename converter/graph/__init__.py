@@ -1,0 +1,1 @@
+"""MXNet's graphs: `-symbol.json` → what it computes, as a torch module."""

@@ -1,0 +1,110 @@
+"""A node's attributes, which are texts in the file, as the values they stand for."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from ..errors import GraphError
+from .symbol import Node
+
+T = TypeVar("T")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 wrote an L behind long ones
+_FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
+
+
+class Attributes:
+    """Reads a node's attributes, with the operator's defaults for those that are left out."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._texts: Mapping[str, str] = node.attributes
+
+    def error(self, problem: str) -> GraphError:
+        """An error that begins with the node."""
+        return GraphError(f"{self._node}: {problem}")
+
+    def unsupported(self, name: str) -> GraphError:
+        """The error for a value that is MXNet's and not supported here."""
+        return self.error(f"{name}={self._texts.get(name)!r} is not supported")
+
+    def has(self, name: str) -> bool:
+        """Whether it is given, and not None."""
+        return self._texts.get(name, "None") not in ("None", "")
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """A whole number."""
+        if not self.has(name):
+            return self._default(name, default)
+        text = self._texts[name].strip()
+        if not _INTEGER.fullmatch(text):
+            raise self.error(f"{name}={text!r} is no whole number")
+        return int(text.rstrip("L"))
+
+    def count(self, name: str, default: int | None = None) -> int:
+        """A whole number of at least 1."""
+        value = self.integer(name, default)
+        if value < 1:
+            raise self.error(f"{name}={value} is less than 1")
+        return value
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """A finite number, in double precision."""
+        if not self.has(name):
+            return self._default(name, default)
+        try:
+            value = float(self._texts[name])
+        except ValueError as error:
+            raise self.error(f"{name}={self._texts[name]!r} is no number") from error
+        if not math.isfinite(value):
+            raise self.error(f"{name}={self._texts[name]!r} is not finite")
+        return value
+
+    def single(self, name: str, default: float | None = None) -> float:
+        """A number as MXNet stores it where its parameter is a `float`: rounded to float32."""
+        value = self.number(name, default)
+        try:
+            rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
+        except OverflowError as error:
+            raise self.error(f"{name}={value} is too large for float32") from error
+        return rounded
+
+    def flag(self, name: str, default: bool) -> bool:
+        """True or False."""
+        if not self.has(name):
+            return default
+        if (text := self._texts[name]) not in _FLAGS:
+            raise self.error(f"{name}={text!r} is neither True nor False")
+        return _FLAGS[text]
+
+    def choice(self, name: str, default: str | None, choices: Sequence[str]) -> str:
+        """One of some words; another of MXNet's words is not supported here."""
+        text = self._texts[name] if self.has(name) else self._default(name, default)
+        if text not in choices:
+            raise self.error(f"{name}={text!r} is not supported; {', '.join(choices)} are")
+        return text
+
+    def integers(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
+        """Whole numbers: `(3, 3)`, `[3,3]` or `3`."""
+        if not self.has(name):
+            return tuple(self._default(name, default))
+        values = self.optional_integers(name)
+        if None in values:
+            raise self.error(f"{name}={self._texts[name]!r} has a None in it")
+        return tuple(value for value in values if value is not None)
+
+    def optional_integers(self, name: str) -> tuple[int | None, ...]:
+        """The same where each may be None: `(None, 3)`."""
+        text = self._texts.get(name, "()").strip()
+        parts = [part.strip() for part in text.strip("()[]").split(",") if part.strip()]
+        if len(parts) > 32 or not all(part == "None" or _INTEGER.fullmatch(part) for part in parts):
+            raise self.error(f"{name}={text[:80]!r} is no list of whole numbers")
+        return tuple(None if part == "None" else int(part.rstrip("L")) for part in parts)
+
+    def _default(self, name: str, default: T | None) -> T:
+        if default is None:
+            raise self.error(f"{name} is missing")
+        return default

@@ -1,0 +1,144 @@
+"""A graph and its arrays → a torch.fx.GraphModule of real modules."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from ..errors import GraphError, ParamsFileError
+from ..sources.arrays import bare_name
+from ..sources.load import dense_arrays
+from .call import Builder, Call
+from .operators import OPERATORS
+from .ranks import input_ranks
+from .symbol import VARIABLE, Graph, Node, read_symbol
+
+SHOWN_NODES = 3
+# what Gluon writes beside a variable that is a parameter, and no input
+_PARAMETER_MARKS = ("__lr_mult__", "__init__")
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+def import_graph(
+    symbol: str | os.PathLike[str],
+    params: str | os.PathLike[str],
+    *,
+    dtype: str = "float32",
+) -> fx.GraphModule:
+    """An exported MXNet network as a torch module, in eval mode.
+
+    Its submodules are torch.nn's wherever torch.nn has the layer; their names come from the graph's
+    nodes. It takes the graph's inputs in the graph's order, and gives out its head, or a tuple
+    where there are several. Labels, which only training takes, are no inputs.
+
+    Args:
+        symbol: the `-symbol.json`.
+        params: the `.params` beside it.
+        dtype: of the weights: `float32`, or `float64`.
+
+    Raises:
+        GraphError: the graph is damaged, computes what is not supported (all of that is told at
+            once), or its arrays are others.
+        ParamsFileError: the arrays cannot be read.
+    """
+    graph = read_symbol(symbol)
+    return build_module(graph, read_arrays(params), dtype=dtype)
+
+
+def read_arrays(params: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """A file's arrays by the names that graphs call them by, without `arg:` and `aux:`.
+
+    Raises:
+        ParamsFileError: they cannot be read, or are not dense.
+    """
+    return {bare_name(name): array for name, array in dense_arrays(params).items()}
+
+
+def build_module(graph: Graph, arrays: Arrays, *, dtype: str = "float32") -> fx.GraphModule:
+    """The same from what was read.
+
+    Raises:
+        GraphError: as `import_graph`.
+    """
+    refuse_unknown_operators(graph)
+    builder = Builder(graph, {name: _tensor(array, dtype) for name, array in arrays.items()})
+    ranks = input_ranks(graph)
+    problems: list[str] = []
+    for number, node in enumerate(graph.nodes):
+        try:
+            builder.values.append(_values(node, number, builder, ranks))
+        except GraphError as error:
+            problems.append(str(error))
+            builder.values.append(None)
+    problems += [
+        f"{name!r}: no node takes this array" for name in arrays if name not in builder.used
+    ]
+    if problems:
+        summary = f"{graph.where}: cannot be imported ({len(problems)} problems):"
+        raise GraphError(summary, problems)
+    builder.graph.output(_heads(graph, builder))
+    for node in builder.graph.nodes:  # labels, which nothing takes
+        if node.op == "placeholder" and not node.users:
+            builder.graph.erase_node(node)
+    return fx.GraphModule(builder.root, builder.graph).eval()
+
+
+def refuse_unknown_operators(graph: Graph) -> None:
+    """Tell every operator that is not supported, with its nodes.
+
+    Raises:
+        GraphError: there are some.
+    """
+    if unknown := unknown_operators(graph):
+        lines = []
+        for op, names in unknown.items():
+            more = ", …" if len(names) > SHOWN_NODES else ""
+            lines.append(f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})")
+        raise GraphError(f"{graph.where}: these operators are not supported:", lines)
+
+
+def unknown_operators(graph: Graph) -> dict[str, list[str]]:
+    """Operators that are not supported → the names of their nodes."""
+    unknown: defaultdict[str, list[str]] = defaultdict(list)
+    for node in graph.nodes:
+        if node.op != VARIABLE and node.op not in OPERATORS:
+            unknown[node.op].append(node.name)
+    return dict(unknown)
+
+
+def _values(
+    node: Node, number: int, builder: Builder, ranks: Mapping[int, int]
+) -> tuple[fx.Node, ...] | None:
+    """A node's outputs; an array has none until it is asked for, and one that failed has None."""
+    if node.op == VARIABLE:
+        if node.name in builder.tensors:
+            return ()
+        value = builder.graph.placeholder(builder.names(node.name))
+        builder.ranks[value] = ranks.get(number)
+        return (value,)
+    if any(builder.values[source] is None for source, _ in node.inputs):
+        return None
+    call = Call(node, builder)
+    result = OPERATORS[node.op](call)
+    call.check_all_taken()
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _heads(graph: Graph, builder: Builder) -> Any:
+    call = Call(Node("head", "of the graph", {}, graph.heads), builder)
+    values = call.values()
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _tensor(array: np.ndarray[Any, Any], dtype: str) -> torch.Tensor:
+    if array.dtype.kind not in "fiub" or array.dtype in (np.uint16, np.uint32, np.uint64):
+        raise ParamsFileError(f"an array is {array.dtype}, which no weight is")
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.to(getattr(torch, dtype)) if tensor.is_floating_point() else tensor

@@ -1,0 +1,200 @@
+"""What MXNet computes and torch.nn has no module for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """BatchNorm over axis 1 of an input of any number of dimensions."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+
+class FrozenBatchNorm(BatchNorm):
+    """BatchNorm with `use_global_stats`: the running statistics count in training, too."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
+
+
+class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
+    """InstanceNorm of an input of any number of dimensions."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
+class L2Normalization(nn.Module):
+    """x / sqrt(Σ x² + eps), the sum over the dimensions that the mode says.
+
+    `instance`: all but the first; `channel`: the second; `spatial`: the third and on.
+    """
+
+    def __init__(self, mode: str, eps: float) -> None:
+        super().__init__()
+        self.mode, self.eps = mode, eps
+
+    def forward(self, input: Tensor) -> Tensor:
+        dims = {
+            "instance": range(1, input.dim()),
+            "channel": range(1, 2),
+            "spatial": range(2, input.dim()),
+        }[self.mode]
+        return input / (input.square().sum(tuple(dims), keepdim=True) + self.eps).sqrt()
+
+    def extra_repr(self) -> str:
+        return f"mode={self.mode!r}, eps={self.eps:.3g}"
+
+
+class FlatSoftmax(nn.Module):
+    """Softmax over all but the first dimension."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(1).softmax(1).reshape(input.shape)
+
+
+class Reshape(nn.Module):
+    """MXNet's Reshape, with its special sizes.
+
+    0 keeps a size, −1 is worked out, −2 keeps all that are left, −3 is the product of two, −4 parts
+    one into the two that follow. With `reverse` sizes are matched from the right.
+    """
+
+    def __init__(self, shape: Sequence[int], reverse: bool = False) -> None:
+        super().__init__()
+        self.shape, self.reverse = tuple(shape), reverse
+
+    def forward(self, input: Tensor) -> Tensor:
+        sizes = list(input.shape)
+        if self.reverse:
+            return input.reshape(self._target(self.shape[::-1], sizes[::-1])[::-1])
+        return input.reshape(self._target(self.shape, sizes))
+
+    @staticmethod
+    def _target(codes: Sequence[int], sizes: list[int]) -> list[int]:
+        target: list[int] = []
+        at, place = 0, 0  # in the input's sizes, in the codes
+        while place < len(codes):
+            code = codes[place]
+            place += 1
+            if code == 0:
+                target.append(sizes[at])
+            elif code == -2:
+                target += sizes[at:]
+                at = len(sizes)
+            elif code == -3:
+                target.append(sizes[at] * sizes[at + 1])
+                at += 1
+            elif code == -4:
+                one, other = codes[place : place + 2]
+                place += 2
+                one = sizes[at] // other if one == -1 else one
+                target += [one, sizes[at] // one if other == -1 else other]
+            else:
+                target.append(code)
+            at += 1
+        return target
+
+    def extra_repr(self) -> str:
+        return f"{self.shape}" + (", reverse=True" if self.reverse else "")
+
+
+class BilinearResize(nn.Module):
+    """Bilinear interpolation to a size, by scales, or to the size of a second input."""
+
+    def __init__(
+        self, size: tuple[int, int] | None, scales: tuple[float, float], align_corners: bool
+    ) -> None:
+        super().__init__()
+        self.size, self.scales, self.align_corners = size, scales, align_corners
+
+    def forward(self, input: Tensor, like: Tensor | None = None) -> Tensor:
+        if like is not None:
+            size = like.shape[2:]
+        elif self.size is not None:
+            size = torch.Size(self.size)
+        else:
+            pairs = zip(input.shape[2:], self.scales, strict=True)
+            size = torch.Size([int(each * scale) for each, scale in pairs])
+        return F.interpolate(input, size, mode="bilinear", align_corners=self.align_corners)
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, scales={self.scales}, align_corners={self.align_corners}"
+
+
+class UpSamplings(nn.Module):
+    """Several maps enlarged by repetition to `scale` times the first one's size, then joined."""
+
+    def __init__(self, scale: int, join: str) -> None:
+        super().__init__()
+        self.scale, self.join = scale, join
+
+    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+        size = [each * self.scale for each in first.shape[2:]]
+        maps = [F.interpolate(each, size, mode="nearest") for each in (first, *others)]
+        return torch.cat(maps, 1) if self.join == "concat" else torch.stack(maps).sum(0)
+
+    def extra_repr(self) -> str:
+        return f"scale={self.scale}, join={self.join!r}"
+
+
+class GlobalPool(nn.Module):
+    """The sum over all positions, as a map of one."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.sum(tuple(range(2, input.dim())), keepdim=True)
+
+
+class Crop(nn.Module):
+    """A window of a map, of a size or of a second input's, at an offset or in the middle."""
+
+    def __init__(self, size: tuple[int, ...], offset: tuple[int, ...], center: bool) -> None:
+        super().__init__()
+        self.size, self.offset, self.center = size, offset, center
+
+    def forward(self, input: Tensor, like: Tensor | None = None) -> Tensor:
+        height, width = self.size if like is None else like.shape[2:]
+        top, left = self.offset
+        if self.center:
+            top, left = (input.shape[2] - height) // 2, (input.shape[3] - width) // 2
+        return input[:, :, top : top + height, left : left + width]
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, offset={self.offset}, center={self.center}"
+
+
+class SliceLike(nn.Module):
+    """The beginning of a tensor, as long as another along some axes (all, where none are given)."""
+
+    def __init__(self, axes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, input: Tensor, like: Tensor) -> Tensor:
+        for axis in self.axes or range(like.dim()):
+            input = input.narrow(axis, 0, like.shape[axis])
+        return input
+
+    def extra_repr(self) -> str:
+        return f"axes={self.axes}"
+
+
+class ReshapeLike(nn.Module):
+    """The values of a tensor in the shape of another."""
+
+    def forward(self, input: Tensor, like: Tensor) -> Tensor:
+        return input.reshape(like.shape)
+
+
+def bilinear_padding(scale: int) -> int:
+    """The padding of the transposed convolution that UpSampling computes bilinear scaling by."""
+    return math.ceil((scale - 1) / 2)

@@ -1,0 +1,16 @@
+"""MXNet's operators, each a small function from a node to torch, in tables by theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import activations, arithmetic, layers, pooling, shaping
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    **layers.OPERATORS,
+    **activations.OPERATORS,
+    **pooling.OPERATORS,
+    **arithmetic.OPERATORS,
+    **shaping.OPERATORS,
+}

@@ -1,0 +1,150 @@
+"""Arithmetic by element, with scalars, and along axes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from ..call import Call
+
+BINARY: dict[Callable[..., Any], tuple[str, ...]] = {
+    operator.add: ("elemwise_add", "broadcast_add", "broadcast_plus", "_plus", "_Plus", "_add"),
+    operator.sub: ("elemwise_sub", "broadcast_sub", "broadcast_minus", "_minus", "_Minus", "_sub"),
+    operator.mul: ("elemwise_mul", "broadcast_mul", "_mul", "_Mul"),
+    operator.truediv: ("elemwise_div", "broadcast_div", "_div", "_Div"),
+    torch.maximum: ("broadcast_maximum", "_maximum", "_Maximum"),
+    torch.minimum: ("broadcast_minimum", "_minimum", "_Minimum"),
+    torch.pow: ("broadcast_power", "_power", "_Power"),
+}
+# the scalar stands on the right
+SCALAR: dict[Callable[..., Any], tuple[str, ...]] = {
+    operator.add: ("_plus_scalar", "_PlusScalar"),
+    operator.sub: ("_minus_scalar", "_MinusScalar"),
+    operator.mul: ("_mul_scalar", "_MulScalar"),
+    operator.truediv: ("_div_scalar", "_DivScalar"),
+    torch.pow: ("_power_scalar", "_PowerScalar"),
+}
+# … and here on the left
+REVERSED: dict[Callable[..., Any], tuple[str, ...]] = {
+    operator.sub: ("_rminus_scalar", "_RMinusScalar"),
+    operator.truediv: ("_rdiv_scalar", "_RDivScalar"),
+}
+UNARY: dict[Callable[..., Any], tuple[str, ...]] = {
+    torch.abs: ("abs",),
+    torch.exp: ("exp",),
+    torch.log: ("log",),
+    torch.sqrt: ("sqrt",),
+    torch.rsqrt: ("rsqrt",),
+    torch.square: ("square",),
+    torch.reciprocal: ("reciprocal",),
+    torch.neg: ("negative",),
+    torch.ones_like: ("ones_like",),
+    torch.zeros_like: ("zeros_like",),
+}
+REDUCTIONS: dict[Callable[..., Any], tuple[str, ...]] = {
+    torch.sum: ("sum", "sum_axis"),
+    torch.mean: ("mean",),
+    torch.amax: ("max", "max_axis"),
+    torch.amin: ("min", "min_axis"),
+}
+IDENTITY = ("_copy", "identity", "BlockGrad", "stop_gradient", "MakeLoss")
+
+Operator = Callable[[Call], fx.Node]
+
+
+def _binary(function: Callable[..., Any]) -> Operator:
+    def binary(call: Call) -> fx.Node:
+        ranks = [call.rank(0), call.rank(1)]
+        rank = None if None in ranks else max(rank for rank in ranks if rank is not None)
+        return call.function(function, call.value(0), call.value(1), rank=rank)
+
+    return binary
+
+
+def _scalar(function: Callable[..., Any]) -> Operator:
+    def with_scalar(call: Call) -> fx.Node:
+        return call.function(function, call.value(0), call.attributes.number("scalar"))
+
+    return with_scalar
+
+
+def _reversed(function: Callable[..., Any]) -> Operator:
+    def with_scalar_first(call: Call) -> fx.Node:
+        return call.function(function, call.attributes.number("scalar"), call.value(0))
+
+    return with_scalar_first
+
+
+def _unary(function: Callable[..., Any]) -> Operator:
+    def unary(call: Call) -> fx.Node:
+        return call.function(function, call.value(0))
+
+    return unary
+
+
+def _reduction(function: Callable[..., Any]) -> Operator:
+    def reduction(call: Call) -> fx.Node:
+        attributes = call.attributes
+        axes, keep = attributes.integers("axis", ()), attributes.flag("keepdims", False)
+        rank = call.rank(0)
+        if attributes.flag("exclude", False):
+            given = {axis % call.known_rank() for axis in axes}
+            axes = tuple(axis for axis in range(call.known_rank()) if axis not in given)
+        if not axes:  # over all
+            axes = tuple(range(call.known_rank()))
+        if rank is not None and not keep:
+            rank -= len(axes)
+        return call.function(function, call.value(0), axes, keep, rank=rank)
+
+    return reduction
+
+
+def maximum_scalar(call: Call) -> fx.Node:
+    """No less than a number."""
+    return call.function(torch.clamp, call.value(0), min=call.attributes.number("scalar"))
+
+
+def minimum_scalar(call: Call) -> fx.Node:
+    """No more than a number."""
+    return call.function(torch.clamp, call.value(0), max=call.attributes.number("scalar"))
+
+
+def add_n(call: Call) -> fx.Node:
+    """The sum of any number of inputs, from left to right."""
+    total, *others = call.values()
+    for other in others:
+        total = call.function(operator.add, total, other)
+    return total if others else call.module(nn.Identity(), total)
+
+
+def identity(call: Call) -> fx.Node:
+    """What comes in."""
+    return call.module(nn.Identity(), call.value(0))
+
+
+def batch_dot(call: Call) -> fx.Node:
+    """Products of matrices, a pair for each of the batch."""
+    one, other = call.value(0), call.value(1)
+    if call.attributes.flag("transpose_a", False):
+        one = call.function(torch.transpose, one, -1, -2)
+    if call.attributes.flag("transpose_b", False):
+        other = call.function(torch.transpose, other, -1, -2)
+    return call.function(torch.matmul, one, other)
+
+
+OPERATORS: dict[str, Operator] = {
+    **{name: _binary(function) for function, names in BINARY.items() for name in names},
+    **{name: _scalar(function) for function, names in SCALAR.items() for name in names},
+    **{name: _reversed(function) for function, names in REVERSED.items() for name in names},
+    **{name: _unary(function) for function, names in UNARY.items() for name in names},
+    **{name: _reduction(function) for function, names in REDUCTIONS.items() for name in names},
+    **dict.fromkeys(IDENTITY, identity),
+    **dict.fromkeys(("_maximum_scalar", "_MaximumScalar"), maximum_scalar),
+    **dict.fromkeys(("_minimum_scalar", "_MinimumScalar"), minimum_scalar),
+    **dict.fromkeys(("add_n", "ElementWiseSum"), add_n),
+    "batch_dot": batch_dot,
+}

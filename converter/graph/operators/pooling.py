@@ -1,0 +1,128 @@
+"""Pooling and resizing of maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from ..call import Call
+from ..modules import BilinearResize, GlobalPool, UpSamplings, bilinear_padding
+from .layers import LAYOUTS
+
+MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
+AVERAGE: dict[int, Any] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+GLOBAL: dict[str, dict[int, Any]] = {
+    "max": {1: nn.AdaptiveMaxPool1d, 2: nn.AdaptiveMaxPool2d, 3: nn.AdaptiveMaxPool3d},
+    "avg": {1: nn.AdaptiveAvgPool1d, 2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d},
+}
+
+
+def pooling(call: Call) -> fx.Node:
+    """Maxima, means or sums of windows.
+
+    The convention `full` rounds the number of windows up, as torch's ceil_mode does; where padding
+    and stride are larger than the kernel together, torch drops a last window that MXNet keeps, and
+    the node is refused.
+    """
+    attributes = call.attributes
+    kind = attributes.choice("pool_type", "max", ["max", "avg", "sum"])
+    kernel = attributes.integers("kernel", ())
+    if attributes.flag("global_pool", False):
+        return _global_pooling(call, kind, len(kernel) or (call.rank(0) or 4) - 2)
+    rank = len(kernel)
+    if rank not in LAYOUTS or not all(0 < size < 1 << 16 for size in kernel):
+        raise attributes.unsupported("kernel")
+    attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
+    stride = attributes.integers("stride", ()) or (1,) * rank
+    pad = attributes.integers("pad", ()) or (0,) * rank
+    full = attributes.choice("pooling_convention", "valid", ["valid", "full"]) == "full"
+    for name, sizes, least in (("stride", stride, 1), ("pad", pad, 0)):
+        if len(sizes) != rank or not all(least <= size < 1 << 16 for size in sizes):
+            raise attributes.unsupported(name)
+    if full and any(s + p > k for s, p, k in zip(stride, pad, kernel, strict=True)):
+        raise attributes.unsupported("pooling_convention")
+    data = call.value(0)
+    if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):  # torch pads by half at most
+        if kind == "max" or full:
+            raise attributes.unsupported("pad")
+    if kind == "max":
+        return call.module(MAX[rank](kernel, stride, pad, ceil_mode=full), data, rank=rank + 2)
+    options: dict[str, Any] = {"ceil_mode": full}
+    if kind == "sum":
+        options["divisor_override"] = 1
+        if rank == 1:
+            raise attributes.unsupported("pool_type")
+    else:
+        options["count_include_pad"] = attributes.flag("count_include_pad", True)
+    return call.module(AVERAGE[rank](kernel, stride, pad, **options), data, rank=rank + 2)
+
+
+def _global_pooling(call: Call, kind: str, rank: int) -> fx.Node:
+    """Over the whole map; kernel, stride and padding do not count."""
+    if rank not in LAYOUTS:
+        raise call.attributes.unsupported("kernel")
+    call.attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
+    layer = GlobalPool() if kind == "sum" else GLOBAL[kind][rank](1)
+    return call.module(layer, call.value(0), rank=rank + 2)
+
+
+def adaptive_average_pooling(call: Call) -> fx.Node:
+    """To a map of a given size, 1 where left out."""
+    size = call.attributes.integers("output_size", ()) or (1,)
+    size = size * 2 if len(size) == 1 else size
+    if len(size) != 2 or not all(0 < each < 1 << 16 for each in size):
+        raise call.attributes.unsupported("output_size")
+    return call.module(nn.AdaptiveAvgPool2d(size), call.value(0), rank=4)
+
+
+def bilinear_resize(call: Call) -> fx.Node:
+    """To a size, by scales, or to another map's size; the corners are aligned where left out."""
+    attributes = call.attributes
+    mode = attributes.choice("mode", "size", ["size", "like"])
+    align = attributes.flag("align_corners", True)
+    if mode == "like":
+        layer = BilinearResize(None, (1.0, 1.0), align)
+        return call.module(layer, call.value(0), call.value(1), rank=4)
+    size, scales = None, (1.0, 1.0)
+    if attributes.has("scale_height"):
+        scales = attributes.single("scale_height"), attributes.single("scale_width")
+    else:
+        size = attributes.count("height", 1), attributes.count("width", 1)
+    return call.module(BilinearResize(size, scales, align), call.value(0), rank=4)
+
+
+def up_sampling(call: Call) -> fx.Node:
+    """By repetition, or bilinear with weights as a transposed convolution."""
+    attributes = call.attributes
+    scale = attributes.count("scale")
+    if attributes.choice("sample_type", None, ["nearest", "bilinear"]) == "bilinear":
+        return _bilinear_up_sampling(call, scale)
+    join = attributes.choice("multi_input_mode", "concat", ["concat", "sum"])
+    if len(call) == 1:
+        return call.module(nn.Upsample(scale_factor=scale), call.value(0), rank=4)
+    return call.module(UpSamplings(scale, join), *call.values(), rank=4)
+
+
+def _bilinear_up_sampling(call: Call, scale: int) -> fx.Node:
+    channels, kernel = call.array(1).shape[0], 2 * scale - scale % 2
+    with torch.device("meta"):
+        layer = nn.ConvTranspose2d(
+            channels,
+            channels,
+            kernel,
+            scale,
+            bilinear_padding(scale),
+            groups=channels,
+            bias=False,
+        )
+    return call.module(call.fill(layer, weight=1), call.value(0), rank=4)
+
+
+OPERATORS = {
+    "Pooling": pooling,
+    "_contrib_AdaptiveAvgPooling2D": adaptive_average_pooling,
+    "_contrib_BilinearResize2D": bilinear_resize,
+    "UpSampling": up_sampling,
+}

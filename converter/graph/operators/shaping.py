@@ -1,0 +1,205 @@
+"""Other shapes, other orders, parts and joints of the same values."""
+
+from __future__ import annotations
+
+import operator
+
+import torch
+from torch import fx, nn
+
+from ..call import Call, Values
+from ..modules import Crop, Reshape, ReshapeLike, SliceLike
+
+DTYPES = {"float16": torch.float16, "float32": torch.float32, "float64": torch.float64}
+DTYPES |= {"int32": torch.int32, "int64": torch.int64, "uint8": torch.uint8}
+
+
+def flatten(call: Call) -> fx.Node:
+    """(N, …) → (N, product of the rest)"""
+    return call.function(torch.flatten, call.value(0), 1, rank=2)
+
+
+def reshape(call: Call) -> fx.Node:
+    """With the special sizes 0, −1, −2, −3, −4; graphs up to 0.8 say `target_shape`."""
+    attributes = call.attributes
+    codes = attributes.integers("shape", ()) or attributes.integers("target_shape", ())
+    if not attributes.has("shape") and codes:
+        # the old form: 0 is worked out; keep_highest keeps the first
+        codes = tuple(-1 if code == 0 else code for code in codes)
+        if attributes.flag("keep_highest", False):
+            codes = (0, *codes[1:])
+    if not codes or min(codes) < -4 or codes.count(-1) - _parts(codes) > 1:
+        raise attributes.unsupported("shape")
+    if any(code == -4 and place + 2 >= len(codes) for place, code in enumerate(codes)):
+        raise attributes.unsupported("shape")
+    rank = None if -2 in codes else len(codes) - codes.count(-4)
+    layer = Reshape(codes, attributes.flag("reverse", False))
+    return call.module(layer, call.value(0), rank=rank)
+
+
+def _parts(codes: tuple[int, ...]) -> int:
+    """How many −1 belong to a −4."""
+    places = [place for place, code in enumerate(codes) if code == -4]
+    return sum(codes[place + 1 : place + 3].count(-1) for place in places)
+
+
+def reshape_like(call: Call) -> fx.Node:
+    """In the shape of another."""
+    if any(
+        call.attributes.has(f"{side}_{end}") for side in ("lhs", "rhs") for end in ("begin", "end")
+    ):
+        raise call.error("parts of shapes are not supported")
+    return call.module(ReshapeLike(), call.value(0), call.value(1), rank=call.rank(1))
+
+
+def transpose(call: Call) -> fx.Node:
+    """Axes in another order, reversed where none is given."""
+    axes = call.attributes.integers("axes", ()) or tuple(reversed(range(call.known_rank())))
+    return call.function(torch.permute, call.value(0), axes, rank=len(axes))
+
+
+def swap_axis(call: Call) -> fx.Node:
+    """Two axes swapped."""
+    one, other = call.attributes.integer("dim1", 0), call.attributes.integer("dim2", 0)
+    return call.function(torch.transpose, call.value(0), one, other)
+
+
+def expand_dims(call: Call) -> fx.Node:
+    """A new axis of size 1."""
+    rank = call.rank(0)
+    axis = call.attributes.integer("axis")
+    return call.function(
+        torch.unsqueeze, call.value(0), axis, rank=None if rank is None else rank + 1
+    )
+
+
+def squeeze(call: Call) -> fx.Node:
+    """Without axes of size 1; all of them where none is given."""
+    axes, rank = call.attributes.integers("axis", ()), call.rank(0)
+    if not axes:
+        raise call.error("squeeze without an axis would drop a batch of one; give it an axis")
+    return call.function(
+        torch.squeeze, call.value(0), axes, rank=None if rank is None else rank - len(axes)
+    )
+
+
+def concat(call: Call) -> fx.Node:
+    """Joined along an axis, the second where none is given."""
+    return call.function(
+        torch.cat, call.values(), call.attributes.integer("dim", 1), rank=call.rank()
+    )
+
+
+def stack(call: Call) -> fx.Node:
+    """Joined along a new axis."""
+    rank = call.rank()
+    return call.function(
+        torch.stack,
+        call.values(),
+        call.attributes.integer("axis", 0),
+        rank=None if rank is None else rank + 1,
+    )
+
+
+def slice_channel(call: Call) -> Values:
+    """Parts of equal length along an axis, the second where none is given."""
+    attributes, rank = call.attributes, call.rank()
+    count, axis = attributes.count("num_outputs"), attributes.integer("axis", 1)
+    if count > 1 << 12:
+        raise attributes.unsupported("num_outputs")
+    if attributes.flag("squeeze_axis", False):
+        parts = call.function(torch.unbind, call.value(0), axis)
+        rank = None if rank is None else rank - 1
+    else:
+        parts = call.function(torch.chunk, call.value(0), count, axis)
+    return tuple(call.function(operator.getitem, parts, place, rank=rank) for place in range(count))
+
+
+def slice_(call: Call) -> fx.Node:
+    """A part, from `begin` to `end` in steps along the first axes."""
+    attributes = call.attributes
+    begin, end = attributes.optional_integers("begin"), attributes.optional_integers("end")
+    step = attributes.optional_integers("step") or (None,) * len(begin)
+    if len({len(begin), len(end), len(step)}) != 1 or not begin:
+        raise attributes.unsupported("begin")
+    if any(each is not None and each < 1 for each in step):
+        raise attributes.unsupported("step")
+    parts = tuple(slice(*ends) for ends in zip(begin, end, step, strict=True))
+    return call.function(operator.getitem, call.value(0), parts)
+
+
+def slice_axis(call: Call) -> fx.Node:
+    """A part along one axis."""
+    attributes = call.attributes
+    axis, begin = attributes.integer("axis"), attributes.integer("begin")
+    end = attributes.integer("end") if attributes.has("end") else None
+    axis = axis if axis >= 0 else axis + call.known_rank()
+    if not 0 <= axis < 32:
+        raise attributes.unsupported("axis")
+    parts = (*(slice(None),) * axis, slice(begin, end))
+    return call.function(operator.getitem, call.value(0), parts)
+
+
+def slice_like(call: Call) -> fx.Node:
+    """The beginning, as long as another along some axes."""
+    axes = call.attributes.integers("axes", ())
+    return call.module(SliceLike(axes), call.value(0), call.value(1))
+
+
+def crop(call: Call) -> fx.Node:
+    """A window of a map, of a size or of another map's."""
+    attributes = call.attributes
+    size, offset = attributes.integers("h_w", (0, 0)), attributes.integers("offset", (0, 0))
+    if len(size) != 2 or len(offset) != 2:
+        raise attributes.unsupported("h_w")
+    layer = Crop(size, offset, attributes.flag("center_crop", False))
+    return call.module(layer, *call.values(), rank=4)
+
+
+def pad(call: Call) -> fx.Node:
+    """With a constant, the edge, or a reflection; a pair of widths for each axis."""
+    attributes = call.attributes
+    modes = {"constant": "constant", "edge": "replicate", "reflect": "reflect"}
+    mode = modes[attributes.choice("mode", None, list(modes))]
+    widths = attributes.integers("pad_width")
+    if len(widths) % 2 or len(widths) < 4 or any(widths[:4]) or min(widths) < 0:
+        raise attributes.unsupported("pad_width")
+    pairs = [widths[place : place + 2] for place in range(4, len(widths), 2)]
+    amounts = tuple(amount for pair in reversed(pairs) for amount in pair)  # the last axis first
+    value = attributes.number("constant_value", 0.0) if mode == "constant" else None
+    rank = len(widths) // 2
+    return call.function(nn.functional.pad, call.value(0), amounts, mode, value, rank=rank)
+
+
+def tile(call: Call) -> fx.Node:
+    """Repeated along axes."""
+    counts = call.attributes.integers("reps")
+    rank = max(call.known_rank(), len(counts))
+    return call.function(torch.tile, call.value(0), counts, rank=rank)
+
+
+def cast(call: Call) -> fx.Node:
+    """In another dtype."""
+    dtype = DTYPES[call.attributes.choice("dtype", None, list(DTYPES))]
+    return call.function(torch.Tensor.to, call.value(0), dtype)
+
+
+OPERATORS = {
+    **dict.fromkeys(("Flatten", "flatten"), flatten),
+    **dict.fromkeys(("Reshape", "reshape"), reshape),
+    "reshape_like": reshape_like,
+    "transpose": transpose,
+    **dict.fromkeys(("SwapAxis", "swapaxes"), swap_axis),
+    "expand_dims": expand_dims,
+    "squeeze": squeeze,
+    **dict.fromkeys(("Concat", "concat"), concat),
+    "stack": stack,
+    **dict.fromkeys(("SliceChannel", "split"), slice_channel),
+    **dict.fromkeys(("slice", "crop"), slice_),
+    "slice_axis": slice_axis,
+    "slice_like": slice_like,
+    "Crop": crop,
+    **dict.fromkeys(("Pad", "pad"), pad),
+    "tile": tile,
+    **dict.fromkeys(("Cast", "cast"), cast),
+}

@@ -1,0 +1,220 @@
+"""A `-symbol.json` of MXNet 0.8 to 2.0 → nodes. Neither NumPy nor torch is needed.
+
+The format was read from nnvm's and MXNet's sources (src/core/pass/saveload_json.cc,
+src/nnvm/legacy_json_util.cc). Nodes stand in post-order: what a node takes stands before it, so one
+pass in the file's order sees everything, and a cycle cannot be written down without breaking it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import GraphError
+from ..sources.foreign import name_foreign_file
+
+MAX_BYTES = 1 << 24  # the largest graph of GluonCV's zoo takes 2 MB
+MAX_TEXT = 1 << 12  # characters of a name or an attribute; the zoo's longest has 119
+MAX_DIGITS = 18
+VARIABLE = "null"
+# where a node's attributes stand, newest first: 0.12 and later, 0.9 to 0.11, 0.8 and before
+_ATTRIBUTES = ("attrs", "attr", "param")
+# what is called with graphs of its own, which may run any number of times
+CONTROL_FLOW = frozenset({"_foreach", "_while_loop", "_cond", "_CachedOp"})
+# the running statistics that graphs up to 0.8 leave out
+_LEFT_OUT = {"BatchNorm": (3, ("moving_mean", "moving_var"))}
+
+Edge = tuple[int, int]
+"""A value: the number of a node, and which of its outputs."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node.
+
+    Attributes:
+        op: MXNet's operator; `null` for a variable, which is an array or an input.
+        attributes: as texts; what is left out has the operator's default.
+        inputs: the values it takes, all of nodes before it.
+    """
+
+    op: str
+    name: str
+    attributes: Mapping[str, str]
+    inputs: tuple[Edge, ...]
+
+    def __str__(self) -> str:
+        return f"{self.op} {self.name!r}"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph.
+
+    Attributes:
+        where: the file, for errors.
+        nodes: in post-order.
+        heads: the values that it gives out.
+        version: of the MXNet that wrote it, `1.9.1`; None up to 0.8, which did not say.
+    """
+
+    where: str
+    nodes: tuple[Node, ...]
+    heads: tuple[Edge, ...]
+    version: str | None
+
+    def variables(self) -> list[Node]:
+        """The arrays and inputs, in MXNet's order."""
+        return [node for node in self.nodes if node.op == VARIABLE]
+
+
+def read_symbol(path: str | os.PathLike[str]) -> Graph:
+    """Read a `-symbol.json`.
+
+    Raises:
+        GraphError: it cannot be opened, is something else, or is no sound graph.
+    """
+    where = os.fspath(path)
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise GraphError(f"{where}: cannot be read ({error.strerror or error})") from error
+    return parse_symbol(data, where)
+
+
+def parse_symbol(data: bytes, where: str) -> Graph:
+    """The same from bytes; `where` is what errors call the file.
+
+    Raises:
+        GraphError: it is something else, or no sound graph.
+    """
+    if len(data) > MAX_BYTES:
+        raise GraphError(f"{where}: is larger than {MAX_BYTES} bytes, which no graph needs")
+    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        foreign = name_foreign_file(data[:512]) or _params_file(data)
+        hint = f"but {foreign}" if foreign else "it does not begin with {"
+        raise GraphError(f"{where}: not a -symbol.json, {hint}; give the one MXNet exported")
+    try:
+        table = json.loads(data.decode("utf-8-sig"), parse_int=_integer)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise GraphError(f"{where}: is not JSON ({reason[:200]}); export it again") from error
+    return _graph(table, where)
+
+
+def _params_file(data: bytes) -> str | None:
+    return "a .params file" if data[:8] == b"\x12\x01" + bytes(6) else None
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _graph(table: dict[str, Any], where: str) -> Graph:
+    rows, heads = table.get("nodes"), table.get("heads")
+    if not isinstance(rows, list) or not isinstance(heads, list) or not rows or not heads:
+        raise GraphError(f"{where}: has no nodes or no heads; it is not MXNet's, or cut short")
+    nodes: list[Node] = []
+    numbers: list[int] = []  # a node's number in the file → ours, once left-out ones are put in
+    for index, row in enumerate(rows):
+        node = _node(row, numbers, f"{where}: node {index}")
+        if left_out := _left_out(node):
+            added = tuple((len(nodes) + place, 0) for place in range(len(left_out)))
+            node = replace(node, inputs=node.inputs + added)
+            nodes += left_out
+        numbers.append(len(nodes))
+        nodes.append(node)
+    edges = tuple(_edge(head, numbers, f"{where}: head {i}") for i, head in enumerate(heads))
+    _refuse_twins(nodes, where)
+    return Graph(where, tuple(nodes), edges, _version(table.get("attrs")))
+
+
+def _node(row: Any, numbers: list[int], where: str) -> Node:
+    if not isinstance(row, dict):
+        raise GraphError(f"{where}: is no node")
+    op, name = (
+        _text(row.get("op"), f"{where}: its op"),
+        _text(row.get("name"), f"{where}: its name"),
+    )
+    where = f"{where} ({op} {name!r})"
+    if row.get("subgraphs") or op in CONTROL_FLOW:
+        raise GraphError(
+            f"{where}: holds a graph of its own (a loop, a condition, a fused or quantized part), "
+            "which is not supported; export the plain network"
+        )
+    inputs = row.get("inputs", [])
+    if not isinstance(inputs, list) or (op == VARIABLE and inputs):
+        raise GraphError(f"{where}: its inputs are not a variable's or an operator's")
+    edges = tuple(_edge(edge, numbers, f"{where}: input {i}") for i, edge in enumerate(inputs))
+    return Node(op, name, _attributes(row, where), edges)
+
+
+def _attributes(row: dict[str, Any], where: str) -> dict[str, str]:
+    attributes: dict[str, str] = {}
+    for place in reversed(_ATTRIBUTES):
+        found = row.get(place)
+        if found is None:
+            continue
+        if not isinstance(found, dict):
+            raise GraphError(f"{where}: its {place} are no attributes")
+        for key, value in found.items():
+            attributes[_text(key, f"{where}: an attribute's name")] = _text(
+                value, f"{where}: its attribute {key[:40]!r}"
+            )
+    return attributes
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise GraphError(f"{what} is no text")
+    if len(value) > MAX_TEXT:
+        raise GraphError(f"{what} has {len(value)} characters; {MAX_TEXT} are possible")
+    return value
+
+
+def _edge(edge: Any, numbers: list[int], where: str) -> Edge:
+    """`[node, output]` or `[node, output, version]` → a value of a node that stands before."""
+    if (
+        not isinstance(edge, list)
+        or len(edge) not in (2, 3)
+        or not all(type(number) is int for number in edge)
+    ):
+        raise GraphError(f"{where}: is not [node, output, version]")
+    node, output = edge[0], edge[1]
+    if not 0 <= node < len(numbers) or output < 0:
+        raise GraphError(
+            f"{where}: is output {output} of node {node}, and {len(numbers)} nodes stand before it; "
+            "a graph has no cycles, and no inputs that do not exist"
+        )
+    return numbers[node], output
+
+
+def _left_out(node: Node) -> list[Node]:
+    given, names = _LEFT_OUT.get(node.op, (0, ()))
+    if len(node.inputs) != given:
+        return []
+    return [Node(VARIABLE, f"{node.name}_{name}", {}, ()) for name in names]
+
+
+def _refuse_twins(nodes: list[Node], where: str) -> None:
+    seen: set[str] = set()
+    for node in nodes:
+        if node.op == VARIABLE:
+            if node.name in seen:
+                raise GraphError(f"{where}: two variables are called {node.name!r}")
+            seen.add(node.name)
+
+
+def _version(attrs: Any) -> str | None:
+    """`{"mxnet_version": ["int", 10901]}` → `1.9.1`."""
+    value = attrs.get("mxnet_version") if isinstance(attrs, dict) else None
+    if not (isinstance(value, list) and len(value) == 2 and type(value[1]) is int):
+        return None
+    return f"{value[1] // 10000}.{value[1] // 100 % 100}.{value[1] % 100}"
