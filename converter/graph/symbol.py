@@ -190,8 +190,8 @@ def _edge(edge: Any, numbers: list[int], where: str) -> Edge:
     node, output = edge[0], edge[1]
     if not 0 <= node < len(numbers) or output < 0:
         raise GraphError(
-            f"{where}: is output {output} of node {node}, and {len(numbers)} nodes stand before it; "
-            "a graph has no cycles, and no inputs that do not exist"
+            f"{where}: is output {output} of node {node}, while {len(numbers)} nodes stand before "
+            "it; a graph has no cycles, and no inputs that do not exist"
         )
     return numbers[node], output
 

@@ -45,8 +45,7 @@ def pooling(call: Call) -> fx.Node:
         raise attributes.unsupported("pooling_convention")
     data = call.value(0)
     if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):  # torch pads by half at most
-        if kind == "max" or full:
-            raise attributes.unsupported("pad")
+        raise attributes.unsupported("pad")
     if kind == "max":
         return call.module(MAX[rank](kernel, stride, pad, ceil_mode=full), data, rank=rank + 2)
     options: dict[str, Any] = {"ceil_mode": full}
