@@ -59,6 +59,11 @@ def parse_table(text: str, where: str) -> dict[str, Any]:
     return table
 
 
+def mapping_file(name: str) -> Path:
+    """Where `mappings/<name>` lies."""
+    return _FOLDER / name
+
+
 @functools.cache
 def read_table(name: str) -> dict[str, Any]:
     """The table `mappings/<name>`; the caller must not change it.
@@ -76,7 +81,7 @@ def read_text(name: str) -> str:
         TableError: there is no such table.
     """
     try:
-        return (_FOLDER / name).read_text(encoding="utf-8")
+        return mapping_file(name).read_text(encoding="utf-8")
     except OSError as error:
         raise TableError(
             f"mappings/{name} cannot be read ({error}); install gluon2torch again"

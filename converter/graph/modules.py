@@ -55,13 +55,6 @@ class L2Normalization(nn.Module):
         return f"mode={self.mode!r}, eps={self.eps:.3g}"
 
 
-class FlatSoftmax(nn.Module):
-    """Softmax over all but the first dimension."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.flatten(1).softmax(1).reshape(input.shape)
-
-
 class Reshape(nn.Module):
     """MXNet's Reshape, with its special sizes.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from .symbol import VARIABLE, Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
-# measured on MXNet 1.9.1: these interpolate, or multiply by a slope, in float32 whatever the data
+# measured on MXNet 1.9.1: these compute in float32 whatever the data
 _IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D"})
-_SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu"})
+_SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # elu does not
 # … and these refuse float64
-_WITHOUT_FLOAT64 = frozenset({"LRN", "InstanceNorm", "SoftmaxActivation"})
+_WITHOUT_FLOAT64 = frozenset(
+    {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm"}
+)
 
 
 def limits(graph: Graph) -> dict[str, float]:

@@ -61,10 +61,12 @@ class ExportedReference:
         """
         symbol = self._symbol
         try:
-            args, _, aux = symbol.infer_shape(**{self._data: images.shape})
+            given = {**self._arrays, self._data: images}
+            args, _, aux = symbol.infer_shape(
+                **{name: given[name].shape for name in self._names if name in given}
+            )
             shapes = dict(zip(symbol.list_arguments(), args, strict=True))
             shapes |= dict(zip(symbol.list_auxiliary_states(), aux, strict=True))
-            given = {**self._arrays, self._data: images}
             inputs = [self._ndarray(given.get(name), shapes[name]) for name in self._names]
             # the way of hybridised networks. Executors fuse operators for oneDNN, and compute some
             # networks wrongly: a trained CIFAR ResNet-56 v2 by 0.8 of its largest output in float32

@@ -166,6 +166,26 @@ class GluonReference:
         return_memory()
 
 
+def stage_graph(
+    name: str, stages: Sequence[Stage], num_classes: int
+) -> tuple[str, dict[str, str], str]:
+    """A network as a graph that gives the outputs of its stages.
+
+    Returns:
+        MXNet's JSON, its heads in the stages' order; the graph's names of the parameters → the
+        structural ones; the network's own prefix.
+
+    Raises:
+        MissingDependencyError: MXNet is not at hand.
+    """
+    mxnet = import_mxnet()
+    with mxnet.name.NameManager():  # counts layers anew, so that equal networks have equal names
+        net = _network(name, num_classes)
+        outputs = _observe(net, mxnet.sym.var("data"), [stage.gluon for stage in stages])
+    structural = {parameter.name: key for key, parameter in _parameters(net).items()}
+    return mxnet.sym.Group(outputs).tojson(), structural, net.prefix
+
+
 def _network(name: str, classes: int, **options: Any) -> Any:
     import_mxnet()
     from gluoncv.model_zoo import get_model

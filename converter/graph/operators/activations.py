@@ -9,7 +9,7 @@ import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..modules import FlatSoftmax, L2Normalization
+from ..modules import L2Normalization
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -92,9 +92,9 @@ def _softmax(call: Call, kind: Any) -> fx.Node:
 
 def softmax_activation(call: Call) -> fx.Node:
     """Over channels, or over all of an image."""
-    mode = call.attributes.choice("mode", "instance", ["instance", "channel"])
-    flat = mode == "instance" and call.rank(0) != 2
-    return call.module(FlatSoftmax() if flat else nn.Softmax(1), call.value(0))
+    if call.attributes.choice("mode", "instance", ["instance", "channel"]) == "instance":
+        _refuse_maps(call)
+    return call.module(nn.Softmax(1), call.value(0))
 
 
 def softmax_output(call: Call) -> fx.Node:
@@ -102,8 +102,18 @@ def softmax_output(call: Call) -> fx.Node:
     call.ignore(1)
     if call.attributes.flag("preserve_shape", False):
         return call.module(nn.Softmax(-1), call.value(0))
-    flat = not call.attributes.flag("multi_output", False) and call.rank(0) != 2
-    return call.module(FlatSoftmax() if flat else nn.Softmax(1), call.value(0))
+    if not call.attributes.flag("multi_output", False):
+        _refuse_maps(call)
+    return call.module(nn.Softmax(1), call.value(0))
+
+
+def _refuse_maps(call: Call) -> None:
+    """Of more than (N, C), MXNet takes the softmax of all of an image, or of the last axis alone.
+
+    Measured on 1.9.1: it depends on the dtype and on whether oneDNN is at hand.
+    """
+    if call.rank() not in (2, None):
+        raise call.error("of more than two dimensions, MXNet's own results differ by device")
 
 
 def regression_output(call: Call) -> fx.Node:

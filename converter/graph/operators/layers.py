@@ -14,6 +14,7 @@ from ..modules import BatchNorm, FrozenBatchNorm, InstanceNorm
 LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
 CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+EPSILON = 1.0000000474974513e-3  # 1e-3 in float32, the default of a parameter that is a double
 # by the number of the input's dimensions
 BATCH_NORMS: dict[int | None, Any] = {
     2: nn.BatchNorm1d,
@@ -109,13 +110,12 @@ def fully_connected(call: Call) -> fx.Node:
 
 
 def batch_norm(call: Call) -> fx.Node:
-    """Left out, fix_gamma is True and eps 1e-3. A fixed gamma is 1, whatever the file holds.
+    """Left out, fix_gamma is True and eps 1e-3f. A fixed gamma is 1, whatever the file holds.
 
     torch's momentum is the share of the new batch; MXNet's that of the past.
     """
     attributes, rank = call.attributes, call.rank(0)
-    axis = attributes.integer("axis", 1)
-    if axis != 1 and not (rank is not None and axis + rank == 1):
+    if attributes.integer("axis", 1) != 1:
         raise attributes.unsupported("axis")
     if attributes.flag("output_mean_var", False):
         raise attributes.unsupported("output_mean_var")
@@ -125,7 +125,7 @@ def batch_norm(call: Call) -> fx.Node:
     momentum = 1.0 - attributes.number("momentum", 0.9)
     gamma = call.array(1)
     with torch.device("meta"):
-        layer = kind(gamma.numel(), eps=attributes.number("eps", 1e-3), momentum=momentum)
+        layer = kind(gamma.numel(), eps=attributes.number("eps", EPSILON), momentum=momentum)
     call.fill(layer, bias=2, running_mean=3, running_var=4)
     if attributes.flag("fix_gamma", True):
         gamma = nn.Parameter(torch.ones_like(gamma), requires_grad=False)

@@ -174,7 +174,8 @@ def pad(call: Call) -> fx.Node:
 def tile(call: Call) -> fx.Node:
     """Repeated along axes."""
     counts = call.attributes.integers("reps")
-    rank = max(call.known_rank(), len(counts))
+    rank = call.rank()
+    rank = None if rank is None else max(rank, len(counts))
     return call.function(torch.tile, call.value(0), counts, rank=rank)
 
 
