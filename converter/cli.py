@@ -8,6 +8,7 @@ from . import __version__
 from .commands.checkpoints import to_gluon_command
 from .commands.convert import convert_command
 from .commands.files import detect_command, diff_command, inspect_command
+from .commands.graph import graph_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,5 +23,6 @@ for command in (
     detect_command,
     diff_command,
     to_gluon_command,
+    graph_command,
 ):
     main.add_command(command)

@@ -19,8 +19,17 @@ def write_text(text: str, path: Path) -> None:
     Raises:
         CheckpointError: the folder cannot be written to.
     """
+    write_bytes(text.encode(), path)
+
+
+def write_bytes(data: bytes, path: Path) -> None:
+    """Write a small file.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
     with temporary_file(path.parent) as (file, temporary):
-        file.write(text.encode())
+        file.write(data)
         publish(file, temporary, path)
 
 

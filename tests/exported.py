@@ -15,7 +15,17 @@ DAMPING = 0.25
 CIFAR, INCEPTION, IMAGENET = (32, 32), (299, 299), (224, 224)
 # what is no image classification
 OTHER = ("ssd", "rcnn", "yolo.yolo3", "center_net", "action_recognition", "pose", "fcn", "pspnet")
-OTHER += ("deeplab", "icnet", "danet", "fastscnn", "quantized", "mask", "siamrpn", "monodepth", "smot")
+OTHER += (
+    "deeplab",
+    "icnet",
+    "danet",
+    "fastscnn",
+    "quantized",
+    "mask",
+    "siamrpn",
+    "monodepth",
+    "smot",
+)
 # without a graph: MXNet's GroupNorm looks at shapes; and HRNet's segmentation networks
 NO_GRAPH = ("resnet50_v1b_gn", "resnet101_v1b_gn")
 SEGMENTATION = ("hrnet_w18_small_v1_s", "hrnet_w18_small_v2_s", "hrnet_w48_s")

@@ -73,7 +73,7 @@ SPREAD = {
     "pad": "(1, 2)",
     "dilate": "(1, 2)",
 }
-NORM = {name: (6,) for name in ("gamma", "beta", "moving_mean", "moving_var")}
+NORM = dict.fromkeys(("gamma", "beta", "moving_mean", "moving_var"), (6,))
 POOL = {"kernel": "(3, 2)", "stride": "(2, 2)", "pad": "(1, 1)", "pool_type": "avg"}
 LAYERS = [
     Case("Convolution", SPREAD, {"pad": "(2, 1)"}, CONV),
@@ -187,7 +187,9 @@ ACTIVATIONS = [
     Case("SoftmaxActivation", {}, "sigmoid", {}, (2, 6)),
     Case("SoftmaxActivation", {"mode": "channel"}, "sigmoid", {}),
     Case("SoftmaxOutput", {}, "LogisticRegressionOutput", {"label": (2,)}, (2, 6)),
-    Case("SoftmaxOutput", {"multi_output": "True"}, {"preserve_shape": "True"}, {"label": (2, 9, 8)}),
+    Case(
+        "SoftmaxOutput", {"multi_output": "True"}, {"preserve_shape": "True"}, {"label": (2, 9, 8)}
+    ),
     Case("SoftmaxOutput", {"preserve_shape": "True"}, "sigmoid", {"label": (2, 6, 9)}),
     Case("Softmax", {}, "LogisticRegressionOutput", {"label": (2,)}, (2, 6)),
     Case("LinearRegressionOutput", {}, "LogisticRegressionOutput", {"label": (2, 6)}, (2, 6)),
@@ -322,22 +324,61 @@ def other(table: dict[Any, tuple[str, ...]], name: str) -> str:
 
 
 ARITHMETIC = [
-    *(Case(name, {}, other(BINARY, name), {"other": (2, 6, 9, 8)}) for names in BINARY.values() for name in names),
-    *(Case(name, {}, other(BINARY, name), {"other": (1, 6, 1, 1)}) for names in BINARY.values() for name in names if name.startswith("broadcast")),
-    *(Case(name, {"scalar": "1.7"}, {"scalar": "1.8"}, {}) for table in (SCALAR, REVERSED) for names in table.values() for name in names),
-    *(Case(name, {"scalar": "0.1"}, {"scalar": "0.2"}, {}) for name in ("_maximum_scalar", "_MaximumScalar", "_minimum_scalar", "_MinimumScalar")),
+    *(
+        Case(name, {}, other(BINARY, name), {"other": (2, 6, 9, 8)})
+        for names in BINARY.values()
+        for name in names
+    ),
+    *(
+        Case(name, {}, other(BINARY, name), {"other": (1, 6, 1, 1)})
+        for names in BINARY.values()
+        for name in names
+        if name.startswith("broadcast")
+    ),
+    *(
+        Case(name, {"scalar": "1.7"}, {"scalar": "1.8"}, {})
+        for table in (SCALAR, REVERSED)
+        for names in table.values()
+        for name in names
+    ),
+    *(
+        Case(name, {"scalar": "0.1"}, {"scalar": "0.2"}, {})
+        for name in ("_maximum_scalar", "_MaximumScalar", "_minimum_scalar", "_MinimumScalar")
+    ),
     *(Case(name, {}, other(UNARY, name), {}) for names in UNARY.values() for name in names),
     *(Case(name, {}, "negative", {}) for name in IDENTITY),
-    *(Case(name, {"axis": "1"}, {"axis": "2"}, {}) for names in REDUCTIONS.values() for name in names),
+    *(
+        Case(name, {"axis": "1"}, {"axis": "2"}, {})
+        for names in REDUCTIONS.values()
+        for name in names
+    ),
     Case("sum", {"axis": "(2, 3)", "keepdims": "True"}, {"axis": "(1, 3)"}, {}),
     Case("mean", {"axis": "(2, 3)", "keepdims": "True"}, {"keepdims": "False"}, {}),
-    *(Case(name, {"num_args": "3"}, "Concat", {"one": (2, 6, 9, 8), "two": (2, 6, 9, 8)}) for name in ("add_n", "ElementWiseSum")),
-    Case("batch_dot", {"transpose_b": "True"}, {"transpose_b": "False"}, {"other": (2, 6, 6)}, (2, 5, 6)),
-    Case("batch_dot", {"transpose_a": "True"}, {"transpose_a": "False"}, {"other": (2, 6, 6)}, (2, 6, 6)),
-]  # fmt: skip
+    *(
+        Case(name, {"num_args": "3"}, "Concat", {"one": (2, 6, 9, 8), "two": (2, 6, 9, 8)})
+        for name in ("add_n", "ElementWiseSum")
+    ),
+    Case(
+        "batch_dot",
+        {"transpose_b": "True"},
+        {"transpose_b": "False"},
+        {"other": (2, 6, 6)},
+        (2, 5, 6),
+    ),
+    Case(
+        "batch_dot",
+        {"transpose_a": "True"},
+        {"transpose_a": "False"},
+        {"other": (2, 6, 6)},
+        (2, 6, 6),
+    ),
+]
 SHAPING = [
     *(Case(name, {}, "_copy", {}) for name in ("Flatten", "flatten")),
-    *(Case(name, {"shape": "(0, -1)"}, {"shape": "(-1, 0)"}, {}) for name in ("Reshape", "reshape")),
+    *(
+        Case(name, {"shape": "(0, -1)"}, {"shape": "(-1, 0)"}, {})
+        for name in ("Reshape", "reshape")
+    ),
     Case("Reshape", {"shape": "(-2,)"}, {"shape": "(0, -1)"}, {}),
     Case("Reshape", {"shape": "(0, -3, -2)"}, {"shape": "(-3, 0, -2)"}, {}),
     Case("Reshape", {"shape": "(0, -4, 2, -1, -2)"}, {"shape": "(0, -4, 3, -1, -2)"}, {}),
@@ -347,28 +388,71 @@ SHAPING = [
     Case("Reshape", {"target_shape": "(2, 0)"}, {"target_shape": "(4, 0)"}, {}),
     Case("reshape_like", {}, "_copy", {"other": (2, 54, 8)}),
     Case("transpose", {"axes": "(0, 2, 3, 1)"}, {"axes": "(0, 3, 2, 1)"}, {}),
-    *(Case(name, {"dim1": "1", "dim2": "2"}, {"dim2": "3"}, {}) for name in ("SwapAxis", "swapaxes")),
+    *(
+        Case(name, {"dim1": "1", "dim2": "2"}, {"dim2": "3"}, {})
+        for name in ("SwapAxis", "swapaxes")
+    ),
     Case("expand_dims", {"axis": "2"}, {"axis": "1"}, {}),
     Case("squeeze", {"axis": "(2, 3)"}, {"axis": "(2,)"}, {}, (2, 6, 1, 1)),
-    *(Case(name, {"dim": "2", "num_args": "2"}, {"dim": "3"}, {"other": (2, 6, 9, 8)}) for name in ("Concat", "concat")),
+    *(
+        Case(name, {"dim": "2", "num_args": "2"}, {"dim": "3"}, {"other": (2, 6, 9, 8)})
+        for name in ("Concat", "concat")
+    ),
     Case("Concat", {"num_args": "2"}, {"dim": "2"}, {"other": (2, 6, 9, 8)}),
     Case("stack", {"axis": "1", "num_args": "2"}, {"axis": "0"}, {"other": (2, 6, 9, 8)}),
-    *(Case(name, {"num_outputs": "3"}, {"axis": "2"}, {}, outputs=3) for name in ("SliceChannel", "split")),
-    Case("SliceChannel", {"num_outputs": "6", "squeeze_axis": "True"}, {"squeeze_axis": "False"}, {}, outputs=6),
-    *(Case(name, {"begin": "(0, 1, 2)", "end": "(None, None, 7)", "step": "(1, 2, 1)"}, {"step": "(1, 1, 1)"}, {}) for name in ("slice", "crop")),
-    Case("slice", {"begin": "(0, 0, 1, 1)", "end": "(None, None, None, None)"}, {"begin": "(0, 0, 0, 1)"}, {}),
+    *(
+        Case(name, {"num_outputs": "3"}, {"axis": "2"}, {}, outputs=3)
+        for name in ("SliceChannel", "split")
+    ),
+    Case(
+        "SliceChannel",
+        {"num_outputs": "6", "squeeze_axis": "True"},
+        {"squeeze_axis": "False"},
+        {},
+        outputs=6,
+    ),
+    *(
+        Case(
+            name,
+            {"begin": "(0, 1, 2)", "end": "(None, None, 7)", "step": "(1, 2, 1)"},
+            {"step": "(1, 1, 1)"},
+            {},
+        )
+        for name in ("slice", "crop")
+    ),
+    Case(
+        "slice",
+        {"begin": "(0, 0, 1, 1)", "end": "(None, None, None, None)"},
+        {"begin": "(0, 0, 0, 1)"},
+        {},
+    ),
     Case("slice_axis", {"axis": "2", "begin": "1", "end": "-2"}, {"end": "None"}, {}),
     Case("slice_axis", {"axis": "3", "begin": "-3", "end": "None"}, {"begin": "-4"}, {}),
     Case("slice_like", {"axes": "(2, 3)"}, {"axes": "(2,)"}, {"other": (1, 1, 4, 5)}),
     Case("slice_like", {}, {"axes": "(3,)"}, {"other": (1, 2, 4, 5)}),
     Case("Crop", {"offset": "(1, 2)", "h_w": "(4, 5)", "num_args": "1"}, {"offset": "(2, 1)"}, {}),
-    Case("Crop", {"center_crop": "True", "num_args": "2"}, {"center_crop": "False"}, {"like": (2, 1, 4, 5)}),
-    *(Case(name, {"mode": "constant", "constant_value": "0.7", "pad_width": "(0, 0, 0, 0, 1, 2, 3, 0)"}, {"pad_width": "(0, 0, 0, 0, 2, 1, 3, 0)"}, {}) for name in ("Pad", "pad")),
-    Case("Pad", {"mode": "edge", "pad_width": "(0, 0, 0, 0, 1, 2, 3, 0)"}, {"mode": "constant"}, {}),
+    Case(
+        "Crop",
+        {"center_crop": "True", "num_args": "2"},
+        {"center_crop": "False"},
+        {"like": (2, 1, 4, 5)},
+    ),
+    *(
+        Case(
+            name,
+            {"mode": "constant", "constant_value": "0.7", "pad_width": "(0, 0, 0, 0, 1, 2, 3, 0)"},
+            {"pad_width": "(0, 0, 0, 0, 2, 1, 3, 0)"},
+            {},
+        )
+        for name in ("Pad", "pad")
+    ),
+    Case(
+        "Pad", {"mode": "edge", "pad_width": "(0, 0, 0, 0, 1, 2, 3, 0)"}, {"mode": "constant"}, {}
+    ),
     Case("Pad", {"mode": "reflect", "pad_width": "(0, 0, 0, 0, 1, 2, 3, 0)"}, {"mode": "edge"}, {}),
     Case("tile", {"reps": "(1, 2, 1, 3)"}, {"reps": "(1, 1, 1, 3)"}, {}),
     *(Case(name, {"dtype": "int32"}, {"dtype": "float32"}, {}) for name in ("Cast", "cast")),
-]  # fmt: skip
+]
 CASES = [*LAYERS, *ACTIVATIONS, *POOLING, *ARITHMETIC, *SHAPING]
 # MXNet's results are of positive numbers alone, or of any
 POSITIVE = frozenset({"log", "sqrt", "rsqrt", "reciprocal", "_power_scalar", "_PowerScalar"})

@@ -26,7 +26,7 @@ class Names:
         shared = os.path.commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 (letters)
         # the network's own prefix, which counts the networks of the process that made it
         self._prefix = shared[: shared.rfind("_") + 1]
-        self._taken: set[str] = set()
+        self._taken = {"training", "self"}  # an attribute of modules; forward's own argument
 
     def __call__(self, name: str) -> str:
         short = name.removeprefix(self._prefix).removesuffix("_fwd")
@@ -34,7 +34,7 @@ class Names:
         if short[0].isdigit() or keyword.iskeyword(short) or hasattr(fx.GraphModule, short):
             short = f"node_{short}"
         unique, number = short, 1
-        while unique in self._taken or unique == "training":
+        while unique in self._taken:
             unique, number = f"{short}_{number}", number + 1
         self._taken.add(unique)
         return unique

@@ -17,11 +17,10 @@ from ..sources.load import dense_arrays
 from .call import Builder, Call
 from .operators import OPERATORS
 from .ranks import input_ranks
+from .roles import is_marked
 from .symbol import VARIABLE, Graph, Node, read_symbol
 
 SHOWN_NODES = 3
-# what Gluon writes beside a variable that is a parameter, and no input
-_PARAMETER_MARKS = ("__lr_mult__", "__init__")
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -120,6 +119,8 @@ def _values(
     if node.op == VARIABLE:
         if node.name in builder.tensors:
             return ()
+        if is_marked(node):
+            raise GraphError(f"its array {node.name!r} is not in the .params file")
         value = builder.graph.placeholder(builder.names(node.name))
         builder.ranks[value] = ranks.get(number)
         return (value,)

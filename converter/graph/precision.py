@@ -23,8 +23,7 @@ def limits(graph: Graph) -> dict[str, float]:
     if any(node.op in _WITHOUT_FLOAT64 for node in operators):
         return {"float32": ROUNDED}
     rounded = any(
-        node.op in _IN_FLOAT32
-        or (node.op == "LeakyReLU" and _slope(node) in _SLOPES_IN_FLOAT32)
+        node.op in _IN_FLOAT32 or (node.op == "LeakyReLU" and _slope(node) in _SLOPES_IN_FLOAT32)
         for node in operators
     )
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}

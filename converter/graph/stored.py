@@ -82,7 +82,7 @@ def unpack(data: bytes, where: str) -> StoredGraph:
     try:
         text = lzma.LZMADecompressor().decompress(data, MAX_BYTES)
         stages = json.loads(text)["stages"]
-    except (lzma.LZMAError, EOFError, ValueError, KeyError) as error:
+    except (lzma.LZMAError, ValueError, KeyError, TypeError) as error:
         raise GraphError(f"{where}: is damaged ({error}); install gluon2torch again") from error
     return StoredGraph(parse_symbol(text, where), tuple(stages))
 

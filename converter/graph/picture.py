@@ -1,0 +1,73 @@
+"""A picture of a graph: the DOT language, and SVG by Graphviz's `dot`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+from ..errors import GraphError, MissingDependencyError
+from .roles import roles
+from .symbol import VARIABLE, Graph, Node
+
+# attributes that a picture shows
+_SHOWN = ("kernel", "stride", "pad", "num_filter", "num_group", "num_hidden", "act_type")
+_SHOWN += ("pool_type", "shape", "axis", "dim", "scalar", "scale")
+_SECONDS = 120
+
+
+def to_dot(graph: Graph) -> str:
+    """Operators and inputs as a drawing in the DOT language; arrays and labels are left out."""
+    found = roles(graph)
+    hidden = {*found.arrays, *found.labels}
+    shown = [n for n, node in enumerate(graph.nodes) if not _is_hidden(node, hidden)]
+    kept, heads = set(shown), {number for number, _ in graph.heads}
+    lines = ["digraph {", "  rankdir=BT; node [shape=box, fontname=Helvetica, fontsize=10];"]
+    for number in shown:
+        node = graph.nodes[number]
+        style = ", style=rounded" if node.op == VARIABLE else ""
+        style += ", penwidth=2" if number in heads else ""
+        lines.append(f"  n{number} [label={_quoted(_label(node))}{style}];")
+        lines += [f"  n{source} -> n{number};" for source, _ in node.inputs if source in kept]
+    return "\n".join([*lines, "}", ""])
+
+
+def to_svg(graph: Graph) -> bytes:
+    """The same drawn by `dot`.
+
+    Raises:
+        MissingDependencyError: Graphviz is not installed.
+        GraphError: it cannot draw the graph.
+    """
+    program = shutil.which("dot")
+    if program is None:
+        raise MissingDependencyError(
+            "--svg is drawn by Graphviz's program `dot`, which is not installed: "
+            "`apt install graphviz` or `brew install graphviz`; --dot needs nothing"
+        )
+    try:
+        done = subprocess.run(
+            [program, "-Tsvg"],
+            input=to_dot(graph).encode(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=True,
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        raise GraphError(f"{graph.where}: `dot` does not draw it ({error}); try --dot") from error
+    return done.stdout
+
+
+def _is_hidden(node: Node, hidden: set[str]) -> bool:
+    return node.op == VARIABLE and node.name in hidden
+
+
+def _label(node: Node) -> str:
+    if node.op == VARIABLE:
+        return node.name
+    details = [f"{key} {node.attributes[key]}" for key in _SHOWN if key in node.attributes]
+    return "\n".join([node.op, node.name, *([", ".join(details)] if details else [])])
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

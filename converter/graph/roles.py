@@ -1,0 +1,62 @@
+"""What a graph's variables are: inputs, labels, or arrays of the `.params` file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .symbol import VARIABLE, Graph, Node
+
+# from which input on an operator takes arrays
+_ARRAYS_FROM = {
+    "Convolution": 1,
+    "Deconvolution": 1,
+    "FullyConnected": 1,
+    "BatchNorm": 1,
+    "_contrib_SyncBatchNorm": 1,
+    "InstanceNorm": 1,
+    "LayerNorm": 1,
+    "LeakyReLU": 1,
+}
+# what takes a label as its second input, for training alone
+WITH_LABELS = frozenset(
+    {"SoftmaxOutput", "Softmax"}
+    | {f"{kind}RegressionOutput" for kind in ("Linear", "MAE", "Logistic")}
+)
+# what Gluon writes beside a parameter, and not beside an input
+_MARKS = ("__lr_mult__", "__init__")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """A graph's variables by what they are, each in MXNet's order."""
+
+    inputs: tuple[str, ...]
+    labels: tuple[str, ...]
+    arrays: tuple[str, ...]
+
+
+def is_marked(node: Node) -> bool:
+    """Whether Gluon says of a variable that it is a parameter."""
+    return any(mark in node.attributes for mark in _MARKS)
+
+
+def roles(graph: Graph) -> Roles:
+    """What the variables are, as far as the graph alone can tell.
+
+    A variable is an array if Gluon says so or if a layer takes it as one, and a label if only a
+    head of training takes it.
+    """
+    arrays = {node.name for node in graph.nodes if node.op == VARIABLE and is_marked(node)}
+    labels: set[str] = set()
+    for node in graph.nodes:
+        sources = [graph.nodes[source] for source, _ in node.inputs]
+        first = _ARRAYS_FROM.get(node.op, len(sources))
+        arrays.update(source.name for source in sources[first:] if source.op == VARIABLE)
+        if node.op in WITH_LABELS:
+            labels.update(source.name for source in sources[1:] if source.op == VARIABLE)
+    names = [node.name for node in graph.variables()]
+    return Roles(
+        inputs=tuple(name for name in names if name not in arrays | labels),
+        labels=tuple(name for name in names if name in labels - arrays),
+        arrays=tuple(name for name in names if name in arrays),
+    )
