@@ -10,8 +10,10 @@ from .roles import roles
 from .symbol import VARIABLE, Graph, Node
 
 # attributes that a picture shows
-_SHOWN = ("kernel", "stride", "pad", "num_filter", "num_group", "num_hidden", "act_type")
-_SHOWN += ("pool_type", "shape", "axis", "dim", "scalar", "scale")
+_SHOWN = (
+    *("kernel", "stride", "pad", "num_filter", "num_group", "num_hidden", "act_type"),
+    *("pool_type", "shape", "axis", "dim", "scalar", "scale"),
+)
 _SECONDS = 120
 
 
