@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 INITS = ("pretrained", "random")
-REFERENCES = ("auto", "gluon", "none")
+REFERENCES = ("auto", "gluon", "graph", "none")
 DTYPES = ("keep", "float32")
 FORMATS = ("pth", "safetensors", "onnx")
 OURS = "timm"  # the layout of our own keys

@@ -17,7 +17,7 @@ from .catalog import Entry, Size, load_catalog
 from .choices import DTYPES, FOLDER, FORMATS, INITS, LAYOUTS, OURS, REFERENCES, check_choice
 from .compat import has_mxnet
 from .detect import detect, require_one
-from .errors import ConversionError, LabelsError, MissingDependencyError, ParityError
+from .errors import ConversionError, LabelsError, ParityError
 from .files import check_writable, record_path, remove, write_text
 from .fit import Fit, fit
 from .labels import Labels, read_labels
@@ -29,6 +29,8 @@ from .sources.load import describe_source, load_arrays
 
 if TYPE_CHECKING:
     from .report.layers import LayerDifference
+    from .graph.reference import GraphReference
+    from .sources.gluon import GluonReference
 
 
 def convert(
@@ -57,7 +59,8 @@ def convert(
         init: `pretrained` for the published weights, `random` for random ones.
         seed: of random weights, and of the images that parity is measured with.
         out: the folder to write to.
-        reference: what parity is measured against: `gluon`, `none`, or `auto` for `gluon`.
+        reference: what parity is measured against: `gluon`, which needs MXNet, `graph`, which does
+            not, `none`, or `auto` for the first that is at hand.
         sizes: heights and widths to measure at; the catalogue's two by default.
         dtype: `float32` widens half-precision weights, `keep` leaves them.
         allow_nonfinite: convert arrays that hold NaN or Inf.
@@ -140,17 +143,29 @@ def check_wishes(fitted: Fit, layout: str, labels: Labels | None) -> None:
 
 
 def choose_reference(reference: str) -> str:
-    """`auto` → the best reference that is installed.
+    """`auto` → MXNet where it is installed, else the network's stored graph."""
+    if reference == "auto":
+        return "gluon" if has_mxnet() else "graph"
+    return reference
+
+
+def open_reference(converted: Converted, reference: str) -> GluonReference | GraphReference:
+    """The network that the converted one should equal.
 
     Raises:
-        MissingDependencyError: there is none.
+        MissingDependencyError: it needs MXNet, which is not at hand.
+        GraphError: it needs a graph, which the network does not have.
     """
-    if reference == "auto" and not has_mxnet():
-        raise MissingDependencyError(
-            "parity needs MXNet and GluonCV, which are not installed: "
-            "`pip install 'gluon2torch[gluon]'`, or `--reference none` to go without the proof"
-        )
-    return "gluon" if reference == "auto" else reference
+    name, keymap = converted.fit.entry.name, converted.fit.keymap
+    arrays = converted.reference_arrays()
+    if reference == "graph":
+        from .graph.reference import GraphReference
+
+        return GraphReference(name, arrays, keymap.stages)
+    from .sources.gluon import GluonReference
+
+    classes = converted.fit.num_classes or 1
+    return GluonReference(name, arrays, keymap.stages, classes, imperative=keymap.imperative)
 
 
 def prove(
@@ -168,30 +183,23 @@ def prove(
     if reference == "none":
         return Parity("none", None)
     from .parity import measure, require
-    from .sources.gluon import GluonReference
 
     clock = clock or Clock()
     entry, stages = converted.fit.entry, converted.fit.keymap.stages
     with clock("reference"):
-        gluon = GluonReference(
-            entry.name,
-            converted.reference_arrays(),
-            stages,
-            converted.fit.num_classes or 1,
-            imperative=converted.fit.keymap.imperative,
-        )
+        original = open_reference(converted, reference)
     with clock("parity"):
         try:
             parity = measure(
                 converted.network(),
-                gluon,
+                original,
                 stages,
                 sizes or [entry.dataset.input_size, entry.dataset.odd_size],
                 in_chans=converted.fit.in_chans,
                 seed=seed,
             )
         finally:
-            gluon.close()
+            original.close()
     require(parity, entry.name)
     return parity
 

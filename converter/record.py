@@ -44,7 +44,7 @@ class Parity:
     """What parity measured.
 
     Attributes:
-        reference: `gluon`, or `none` where parity was not run.
+        reference: `gluon`, `graph`, or `none` where parity was not run.
         passed: None where it was not run.
         checks: of the logits, by dtype and input.
         stages: in forward order, in float64 (float32 where the reference has no other).

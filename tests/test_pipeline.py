@@ -10,7 +10,7 @@ import torch
 
 from converter import convert
 from converter.catalog import load_catalog
-from converter.errors import ImageSizeError, KeyMapError, MissingDependencyError, ParamsFileError
+from converter.errors import GraphError, ImageSizeError, KeyMapError, ParamsFileError
 from converter.keymap import load_keymap
 from converter.parity import LIMITS
 from converter.sources.params_writer import write_params
@@ -228,9 +228,22 @@ def test_weights_that_were_never_published(tmp_path: Path) -> None:
         convert("resnet50_v1e", out=tmp_path)
 
 
-def test_without_mxnet_the_error_names_the_extra(
+def test_without_mxnet_parity_is_by_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("converter.pipeline.has_mxnet", lambda: False)
+    path = tmp_path / "mine.params"
+    save_finetuned(path, "resnet50_v1d", 17)
+    record = convert(params=path, out=tmp_path, sizes=[SMALL])
+    assert record.parity.reference == "graph"
+    assert record.parity.passed is True
+    assert {check.dtype for check in record.parity.checks} == set(LIMITS)
+
+
+def test_without_mxnet_a_network_without_a_graph_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("converter.pipeline.has_mxnet", lambda: False)
-    with pytest.raises(MissingDependencyError, match=r"gluon2torch\[gluon\].*--reference none"):
-        convert("resnet50_v1d", out=tmp_path)
+    path = tmp_path / "mine.params"
+    write_params(path, random_network("resnet50_v1b_gn").arrays)
+    with pytest.raises(GraphError, match="has no graph.*--reference none"):
+        convert(params=path, out=tmp_path / "out", sizes=[SMALL])
+    assert not (tmp_path / "out").exists()

@@ -99,7 +99,7 @@ class SizeType(click.ParamType[tuple[int, int]]):
     type=click.Choice(REFERENCES),
     default="auto",
     show_default=True,
-    help="What parity is measured against; auto is GluonCV's network.",
+    help="What parity is measured against: GluonCV's network on MXNet, or its graph without it.",
 )
 @click.option(
     "--dtype",
