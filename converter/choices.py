@@ -4,6 +4,7 @@ from __future__ import annotations
 
 INITS = ("pretrained", "random")
 REFERENCES = ("auto", "gluon", "graph", "none")
+GRAPH_REFERENCES = ("auto", "gluon", "none")  # of a graph itself
 DTYPES = ("keep", "float32")
 FORMATS = ("pth", "safetensors", "onnx")
 OURS = "timm"  # the layout of our own keys

@@ -118,6 +118,6 @@ def import_mxnet() -> types.ModuleType:
             raise MissingDependencyError(
                 f"MXNet and GluonCV are needed here and do not import ({error}); install them with "
                 "`pip install 'gluon2torch[gluon]'` (Python 3.10 to 3.12, Linux or Intel Mac), or "
-                "convert a file with `--params FILE --reference none`, which needs neither"
+                "convert a file with `--params FILE --reference graph`, which needs neither"
             ) from error
     return mxnet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .choices import OURS
-from .record import Failure, Parity, Record
+from .record import Failure, GraphRecord, Parity, Record
 
 if TYPE_CHECKING:
     from .catalog import Entry
@@ -49,11 +49,14 @@ def working(name: str) -> Iterator[Progress]:
         yield progress
 
 
-def result_line(result: Record | Failure) -> str:
+def result_line(result: Record | GraphRecord | Failure) -> str:
     """One conversion on one line."""
     if isinstance(result, Failure):
         return f"{result.model or 'unknown':24} not converted"
     lines = [f"{result.model:24} {_parity_text(result.parity):42} {result.file}"]
+    if isinstance(result, GraphRecord):
+        shape = ", ".join(map(str, result.input_shape))
+        return f"{lines[0]}\n  takes (N, {shape}); --size names other images"
     lines += [f"{'':67} {each.file}" for each in result.files[1:]]
     if result.left_out is not None:
         left_out = ", ".join(f"{len(names)} {rule}*" for rule, names in result.left_out.items())
@@ -65,7 +68,7 @@ def result_line(result: Record | Failure) -> str:
     return "\n".join(lines)
 
 
-def summary_line(results: list[Record | Failure]) -> str:
+def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:
     """How many of how many."""
     records = [result for result in results if isinstance(result, Record)]
     equal = sum(record.parity.passed is True for record in records)

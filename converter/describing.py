@@ -58,7 +58,7 @@ def describe(
         source=source,
         parity=parity,
         note=rows.get(entry.name, {}).get("note"),
-        versions=_versions(parity.reference),
+        versions=versions(parity.reference),
         backbone_of=trunk.kind if trunk else None,
         left_out=trunk.left_out if trunk else None,
     )
@@ -72,7 +72,8 @@ def _labels(
     return dataset.name if num_classes == dataset.num_classes else None
 
 
-def _versions(reference: str) -> dict[str, str]:
+def versions(reference: str) -> dict[str, str]:
+    """The libraries that have a part in a conversion, with what parity is measured against."""
     libraries = ("torch", "numpy", *_REFERENCES.get(reference, ()))
-    versions = {name: importlib.metadata.version(name) for name in libraries}
-    return {"gluon2torch": __version__, **versions}
+    found = {name: importlib.metadata.version(name) for name in libraries}
+    return {"gluon2torch": __version__, **found}

@@ -69,8 +69,7 @@ def measure(
             images = images.astype(dtype, copy=False)
             expected, actual = reference(images), stage_outputs(network, stages, images)
             differences = {
-                stage.name: _difference(actual[stage.name], expected[stage.name])
-                for stage in stages
+                stage.name: difference(actual[stage.name], expected[stage.name]) for stage in stages
             }
             if dtype == reference.dtypes[0]:
                 for name, (_, relative) in differences.items():
@@ -136,9 +135,7 @@ def stage_outputs(
     return outputs
 
 
-def _difference(
-    actual: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]
-) -> tuple[float, float]:
+def difference(actual: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Largest absolute difference, and the same over the largest expected value."""
     if actual.shape != expected.shape:
         return float("inf"), float("inf")

@@ -168,6 +168,49 @@ class Record:
         return plain
 
 
+@dataclass(frozen=True)
+class GraphRecord:
+    """One conversion of an exported network, which need be no network of the catalogue.
+
+    Attributes:
+        model: the stem of the `-symbol.json`; `name`: the file's, before its hash.
+        file: the program, in `format` (`pt2`).
+        content_sha256: of the module's names, dtypes, shapes and values.
+        num_classes: how wide its first output is, where that is a list of numbers for each image.
+        symbol: the graph's file; `mxnet_version`: that wrote it.
+        operators: how many nodes each of MXNet's has.
+        input: the graph's input; `input_shape`: of one example of it.
+        versions: of the libraries that had a part in it.
+    """
+
+    model: str
+    name: str
+    family: str
+    format: str
+    file: str
+    sha256: str
+    bytes: int
+    content_sha256: str
+    parameters: int
+    num_classes: int | None
+    symbol: str
+    mxnet_version: str | None
+    operators: dict[str, int]
+    input: str
+    input_shape: tuple[int, ...]
+    source: Source
+    parity: Parity
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    succeeded = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
 @dataclass(frozen=True, kw_only=True)
 class Failure:
     """A conversion that did not succeed; `error` takes the place of the file.

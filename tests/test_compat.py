@@ -42,7 +42,7 @@ def test_distutils_is_stood_in_for_where_python_has_none(monkeypatch: pytest.Mon
 
 def test_a_machine_without_mxnet_is_told_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mxnet", None)
-    with pytest.raises(MissingDependencyError, match=r"gluon2torch\[gluon\].*--reference none"):
+    with pytest.raises(MissingDependencyError, match=r"gluon2torch\[gluon\].*--reference graph"):
         compat.import_mxnet()
 
 

@@ -53,6 +53,8 @@ def run(table: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> l
 
 def test_a_graph_computes() -> None:
     assert run(network()) == [0.0, 3.0, 9.0]
+    module = build_module(parse_symbol(json.dumps(network()).encode(), "net"), ARRAYS)
+    assert list(module.state_dict()) == ["fc1.weight", "fc1.bias"]
 
 
 @pytest.mark.parametrize("place", ["attrs", "attr", "param"])

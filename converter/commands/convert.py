@@ -18,7 +18,10 @@ from .common import CONTEXT, JSON, shortened, write_json
 
 if TYPE_CHECKING:
     from ..catalog import Entry
-    from ..record import Failure, Record
+    from ..record import Failure, GraphRecord, Record
+
+
+NOT_WITH_SYMBOL = ("formats", "layout", "labels", "dtype", "backbone", "allow_nonfinite")
 
 
 class SizeType(click.ParamType[tuple[int, int]]):
@@ -56,6 +59,12 @@ class SizeType(click.ParamType[tuple[int, int]]):
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="A .params file of your own instead; any class count.",
+)
+@click.option(
+    "--symbol",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The -symbol.json beside --params: convert what it computes, of any network, to .pt2.",
 )
 @click.option(
     "-o",
@@ -134,6 +143,7 @@ def convert_command(
     init: str,
     seed: int,
     params: Path | None,
+    symbol: Path | None,
     out: Path,
     formats: tuple[str, ...],
     layout: str,
@@ -173,6 +183,8 @@ def convert_command(
         raise click.UsageError("--params is a source of weights as --init is: give one of them.")
     if backbone and params is None:
         raise click.UsageError("--backbone takes the trunk out of a file; name it with --params.")
+    if symbol is not None:
+        check_symbol_usage(params, models)
     if not (everything or models or params):
         raise click.UsageError("give a MODEL, or --all; --list shows the models known.")
     try:
@@ -183,7 +195,13 @@ def convert_command(
 
     from ..pipeline import convert
 
-    def one(name: str | None, progress: Any) -> Record:
+    def one(name: str | None, progress: Any) -> Record | GraphRecord:
+        if symbol is not None and params is not None:
+            from ..graph.pipeline import convert_graph
+
+            return convert_graph(
+                symbol, params, out=out, reference=reference, sizes=sizes or None, seed=seed
+            )
         return convert(
             name,
             params=params,
@@ -208,18 +226,40 @@ def convert_command(
     sys.exit(0 if all(result.succeeded for result in results) else 1)
 
 
+def check_symbol_usage(params: Path | None, models: Sequence[str]) -> None:
+    """Refuse what does not go with --symbol.
+
+    Raises:
+        click.UsageError: it needs --params, and takes no option of the catalogue's networks.
+    """
+    context = click.get_current_context()
+    if params is None:
+        raise click.UsageError("--symbol is of the arrays in a file: name it with --params.")
+    if models:
+        raise click.UsageError("--symbol says what is computed: leave the MODEL out.")
+    for name in NOT_WITH_SYMBOL:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(each.opts[-1] for each in context.command.params if each.name == name)
+            raise click.UsageError(f"{option} is of the catalogue's networks, not of --symbol.")
+    if context.params["reference"] == "graph":
+        raise click.UsageError("--reference graph would hold the graph against itself.")
+
+
 def run_each(
-    names: Sequence[str | None], one: Callable[[str | None, Any], Record], *, quiet: bool
-) -> list[Record | Failure]:
+    names: Sequence[str | None],
+    one: Callable[[str | None, Any], Record | GraphRecord],
+    *,
+    quiet: bool,
+) -> list[Record | GraphRecord | Failure]:
     """Convert one after another; a failure is told at once on stderr and does not stop the rest."""
     from .. import console
     from ..record import Failure
 
-    results: list[Record | Failure] = []
+    results: list[Record | GraphRecord | Failure] = []
     for name in names:
         try:
             with console.working(name or "the file") as progress:
-                result: Record | Failure = one(name, progress)
+                result: Record | GraphRecord | Failure = one(name, progress)
         except ConversionError as error:
             result = error.failure or Failure(model=name, error=str(error))
             click.echo(f"error: {shortened(str(error))}", err=True)

@@ -178,11 +178,20 @@ class Call:
         return self._result(builder.graph.call_module(target, values), rank, values)
 
     def function(
-        self, function: Callable[..., Any], *args: Any, rank: int | None = None, **kwargs: Any
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        rank: int | None = None,
+        suffix: str = "",
+        **kwargs: Any,
     ) -> fx.Node:
-        """Call a function of torch; ranks as in `module`."""
+        """Call a function of torch; ranks as in `module`.
+
+        Args:
+            suffix: of the name, where the node's own is left to a layer.
+        """
         builder = self._builder
-        name = builder.names(self.node.name)
+        name = builder.names(self.node.name + suffix)
         node = builder.graph.create_node("call_function", function, args, kwargs, name)
         return self._result(node, rank, args)
 

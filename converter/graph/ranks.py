@@ -9,7 +9,7 @@ from .symbol import VARIABLE, Graph
 # what a window of so many dimensions runs over has two more: images and channels
 _WINDOWS = frozenset({"Convolution", "Deconvolution", "Pooling"})
 # what leaves the number of dimensions as it is, and stands before the first layer of real networks
-_KEEPING = frozenset(
+KEEPING = frozenset(
     {"BatchNorm", "Activation", "Dropout", "LeakyReLU", "Pad", "Cast", "_copy", "identity"}
     | {f"_{name}_scalar" for name in ("plus", "minus", "mul", "div")}
     | {f"_{name}Scalar" for name in ("Plus", "Minus", "Mul", "Div")}
@@ -31,6 +31,6 @@ def input_ranks(graph: Graph) -> dict[int, int]:
                 continue  # told when the node itself is imported
             if kernel:
                 known[node.inputs[0][0]] = len(kernel) + 2
-        elif node.op in _KEEPING and number in known:
+        elif node.op in KEEPING and number in known:
             known[node.inputs[0][0]] = known[number]
     return {number: rank for number, rank in known.items() if graph.nodes[number].op == VARIABLE}

@@ -46,7 +46,7 @@ class ExportedReference:
             raise GraphError(f"{os.fspath(symbol)}: MXNet does not take it ({reason})") from error
         self._names = self._symbol.list_inputs()
         self._arrays, self._data = arrays, data
-        self.dtypes = tuple(dtypes)
+        self.dtypes: Sequence[str] = tuple(dtypes)
         self._dtype = "float32"
 
     def cast(self, dtype: str) -> None:

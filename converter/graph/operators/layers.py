@@ -104,7 +104,7 @@ def fully_connected(call: Call) -> fx.Node:
     call.fill(layer, weight=1, **({"bias": 2} if bias else {}))
     if call.attributes.flag("flatten", True):
         if rank != 2:
-            data = call.function(torch.flatten, data, 1, rank=2)
+            data = call.function(torch.flatten, data, 1, rank=2, suffix="_flatten")
         rank = 2
     return call.module(layer, data, rank=rank)
 

@@ -1,0 +1,61 @@
+"""What a graph's input looks like, as far as its first layer tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphError
+from .attributes import Attributes
+from .ranks import KEEPING
+from .roles import roles
+from .symbol import VARIABLE, Graph
+
+CHANNELS = 3
+_FLATTENING = frozenset({"Flatten", "flatten"})
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+
+def only_input(graph: Graph, arrays: Arrays) -> str:
+    """The name of a graph's one input.
+
+    Raises:
+        GraphError: it has none, or several.
+    """
+    inputs = [name for name in roles(graph).inputs if name not in arrays]
+    if len(inputs) != 1:
+        given = ", ".join(inputs) or "none"
+        raise GraphError(
+            f"{graph.where}: one input is expected, it has {len(inputs)} ({given}); "
+            "import it with converter.import_graph"
+        )
+    return inputs[0]
+
+
+def example_shape(graph: Graph, arrays: Arrays, size: tuple[int, int]) -> tuple[int, ...]:
+    """The shape of one example of a graph's input: (C, H, W), or (features,).
+
+    Channels and features are read off the first layer's weight.
+
+    Args:
+        size: height and width of images.
+    """
+    of_input = {n for n, node in enumerate(graph.nodes) if node.op == VARIABLE}
+    of_input = {n for n in of_input if graph.nodes[n].name == only_input(graph, arrays)}
+    for number, node in enumerate(graph.nodes):
+        if not node.inputs or node.inputs[0][0] not in of_input:
+            continue
+        second = graph.nodes[node.inputs[1][0]].name if len(node.inputs) > 1 else ""
+        weight = arrays[second].shape if second in arrays else ()
+        if node.op == "Convolution" and len(weight) == 4:
+            return (weight[1] * Attributes(node).count("num_group", 1), *size)
+        if node.op == "FullyConnected" and len(weight) == 2:
+            return (weight[1],)
+        if node.op == "BatchNorm" and len(weight) == 1:
+            return (weight[0], *size)
+        if node.op in KEEPING or node.op in _FLATTENING:
+            of_input.add(number)
+    return (CHANNELS, *size)
