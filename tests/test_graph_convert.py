@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from torch import nn
 
 from converter.commands.convert import convert_command
 from converter.errors import CheckpointError, GraphError, ImageSizeError, KeyMapError, ParityError
@@ -118,7 +119,7 @@ def test_a_program_that_differs_from_the_module_is_not_written(
         with torch.no_grad():
             module.fc1.bias += 1e-3
             program = export_program(module, *arguments, **options)
-            program.state_dict["fc1.bias"] = module.fc1.bias.detach().clone()
+            program.state_dict["fc1.bias"] = nn.Parameter(module.fc1.bias.detach().clone())
             module.fc1.bias -= 1e-3
         return program
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import fx
+from torch import fx, nn
 
 from ..errors import GraphError, ParamsFileError
 from ..sources.arrays import bare_name
@@ -21,6 +22,7 @@ from .roles import is_marked
 from .symbol import VARIABLE, Graph, Node, read_symbol
 
 SHOWN_NODES = 3
+OVERWRITABLE = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -86,7 +88,28 @@ def build_module(graph: Graph, arrays: Arrays, *, dtype: str = "float32") -> fx.
     for node in builder.graph.nodes:  # labels, which nothing takes
         if node.op == "placeholder" and not node.users:
             builder.graph.erase_node(node)
+    work_in_place(builder)
     return fx.GraphModule(builder.root, builder.graph).eval()
+
+
+def work_in_place(builder: Builder) -> None:
+    """Let each ReLU write over what only it reads, as hand-written networks do.
+
+    What it writes over must be of no use to anybody in training either: a convolution's, a norm's
+    or a sum's output is not.
+    """
+    for node in builder.graph.nodes:
+        if node.op != "call_module" or len(node.all_input_nodes) != 1:
+            continue
+        layer, (source,) = builder.root.get_submodule(node.target), node.all_input_nodes
+        alone = len(source.users) == 1 and (
+            source.target is operator.add
+            if source.op == "call_function"
+            else source.op == "call_module"
+            and isinstance(builder.root.get_submodule(source.target), OVERWRITABLE)
+        )
+        if isinstance(layer, nn.ReLU) and alone:
+            layer.inplace = True
 
 
 def refuse_unknown_operators(graph: Graph) -> None:
@@ -142,4 +165,6 @@ def _tensor(array: np.ndarray[Any, Any], dtype: str) -> torch.Tensor:
     if array.dtype.kind not in "fiub" or array.dtype in (np.uint16, np.uint32, np.uint64):
         raise ParamsFileError(f"an array is {array.dtype}, which no weight is")
     tensor = torch.from_numpy(np.ascontiguousarray(array))
-    return tensor.to(getattr(torch, dtype)) if tensor.is_floating_point() else tensor
+    # a copy: the module is not to depend on the file, which arrays are views into
+    kind = getattr(torch, dtype) if tensor.is_floating_point() else tensor.dtype
+    return tensor.to(kind, copy=True)
