@@ -1,6 +1,6 @@
 """GluonCV's networks: their arrays, and their outputs as the reference for parity.
 
-The only file that imports MXNet or GluonCV.
+Beside exported.py the only file that imports MXNet or GluonCV.
 """
 
 from __future__ import annotations
