@@ -56,7 +56,6 @@ class Builder:
         self.ranks: dict[fx.Node, int | None] = {}
         self.names = Names(graph.nodes)
         self.tensors = tensors
-        self.used: set[str] = set()  # arrays
         self._parameters: dict[str, torch.Tensor] = {}
         self._modules: dict[Any, str] = {}
 
@@ -66,7 +65,6 @@ class Builder:
             tensor = self.tensors[name]
             trained = tensor.is_floating_point()
             self._parameters[name] = nn.Parameter(tensor) if trained else tensor
-        self.used.add(name)
         return self._parameters[name]
 
     def get_attr(self, name: str) -> fx.Node:

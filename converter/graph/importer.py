@@ -69,7 +69,8 @@ def build_module(graph: Graph, arrays: Arrays, *, dtype: str = "float32") -> fx.
         GraphError: as `import_graph`.
     """
     refuse_unknown_operators(graph)
-    builder = Builder(graph, {name: _tensor(array, dtype) for name, array in arrays.items()})
+    tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
+    builder = Builder(graph, tensors)
     ranks = input_ranks(graph)
     problems: list[str] = []
     for number, node in enumerate(graph.nodes):
@@ -78,9 +79,9 @@ def build_module(graph: Graph, arrays: Arrays, *, dtype: str = "float32") -> fx.
         except GraphError as error:
             problems.append(str(error))
             builder.values.append(None)
-    problems += [
-        f"{name!r}: no node takes this array" for name in arrays if name not in builder.used
-    ]
+    referred = {source for node in graph.nodes for source, _ in node.inputs}
+    taken = {graph.nodes[number].name for number in referred | {head for head, _ in graph.heads}}
+    problems += [f"{name!r}: no node takes this array" for name in arrays if name not in taken]
     if problems:
         summary = f"{graph.where}: cannot be imported ({len(problems)} problems):"
         raise GraphError(summary, problems)
@@ -161,9 +162,9 @@ def _heads(graph: Graph, builder: Builder) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _tensor(array: np.ndarray[Any, Any], dtype: str) -> torch.Tensor:
+def _tensor(name: str, array: np.ndarray[Any, Any], dtype: str) -> torch.Tensor:
     if array.dtype.kind not in "fiub" or array.dtype in (np.uint16, np.uint32, np.uint64):
-        raise ParamsFileError(f"an array is {array.dtype}, which no weight is")
+        raise ParamsFileError(f"{name}: is {array.dtype}, which no weight is")
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     # a copy: the module is not to depend on the file, which arrays are views into
     kind = getattr(torch, dtype) if tensor.is_floating_point() else tensor.dtype

@@ -140,7 +140,7 @@ class UpSamplings(nn.Module):
         return f"scale={self.scale}, join={self.join!r}"
 
 
-class GlobalPool(nn.Module):
+class GlobalSumPool(nn.Module):
     """The sum over all positions, as a map of one."""
 
     def forward(self, input: Tensor) -> Tensor:

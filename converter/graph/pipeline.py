@@ -159,9 +159,9 @@ def try_run(module: fx.GraphModule, shape: tuple[int, ...]) -> Outputs:
     """
     try:
         return run(module, np.zeros((1, *shape)))
-    except RuntimeError as error:
+    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
         size = "x".join(map(str, shape))
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageSizeError(
             f"the graph does not compute for an input of {size} ({reason}); "
             "name the size of its images with `--size HxW`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,9 +63,12 @@ class ExportedReference:
         symbol = self._symbol
         try:
             given = {**self._arrays, self._data: images}
-            args, _, aux = symbol.infer_shape(
-                **{name: given[name].shape for name in self._names if name in given}
-            )
+            known = {name: given[name].shape for name in self._names if name in given}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of shapes that cannot be told
+                args, _, aux = symbol.infer_shape(**known)
+            if args is None:
+                raise self._mxnet.MXNetError("some shapes cannot be told")
             shapes = dict(zip(symbol.list_arguments(), args, strict=True))
             shapes |= dict(zip(symbol.list_auxiliary_states(), aux, strict=True))
             inputs = [self._ndarray(given.get(name), shapes[name]) for name in self._names]

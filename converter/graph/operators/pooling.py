@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..modules import BilinearResize, GlobalPool, UpSamplings, bilinear_padding
+from ..modules import BilinearResize, GlobalSumPool, UpSamplings, bilinear_padding
 from .layers import LAYOUTS
 
 MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -63,7 +63,7 @@ def _global_pooling(call: Call, kind: str, rank: int) -> fx.Node:
     if rank not in LAYOUTS:
         raise call.attributes.unsupported("kernel")
     call.attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
-    layer = GlobalPool() if kind == "sum" else GLOBAL[kind][rank](1)
+    layer = GlobalSumPool() if kind == "sum" else GLOBAL[kind][rank](1)
     return call.module(layer, call.value(0), rank=rank + 2)
 
 
