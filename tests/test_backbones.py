@@ -118,6 +118,28 @@ def test_the_command_line_says_what_is_left_out(tmp_path: Path) -> None:
     assert result.exit_code == 2
 
 
+def test_a_trunk_is_proved_by_graph_without_mxnet(tmp_path: Path) -> None:
+    from converter import write_params
+
+    rng = np.random.default_rng(0)
+    arrays = {
+        name: ones
+        * (rng.standard_normal(ones.shape, np.float32) * 0.03 if ones.ndim > 1 else np.float32(1))
+        for name, ones in trunk().items()
+    }
+    write_params(tmp_path / "pose.params", arrays)
+    record = convert(
+        params=tmp_path / "pose.params",
+        backbone=True,
+        out=tmp_path,
+        sizes=[SMALL],
+        reference="graph",
+    )
+    assert record.parity.reference == "graph"
+    assert record.parity.passed is True
+    assert record.parity.stages[-1].name == "pooled"
+
+
 def test_names_that_no_rule_takes_are_told() -> None:
     names = [*trunk(), "final_layer.weight", "surprise.weight"]
     with pytest.raises(KeyMapError, match="the nearest kind is pose") as error:
