@@ -35,13 +35,20 @@ class Reference(Protocol):
         """Images (N, C, H, W) → each stage's output, by name."""
 
 
+def random_images(
+    sizes: Sequence[tuple[int, int]], in_chans: int = 3, seed: int = 0
+) -> list[np.ndarray[Any, Any]]:
+    """A batch for each height and width: random, with the spread of normalised images."""
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal((BATCH, in_chans, *size), np.float32) for size in sizes]
+
+
 def measure(
     network: nn.Module,
     reference: Reference,
     stages: Sequence[Stage],
-    sizes: Sequence[tuple[int, int]],
+    inputs: Sequence[np.ndarray[Any, Any]],
     *,
-    in_chans: int = 3,
     seed: int = 0,
 ) -> Parity:
     """Compare the two networks.
@@ -53,11 +60,9 @@ def measure(
         network: the converted one, with its weights.
         reference: what it should equal.
         stages: where both give out; the last is the logits.
-        sizes: heights and widths of the inputs, which are random with the spread of normalised
-            images, two to a batch.
+        inputs: batches of images (N, C, H, W) in float32.
+        seed: of the direction in which the condition is measured.
     """
-    rng = np.random.default_rng(seed)
-    inputs = [rng.standard_normal((BATCH, in_chans, *size), np.float32) for size in sizes]
     network.eval()
     condition = _condition(network.double(), min(inputs, key=np.size), seed)
     checks: list[Check] = []

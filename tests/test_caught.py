@@ -12,7 +12,7 @@ from torch import nn
 
 from converter import convert, fit, keymap, state_dict
 from converter.errors import KeyMapError, ParityError
-from converter.parity import measure, require
+from converter.parity import measure, random_images, require
 from converter.tables import read_table
 from models import create_model, layers
 
@@ -54,7 +54,7 @@ def damped(name: str) -> nn.Module:
 def compare(change: Any, sizes: list[tuple[int, int]] | None = None) -> Any:
     network, reference = damped("cifar_resnet20_v1"), damped("cifar_resnet20_v1")
     change(network)
-    return measure(network, Original(reference, STAGES), STAGES, sizes or [(33, 25)])
+    return measure(network, Original(reference, STAGES), STAGES, random_images(sizes or [(33, 25)]))
 
 
 def test_equal_networks_pass() -> None:
@@ -106,7 +106,9 @@ def test_what_is_no_number_never_passes(value: float) -> None:
     spoil(network)
     twin = damped("cifar_resnet20_v1")
     spoil(twin)
-    assert measure(network, Original(twin, STAGES), STAGES, [(32, 32)]).passed is False
+    assert (
+        measure(network, Original(twin, STAGES), STAGES, random_images([(32, 32)])).passed is False
+    )
 
 
 def test_outputs_of_other_shapes_never_pass() -> None:

@@ -16,7 +16,7 @@ from converter.graph.export_catalog import exported, has_graph
 from converter.graph.reference import GraphReference
 from converter.graph.stored import graph_file, load_graph, unpack
 from converter.keymap import load_keymap
-from converter.parity import measure, require
+from converter.parity import measure, random_images, require
 from converter.sources.gluon import GluonReference
 from converter.tables import mapping_file
 
@@ -81,14 +81,14 @@ def test_a_wrong_network_is_caught_and_the_stage_named() -> None:
     converted = random_network("resnet50_v1d")
     network, stages = converted.network(), converted.fit.keymap.stages
     reference = GraphReference("resnet50_v1d", converted.arrays, stages)
-    right = measure(network, reference, stages, [SMALL])
+    right = measure(network, reference, stages, random_images([SMALL]))
     assert right.passed is True
     assert right.reference == "graph"
     wrong = copy.deepcopy(network)
     wrong.layer3[1].bn2.eps = 1e-3
     reference.cast("float64")
     with pytest.raises(ParityError, match="its graph reference: .* that differs is layer3 "):
-        require(measure(wrong, reference, stages, [SMALL]), "it")
+        require(measure(wrong, reference, stages, random_images([SMALL])), "it")
 
 
 @pytest.mark.mxnet
@@ -102,7 +102,7 @@ def test_a_wrong_line_of_a_key_map_is_caught() -> None:
     network.load_state_dict(tensors, assign=True)
     reference = GraphReference("resnet50_v1d", converted.arrays, stages)
     with pytest.raises(ParityError, match="that differs is layer2 "):
-        require(measure(network, reference, stages, [SMALL]), "it")
+        require(measure(network, reference, stages, random_images([SMALL])), "it")
 
 
 @pytest.mark.mxnet

@@ -16,13 +16,14 @@ from converter import convert
 from converter.assembly import Converted
 from converter.catalog import load_catalog
 from converter.choices import LAYOUTS
+from converter.clock import Clock
 from converter.describing import describe
 from converter.errors import KeyMapError, TableError, UnknownModelError
 from converter.layouts import find_layout, load_layout, to_layout
 from converter.opening import open_checkpoint
-from converter.pipeline import Clock, write
 from converter.record import Parity, Source
 from converter.state_dict import describe_network, empty_network
+from converter.writing import write
 
 from .conftest import SMALL, gluon_outputs, images, random_network, relative
 

@@ -52,7 +52,7 @@ def test_output_strides_are_timms(name: str, stride: int, timm: Any) -> None:
     "name", ["resnet18_v1b", "resnet50_v1b", "resnet50_v1c", "resnet50_v1d", "resnet50_v1s"]
 )
 def test_output_stride_8_is_gluoncvs_dilated_network(name: str) -> None:
-    from converter.parity import measure
+    from converter.parity import measure, random_images
     from converter.sources.gluon import GluonReference
 
     converted = random_network(name)
@@ -62,7 +62,7 @@ def test_output_stride_8_is_gluoncvs_dilated_network(name: str) -> None:
         network = create_model(name, output_stride=stride)
         network.load_state_dict(converted.tensors)
         dilated = GluonReference(name, converted.arrays, stages, 1000, dilated=True)
-        return measure(network, dilated, stages, [(97, 65)]).passed
+        return measure(network, dilated, stages, random_images([(97, 65)])).passed
 
     assert parity(8) is True
     assert parity(16) is False

@@ -12,7 +12,7 @@ from converter import convert
 from converter.catalog import load_catalog
 from converter.errors import GraphError, ImageSizeError, KeyMapError, ParamsFileError
 from converter.keymap import load_keymap
-from converter.parity import LIMITS
+from converter.parity import LIMITS, random_images
 from converter.sources.params_writer import write_params
 from models import create_model
 
@@ -65,7 +65,7 @@ def test_group_norm_is_equal_in_float64_too(monkeypatch: pytest.MonkeyPatch) -> 
     stages = converted.fit.keymap.stages
     gluon = GluonReference("resnet50_v1b_gn", converted.arrays, stages, 1000, imperative=True)
     gluon.dtypes = ("float64",)
-    parity = measure(converted.network(), gluon, stages, [SMALL])
+    parity = measure(converted.network(), gluon, stages, random_images([SMALL]))
     assert [check.dtype for check in parity.checks] == ["float64"]
     assert parity.passed is True
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from ..record import Failure, GraphRecord, Record
 
 
-NOT_WITH_SYMBOL = ("formats", "layout", "labels", "dtype", "backbone", "allow_nonfinite")
+NOT_WITH_SYMBOL = (
+    *("formats", "layout", "labels", "dtype", "backbone", "allow_nonfinite"),
+    *("report", "save_reference"),
+)
 
 
 class SizeType(click.ParamType[tuple[int, int]]):
@@ -34,6 +37,21 @@ class SizeType(click.ParamType[tuple[int, int]]):
         if match is None:
             self.fail(f"{value!r} is no size; write height x width, as in 224x224", param, ctx)
         return int(match[1]), int(match[2])
+
+
+class ReferenceType(click.ParamType[str]):
+    """One of the references, or the path of a saved one."""
+
+    name = "reference"
+
+    def get_metavar(self, param: Any, ctx: Any) -> str:
+        return f"[{'|'.join(REFERENCES)}|FILE.npz]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        text = str(value)
+        if text not in REFERENCES and not text.endswith(".npz"):
+            self.fail(f"{text!r} is not one of {', '.join(REFERENCES)}, nor a FILE.npz", param, ctx)
+        return text
 
 
 @click.command("convert", context_settings=CONTEXT)
@@ -105,10 +123,17 @@ class SizeType(click.ParamType[tuple[int, int]]):
 )
 @click.option(
     "--reference",
-    type=click.Choice(REFERENCES),
+    type=ReferenceType(),
     default="auto",
     show_default=True,
-    help="What parity is measured against: GluonCV's network on MXNet, or its graph without it.",
+    help="What parity is measured against: GluonCV's network on MXNet, or its graph without it; "
+    "or what --save-reference wrote on another machine.",
+)
+@click.option(
+    "--save-reference",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.npz",
+    help="Keep what the reference gave, to prove the conversion by where MXNet is not.",
 )
 @click.option(
     "--dtype",
@@ -150,6 +175,7 @@ def convert_command(
     labels: Path | None,
     report: Path | None,
     reference: str,
+    save_reference: Path | None,
     dtype: str,
     allow_nonfinite: bool,
     backbone: bool,
@@ -181,6 +207,10 @@ def convert_command(
         raise click.UsageError(f"--layout {FOLDER} has a format of its own: leave --format out.")
     if params is not None and given("init") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--params is a source of weights as --init is: give one of them.")
+    if save_reference is not None and (everything or len(models) > 1):
+        raise click.UsageError("--save-reference is of one network.")
+    if save_reference is not None and save_reference.suffix != ".npz":
+        raise click.UsageError("--save-reference writes a FILE.npz.")
     if backbone and params is None:
         raise click.UsageError("--backbone takes the trunk out of a file; name it with --params.")
     if symbol is not None:
@@ -213,6 +243,7 @@ def convert_command(
             labels=labels,
             report=report,
             reference=reference,
+            save_reference=save_reference,
             sizes=sizes or None,
             dtype=dtype,
             allow_nonfinite=allow_nonfinite,
@@ -241,6 +272,8 @@ def check_symbol_usage(params: Path | None, models: Sequence[str]) -> None:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(each.opts[-1] for each in context.command.params if each.name == name)
             raise click.UsageError(f"{option} is of the catalogue's networks, not of --symbol.")
+    if context.params["reference"].endswith(".npz"):
+        raise click.UsageError("a saved reference is of the catalogue's networks, not of --symbol.")
     if context.params["reference"] == "graph":
         raise click.UsageError("--reference graph would hold the graph against itself.")
 

@@ -14,6 +14,7 @@ from torch import fx
 
 from ..catalog import Size
 from ..choices import GRAPH_REFERENCES, check_choice
+from ..clock import Clock
 from ..compat import has_mxnet
 from ..content import content_sha256
 from ..describing import versions
@@ -23,7 +24,6 @@ from ..fidelity import unsound
 from ..files import check_writable, record_path, remove, write_text
 from ..matching import refuse
 from ..parity import require
-from ..pipeline import Clock
 from ..record import Failure, GraphRecord, Parity, Source, to_json
 from ..sources.store import file_sha1
 from .importer import Arrays, build_module, read_arrays

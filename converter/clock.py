@@ -1,0 +1,25 @@
+"""Wall time by step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Clock:
+    """Wall time by step."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._steps: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._steps[step] = time.perf_counter() - start
+
+    def seconds(self) -> dict[str, float]:
+        total = time.perf_counter() - self._start
+        return {step: round(value, 3) for step, value in (self._steps | {"total": total}).items()}

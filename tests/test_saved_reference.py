@@ -1,0 +1,108 @@
+"""What MXNet gave on one machine proves a conversion on another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converter import convert
+from converter.errors import ParamsFileError, ParityError
+from converter.saved_reference import SavedReference
+from converter.sources.params_writer import write_params
+
+from .conftest import SMALL, random_network
+from .test_commands import run
+
+pytestmark = pytest.mark.mxnet
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with weights, and with what MXNet gives for them."""
+    folder = tmp_path_factory.mktemp("saved")
+    write_params(folder / "mine.params", random_network("cifar_resnet20_v1").arrays)
+    record = convert(
+        params=folder / "mine.params",
+        reference="gluon",
+        save_reference=folder / "reference.npz",
+        sizes=[(32, 32), (33, 25)],
+        out=folder / "one",
+    )
+    assert record.parity.passed
+    return folder
+
+
+def test_the_other_machine_measures_the_same(saved: Path, tmp_path: Path) -> None:
+    here = convert(params=saved / "mine.params", reference="gluon", out=tmp_path)
+    there = convert(params=saved / "mine.params", reference=saved / "reference.npz", out=tmp_path)
+    assert there.parity.reference == "gluon, saved"
+    assert there.parity.passed is True
+    assert there.parity.checks == here.parity.checks
+    assert there.parity.stages == here.parity.stages
+    assert there.content_sha256 == here.content_sha256
+
+
+def test_a_wrong_network_is_caught_by_it(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models.blocks import BasicBlock
+
+    forward = BasicBlock.forward
+    monkeypatch.setattr(BasicBlock, "forward", lambda self, x: forward(self, x) + 1e-9)
+    with pytest.raises(ParityError, match="not equal to its gluon, saved reference"):
+        convert(
+            params=saved / "mine.params",
+            reference=saved / "reference.npz",
+            out=tmp_path / "out",
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_weights_are_told_apart(saved: Path, tmp_path: Path) -> None:
+    arrays = dict(random_network("cifar_resnet20_v1").arrays)
+    arrays["output.bias"] = arrays["output.bias"] + 1
+    write_params(tmp_path / "other.params", arrays)
+    reference = saved / "reference.npz"
+    with pytest.raises(ParamsFileError, match=r"reference\.npz: is of other weights"):
+        convert(params=tmp_path / "other.params", reference=reference, out=tmp_path)
+    with pytest.raises(ParamsFileError, match="is of cifar_resnet20_v1, not of resnet18_v1b"):
+        convert("resnet18_v1b", init="random", sizes=[SMALL], reference=reference, out=tmp_path)
+
+
+def test_what_is_no_saved_reference_is_one_line(saved: Path, tmp_path: Path) -> None:
+    whole = (saved / "reference.npz").read_bytes()
+    params, bad = saved / "mine.params", tmp_path / "bad.npz"
+    for content in (b"", b"nonsense", whole[: len(whole) // 2], whole[:-30]):
+        bad.write_bytes(content)
+        done = run("convert", "--params", params, "--reference", bad, "-o", tmp_path / "out")
+        assert done.exit_code == 1
+        assert f"{bad}: is no saved reference" in done.output
+        assert "Traceback" not in done.output
+    np.savez(bad, about=np.array("{}"))
+    with pytest.raises(ParamsFileError, match="is no saved reference"):
+        SavedReference(bad)
+    with np.load(saved / "reference.npz") as file:
+        arrays = {name: file[name] for name in file.files if name != "output.float64.1.fc"}
+    arrays.pop("output.float64.1.logits")
+    np.savez(bad, **arrays)
+    with pytest.raises(ParamsFileError, match=r"has no output\.float64\.1\.logits"):
+        SavedReference(bad)
+    with pytest.raises(ParamsFileError, match="no such file"):
+        SavedReference(tmp_path / "gone.npz")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--all", "--save-reference", "x.npz"], "--save-reference is of one network"),
+        (["resnet18_v1b", "--save-reference", "x.txt"], "--save-reference writes a FILE.npz"),
+        (["resnet18_v1b", "--reference", "magic"], "'magic' is not one of auto"),
+    ],
+)
+def test_wrong_usage(options: list[str], message: str) -> None:
+    done = run("convert", *options)
+    assert done.exit_code == 2
+    assert message in done.output
