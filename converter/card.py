@@ -19,7 +19,7 @@ def model_card(record: Record, code: str) -> str:
         code: how the weights that the card stands beside are loaded.
     """
     entry = load_catalog()[record.model]
-    front = yaml.safe_dump(_front_matter(record, entry), sort_keys=False, allow_unicode=True)
+    front = yaml.safe_dump(front_matter(record), sort_keys=False, allow_unicode=True)
     parts = [
         f"---\n{front}---",
         f"# {record.name}",
@@ -34,7 +34,9 @@ def model_card(record: Record, code: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _front_matter(record: Record, entry: Entry) -> dict[str, Any]:
+def front_matter(record: Record) -> dict[str, Any]:
+    """What the Hub reads of a card, as its YAML has it."""
+    entry = load_catalog()[record.model]
     published = record.source.kind == "pretrained"
     dataset = DATASETS[entry.dataset.name]
     front: dict[str, Any] = {

@@ -9,6 +9,7 @@ from .commands.checkpoints import to_gluon_command
 from .commands.convert import convert_command
 from .commands.files import detect_command, diff_command, inspect_command
 from .commands.graph import graph_command
+from .commands.release import release_command, verify_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,5 +25,7 @@ for command in (
     diff_command,
     to_gluon_command,
     graph_command,
+    release_command,
+    verify_command,
 ):
     main.add_command(command)

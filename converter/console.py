@@ -53,7 +53,7 @@ def result_line(result: Record | GraphRecord | Failure) -> str:
     """One conversion on one line."""
     if isinstance(result, Failure):
         return f"{result.model or 'unknown':24} not converted"
-    lines = [f"{result.model:24} {_parity_text(result.parity):42} {result.file}"]
+    lines = [f"{result.model:24} {parity_line(result.parity):42} {result.file}"]
     if isinstance(result, GraphRecord):
         shape = ", ".join(map(str, result.input_shape))
         return f"{lines[0]}\n  takes (N, {shape}); --size names other images"
@@ -75,7 +75,8 @@ def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:
     return f"{len(records)} of {len(results)} converted, {equal} proved equal"
 
 
-def _parity_text(parity: Parity) -> str:
+def parity_line(parity: Parity) -> str:
+    """What parity measured, in a few words."""
     if parity.passed is None:
         return "parity was not run"
     worst: dict[str, float] = {}

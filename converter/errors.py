@@ -6,12 +6,15 @@ ConversionError
 ├── MissingDependencyError   a library that this step needs is not installed
 ├── ParamsFileError          a file is not what it should be, or is damaged
 ├── DownloadError            the published file could not be fetched whole
-├── GraphError               a -symbol.json is damaged, or computes what is not supported
-├── KeyMapError              names, shapes or dtypes do not fit the network
+├── ProblemsError            several things are wrong
+│   ├── GraphError           a -symbol.json is damaged, or computes what is not supported
+│   ├── KeyMapError          names, shapes or dtypes do not fit the network
+│   └── ReleaseError         a folder to publish cannot be built
 ├── ImageSizeError           the reference does not compute at that size of image
 ├── LabelsError              a list of class names is wrong
 ├── ParityError              the converted network differs from the reference
-└── CheckpointError          a checkpoint could not be written as it should be, or is none
+├── CheckpointError          a checkpoint could not be written as it should be, or is none
+└── UploadError              a release could not be sent
 """
 
 from __future__ import annotations
@@ -53,28 +56,24 @@ class DownloadError(ConversionError):
     """The published file could not be fetched whole."""
 
 
-class KeyMapError(ConversionError):
-    """Names, shapes or dtypes do not fit the network.
+class ProblemsError(ConversionError):
+    """Several things are wrong, and all of them are told.
 
     Attributes:
-        problems: all of them, a line each.
-    """
-
-    def __init__(self, summary: str, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n  ".join([summary, *self.problems]))
-
-
-class GraphError(ConversionError):
-    """A `-symbol.json` is not what it should be, or computes what is not supported.
-
-    Attributes:
-        problems: all of them, a line each; empty where the summary says it all.
+        problems: a line each; empty where the summary says it all.
     """
 
     def __init__(self, summary: str, problems: Sequence[str] = ()) -> None:
         self.problems = tuple(problems)
         super().__init__("\n  ".join([summary, *self.problems]))
+
+
+class KeyMapError(ProblemsError):
+    """Names, shapes or dtypes do not fit the network."""
+
+
+class GraphError(ProblemsError):
+    """A `-symbol.json` is not what it should be, or computes what is not supported."""
 
 
 class ImageSizeError(ConversionError):
@@ -99,3 +98,11 @@ class ParityError(ConversionError):
 
 class CheckpointError(ConversionError):
     """A checkpoint could not be written as it should be, or a file is none of ours."""
+
+
+class ReleaseError(ProblemsError):
+    """A folder to publish cannot be built, or cannot be read as one."""
+
+
+class UploadError(ConversionError):
+    """A release could not be sent; names the target, and says what went wrong there."""

@@ -1,0 +1,1 @@
+"""Folders to publish: built from records, checked, sent."""
