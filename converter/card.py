@@ -91,8 +91,9 @@ def _facts(record: Record, entry: Entry) -> str:
         "SHA-1 of the source": f"`{record.source.sha1}`" if record.source.sha1 else "–",
         "Content SHA-256": f"`{record.content_sha256}`",
     }
-    if record.source.kind == "pretrained" and entry.top1 is not None:
-        rows["Published top-1, top-5"] = f"{entry.top1:.2f} %, {entry.top5:.2f} %"
+    accuracies = {"Published top-1": entry.top1, "Published top-5": entry.top5}
+    if record.source.kind == "pretrained":
+        rows |= {key: f"{value:.2f} %" for key, value in accuracies.items() if value is not None}
     return "\n".join(["| | |", "|---|---|", *(f"| {key} | {text} |" for key, text in rows.items())])
 
 

@@ -179,13 +179,17 @@ def _hold_against_generated(
     folder: Path, records: Sequence[Record], files: dict[str, PublishedFile], problems: Problems
 ) -> None:
     texts = generate(records)
+    sums = texts.pop(SUMS)
     for name, text in texts.items():
         if name not in files:
             problems.setdefault(name, f"is missing; {MANIFEST} has its model")
         elif name not in problems and (folder / name).read_bytes() != text.encode():
             problems[name] = f"is not what its model's facts in {MANIFEST} make"
-    for name in sorted(files.keys() - texts - {record.file for record in records}):
+    for name in sorted(files.keys() - texts - {SUMS, *(record.file for record in records)}):
         problems.setdefault(name, f"is of no model in {MANIFEST}")
+    # where another file is wrong, the hashes cannot be those of what should be there
+    if not problems and (folder / SUMS).read_bytes() != sums.encode():
+        problems[SUMS] = "has its lines in another order"
 
 
 def _read(path: Path) -> str:
