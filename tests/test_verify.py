@@ -177,7 +177,7 @@ def test_parity_is_of_the_weights_in_the_file(
 
 @pytest.mark.mxnet
 @pytest.mark.parametrize(
-    ("formats", "layout"), [(["safetensors"], "mmpretrain"), (["pth"], "timm-folder")]
+    ("formats", "layout"), [(["safetensors"], "torchvision"), (["pth"], "timm-folder")]
 )
 def test_other_formats_and_layouts_are_proved_too(
     formats: list[str], layout: str, tmp_path: Path

@@ -93,13 +93,13 @@ def _commit(
 
 @contextmanager
 def _told(target: Target) -> Iterator[None]:
-    """The library's errors as one line of ours."""
+    """The library's errors as one line of ours; a file that does not arrive is a RuntimeError."""
     from huggingface_hub.errors import HfHubHTTPError
 
     # of whichever HTTP library this version uses; what does not come through has it as its root
     http_error: Any = HfHubHTTPError.__mro__[1]
     try:
         yield
-    except (http_error, OSError, ValueError) as error:
+    except (http_error, OSError, ValueError, RuntimeError) as error:
         said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
         raise UploadError(f"{target.text}: the Hub refuses, or is not reached ({said})") from error
