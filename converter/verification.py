@@ -14,7 +14,6 @@ from .catalog import Size
 from .errors import CheckpointError, KeyMapError, LabelsError, ParityError, UnknownModelError
 from .fit import fit
 from .formats.hashing import file_sha256
-from .formats.reading import weights_file
 from .pipeline import choose_reference, prove
 from .record import Parity
 
@@ -145,6 +144,8 @@ def prove_checkpoint(
 
 
 def _hash(path: Path) -> tuple[str, int]:
+    from .formats.reading import weights_file
+
     weights = weights_file(path)
     try:
         return file_sha256(weights), weights.stat().st_size
