@@ -15,7 +15,8 @@ import torch
 import yaml
 
 from converter.catalog import load_catalog
-from converter.errors import ReleaseError
+from converter.errors import DownloadError, ReleaseError
+from converter.hub import load_published
 from converter.release.build import build
 from converter.release.choosing import choose
 
@@ -396,6 +397,17 @@ def test_options_that_would_do_nothing_are_wrong_usage(options: list[str], messa
     result = run("release", "nowhere", *options)
     assert result.exit_code == 2
     assert message in result.output
+
+
+def test_torch_hub_loads_from_a_folder(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLUON2TORCH_RELEASE", str(release))
+    network = load_published(TINY[0])
+    weights = torch.load(checkpoint(release), weights_only=True)
+    assert network.state_dict().keys() == weights.keys()
+    assert all(torch.equal(network.state_dict()[key], weights[key]) for key in weights)
+    flip(checkpoint(release), 5000)
+    with pytest.raises(DownloadError, match="holds another file than was published"):
+        load_published(TINY[0])
 
 
 @pytest.mark.mxnet
