@@ -22,7 +22,7 @@ from converter.sources.load import load_arrays
 
 # the shared folder of real files stands beside the checkout; not everybody has it
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-CLIENTS = ("timm", "torchvision", "mmpretrain", "onnxruntime")
+CLIENTS = ("timm", "torchvision", "mmpretrain", "onnxruntime", "huggingface_hub")
 _LIBRARIES: list[Any] = []
 SMALL = (65, 33)  # 2·32 + 1 and 32 + 1: odd before every strided layer
 

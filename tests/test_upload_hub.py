@@ -15,7 +15,7 @@ from .stand_in_hub import Hub, serving
 
 ROOT = Path(__file__).resolve().parents[1]
 HUB = "hf:somebody/networks"
-pytest.importorskip("huggingface_hub")
+pytestmark = pytest.mark.huggingface_hub
 
 
 @pytest.fixture

@@ -47,7 +47,9 @@ def resave(path: Path) -> str:
 def test_a_sound_file_passes(weights: Path) -> None:
     result = check(weights)
     assert result.exit_code == 0, result.output
-    assert result.output == (f"{weights}: name, sha256, content_sha256; parity was not run\n")
+    assert result.output == (
+        f"{weights}: right by name, sha256, content_sha256; parity was not run\n"
+    )
     (found,) = json.loads(check(weights, "--json", "-").output)
     assert found["passed"] is True
     assert found["model"] == NAME
@@ -99,7 +101,7 @@ def test_without_its_record_the_model_is_asked_for(weights: Path) -> None:
     assert "say which network it is with `--model`" in result.output
     result = check(weights, "--model", NAME)
     assert result.exit_code == 0
-    assert f"{weights}: name; parity was not run" in result.output
+    assert f"{weights}: right by name; parity was not run" in result.output
     assert "has shape" in check(weights, "--model", "cifar_resnet56_v1").output or (
         "is missing" in check(weights, "--model", "cifar_resnet56_v1").output
     )

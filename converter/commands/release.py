@@ -224,6 +224,7 @@ def _upload(
 def _verified_line(found: Verification) -> str:
     from ..console import parity_line
 
-    held = ", ".join(found.compared) or "nothing to hold its hash against"
+    names = ", ".join(found.compared)
+    held = f"right by {names}" if names else "nothing to hold its hash against"
     assert found.parity is not None, "it is measured where nothing is wrong"
     return f"{found.file}: {held}; {parity_line(found.parity)}"
