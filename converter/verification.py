@@ -14,7 +14,7 @@ from .catalog import Size
 from .errors import CheckpointError, KeyMapError, LabelsError, ParityError, UnknownModelError
 from .fit import fit
 from .formats.hashing import file_sha256
-from .pipeline import choose_reference, prove
+from .proving import choose_reference, prove
 from .record import Parity
 
 if TYPE_CHECKING:

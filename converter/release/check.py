@@ -11,7 +11,7 @@ from .. import __version__
 from ..catalog import Size
 from ..errors import ReleaseError
 from ..formats.hashing import file_sha256
-from ..pipeline import choose_reference
+from ..proving import choose_reference
 from ..record import Record
 from ..verification import Verification, verify
 from .build import PublishedFile
