@@ -122,7 +122,9 @@ class Call:
         return values[output]
 
     def values(self) -> list[fx.Node]:
-        """All inputs as values."""
+        """All inputs as values, of which there must be one."""
+        if not len(self):
+            raise self.error("has no inputs")
         return [self.value(index) for index in range(len(self))]
 
     def array(self, index: int) -> torch.Tensor:
@@ -162,6 +164,9 @@ class Call:
         own = getattr(module, name)
         if own.shape != tensor.shape:
             raise self.error(f"its {name} has shape {tuple(tensor.shape)}, not {tuple(own.shape)}")
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise self.error(f"its {name} is {kind}; weights are float16, float32 or float64")
         if isinstance(own, nn.Parameter):
             setattr(module, name, tensor)
         else:

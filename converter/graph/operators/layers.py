@@ -96,9 +96,9 @@ def fully_connected(call: Call) -> fx.Node:
     """y = x Wᵀ + b, of an input that is flattened first unless told otherwise."""
     weight, data, rank = call.array(1), call.value(0), call.rank(0)
     bias = _has_bias(call, False)
-    if weight.dim() != 2:
-        raise call.error(f"its weight has shape {tuple(weight.shape)}; two sizes are expected")
-    units = call.attributes.count("num_hidden", weight.shape[0])
+    units = call.attributes.count("num_hidden", weight.shape[0] if weight.dim() else None)
+    if weight.dim() != 2 or weight.shape[0] != units:
+        raise call.error(f"its weight has shape {tuple(weight.shape)}, not ({units}, …)")
     with torch.device("meta"):
         layer = nn.Linear(weight.shape[1], units, bias=bias)
     call.fill(layer, weight=1, **({"bias": 2} if bias else {}))

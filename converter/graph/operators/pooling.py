@@ -105,7 +105,12 @@ def up_sampling(call: Call) -> fx.Node:
 
 
 def _bilinear_up_sampling(call: Call, scale: int) -> fx.Node:
-    channels, kernel = call.array(1).shape[0], 2 * scale - scale % 2
+    weight, kernel = call.array(1), 2 * scale - scale % 2
+    if weight.dim() != 4 or not weight.numel() or weight.shape[1:] != (1, kernel, kernel):
+        raise call.error(
+            f"its weight has shape {tuple(weight.shape)}, not (…, 1, {kernel}, {kernel})"
+        )
+    channels = weight.shape[0]
     with torch.device("meta"):
         layer = nn.ConvTranspose2d(
             channels,
