@@ -193,6 +193,7 @@ def test_a_record_that_cannot_be_written_takes_its_program_along(
         ([], "name it with --params"),
         (["--params", "x", "resnet18_v1b"], "leave the MODEL out"),
         (["--params", "x", "--backbone"], "--backbone is of the catalogue's networks"),
+        (["--params", "x", "--report", "r"], "--report is of the catalogue's networks"),
         (["--params", "x", "--format", "onnx"], "--format is of the catalogue's networks"),
         (["--params", "x", "--reference", "graph"], "the graph against itself"),
     ],
