@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 from .catalog import Entry, load_catalog
+from .choices import OURS
+from .layouts import load_layout
 from .record import Parity, Record
 
 DATASETS = {"imagenet": "imagenet-1k", "cifar10": "cifar10"}  # as the Hub calls them
@@ -39,9 +41,10 @@ def front_matter(record: Record) -> dict[str, Any]:
     entry = load_catalog()[record.model]
     published = record.source.kind == "pretrained"
     dataset = DATASETS[entry.dataset.name]
+    library = OURS if record.model in load_layout(OURS).networks else "pytorch"
     front: dict[str, Any] = {
-        "tags": ["image-classification", "timm", "gluon"],
-        "library_name": "timm",
+        "tags": ["image-classification", library, "gluon"],
+        "library_name": library,
         "pipeline_tag": "image-classification",
     }
     if published:

@@ -14,20 +14,13 @@ from click.core import ParameterSource
 from ..choices import REFERENCES
 from ..errors import ConversionError
 from .common import CONTEXT, JSON, MODEL, shortened, write_json
-from .convert import SizeType
+from .types import ReferenceType, SizeType
 
 if TYPE_CHECKING:
     from ..release.check import Report
     from ..release.upload import Target
     from ..verification import Verification
 
-REFERENCE = click.option(
-    "--reference",
-    type=click.Choice(REFERENCES),
-    default="auto",
-    show_default=True,
-    help="What parity is measured against; none leaves it out.",
-)
 SIZE = click.option(
     "--size",
     "sizes",
@@ -57,7 +50,13 @@ SIZE = click.option(
 )
 @click.option("--allow-random", is_flag=True, help="Publish random weights too.")
 @click.option("--check", "checking", is_flag=True, help="Look through a DIR that is there.")
-@REFERENCE
+@click.option(
+    "--reference",
+    type=click.Choice(REFERENCES),
+    default="auto",
+    show_default=True,
+    help="What parity is measured against; none leaves it out.",
+)
 @SIZE
 @click.option(
     "--upload",
@@ -106,7 +105,13 @@ def release_command(
 @click.command("verify", context_settings=CONTEXT)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @MODEL
-@REFERENCE
+@click.option(
+    "--reference",
+    type=ReferenceType(),
+    default="auto",
+    show_default=True,
+    help="What parity is measured against; none leaves it out.",
+)
 @SIZE
 @JSON
 def verify_command(
