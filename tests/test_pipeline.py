@@ -229,7 +229,7 @@ def test_weights_that_were_never_published(tmp_path: Path) -> None:
 
 
 def test_without_mxnet_parity_is_by_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("converter.pipeline.has_mxnet", lambda: False)
+    monkeypatch.setattr("converter.proving.has_mxnet", lambda: False)
     path = tmp_path / "mine.params"
     save_finetuned(path, "resnet50_v1d", 17)
     record = convert(params=path, out=tmp_path, sizes=[SMALL])
@@ -241,7 +241,7 @@ def test_without_mxnet_parity_is_by_graph(tmp_path: Path, monkeypatch: pytest.Mo
 def test_without_mxnet_a_network_without_a_graph_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("converter.pipeline.has_mxnet", lambda: False)
+    monkeypatch.setattr("converter.proving.has_mxnet", lambda: False)
     path = tmp_path / "mine.params"
     write_params(path, random_network("resnet50_v1b_gn").arrays)
     with pytest.raises(GraphError, match="has no graph.*--reference none"):
