@@ -10,6 +10,7 @@ FORMATS = ("pth", "safetensors", "onnx")
 OURS = "timm"  # the layout of our own keys
 LAYOUTS = (OURS, "torchvision", "mmpretrain")
 FOLDER = "timm-folder"  # a layout that is a folder, and so its own format
+PRESETS = ("gluon", "timm")  # how images are prepared
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

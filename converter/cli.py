@@ -10,6 +10,7 @@ from .commands.convert import convert_command
 from .commands.files import detect_command, diff_command, inspect_command
 from .commands.graph import graph_command
 from .commands.release import release_command, verify_command
+from .commands.predict import predict_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,5 +28,6 @@ for command in (
     graph_command,
     release_command,
     verify_command,
+    predict_command,
 ):
     main.add_command(command)

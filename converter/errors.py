@@ -11,6 +11,7 @@ ConversionError
 │   ├── KeyMapError          names, shapes or dtypes do not fit the network
 │   └── ReleaseError         a folder to publish cannot be built
 ├── ImageSizeError           the reference does not compute at that size of image
+├── ImageError               an image, or a list of images, cannot be read
 ├── LabelsError              a list of class names is wrong
 ├── ParityError              the converted network differs from the reference
 ├── CheckpointError          a checkpoint could not be written as it should be, or is none
@@ -78,6 +79,10 @@ class GraphError(ProblemsError):
 
 class ImageSizeError(ConversionError):
     """The reference does not compute at that size of image."""
+
+
+class ImageError(ConversionError):
+    """An image, or a list of images, cannot be read; names the file."""
 
 
 class LabelsError(ConversionError):

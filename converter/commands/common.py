@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from ..choices import PRESETS
+
+if TYPE_CHECKING:
+    from ..running import Setup
 
 SHOWN_PROBLEMS = 10
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -16,6 +21,48 @@ JSON = click.option(
 MODEL = click.option(
     "--model", metavar="MODEL", help="Which network it is, where its record is lost."
 )
+# what the verbs that run a network share
+LABELS = click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The names of the classes, a line each; the record's by default.",
+)
+PRESET = click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default=PRESETS[0],
+    show_default=True,
+    help="How images are prepared: as GluonCV does, or as timm (bicubic).",
+)
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="cpu, cuda, cuda:1 …; auto is a GPU where there is one.",
+)
+AMP = click.option("--amp", is_flag=True, help="Compute in half precision where that is safe.")
+CHANNELS_LAST = click.option(
+    "--channels-last", is_flag=True, help="Another order of memory; often faster."
+)
+WORKERS = click.option(
+    "-j",
+    "--workers",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Processes that read images; as many as cores by default.",
+)
+
+
+def make_setup(device: str, amp: bool, channels_last: bool) -> Setup:
+    """The options of how to compute, as the rooms take them."""
+    from ..running import Setup, find_device
+
+    try:
+        return Setup(find_device(device), amp, channels_last)
+    except ValueError as error:
+        raise click.UsageError(f"--device: {error}.") from error
 
 
 def shortened(message: str) -> str:
@@ -27,8 +74,8 @@ def shortened(message: str) -> str:
     return "\n".join([*lines[: SHOWN_PROBLEMS + 1], f"  … and {hidden} more; --json tells all"])
 
 
-def write_json(records: list[dict[str, Any]], json_file: str) -> None:
-    """Records → stdout (`-`) or a file."""
+def write_json(records: list[dict[str, Any]] | dict[str, Any], json_file: str) -> None:
+    """Records, or one thing → stdout (`-`) or a file."""
     from ..record import to_json
 
     text = to_json(records)

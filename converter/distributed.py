@@ -1,0 +1,45 @@
+"""Several processes, started by torchrun, that share one piece of work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import distributed
+
+
+@dataclass(frozen=True)
+class World:
+    """Which of how many processes this one is."""
+
+    rank: int = 0
+    size: int = 1
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every process's value, in their order, in every process."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        distributed.all_gather_object(values, value)
+        return values
+
+
+@contextmanager
+def join_world(device: torch.device) -> Iterator[World]:
+    """The processes that torchrun started; alone where it did not.
+
+    They talk by NCCL on CUDA, else by Gloo.
+    """
+    size = int(os.environ.get("WORLD_SIZE", 1))
+    if size == 1:
+        yield World()
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World(distributed.get_rank(), size)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,1 @@
+"""Images: files → pixels → what a network is given."""

@@ -1,0 +1,48 @@
+"""Images that the tests make for themselves, and the real ones."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from converter.record import Record
+
+from .conftest import DATA
+
+SHEET = DATA / "cifar10_sheet"
+TRAINED = {
+    "structural": "cifar_resnet20_v1_structural.params",
+    "export": "cifar_resnet20_v1-0000.params",
+}
+
+
+def noise(height: int, width: int, seed: int = 0, channels: int = 3) -> Any:
+    """Pixels without any order, which hide no rounding."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def smooth(height: int, width: int, seed: int = 0) -> Any:
+    """Pixels that compress as a photograph's do."""
+    small = Image.fromarray(noise(height // 16 + 1, width // 16 + 1, seed))
+    grain = noise(height, width, seed + 1).astype(np.int16) // 16
+    pixels = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)) + grain
+    return pixels.clip(0, 255).astype(np.uint8)
+
+
+def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def convert_trained(which: str, out: Path) -> Record:
+    """One of the two real, trained ResNet-20."""
+    from converter.pipeline import convert
+
+    path = DATA / "params" / TRAINED[which]
+    return convert("cifar_resnet20_v1", params=path, reference="none", out=out)

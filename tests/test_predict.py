@@ -1,0 +1,199 @@
+"""predict, on the real, trained networks and the real images."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from converter.cli import main
+from converter.compat import import_mxnet
+from converter.errors import ImageError
+from converter.opening import open_checkpoint
+from converter.predict import Predictor, predict
+from models import create_model
+
+from .conftest import DATA, record
+from .images import SHEET, TRAINED, convert_trained, encode, noise
+
+Converted = Callable[[str], Path]
+
+
+def run(*arguments: object, input: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+    """The path of a converted, trained network: `structural` or `export`."""
+    if not SHEET.is_dir():
+        pytest.skip("the folder of real files is not here")
+    out = tmp_path_factory.mktemp("trained")
+    return functools.cache(lambda which: Path(convert_trained(which, out).file))
+
+
+@pytest.fixture
+def untrained(tmp_path: Path) -> Path:
+    """A checkpoint with random weights, of ours in all but that no conversion wrote it."""
+    torch.manual_seed(0)
+    path = tmp_path / "mine.pth"
+    torch.save(create_model("cifar_resnet20_v1").state_dict(), path)
+    path.with_suffix(".json").write_text(json.dumps(record().as_dict()))
+    return path
+
+
+def mxnet_probabilities(which: str, paths: list[str]) -> Any:
+    """What GluonCV's network says of the same images, by MXNet's own reading and transform."""
+    mxnet = import_mxnet()
+    import gluoncv
+    from mxnet.gluon.data.vision import transforms
+
+    file = str(DATA / "params" / TRAINED[which])
+    if which == "structural":
+        net = gluoncv.model_zoo.get_model("cifar_resnet20_v1")
+        net.load_parameters(file)
+    else:
+        net = mxnet.gluon.SymbolBlock.imports(
+            file.replace("0000.params", "symbol.json"), ["data"], file
+        )
+    transform = transforms.Compose(
+        [
+            transforms.Resize(32, keep_ratio=True),
+            transforms.CenterCrop(32),
+            transforms.ToTensor(),
+            transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+        ]
+    )
+    images = mxnet.nd.stack(*(transform(mxnet.image.imread(path)) for path in paths))
+    return net(images).softmax().asnumpy()
+
+
+@pytest.mark.mxnet
+@pytest.mark.filterwarnings("ignore:Cannot decide type:UserWarning")  # MXNet's, of any symbol
+@pytest.mark.parametrize(("which", "right"), [("structural", 95), ("export", 90)])
+def test_every_prediction_is_mxnets(which: str, right: int, trained: Converted) -> None:
+    result = run("predict", trained(which), SHEET, "--topk", 10, "--device", "cpu", "--json", "-")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.output)
+    assert len(rows) == 100
+    names = [Path(row["image"]).parent.name for row in rows]
+    assert (
+        sum(row["top"][0]["label"] == name for row, name in zip(rows, names, strict=True)) == right
+    )
+    assert all(
+        name in [g["label"] for g in row["top"][:5]] for row, name in zip(rows, names, strict=True)
+    )
+    theirs = mxnet_probabilities(which, [row["image"] for row in rows])
+    ours = np.empty_like(theirs)
+    for number, row in enumerate(rows):
+        for guess in row["top"]:
+            ours[number, guess["index"]] = guess["probability"]
+    assert np.array_equal(ours.argmax(1), theirs.argmax(1))
+    assert np.abs(ours - theirs).max() < 1e-5
+
+
+def test_lines_for_people_and_bytes_from_a_pipe(trained: Converted) -> None:
+    image = SHEET / "cat" / "00.png"
+    result = run("predict", trained("structural"), image, "--topk", 2, "--device", "cpu")
+    assert result.output.splitlines() == [str(image), "   99.3%  cat", "    0.6%  dog"]
+    piped = run("predict", trained("structural"), "-", "--json", "-", input=image.read_bytes())
+    (row,) = json.loads(piped.output)
+    assert row["image"] == "-"
+    assert row["top"][0]["label"] == "cat"
+    assert row["top"][0]["index"] == 3
+    assert sum(guess["probability"] for guess in row["top"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_broken_image_stops_no_other(untrained: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"broken")
+    (tmp_path / "b.png").write_bytes(encode(Image.fromarray(noise(40, 50)), "PNG"))
+    result = run("predict", untrained, tmp_path, "--json", tmp_path / "out.json")
+    assert result.exit_code == 1
+    assert f"error: {tmp_path / 'a.png'}: is no sound image" in result.output
+    broken, sound = json.loads((tmp_path / "out.json").read_text())
+    assert "is no sound image" in broken["error"]
+    assert [guess["index"] for guess in sound["top"]] == list(
+        dict.fromkeys(guess["index"] for guess in sound["top"])
+    )
+    assert len(sound["top"]) == 5
+    with pytest.raises(ImageError, match=r"a\.png"):
+        predict(untrained, [tmp_path])
+
+
+def test_the_classes_names_are_those_given(untrained: Path, tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    image.write_bytes(encode(Image.fromarray(noise(32, 32)), "PNG"))
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(f"id{n}\tname {n}" for n in range(10)))
+    (row,) = json.loads(run("predict", untrained, image, "--labels", names, "--json", "-").output)
+    assert all(guess["label"] == f"name {guess['index']}" for guess in row["top"])
+    names.write_text("one\ntwo\n")
+    result = run("predict", untrained, image, "--labels", names)
+    assert result.exit_code == 1
+    assert "has 10 classes; 2 names of classes were given" in result.output
+    untrained.with_suffix(".json").unlink()
+    assert "say which network it is with `--model`" in run("predict", untrained, image).output
+    result = run("predict", untrained, image, "--model", "cifar_resnet20_v1", "--json", "-")
+    assert [set(guess) for guess in json.loads(result.output)[0]["top"]] == [
+        {"label", "index", "probability"}
+    ] * 5
+
+
+def test_the_preset_and_the_precision_are_used(untrained: Path, tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    image.write_bytes(encode(Image.fromarray(noise(70, 90)), "PNG"))
+    opened = open_checkpoint(untrained)
+    gluon, timm = (Predictor(opened, preset=each)(image) for each in ("gluon", "timm"))
+    assert gluon.top[0].probability != timm.top[0].probability
+    half = run("predict", untrained, image, "--amp", "--device", "cpu", "--json", "-")
+    near = json.loads(half.output)[0]["top"][0]["probability"]
+    assert 0 < abs(near - gluon.top[0].probability) < 0.05
+    last = run("predict", untrained, image, "--channels-last", "--device", "cpu", "--json", "-")
+    same = json.loads(last.output)[0]["top"][0]["probability"]
+    assert same == pytest.approx(gluon.top[0].probability, rel=1e-5)
+
+
+def test_weights_of_other_precisions_answer(untrained: Path, tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    image.write_bytes(encode(Image.fromarray(noise(32, 32)), "PNG"))
+    state = torch.load(untrained, weights_only=True)
+    tops = {}
+    for dtype in (torch.float16, torch.float32, torch.float64):
+        torch.save(
+            {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}, untrained
+        )
+        tops[dtype] = predict(untrained, [image])[0].top[0]
+    exact = tops[torch.float64].probability
+    assert tops[torch.float32].probability == pytest.approx(exact, rel=1e-5)
+    assert tops[torch.float16].probability == pytest.approx(exact, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("options", "classes", "channels", "message", "status"),
+    [
+        ([], 0, 3, "is a trunk without a classifier", 1),
+        ([], 10, 1, "takes images of 1 channels", 1),
+        (["--device", "abacus"], 10, 3, "--device: there is no device 'abacus' here", 2),
+        (["--device", "cuda:99"], 10, 3, "--device: there is no device 'cuda:99' here", 2),
+        (["--topk", "0"], 10, 3, "0 is not in the range", 2),
+    ],
+)
+def test_what_cannot_be_predicted_is_one_line(
+    options: list[str], classes: int, channels: int, message: str, status: int, tmp_path: Path
+) -> None:
+    path, image = tmp_path / "net.pth", tmp_path / "a.png"
+    image.write_bytes(encode(Image.fromarray(noise(32, 32)), "PNG"))
+    network = create_model("cifar_resnet20_v1", num_classes=classes, in_chans=channels)
+    torch.save(network.state_dict(), path)
+    result = run("predict", path, image, "--model", "cifar_resnet20_v1", *options)
+    assert result.exit_code == status
+    assert message in result.output
+    assert "Traceback" not in result.output
