@@ -11,6 +11,7 @@ from .commands.files import detect_command, diff_command, inspect_command
 from .commands.graph import graph_command
 from .commands.release import release_command, verify_command
 from .commands.predict import predict_command
+from .commands.validate import validate_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,5 +30,6 @@ for command in (
     release_command,
     verify_command,
     predict_command,
+    validate_command,
 ):
     main.add_command(command)

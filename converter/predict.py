@@ -14,7 +14,7 @@ from .images.presets import make_crop
 from .images.reading import find_images, read_image
 from .labels import Labels
 from .opening import Checkpoint, open_checkpoint
-from .running import Runner, Setup, require_classifier
+from .running import Setup, make_runner, require_classifier
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Predictor:
         self._names = class_names(checkpoint, labels)
         self._topk = min(topk, len(self._names))
         self._crop = make_crop(checkpoint.preprocessing, preset)
-        self._run = Runner(checkpoint, setup or Setup(torch.device("cpu")))
+        self._run = make_runner(checkpoint, setup or Setup(torch.device("cpu")))
 
     def __call__(self, image: str | os.PathLike[str]) -> Prediction:
         """Classify an image file; `-` is standard input.
@@ -77,8 +77,9 @@ class Predictor:
             MissingDependencyError: Pillow is not installed.
         """
         pixels = torch.from_numpy(self._crop(read_image(image)).copy())
-        values, indices = self._run(pixels[None])[0].double().softmax(0).topk(self._topk)
-        pairs = zip(indices.tolist(), values.tolist(), strict=True)
+        logits = self._run(pixels[None])[0].double()
+        indices = logits.topk(self._topk).indices
+        pairs = zip(indices.tolist(), logits.softmax(0)[indices].tolist(), strict=True)
         guesses = (Guess(self._names[index], index, value) for index, value in pairs)
         return Prediction(os.fspath(image), tuple(guesses))
 

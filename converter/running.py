@@ -42,23 +42,19 @@ class Setup:
         return torch.autocast(self.device.type, dtype, enabled=self.amp)
 
 
+@dataclass(frozen=True)
 class Runner:
     """A network that takes crops.
 
-    Weights of half precision are widened, which is exact; those of 64 bits compute in 64 bits.
-
-    Raises:
-        CheckpointError: the network's images are not RGB.
+    Attributes:
+        network: on the setup's device.
+        dtype: of its weights and images.
     """
 
-    def __init__(self, checkpoint: Checkpoint, setup: Setup, **options: Any) -> None:
-        require_rgb(checkpoint)
-        network = checkpoint.network(**options)
-        self.dtype = compute_dtype(network)
-        network.to(setup.device, self.dtype).requires_grad_(False)
-        self.network: torch.nn.Module = network.to(memory_format=setup.memory_format)  # type: ignore[call-overload]
-        self.setup = setup
-        self.preprocessing = checkpoint.preprocessing
+    network: torch.nn.Module
+    setup: Setup
+    preprocessing: Preprocessing
+    dtype: torch.dtype = torch.float32
 
     def __call__(self, pixels: torch.Tensor) -> Any:
         """Crops (N, H, W, 3) of 8-bit values → what the network gives, on its device."""
@@ -69,6 +65,30 @@ class Runner:
         """Crops → the network's input, (N, 3, H, W)."""
         images = normalise(pixels.to(self.setup.device), self.preprocessing, self.dtype)
         return images.contiguous(memory_format=self.setup.memory_format)
+
+
+def make_runner(checkpoint: Checkpoint, setup: Setup, **options: Any) -> Runner:
+    """A checkpoint's network, in eval mode.
+
+    Weights of half precision are widened, which is exact; those of 64 bits compute in 64 bits.
+
+    Args:
+        options: of `models.create_model`, such as `features_only`.
+
+    Raises:
+        CheckpointError: the network's images are not RGB.
+    """
+    require_rgb(checkpoint)
+    network = checkpoint.network(**options).requires_grad_(False)
+    dtype = compute_dtype(network)
+    place(network.to(dtype), setup)
+    return Runner(network, setup, checkpoint.preprocessing, dtype)
+
+
+def place(network: torch.nn.Module, setup: Setup) -> None:
+    """Put a network where it is computed, in the order of memory that was asked for."""
+    network.to(setup.device)
+    network.to(memory_format=setup.memory_format)  # type: ignore[call-overload]
 
 
 def normalise(

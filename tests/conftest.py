@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import json
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,31 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("the folder of real files is not here")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The path of a real, trained, converted network: `structural` or `export` (images.py)."""
+    from .images import convert_trained
+
+    if not DATA.is_dir():
+        pytest.skip("the folder of real files is not here")
+    out = tmp_path_factory.mktemp("trained")
+    return functools.cache(lambda which: Path(convert_trained(which, out).file))
+
+
+@pytest.fixture
+def untrained(tmp_path: Path) -> Path:
+    """A checkpoint with random weights, of ours in all but that no conversion wrote it."""
+    import torch
+
+    from models import create_model
+
+    torch.manual_seed(0)
+    path = tmp_path / "mine.pth"
+    torch.save(create_model("cifar_resnet20_v1").state_dict(), path)
+    path.with_suffix(".json").write_text(json.dumps(record().as_dict()))
+    return path
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from click.testing import CliRunner, Result
 from PIL import Image
 
+from converter.cli import main
 from converter.record import Record
 
 from .conftest import DATA
@@ -46,3 +48,8 @@ def convert_trained(which: str, out: Path) -> Record:
 
     path = DATA / "params" / TRAINED[which]
     return convert("cifar_resnet20_v1", params=path, reference="none", out=out)
+
+
+def run(*arguments: object, input: bytes | None = None) -> Result:
+    """gluon2torch, as a user runs it."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)

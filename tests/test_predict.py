@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,43 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from converter.cli import main
 from converter.compat import import_mxnet
 from converter.errors import ImageError
 from converter.opening import open_checkpoint
 from converter.predict import Predictor, predict
 from models import create_model
 
-from .conftest import DATA, record
-from .images import SHEET, TRAINED, convert_trained, encode, noise
-
-Converted = Callable[[str], Path]
-
-
-def run(*arguments: object, input: bytes | None = None) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Converted:
-    """The path of a converted, trained network: `structural` or `export`."""
-    if not SHEET.is_dir():
-        pytest.skip("the folder of real files is not here")
-    out = tmp_path_factory.mktemp("trained")
-    return functools.cache(lambda which: Path(convert_trained(which, out).file))
-
-
-@pytest.fixture
-def untrained(tmp_path: Path) -> Path:
-    """A checkpoint with random weights, of ours in all but that no conversion wrote it."""
-    torch.manual_seed(0)
-    path = tmp_path / "mine.pth"
-    torch.save(create_model("cifar_resnet20_v1").state_dict(), path)
-    path.with_suffix(".json").write_text(json.dumps(record().as_dict()))
-    return path
+from .conftest import DATA
+from .images import SHEET, TRAINED, encode, noise, run
 
 
 def mxnet_probabilities(which: str, paths: list[str]) -> Any:
@@ -79,7 +51,7 @@ def mxnet_probabilities(which: str, paths: list[str]) -> Any:
 @pytest.mark.mxnet
 @pytest.mark.filterwarnings("ignore:Cannot decide type:UserWarning")  # MXNet's, of any symbol
 @pytest.mark.parametrize(("which", "right"), [("structural", 95), ("export", 90)])
-def test_every_prediction_is_mxnets(which: str, right: int, trained: Converted) -> None:
+def test_every_prediction_is_mxnets(which: str, right: int, trained: Callable[[str], Path]) -> None:
     result = run("predict", trained(which), SHEET, "--topk", 10, "--device", "cpu", "--json", "-")
     assert result.exit_code == 0, result.output
     rows = json.loads(result.output)
@@ -100,7 +72,7 @@ def test_every_prediction_is_mxnets(which: str, right: int, trained: Converted) 
     assert np.abs(ours - theirs).max() < 1e-5
 
 
-def test_lines_for_people_and_bytes_from_a_pipe(trained: Converted) -> None:
+def test_lines_for_people_and_bytes_from_a_pipe(trained: Callable[[str], Path]) -> None:
     image = SHEET / "cat" / "00.png"
     result = run("predict", trained("structural"), image, "--topk", 2, "--device", "cpu")
     assert result.output.splitlines() == [str(image), "   99.3%  cat", "    0.6%  dog"]

@@ -46,6 +46,9 @@ AMP = click.option("--amp", is_flag=True, help="Compute in half precision where 
 CHANNELS_LAST = click.option(
     "--channels-last", is_flag=True, help="Another order of memory; often faster."
 )
+BATCH_SIZE = click.option(
+    "-b", "--batch-size", type=click.IntRange(min=1), default=64, show_default=True
+)
 WORKERS = click.option(
     "-j",
     "--workers",
