@@ -7,6 +7,7 @@ import click
 from . import __version__
 from .commands.checkpoints import to_gluon_command
 from .commands.convert import convert_command
+from .commands.features import features_command
 from .commands.files import detect_command, diff_command, inspect_command
 from .commands.graph import graph_command
 from .commands.release import release_command, verify_command
@@ -31,5 +32,6 @@ for command in (
     verify_command,
     predict_command,
     validate_command,
+    features_command,
 ):
     main.add_command(command)
