@@ -11,6 +11,8 @@ OURS = "timm"  # the layout of our own keys
 LAYOUTS = (OURS, "torchvision", "mmpretrain")
 FOLDER = "timm-folder"  # a layout that is a folder, and so its own format
 PRESETS = ("gluon", "timm")  # how images are prepared
+OPTIMIZERS = ("sgd", "adamw")
+SCHEDULES = ("cosine", "linear", "step", "constant")
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

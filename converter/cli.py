@@ -11,6 +11,7 @@ from .commands.features import features_command
 from .commands.files import detect_command, diff_command, inspect_command
 from .commands.graph import graph_command
 from .commands.release import release_command, verify_command
+from .commands.finetune import finetune_command
 from .commands.predict import predict_command
 from .commands.validate import validate_command
 
@@ -33,5 +34,6 @@ for command in (
     predict_command,
     validate_command,
     features_command,
+    finetune_command,
 ):
     main.add_command(command)

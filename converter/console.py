@@ -160,3 +160,10 @@ def print_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     for by in dict.fromkeys(row["classes"] for row in rows):
         print(f"classes: {by}")
+
+
+def print_epoch(row: Mapping[str, float]) -> None:
+    """One epoch of a training on a line."""
+    accuracies = (f"{name} {row[name]:.4f}" for name in row if name.endswith("accuracy"))
+    parts = [f"loss {row['train loss']:.4f}", *accuracies, f"lr {row['learning rate']:.2g}"]
+    print(f"epoch {row['epoch']:>3}  " + "  ".join(parts), flush=True)

@@ -64,8 +64,8 @@ class Source:
     """Where the arrays came from.
 
     Attributes:
-        kind: `random`, `pretrained` or `params`.
-        path: the file, where there is one.
+        kind: `random`, `pretrained`, `params` or `finetuned`.
+        path: the file, where there is one; of a finetuned network, the checkpoint it began as.
         url: where it was published.
         sha1: of the file.
         seed: of random weights.

@@ -1,0 +1,116 @@
+"""What a training leaves: checkpoints like any other of ours, and its curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..choices import OURS
+from ..content import content_sha256
+from ..describing import library_versions
+from ..errors import MissingDependencyError
+from ..files import record_path, remove, write_text
+from ..formats import write_file
+from ..formats.job import Job
+from ..labels import Labels
+from ..layouts import snippet
+from ..opening import Checkpoint
+from ..plots import draw_curves
+from ..record import Parity, Record, Source, to_json
+from ..state_dict import Tensors, empty_network
+from .training import Row
+
+
+def write_checkpoint(
+    name: str, tensors: Tensors, origin: Checkpoint, labels: Labels, folder: Path, seed: int
+) -> Record:
+    """Write `folder/name-<hash>.pth` and its record; an older one of that name is taken away.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+    entry = origin.entry
+    network = empty_network(entry.name, len(labels.ids), origin.in_chans)
+    tensors = {key: tensors[key] for key in network.state_dict()}
+
+    def filled() -> Any:
+        network.load_state_dict(tensors, assign=True)
+        return network
+
+    record = Record(
+        model=entry.name,
+        name=entry.published,
+        family=entry.family,
+        files=(),
+        layout=OURS,
+        content_sha256=content_sha256(tensors),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        num_classes=len(labels.ids),
+        in_chans=origin.in_chans,
+        num_features=network.num_features,
+        preprocessing=origin.preprocessing,
+        labels=labels.lines(),
+        source=Source("finetuned", path=str(origin.path), seed=seed),
+        parity=Parity("none", None),
+        versions=library_versions("none"),
+    )
+    file = write_file("pth", Job(tensors, folder, name, record, filled))
+    record = replace(
+        record, files=(file,), load=snippet(OURS, replace(record, files=(file,)), file.file)
+    )
+    path = Path(file.file)
+    write_text(to_json(record.as_dict()), record_path(path))
+    for older in folder.glob(f"{name}-????????.pth"):
+        if older != path:
+            remove(older)
+            remove(record_path(older))
+    return record
+
+
+def write_curves(history: list[Row], folder: Path) -> str | None:
+    """Write `curves.csv`, and `curves.png` where matplotlib is; else say what it needs.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    write_text(text.getvalue(), folder / "curves.csv")
+    try:
+        draw_curves(history, folder / "curves.png")
+    except MissingDependencyError as error:
+        return str(error)
+    return None
+
+
+class Board:
+    """TensorBoard's events, in a folder.
+
+    Raises:
+        MissingDependencyError: tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            raise MissingDependencyError(
+                "--tensorboard needs tensorboardX: `pip install 'gluon2torch[tensorboard]'`"
+            ) from error
+        self._writer = SummaryWriter(str(folder))
+
+    def add(self, row: Row) -> None:
+        """One epoch."""
+        for name, value in row.items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, int(row["epoch"]))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """No more epochs."""
+        self._writer.close()

@@ -1,0 +1,220 @@
+"""A training under way: all of its state, and one epoch."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from ..classify import Progress, classify
+from ..distributed import World
+from ..errors import CheckpointError
+from ..files import publish, temporary_file
+from ..images.presets import make_crop
+from ..record import Preprocessing
+from ..running import Runner, Setup
+from .data import Split, TrainBatches, epoch_batches
+from .options import Options, make_optimizer, make_schedule
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a training is of, and does not change while it runs."""
+
+    options: Options
+    split: Split
+    preprocessing: Preprocessing
+    setup: Setup
+    world: World
+    workers: int
+    warn: Callable[[str], None]
+
+
+class Training:
+    """The network and all that must be kept to go on with it.
+
+    Attributes:
+        history: a row for each epoch that is done.
+        best: the state_dict that judged best, and `best_accuracy`, its accuracy.
+    """
+
+    def __init__(self, network: nn.Module, work: Work) -> None:
+        options, world = work.options, work.world
+        self.work = work
+        self.network = network
+        # a process has its part of each batch, and its statistics of norms
+        self.parallel: nn.Module = DistributedDataParallel(network) if world.size > 1 else network
+        self.ema: AveragedModel | None = None
+        if options.ema is not None:
+            average = get_ema_multi_avg_fn(options.ema)  # type: ignore[no-untyped-call]
+            self.ema = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+        self.optimizer = make_optimizer(network, options)
+        self.schedule = make_schedule(self.optimizer, options, len(self._batches(0)))
+        half = work.setup.amp and work.setup.device.type == "cuda"
+        self.scaler = torch.amp.GradScaler(work.setup.device.type, enabled=half)
+        self.history: list[Row] = []
+        self.best_accuracy = -1.0
+        self.best: dict[str, torch.Tensor] = {}
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is judged and written: the mean of its weights, where there is one."""
+        return self.network if self.ema is None else self.ema.module
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The judged network's state_dict, copied to the CPU."""
+        state = self.judged.state_dict()
+        return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+
+    def run_epoch(self, progress: Callable[[Progress], None]) -> Row:
+        """Train on every image once, then judge; the row is added to the history."""
+        epoch = len(self.history)
+        rate = self.optimizer.param_groups[0]["lr"]
+        row: Row = {"epoch": epoch + 1, **self._train(epoch, progress), "learning rate": rate}
+        for network in (self.network, self.judged):  # norms have seen other images elsewhere
+            self.work.world.broadcast(network.buffers())
+        accuracy = row["train accuracy"]
+        if self.work.split.held_out is not None:
+            accuracy = row["held-out accuracy"] = self._judge()
+        self.history.append(row)
+        if accuracy >= self.best_accuracy:
+            self.best_accuracy, self.best = accuracy, self.weights()
+        return row
+
+    def _train(self, epoch: int, progress: Callable[[Progress], None]) -> Row:
+        work, options, world = self.work, self.work.options, self.work.world
+        batches = self._batches(epoch)
+        mine = [batch[world.rank :: world.size] for batch in batches]
+        size = work.preprocessing.input_size
+        loader: Any = DataLoader(
+            TrainBatches(work.split.train, mine, size, options.min_scale, options.seed, epoch),
+            batch_size=None,
+            num_workers=min(work.workers, len(mine)),
+        )
+        # dropout draws from torch's generator: an epoch begins it anew, so that none need be kept
+        seeds = np.random.SeedSequence([options.seed, epoch, world.rank])
+        torch.manual_seed(int(seeds.generate_state(1)[0]))
+        self.parallel.train()
+        run = self._runner(self.parallel)
+        done = right = 0
+        total_loss = 0.0
+        for batch, whole in zip(loader, batches, strict=True):
+            for message in batch.broken:
+                work.warn(message)
+            targets, weights = (
+                each.to(work.setup.device) for each in (batch.targets, batch.weights)
+            )
+            with work.setup.autocast():
+                logits = self.parallel(run.inputs(batch.pixels))
+                losses = nn.functional.cross_entropy(
+                    logits, targets, reduction="none", label_smoothing=options.label_smoothing
+                )
+            # processes average their gradients; the parts of a batch need not be equal
+            loss = (losses * weights).sum() * (world.size / len(whole))
+            self.optimizer.zero_grad(set_to_none=True)
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.schedule.step()
+            if self.ema is not None:
+                self.ema.update_parameters(self.network)
+            total_loss += float((losses.detach() * weights).sum())
+            right += int(((logits.argmax(1) == targets) * weights).sum())
+            done += int(weights.sum())
+            progress(Progress(done, sum(map(len, mine)), right))
+        parts = world.gather((total_loss, right, done))
+        all_loss, all_right, all_done = (sum(each) for each in zip(*parts, strict=True))
+        return {
+            "train loss": all_loss / max(all_done, 1),
+            "train accuracy": all_right / max(all_done, 1),
+        }
+
+    def _batches(self, epoch: int) -> list[list[int]]:
+        options, count = self.work.options, len(self.work.split.train.paths)
+        least = 2 * self.work.world.size
+        return epoch_batches(count, options.batch_size, options.seed, epoch, least)
+
+    def _judge(self) -> float:
+        work = self.work
+        assert work.split.held_out is not None
+        self.judged.eval()
+        answers = classify(
+            self._runner(self.judged),
+            work.split.held_out,
+            make_crop(work.preprocessing, work.options.preset),
+            batch_size=work.options.batch_size,
+            workers=work.workers,
+            world=work.world,
+        )
+        return answers.top1 / max(answers.images, 1)
+
+    def _runner(self, network: nn.Module) -> Runner:
+        dtype = next(self.network.parameters()).dtype
+        return Runner(network, self.work.setup, self.work.preprocessing, dtype)
+
+    def save(self, path: Path) -> None:
+        """Write everything, in one step that a kill cannot halve.
+
+        Raises:
+            CheckpointError: the folder cannot be written to.
+        """
+        state = {
+            "options": asdict(self.work.options),
+            "classes": list(self.work.split.labels.ids),
+            "images": list(self.work.split.train.paths),
+            "history": self.history,
+            "best_accuracy": self.best_accuracy,
+            "best": self.best,
+            "parts": {name: part.state_dict() for name, part in self._parts().items()},
+        }
+        with temporary_file(path.parent) as (file, temporary):
+            torch.save(state, file)
+            publish(file, temporary, path)
+
+    def load(self, path: Path) -> None:
+        """Go on from where `save` was called.
+
+        Raises:
+            CheckpointError: the file is of another training, or cannot be read.
+        """
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+            raise CheckpointError(f"{path}: is no training that can be resumed") from error
+        if not isinstance(state, dict) or "parts" not in state:
+            raise CheckpointError(f"{path}: is no training that can be resumed")
+        options = asdict(self.work.options)
+        differ = [name for name in options if state["options"].get(name) != options[name]]
+        if state["classes"] != list(self.work.split.labels.ids):
+            differ.append("classes")
+        if state["images"] != list(self.work.split.train.paths):
+            differ.append("images")
+        if differ:
+            raise CheckpointError(
+                f"{path}: was begun with other {', '.join(differ)}; resume it with the same, or "
+                "choose another folder with `--out`"
+            )
+        for name, part in self._parts().items():
+            part.load_state_dict(state["parts"][name])
+        self.history, self.best = state["history"], state["best"]
+        self.best_accuracy = state["best_accuracy"]
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {
+            "network": self.network,
+            "optimizer": self.optimizer,
+            "schedule": self.schedule,
+            "scaler": self.scaler,
+        }
+        return parts if self.ema is None else {**parts, "ema": self.ema}

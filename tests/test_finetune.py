@@ -1,0 +1,346 @@
+"""finetune: what it learns, what it writes, and that a kill changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from converter.classify import Progress
+from converter.errors import CheckpointError, ImageError
+from converter.finetune.data import epoch_batches, random_crop, split_images
+from converter.finetune.options import Options, make_optimizer, make_schedule
+from converter.finetune.run import STATE, finetune
+from converter.images.resize import resize_linear
+from converter.opening import open_checkpoint
+from converter.validate import validate
+
+from .images import SHEET, encode, noise, run
+
+ROOT = Path(__file__).resolve().parents[1]
+COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
+QUICK = Options(epochs=3, batch_size=6, ema=0.5, warmup=0.5, label_smoothing=0.1, holdout=0.25)
+
+
+class Killed(Exception):
+    """Stands for the signal."""
+
+
+def make_colours(folder: Path, count: int = 8) -> Path:
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = (np.array(colour) + noise(34, 38, number) // 5).astype(np.uint8)
+            (folder / name / f"{number}.png").write_bytes(encode(Image.fromarray(pixels), "PNG"))
+    return folder
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Path:
+    return make_colours(tmp_path / "colours")
+
+
+def train(checkpoint: Path, images: Path, out: Path, options: Options = QUICK, **more: Any) -> Any:
+    return finetune(checkpoint, images, out, options, workers=0, **more)
+
+
+@pytest.mark.parametrize("when", ["between epochs", "within an epoch"])
+def test_killed_and_resumed_is_the_same_bit_for_bit(
+    when: str, untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    whole = train(untrained, colours, tmp_path / "whole")
+
+    def report(row: dict[str, float]) -> None:
+        if when == "between epochs" and row["epoch"] == 2:
+            raise Killed
+
+    @contextmanager
+    def watch(epoch: int) -> Iterator[Callable[[Progress], None]]:
+        def progress(done: Progress) -> None:
+            if when == "within an epoch" and epoch == 3 and done.done > 6:
+                raise Killed
+
+        yield progress
+
+    with pytest.raises(Killed):
+        train(untrained, colours, tmp_path / "part", report=report, watch=watch)
+    assert sorted(path.name for path in (tmp_path / "part").iterdir()) == [STATE]
+    torch.manual_seed(999)  # another process begins with other random numbers
+    resumed = train(untrained, colours, tmp_path / "part", resume=True)
+    assert resumed.history == whole.history
+    assert Path(resumed.best.file).read_bytes() == Path(whole.best.file).read_bytes()
+    assert Path(resumed.last.file).read_bytes() == Path(whole.last.file).read_bytes()
+    again = train(untrained, colours, tmp_path / "part", resume=True)  # nothing is left to do
+    assert again.last.content_sha256 == whole.last.content_sha256
+
+
+def test_every_part_of_the_state_matters(untrained: Path, colours: Path, tmp_path: Path) -> None:
+    """What is taken out of the saved state changes the result: so it was in use."""
+    options = replace(QUICK, epochs=2, holdout=0.5)
+    whole = train(untrained, colours, tmp_path / "whole", options)
+
+    def stop(row: dict[str, float]) -> None:
+        raise Killed
+
+    for part in ("network", "optimizer", "ema", "schedule"):
+        out = tmp_path / part
+        with pytest.raises(Killed):
+            train(untrained, colours, out, options, report=stop)
+        state = torch.load(out / STATE, weights_only=True)
+        if part == "optimizer":
+            state["parts"][part]["state"] = {}
+        elif part == "schedule":
+            state["parts"][part]["last_epoch"] = 0
+        else:
+            for tensor in state["parts"][part].values():
+                tensor.zero_()
+        torch.save(state, out / STATE)
+        resumed = train(untrained, colours, out, options, resume=True)
+        assert Path(resumed.last.file).name != Path(whole.last.file).name, part
+
+
+def test_the_results_are_checkpoints_as_any_other(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = (untrained, colours, "-o", out, "--epochs", 2, "--batch-size", 6, "--workers", 0)
+    result = run(
+        "finetune", *arguments, "--device", "cpu", "--tensorboard", "--json", tmp_path / "r.json"
+    )
+    assert result.exit_code == 0, result.output
+    row = json.loads((tmp_path / "r.json").read_text())
+    names = sorted(path.name for path in out.iterdir())
+    best, last = Path(row["best"]).name, Path(row["last"]).name
+    kept = {best, last, best.replace(".pth", ".json"), last.replace(".pth", ".json")}
+    assert set(names) == kept | {"curves.csv", "curves.png", "tensorboard", STATE}
+    assert any((out / "tensorboard").iterdir())
+    assert [
+        int(each["epoch"]) for each in csv.DictReader((out / "curves.csv").read_text().splitlines())
+    ] == [1, 2]
+    with Image.open(out / "curves.png") as picture:
+        assert picture.size[0] == 1440
+    opened = open_checkpoint(row["last"])
+    assert opened.num_classes == 3
+    assert opened.labels is not None
+    assert opened.labels.ids == ("blue", "green", "red")
+    assert opened.record["source"] == {
+        "kind": "finetuned",
+        "path": str(untrained),
+        "url": None,
+        "sha1": None,
+        "seed": 0,
+    }
+    assert opened.record["parity"]["passed"] is None
+    assert run("predict", row["last"], colours / "red", "--json", "-").exit_code == 0
+    assert run("to-gluon", row["last"], "-o", tmp_path / "my.params").exit_code == 0
+    judged = validate(row["last"], colours, workers=0)
+    assert judged.answers.images == 24
+    assert "a training is there" in run("finetune", *arguments).output
+    assert run("finetune", *arguments, "--resume", "--device", "cpu").exit_code == 0
+    assert (
+        "was begun with other batch_size, seed"
+        in run(
+            "finetune", untrained, colours, "-o", out, "--epochs", 2, "--seed", 1, "--resume"
+        ).output
+    )
+
+
+def test_colours_are_learnt_from_scratch(untrained: Path, colours: Path, tmp_path: Path) -> None:
+    (colours / "red" / "0.png").write_bytes(b"broken")
+    told: list[str] = []
+    options = Options(epochs=4, batch_size=6, holdout=0.25, optimizer="adamw", lr=2e-3)
+    done = train(untrained, colours, tmp_path / "out", options, warn=told.append)
+    assert done.best_accuracy == 1
+    assert done.history[-1]["train loss"] < 0.5 * done.history[0]["train loss"]
+    assert len(told) in (0, 4)  # it is held out, or told of in every epoch
+    assert validate(done.best.file, colours, workers=0).answers.top1 >= 22
+
+
+def test_workers_change_nothing(untrained: Path, colours: Path, tmp_path: Path) -> None:
+    options = Options(epochs=1, batch_size=6)
+    files = [
+        finetune(untrained, colours, tmp_path / str(n), options, workers=n).last.file
+        for n in (0, 2)
+    ]
+    assert Path(files[0]).read_bytes() == Path(files[1]).read_bytes()
+
+
+def test_splits(colours: Path, tmp_path: Path) -> None:
+    split = split_images(colours, 0.25, seed=0)
+    assert split.held_out is not None
+    assert (len(split.train.paths), len(split.held_out.paths)) == (18, 6)
+    assert not set(split.train.paths) & set(split.held_out.paths)
+    assert split.held_out.targets == (0, 0, 1, 1, 2, 2)
+    assert split_images(colours, 0, seed=0).held_out is None
+    assert len(split_images(colours, 0.99, seed=0).train.paths) == 3
+    make_colours(tmp_path / "both" / "train", 2)
+    make_colours(tmp_path / "both" / "val", 1)
+    both = split_images(tmp_path / "both", 0.5, seed=0)
+    assert both.held_out is not None
+    assert (len(both.train.paths), len(both.held_out.paths)) == (6, 3)
+    for folder, message in [
+        (colours / "red", "has 0 folders"),
+        (tmp_path / "none", "no such folder"),
+    ]:
+        with pytest.raises(ImageError, match=message):
+            split_images(folder, 0, seed=0)
+    (colours / "empty").mkdir()
+    with pytest.raises(ImageError, match="empty: has no images"):
+        split_images(colours, 0, seed=0)
+
+
+def test_batches_and_crops_depend_on_seed_and_epoch_alone() -> None:
+    first = epoch_batches(13, 4, 0, 0)
+    assert [len(batch) for batch in first] == [4, 4, 4]  # a last batch of one is left out
+    assert len(set(chain(*first))) == 12
+    assert first == epoch_batches(13, 4, 0, 0)
+    assert first != epoch_batches(13, 4, 0, 1)
+    assert first != epoch_batches(13, 4, 1, 0)
+    assert sorted(chain(*epoch_batches(14, 4, 0, 0))) == list(range(14))
+    image = noise(40, 60)
+    crops = [random_crop(image, (32, 32), 0.2, np.random.default_rng(n)) for n in (0, 0, 1)]
+    assert np.array_equal(crops[0], crops[1])
+    assert not np.array_equal(crops[0], crops[2])
+    whole = resize_linear(image, (32, 32), (0, 32), (0, 32))
+    seen = [random_crop(image, (32, 32), 1, np.random.default_rng(n)) for n in range(8)]
+    mirrored = [np.array_equal(each, whole[:, ::-1]) for each in seen]
+    assert all(m or np.array_equal(each, whole) for m, each in zip(mirrored, seen, strict=True))
+    assert 0 < sum(mirrored) < 8
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("cosine", [1 / 3, 2 / 3, 1, 0.75, 0.25]),
+        ("linear", [1 / 3, 2 / 3, 1, 2 / 3, 1 / 3]),
+        ("step", [1 / 3, 2 / 3, 1, 0.1, 0.01]),
+        ("constant", [1 / 3, 2 / 3, 1, 1, 1]),
+    ],
+)
+def test_schedules(schedule: str, rates: list[float]) -> None:
+    options = Options(epochs=5, warmup=2, schedule=schedule, lr=0.5)
+    optimizer = make_optimizer(torch.nn.Linear(2, 2), options)
+    following, seen = make_schedule(optimizer, options, 1), []
+    for _ in range(5):
+        seen.append(optimizer.param_groups[0]["lr"] / 0.5)
+        optimizer.step()
+        following.step()
+    assert seen == pytest.approx(rates)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [1e-4, 0]
+
+
+def test_a_foreign_state_is_refused(untrained: Path, colours: Path, tmp_path: Path) -> None:
+    for content in ([1], {"network": {}}):
+        torch.save(content, tmp_path / STATE)
+        with pytest.raises(CheckpointError, match="is no training that can be resumed"):
+            train(untrained, colours, tmp_path, resume=True)
+    (tmp_path / STATE).write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="is no training that can be resumed"):
+        train(untrained, colours, tmp_path, resume=True)
+    with pytest.raises(ImageError, match="two for each process"):
+        train(untrained, colours, tmp_path / "b", Options(batch_size=1))
+
+
+def command(
+    checkpoint: Path, images: Path, out: Path, *more: object, processes: int = 1
+) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    options = ("-o", out, "--batch-size", 9, "--workers", 0, "--device", "cpu", *more)
+    words = ("-m", "converter", "finetune", checkpoint, images, *options)
+    return [sys.executable, *(launcher if processes > 1 else []), *map(str, words)]
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    """Three classes of the real images."""
+    if not SHEET.is_dir():
+        pytest.skip("the folder of real files is not here")
+    for name in ("cat", "ship", "truck"):
+        (tmp_path / "three").mkdir(exist_ok=True)
+        (tmp_path / "three" / name).symlink_to(SHEET / name)
+    return tmp_path / "three"
+
+
+@pytest.mark.slow
+def test_three_classes_are_learnt_in_a_minute_and_a_kill_changes_nothing(
+    three: Path, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    start = time.perf_counter()
+    options = ("--epochs", 20, "--holdout", 0, "--min-scale", 0.6)
+    whole = command(trained("structural"), three, tmp_path / "whole", *options)
+    subprocess.run(whole, check=True, cwd=ROOT, env=ENVIRONMENT, capture_output=True)
+    seconds = time.perf_counter() - start
+    rows = list(csv.DictReader((tmp_path / "whole" / "curves.csv").read_text().splitlines()))
+    reached = next(n for n, row in enumerate(rows, 1) if float(row["train accuracy"]) > 0.95)
+    last = next((tmp_path / "whole").glob("last-*.pth"))
+    answers = validate(last, three, workers=0).answers
+    print(
+        f"train accuracy {rows[-1]['train accuracy']} after 20 epochs ({seconds:.0f} s), over 0.95 "
+        f"from epoch {reached} on; judged without crops {answers.top1} of {answers.images}"
+    )
+    assert answers.top1 > 0.95 * answers.images
+    assert float(rows[-1]["train accuracy"]) > 0.95
+    assert seconds < 60
+
+    part = command(trained("structural"), three, tmp_path / "part", *options, "--resume")
+    for epochs in (3, 9):  # killed twice, in the middle of what comes next
+        process = subprocess.Popen(
+            part, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(f"epoch {epochs:>3}"):
+                break
+        time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        assert not list((tmp_path / "part").glob("last-*"))
+    subprocess.run(part, check=True, cwd=ROOT, env=ENVIRONMENT, capture_output=True)
+    for name in ("best", "last"):
+        (one,), (other,) = (
+            list((tmp_path / each).glob(f"{name}-*.pth")) for each in ("whole", "part")
+        )
+        assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(
+    three: Path, trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    for out, epochs in (("whole", 4), ("part", 4)):
+        words = command(
+            trained("structural"),
+            three,
+            tmp_path / out,
+            "--epochs",
+            epochs,
+            "--resume",
+            processes=2,
+        )
+        done = subprocess.run(
+            words, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200
+        )
+        assert done.returncode == 0, done.stderr
+    (one,), (other,) = (list((tmp_path / each).glob("last-*.pth")) for each in ("whole", "part"))
+    assert one.read_bytes() == other.read_bytes()
+    rows = list(csv.DictReader((tmp_path / "whole" / "curves.csv").read_text().splitlines()))
+    assert float(rows[-1]["train loss"]) < float(rows[0]["train loss"])
