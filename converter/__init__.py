@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from .errors import ConversionError
     from .graph.importer import import_graph
     from .hub import load_published
+    from .features import extract_features
+    from .finetuning.run import finetune
     from .opening import open_checkpoint
     from .pipeline import convert
+    from .prediction import predict
     from .record import Record
     from .sources.params import read_params
     from .sources.params_writer import write_params
+    from .validation import validate
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,6 +34,13 @@ __all__ = [
     "open_checkpoint",
     "read_params",
     "write_params",
+    "extract_features",
+    "finetune",
+    "load_catalog",
+    "open_checkpoint",
+    "predict",
+    "read_params",
+    "validate",
 ]
 
 _HOME = {
@@ -42,6 +53,13 @@ _HOME = {
     "open_checkpoint": "opening",
     "read_params": "sources.params",
     "write_params": "sources.params_writer",
+    "extract_features": "features",
+    "finetune": "finetuning.run",
+    "load_catalog": "catalog",
+    "open_checkpoint": "opening",
+    "predict": "prediction",
+    "read_params": "sources.params",
+    "validate": "validation",
 }
 
 

@@ -39,7 +39,7 @@ class Features:
     broken: tuple[str, ...]
 
 
-def extract(
+def extract_features(
     checkpoint: Checkpoint | str | os.PathLike[str],
     images: Iterable[str | os.PathLike[str]],
     *,

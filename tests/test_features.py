@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from converter.features import extract
+from converter.features import extract_features
 from converter.images.presets import make_crop
 from converter.opening import open_checkpoint
 from converter.running import normalise
@@ -53,7 +53,7 @@ def test_features_are_the_networks_own(untrained: Path, tmp_path: Path) -> None:
         assert pooled_file["features"].dtype == np.float32
         np.testing.assert_allclose(pooled_file["features"], pooled.numpy(), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(maps_file["stage3"], last.numpy(), atol=1e-5 * float(last.max()))
-    again = extract(untrained, paths, workers=0).arrays["features"]
+    again = extract_features(untrained, paths, workers=0).arrays["features"]
     np.testing.assert_allclose(again, pooled.numpy(), rtol=1e-5, atol=1e-6)
 
 

@@ -23,12 +23,12 @@ from PIL import Image
 
 from converter.classify import Progress
 from converter.errors import CheckpointError, ImageError
-from converter.finetune.data import epoch_batches, random_crop, split_images
-from converter.finetune.options import Options, make_optimizer, make_schedule
-from converter.finetune.run import STATE, finetune
+from converter.finetuning.data import epoch_batches, random_crop, split_images
+from converter.finetuning.options import Options, make_optimizer, make_schedule
+from converter.finetuning.run import STATE, finetune
 from converter.images.resize import resize_linear
 from converter.opening import open_checkpoint
-from converter.validate import validate
+from converter.validation import validate
 
 from .images import SHEET, encode, noise, run
 

@@ -15,7 +15,7 @@ from PIL import Image
 from converter.compat import import_mxnet
 from converter.errors import ImageError
 from converter.opening import open_checkpoint
-from converter.predict import Predictor, predict
+from converter.prediction import Predictor, predict
 from models import create_model
 
 from .conftest import DATA

@@ -19,7 +19,7 @@ from PIL import Image
 from converter.errors import ImageError
 from converter.images.labelled import find_labelled
 from converter.labels import Labels, dataset_labels
-from converter.validate import validate
+from converter.validation import validate
 
 from .images import SHEET, encode, noise, run
 

@@ -65,11 +65,11 @@ def features_command(
     IMAGE is a file or a folder. The .npz has `images`, the files, and in their order `features`
     (N, channels), or with --stages the maps `stem`, `stage1` … (N, channels, height, width).
     """
-    from ..features import extract, write_features
+    from ..features import extract_features, write_features
     from ..opening import open_checkpoint
 
     try:
-        found = extract(
+        found = extract_features(
             open_checkpoint(checkpoint, model),
             images,
             stages=stages,

@@ -116,8 +116,8 @@ def finetune_command(
     """
     from .. import console
     from ..distributed import join_world
-    from ..finetune.options import Options
-    from ..finetune.run import finetune
+    from ..finetuning.options import Options
+    from ..finetuning.run import finetune
     from ..opening import open_checkpoint
 
     setup = make_setup(device, amp, channels_last)

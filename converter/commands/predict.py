@@ -61,7 +61,7 @@ def predict_command(
     from ..images.reading import find_images
     from ..labels import read_labels
     from ..opening import open_checkpoint
-    from ..predict import Predictor
+    from ..prediction import Predictor
 
     rows: list[dict[str, Any]] = []
     failed = False

@@ -27,7 +27,7 @@ from .common import (
 )
 
 if TYPE_CHECKING:
-    from ..validate import Validation
+    from ..validation import Validation
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -85,7 +85,7 @@ def validate_command(
     from ..labels import read_labels
     from ..opening import open_checkpoint
     from ..plots import draw_confusion, require_matplotlib
-    from ..validate import find_checkpoints, validate, write_predictions
+    from ..validation import find_checkpoints, validate, write_predictions
 
     setup = make_setup(device, amp, channels_last)
     try:

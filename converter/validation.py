@@ -20,7 +20,7 @@ from .images.labelled import LabelledImages, find_labelled
 from .images.presets import make_crop
 from .labels import Labels
 from .opening import Checkpoint, open_checkpoint, read_record
-from .predict import class_names
+from .prediction import class_names
 from .running import Setup, make_runner, require_classifier
 
 
