@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .catalog import load_catalog
     from .errors import ConversionError
-    from .graph.importer import import_graph
-    from .hub import load_published
     from .features import extract_features
     from .finetuning.run import finetune
+    from .graph.importer import import_graph
+    from .hub import load_published
     from .opening import open_checkpoint
     from .pipeline import convert
     from .prediction import predict
@@ -28,38 +28,32 @@ __all__ = [
     "ConversionError",
     "Record",
     "convert",
+    "extract_features",
+    "finetune",
     "import_graph",
     "load_catalog",
     "load_published",
     "open_checkpoint",
-    "read_params",
-    "write_params",
-    "extract_features",
-    "finetune",
-    "load_catalog",
-    "open_checkpoint",
     "predict",
     "read_params",
     "validate",
+    "write_params",
 ]
 
 _HOME = {
     "ConversionError": "errors",
     "Record": "record",
     "convert": "pipeline",
+    "extract_features": "features",
+    "finetune": "finetuning.run",
     "import_graph": "graph.importer",
     "load_catalog": "catalog",
     "load_published": "hub",
     "open_checkpoint": "opening",
-    "read_params": "sources.params",
-    "write_params": "sources.params_writer",
-    "extract_features": "features",
-    "finetune": "finetuning.run",
-    "load_catalog": "catalog",
-    "open_checkpoint": "opening",
     "predict": "prediction",
     "read_params": "sources.params",
     "validate": "validation",
+    "write_params": "sources.params_writer",
 }
 
 

@@ -59,7 +59,6 @@ def describe(
         parity=parity,
         note=rows.get(entry.name, {}).get("note"),
         versions=versions(parity.reference),
-        versions=library_versions(parity.reference),
         backbone_of=trunk.kind if trunk else None,
         left_out=trunk.left_out if trunk else None,
     )
@@ -75,8 +74,6 @@ def _labels(
 
 def versions(reference: str) -> dict[str, str]:
     """The libraries that have a part in a conversion, with what parity is measured against."""
-def library_versions(reference: str) -> dict[str, str]:
-    """Of this one, torch, NumPy, and what a reference is computed by."""
     libraries = ("torch", "numpy", *_REFERENCES.get(reference, ()))
     found = {name: importlib.metadata.version(name) for name in libraries}
     return {"gluon2torch": __version__, **found}

@@ -199,7 +199,7 @@ def test_a_folder_of_checkpoints_makes_a_table(untrained: Path, tmp_path: Path) 
     (tmp_path / "all").mkdir()
     for suffix in (".pth", ".json"):
         untrained.with_suffix(suffix).rename(tmp_path / "all" / f"good{suffix}")
-    torch.save({}, tmp_path / "all" / "lost.pth")
+    torch.save({"fc.bias": torch.zeros(10)}, tmp_path / "all" / "lost.pth")
     result = run("validate", "--all", tmp_path / "all", folder, *CPU, "--json", tmp_path / "r.json")
     assert result.exit_code == 1
     assert "lost.json, its record, is not beside it" in result.output

@@ -114,7 +114,7 @@ def finetune_command(
     DIR has a folder of images for each class, or `train` and `val` folders of that kind. Processes
     that torchrun starts share each batch.
     """
-    from .. import console
+    from .. import scoreboard
     from ..distributed import join_world
     from ..finetuning.options import Options
     from ..finetuning.run import finetune
@@ -134,8 +134,8 @@ def finetune_command(
                 setup=setup,
                 world=world,
                 workers=workers,
-                watch=lambda epoch: console.counting(f"epoch {epoch}", silent=silent),
-                report=(lambda row: None) if json_file == "-" else console.print_epoch,
+                watch=lambda epoch: scoreboard.counting(f"epoch {epoch}", silent=silent),
+                report=(lambda row: None) if json_file == "-" else scoreboard.print_epoch,
                 warn=lambda message: click.echo(f"skipped: {message}", err=True),
             )
     except ConversionError as error:

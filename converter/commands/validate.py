@@ -80,7 +80,7 @@ def validate_command(
         raise click.UsageError("--all DIR takes the place of CHECKPOINT: give a DIR or LIST alone.")
     if folder is not None and (predictions or confusion or model):
         raise click.UsageError("--predictions, --confusion and --model are of one CHECKPOINT.")
-    from .. import console
+    from .. import scoreboard
     from ..distributed import join_world
     from ..labels import read_labels
     from ..opening import open_checkpoint
@@ -95,7 +95,7 @@ def validate_command(
         with join_world(setup.device) as world:
 
             def one(checkpoint: Path) -> Validation:
-                with console.counting(checkpoint.name, silent=world.rank > 0) as progress:
+                with scoreboard.counting(checkpoint.name, silent=world.rank > 0) as progress:
                     done = validate(
                         open_checkpoint(checkpoint, model),
                         paths[-1],
@@ -128,7 +128,7 @@ def validate_command(
     if json_file is not None:
         write_json(rows if folder is not None else rows[0], json_file)
     if json_file != "-":
-        console.print_accuracy([row for row in rows if "error" not in row])
+        scoreboard.print_accuracy([row for row in rows if "error" not in row])
     sys.exit(1 if any("error" in row for row in rows) else 0)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..choices import OURS
 from ..content import content_sha256
-from ..describing import library_versions
+from ..describing import versions
 from ..errors import MissingDependencyError
 from ..files import record_path, remove, write_text
 from ..formats import write_file
@@ -55,7 +55,7 @@ def write_checkpoint(
         labels=labels.lines(),
         source=Source("finetuned", path=str(origin.path), seed=seed),
         parity=Parity("none", None),
-        versions=library_versions("none"),
+        versions=versions("none"),
     )
     file = write_file("pth", Job(tensors, folder, name, record, filled))
     record = replace(
