@@ -30,6 +30,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/bench_convert.py
 	$(BIN)/python benchmarks/bench_params.py
 	$(BIN)/python benchmarks/bench_graph.py
+	$(BIN)/python benchmarks/bench_validate.py
 
 .venv/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name it with make PYTHON=…" >&2; exit 1; }

@@ -10,26 +10,32 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from converter.catalog import load_catalog
-from converter.classify import classify
-from converter.images.labelled import LabelledImages
-from converter.images.loading import default_workers
-from converter.images.presets import make_crop
-from converter.record import Preprocessing
-from converter.running import Runner, Setup, place
-from models import create_model
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
 
 def main() -> None:
+    from converter.catalog import load_catalog
+    from converter.classify import classify
+    from converter.images.labelled import LabelledImages
+    from converter.images.loading import default_workers
+    from converter.images.presets import make_crop
+    from converter.record import Preprocessing
+    from converter.running import Runner, Setup, place
+    from models import create_model
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="resnet50_v1d")
     parser.add_argument("--images", type=int, default=320)
@@ -51,27 +57,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = make_photographs(Path(folder), options.images)
         images = LabelledImages(paths, (0,) * len(paths), "")
+        crop, batch_size = make_crop(preprocessing), options.batch_size
         ratios = []
         for _ in range(options.rounds):
             load = os.getloadavg()[0]
-            bare = forward_rate(
-                run, options.batch_size, max(2, options.images // options.batch_size // 2)
-            )
-            answers = classify(
-                run,
-                images,
-                make_crop(preprocessing),
-                batch_size=options.batch_size,
-                workers=options.workers,
-            )
-            again = forward_rate(
-                run, options.batch_size, max(2, options.images // options.batch_size // 2)
-            )
-            forward, whole = (bare + again) / 2, answers.images_per_second or 0.0
-            ratios.append(whole / forward)
+            forward, forward_cpu = forward_alone(run, batch_size, -(-options.images // batch_size))
+            start = cpu_seconds()
+            answers = classify(run, images, crop, batch_size=batch_size, workers=options.workers)
+            cpu = (cpu_seconds() - start) / options.images
+            rate = answers.images_per_second or 0.0
+            ratios.append(rate / forward)
             print(
-                f"forward {bare:.2f} and {again:.2f} images/s, validate {whole:.2f}: "
-                f"{whole / forward:.3f} (load {load:.2f})",
+                f"forward {forward:.2f} images/s, validate {rate:.2f}: {rate / forward:.3f}; "
+                f"processor time an image {forward_cpu:.4f} and {cpu:.4f} s: "
+                f"{forward_cpu / cpu:.3f} (load before: {load:.2f})",
                 flush=True,
             )
     print(f"median ratio {statistics.median(ratios):.3f}, {torch.get_num_threads()} threads")
@@ -91,16 +90,27 @@ def make_photographs(folder: Path, count: int) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def forward_rate(run: Runner, batch_size: int, batches: int) -> float:
-    """Images per second of the network alone, its input ready; the first batch does not count."""
+def forward_alone(run: Any, batch_size: int, batches: int) -> tuple[float, float]:
+    """Images per second of the network alone, and processor time an image; its input is ready.
+
+    The first batch does not count.
+    """
     pixels = torch.zeros(batch_size, *run.preprocessing.input_size, 3, dtype=torch.uint8)
     inputs = run.inputs(pixels)
+    start = cpu = 0.0
     with torch.inference_mode(), run.setup.autocast():
         for number in range(batches + 1):
             if number == 1:
-                start = time.perf_counter()
+                start, cpu = time.perf_counter(), cpu_seconds()
             run.network(inputs)[0, 0].item()
-    return batches * batch_size / (time.perf_counter() - start)
+    images = batches * batch_size
+    return images / (time.perf_counter() - start), (cpu_seconds() - cpu) / images
+
+
+def cpu_seconds() -> float:
+    """Of this process and the workers that it has ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from models import create_model
 
 from .conftest import DATA
 from .images import SHEET, TRAINED, encode, noise, run
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def mxnet_probabilities(which: str, paths: list[str]) -> Any:
@@ -169,3 +173,15 @@ def test_what_cannot_be_predicted_is_one_line(
     assert result.exit_code == status
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from converter.cli import main;"
+        "answers = [CliRunner().invoke(main, [verb, '--help']) for verb in main.commands];"
+        "assert len(answers) > 9 and not any(each.exit_code for each in answers), answers;"
+        "heavy = ('torch', 'numpy', 'mxnet', 'yaml', 'rich', 'PIL', 'matplotlib');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
