@@ -88,9 +88,10 @@ def load_batches(
 
 
 def default_workers() -> int:
-    """As many processes as this one has cores, up to eight."""
+    """As many as there are cores for each process that torchrun started here, up to eight."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(cores or 1, 8)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return max(1, min((cores or 1) // processes, 8))
 
 
 def _step_back(worker: int) -> None:
