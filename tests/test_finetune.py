@@ -21,6 +21,7 @@ import pytest
 import torch
 from PIL import Image
 
+import converter.finetuning.run
 from converter.classify import Progress
 from converter.errors import CheckpointError, ImageError
 from converter.finetuning.data import epoch_batches, random_crop, split_images
@@ -59,6 +60,20 @@ def train(checkpoint: Path, images: Path, out: Path, options: Options = QUICK, *
     return finetune(checkpoint, images, out, options, workers=0, **more)
 
 
+@pytest.fixture
+def dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network draws random numbers while it is trained."""
+
+    def network(*arguments: Any) -> Any:
+        made: Any = make_network(*arguments)
+        made.drop = torch.nn.Dropout(0.3)
+        return made
+
+    make_network = converter.finetuning.run._network
+    monkeypatch.setattr(converter.finetuning.run, "_network", network)
+
+
+@pytest.mark.usefixtures("dropout")
 @pytest.mark.parametrize("when", ["between epochs", "within an epoch"])
 def test_killed_and_resumed_is_the_same_bit_for_bit(
     when: str, untrained: Path, colours: Path, tmp_path: Path
@@ -178,6 +193,16 @@ def test_workers_change_nothing(untrained: Path, colours: Path, tmp_path: Path) 
         for n in (0, 2)
     ]
     assert Path(files[0]).read_bytes() == Path(files[1]).read_bytes()
+
+
+def test_an_older_result_in_the_folder_is_replaced(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    for seed in (0, 1):
+        done = train(untrained, colours, tmp_path / "out", Options(epochs=1, seed=seed))
+        (tmp_path / "out" / STATE).unlink()
+    assert list((tmp_path / "out").glob("best-*.pth")) == [Path(done.best.file)]
+    assert len(list((tmp_path / "out").glob("*.json"))) == 2
 
 
 def test_splits(colours: Path, tmp_path: Path) -> None:

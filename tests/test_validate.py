@@ -19,7 +19,7 @@ from PIL import Image
 from converter.errors import ImageError
 from converter.images.labelled import find_labelled
 from converter.labels import Labels, dataset_labels
-from converter.validation import validate
+from converter.validation import validate, write_predictions
 
 from .images import SHEET, encode, noise, run
 
@@ -96,17 +96,18 @@ def test_two_processes_find_what_one_finds(untrained: Path, tmp_path: Path) -> N
     (folder / "1" / "4.png").write_bytes(b"broken")
     names = tmp_path / "names.txt"
     names.write_text("\n".join(map(str, range(10))))
-    one = validate(
-        untrained, folder, labels=Labels(*[tuple(map(str, range(10)))] * 2), workers=0, batch_size=2
-    )
-    two = torchrun(2, untrained, folder, "--labels", names, "--batch-size", 2)
-    assert two["images"] == 6
+    labels = Labels(*[tuple(map(str, range(10)))] * 2)
+    one = validate(untrained, folder, labels=labels, workers=0, batch_size=2)
+    write_predictions(one, tmp_path / "one.csv")
+    options = ("--labels", names, "--batch-size", 2, "--predictions", tmp_path / "two.csv")
+    two = torchrun(2, untrained, folder, *options)
     assert two["skipped"] == 1
     assert "1/4.png: is no sound image" in two["skipped_images"][0]
+    assert (tmp_path / "two.csv").read_text() == (tmp_path / "one.csv").read_text()
     alone = one.as_dict()
-    assert {key: two[key] for key in ("top1", "top5")} == {
-        key: alone[key] for key in ("top1", "top5")
-    }
+    for key in ("images", "top1", "top5"):
+        assert two[key] == alone[key]
+    assert two["images"] == 6
 
 
 def test_a_broken_image_is_named_and_counted(untrained: Path, tmp_path: Path) -> None:

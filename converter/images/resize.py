@@ -32,11 +32,9 @@ def resize_linear(image: Image, size: Size, rows: Span, columns: Span) -> Image:
     height, width = image.shape[:2]
     if size == (height, width):
         return image[slice(*rows), slice(*columns)]
-    if (2 * size[0], 2 * size[1]) == (height, width):
-        return _halve(image[slice(2 * rows[0], 2 * rows[1]), slice(2 * columns[0], 2 * columns[1])])
     channels = image.shape[2]
     top, bottom, down = _neighbours(height, size[0], rows)
-    left, right, across = _neighbours(width, size[1], columns, at_edge=0.0)
+    left, right, across = _neighbours(width, size[1], columns)
     first, last = int(top.min()), int(bottom.max()) + 1
     # a row is taken as one run of numbers, which is three times as fast as pixel by pixel
     lines = image[first:last].reshape(last - first, width * channels)
@@ -61,22 +59,12 @@ def _numbers(pixels: Any, channels: int) -> Any:
     return (pixels[:, None] * channels + np.arange(channels)).ravel()
 
 
-def _halve(image: Image) -> Image:
-    """Exactly half of both sides: OpenCV takes the mean of four pixels instead."""
-    pairs = image[::2].astype(np.uint16) + image[1::2]
-    mean: Image = ((pairs[:, ::2] + pairs[:, 1::2] + 2) >> 2).astype(np.uint8)
-    return mean
-
-
-def _neighbours(
-    source: int, target: int, span: Span, at_edge: float | None = None
-) -> tuple[Any, Any, Any]:
+def _neighbours(source: int, target: int, span: Span) -> tuple[Any, Any, Any]:
     """For each place of a resized axis its two neighbours in the source, and their weights.
 
-    Args:
-        at_edge: where within a pixel a place beside the outermost pixel counts as; None leaves it,
-            as OpenCV does along the columns: both neighbours are the same pixel there, but their
-            weights are rounded each for itself.
+    Beside the outermost pixel both neighbours are that pixel; their weights are rounded each for
+    itself all the same. OpenCV has cases of their own for the edges of rows and for halving, which
+    come to the same: seen for every size up to 1200.
 
     Returns:
         first neighbours, second ones, weights (2, places) out of 2¹¹.
@@ -86,7 +74,5 @@ def _neighbours(
     first = np.floor(places)
     within = places - first
     index = first.astype(np.int64)
-    if at_edge is not None:
-        within[(index < 0) | (index >= source - 1)] = at_edge
     weights = np.rint(np.stack([1 - within, within]) * np.float32(1 << _BITS)).astype(np.int32)
     return index.clip(0, source - 1), (index + 1).clip(0, source - 1), weights
