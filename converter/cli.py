@@ -9,11 +9,10 @@ from .commands.checkpoints import to_gluon_command
 from .commands.convert import convert_command
 from .commands.features import features_command
 from .commands.files import detect_command, diff_command, inspect_command
-from .commands.graph import graph_command
-from .commands.release import release_command, verify_command
 from .commands.finetune import finetune_command
 from .commands.graph import graph_command
 from .commands.predict import predict_command
+from .commands.release import release_command, verify_command
 from .commands.validate import validate_command
 
 

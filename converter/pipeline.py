@@ -26,11 +26,6 @@ from .sources.download import Progress
 from .sources.load import describe_source, load_arrays
 from .writing import write
 
-if TYPE_CHECKING:
-    from .graph.reference import GraphReference
-    from .report.layers import LayerDifference
-    from .sources.gluon import GluonReference
-
 
 def convert(
     model: str | None = None,
