@@ -42,10 +42,11 @@ def front_matter(record: Record) -> dict[str, Any]:
     published = record.source.kind == "pretrained"
     dataset = DATASETS[entry.dataset.name]
     library = OURS if record.model in load_layout(OURS).networks else "pytorch"
+    task = "image-classification" if record.num_classes else "image-feature-extraction"
     front: dict[str, Any] = {
-        "tags": ["image-classification", library, "gluon"],
+        "tags": [task, library, "gluon"],
         "library_name": library,
-        "pipeline_tag": "image-classification",
+        "pipeline_tag": task,
     }
     if published:
         front |= {"license": load_catalog().licence, "datasets": [dataset]}
@@ -75,9 +76,10 @@ def _origin(record: Record, entry: Entry) -> str:
         "pretrained": f"with the weights that GluonCV published ({record.source.url})",
         "params": "with weights from a `.params` file",
         "random": "with random weights, which are of no use but to test with",
+        "finetuned": "with weights that were trained further in PyTorch",
     }
     return (
-        f"MXNet Gluon's `{entry.name}` in PyTorch, {origins[record.source.kind]}, "
+        f"MXNet Gluon's `{entry.name}` in PyTorch, {origins.get(record.source.kind, '')}, "
         "converted by gluon2torch."
     )
 

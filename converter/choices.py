@@ -4,6 +4,7 @@ from __future__ import annotations
 
 INITS = ("pretrained", "random")
 REFERENCES = ("auto", "gluon", "graph", "none")
+SAVED = ".npz"  # what the name of a saved reference ends in
 GRAPH_REFERENCES = ("auto", "gluon", "none")  # of a graph itself
 DTYPES = ("keep", "float32")
 FORMATS = ("pth", "safetensors", "onnx")

@@ -34,8 +34,8 @@ def write_bytes(data: bytes, path: Path) -> None:
 
 
 def record_path(path: Path) -> Path:
-    """Where the record of a checkpoint lies: beside it. A folder's name has no suffix."""
-    return path.with_name(f"{path.name}.json") if path.is_dir() else path.with_suffix(".json")
+    """Where the record of a checkpoint lies: beside a file, in a folder."""
+    return path / "record.json" if path.is_dir() else path.with_suffix(".json")
 
 
 def remove(path: Path) -> None:
@@ -65,6 +65,41 @@ def check_writable(folder: Path) -> None:
 
 
 @contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """A folder in `folder`, whose contents move there if nothing goes wrong, and else are gone.
+
+    What has the name of one of them is replaced then, and not before.
+
+    Raises:
+        CheckpointError: in place of any OSError.
+    """
+    staged = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(dir=folder, prefix=".writing-"))
+        yield staged
+        for path in sorted(staged.iterdir()):
+            if path.is_dir() and (folder / path.name).is_dir():  # it does not go in one step
+                remove(folder / path.name)
+            path.replace(folder / path.name)
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder}: cannot be written ({error.strerror or error}); "
+            "choose another folder, or make room"
+        ) from error
+    finally:
+        if staged is not None:
+            remove(staged)
+
+
+def make_public(path: Path) -> None:
+    """Let others read what was private while it was written, as far as they may read new files."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+
+
+@contextmanager
 def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """A file in `folder` that is gone afterwards unless `publish` gave it its name.
 
@@ -81,7 +116,7 @@ def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
     except OSError as error:
         raise CheckpointError(
             f"{folder}: cannot be written ({error.strerror or error}); "
-            "choose another folder with `--out`, or make room"
+            "choose another folder, or make room"
         ) from error
     finally:
         if path is not None:
@@ -92,9 +127,7 @@ def publish(file: IO[bytes], temporary: Path, target: Path) -> None:
     """Give a finished file its name, in one step that survives a power cut."""
     file.flush()
     os.fsync(file.fileno())
-    umask = os.umask(0)
-    os.umask(umask)
-    temporary.chmod(0o666 & ~umask)  # temporary files are private; results are as any other file
+    make_public(temporary)
     temporary.replace(target)
     if hasattr(os, "O_DIRECTORY"):  # not on Windows
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)

@@ -56,11 +56,17 @@ def read_labels(path: str | os.PathLike[str]) -> Labels:
 
 
 def recorded_labels(labels: str | Sequence[str] | None) -> Labels | None:
-    """The classes that a record names: those of a data set, or a user's own, as lines."""
+    """The classes that a record names: those of a data set, or a user's own, as lines.
+
+    Raises:
+        LabelsError: it names none.
+    """
     if labels is None:
         return None
     if isinstance(labels, str):
         return dataset_labels(labels)
+    if not all(isinstance(line, str) for line in labels):
+        raise LabelsError("the record's labels are no list of texts; give them with `--labels`")
     return parse_labels("\n".join(labels), "the record's labels")
 
 

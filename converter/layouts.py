@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .state_dict import Tensors
 
 _WEIGHTS = {
-    ".pth": 'torch.load("{file}", weights_only=True)',
-    ".safetensors": 'load_file("{file}")',
+    ".pth": "torch.load({file!r}, weights_only=True)",
+    ".safetensors": "load_file({file!r})",
 }
 
 
@@ -57,6 +57,12 @@ class Layout:
     snippet: str
     families: Mapping[str, Renaming] | None
     networks: Mapping[str, Mapping[str, str]]
+
+    @property
+    def renames(self) -> bool:
+        """Whether any key is another than ours."""
+        tables = (self.families or {}).values()
+        return any(rule.source != rule.target for table in tables for rule in table.rules)
 
     def row(self, entry: Entry) -> Mapping[str, str]:
         """What the library calls a network.
@@ -183,12 +189,18 @@ def find_layout(entry: Entry, names: Iterable[str], wanted: Iterable[str]) -> di
 def snippet(name: str, record: Record, file: str) -> str | None:
     """Code that builds a record's network in a layout's library, and fills it from a file.
 
-    None where the library has no such network, or the file is no state_dict.
+    None where the library has no such network or none with these classes and channels, or where
+    the file is no state_dict.
     """
     layout, entry = load_layout(name), load_catalog()[record.model]
     row = layout.networks.get(entry.name)
     weights = next((code for suffix, code in _WEIGHTS.items() if file.endswith(suffix)), None)
     if row is None or weights is None:
+        return None
+    # their builders make a classifier, and for images of three channels if they are not asked
+    if name != OURS and not record.num_classes:
+        return None
+    if record.in_chans != 3 and "{in_chans}" not in layout.snippet:
         return None
     facts = {
         **asdict(record),

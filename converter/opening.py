@@ -153,8 +153,10 @@ def _fit(path: Path, entry: Entry, tensors: Tensors) -> tuple[Tensors, int, int]
     wanted = describe_network(empty_network(entry.name, entry.dataset.num_classes, 3))
     keys = find_layout(entry, tensors, wanted)
     ours = {keys[name]: tensor for name, tensor in tensors.items()}
-    in_chans = ours[first_conv].shape[1] if first_conv in ours else 3
-    num_classes = ours[classifier].shape[0] if classifier in ours else 0
+    shapes = {name: tuple(tensor.shape) for name, tensor in ours.items()}
+    in_chans = shapes[first_conv][1] if len(shapes.get(first_conv, ())) == 4 else 3
+    # a classifier of an odd shape is told below, and not taken for none
+    num_classes = max([1, *shapes[classifier][:1]]) if classifier in shapes else 0
     wanted = describe_network(empty_network(entry.name, num_classes, in_chans))
     problems = [
         f"{name}: has shape {tuple(ours[name].shape)}; {entry.name} has {spec.shape}"

@@ -77,15 +77,19 @@ def convert(
     check_reference(reference)
     check_choice("dtype", dtype, DTYPES)
     check_choice("layout", layout, (*LAYOUTS, FOLDER))
+    if not formats:
+        raise ValueError(f"formats is empty; it can be {', '.join(FORMATS)}")
     for each in formats:
         check_choice("formats", each, FORMATS)
     from .describing import describe
+    from .formats import require_libraries
 
     attempt = _Attempt(load_catalog().find(model) if model is not None else None)
     try:
         attempt.source = describe_source(attempt.entry, params, init, seed)
         chosen = choose_reference(reference)
-        check_writable(Path(out))
+        for folder in _folders(out, report, save_reference):
+            check_writable(folder)
         names = read_labels(labels) if labels is not None else None
         with ThreadPoolExecutor(1) as background:
             with attempt.clock("source"):
@@ -101,6 +105,7 @@ def convert(
                     attempt.entry = require_one(detect(specs, headless=backbone), params)
                 fitted = fit(attempt.entry, specs, headless=backbone).require()
                 check_wishes(fitted, layout, names)
+                require_libraries(formats)
                 converted = assemble(fitted, arrays, dtype, allow_nonfinite)
             try:
                 parity = prove(converted, chosen, sizes, seed, attempt.clock, save_reference)
@@ -121,6 +126,18 @@ def convert(
     except ConversionError as error:
         error.failure = attempt.failure(error)
         raise
+
+
+def _folders(
+    out: str | os.PathLike[str],
+    report: str | os.PathLike[str] | None,
+    save_reference: str | os.PathLike[str] | None,
+) -> list[Path]:
+    """Where will be written to."""
+    folders = [Path(out)]
+    folders += [Path(report)] if report is not None else []
+    folders += [Path(save_reference).parent] if save_reference is not None else []
+    return folders
 
 
 def check_wishes(fitted: Fit, layout: str, labels: Labels | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .assembly import Converted
 from .catalog import Size
-from .choices import REFERENCES, check_choice
+from .choices import REFERENCES, SAVED, check_choice
 from .clock import Clock
 from .compat import has_mxnet
 from .keymap import Stage
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from .report.layers import LayerDifference
     from .saved_reference import SavedReference
     from .sources.gluon import GluonReference
-
-SAVED = ".npz"  # what the name of a saved reference ends in
 
 
 def check_reference(reference: str | os.PathLike[str]) -> None:

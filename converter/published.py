@@ -29,7 +29,9 @@ def release_address() -> str:
             "convert them (`gluon2torch convert --all`), or name a release's address or folder in "
             "GLUON2TORCH_RELEASE"
         )
-    return address.rstrip("/")
+    if "://" in address:
+        return address.rstrip("/")
+    return os.path.expanduser(address)
 
 
 def fetch_weights(entry: Entry, progress: Progress | None = None) -> Path:
@@ -53,12 +55,15 @@ def fetch_weights(entry: Entry, progress: Progress | None = None) -> Path:
     if path.is_file() and file_sha256(path) == sha256:
         return path
     url, part = f"{address}/{name}", path.with_name(f"{name}.part")
-    download(url, part, ADVICE, progress)
     try:
-        _require(part, sha256, url)
-        part.replace(path)
-    finally:  # a whole download that is wrong must not be gone on with
-        part.unlink(missing_ok=True)
+        download(url, part, ADVICE, progress)
+        try:
+            _require(part, sha256, url)
+            part.replace(path)
+        finally:  # a whole download that is wrong must not be gone on with
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise _no_cache(path.parent, error) from error
     return path
 
 
@@ -69,10 +74,14 @@ def _cache() -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DownloadError(
-            f"{folder}: cannot be written ({error.strerror}); set TORCH_HOME to a folder that can"
-        ) from error
+        raise _no_cache(folder, error) from error
     return folder
+
+
+def _no_cache(folder: Path, error: OSError) -> DownloadError:
+    return DownloadError(
+        f"{folder}: cannot be written ({error.strerror}); set TORCH_HOME to a folder that can"
+    )
 
 
 def _remote_manifest(address: str) -> str:
@@ -86,8 +95,10 @@ def _remote_manifest(address: str) -> str:
         if kept.is_file():
             return kept.read_text(encoding="utf-8")
         raise
-    part.replace(kept)
-    return kept.read_text(encoding="utf-8")
+    text = part.read_text(encoding="utf-8", errors="replace")
+    if text.lstrip().startswith("{"):  # else a page that tells of an error: it is not kept
+        part.replace(kept)
+    return text
 
 
 def _local_manifest(folder: Path) -> str:

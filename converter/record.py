@@ -118,7 +118,7 @@ class Record:
         files: the checkpoint, in each format that was asked for.
         layout: whose keys it has.
         content_sha256: of names, dtypes, shapes and values under the project's keys
-            (converter/checkpoint.py), the same whatever the file's format.
+            (converter/content.py), the same whatever the file's format.
         parameters: the trainable ones.
         num_classes: of the file, which need not be the published network's.
         in_chans: channels of its images; `num_features`: of its last stage.

@@ -20,7 +20,9 @@ from .files import publish, temporary_file
 from .parity import Reference
 
 Array = np.ndarray[Any, Any]
-ABOUT = ("model", "reference", "content_sha256", "stages", "dtypes")
+ABOUT = {"model": str, "reference": str, "content_sha256": str, "stages": list, "dtypes": list}
+# besides: what a lone array, which is no archive, leads to
+_DAMAGED = (zipfile.BadZipFile, TypeError, AttributeError)
 
 
 class RecordingReference:
@@ -83,11 +85,10 @@ class SavedReference:
             with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays: dict[str, Array] = {name: file[name] for name in file.files}
             about = json.loads(str(arrays.pop("about")))
-            if not isinstance(about, dict) or sorted(about) != sorted(ABOUT):
-                raise ValueError("its text is another's")
+            _check(about)
         except FileNotFoundError as error:
             raise ParamsFileError(f"{self.path}: cannot be read (no such file)") from error
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (*_DAMAGED, OSError, ValueError, KeyError, EOFError) as error:
             raise ParamsFileError(
                 f"{self.path}: is no saved reference ({error}); `--save-reference` writes one"
             ) from error
@@ -139,6 +140,15 @@ class SavedReference:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def _check(about: Any) -> None:
+    """Raise ValueError where the text is not that of a saved reference."""
+    if not isinstance(about, dict) or sorted(about) != sorted(ABOUT):
+        raise ValueError("its text is another's")
+    for name, kind in ABOUT.items():
+        if not isinstance(about[name], kind):
+            raise ValueError(f"its {name} is no {kind.__name__}")
 
 
 def _find(inputs: Sequence[Array], images: Array) -> int | None:

@@ -196,12 +196,15 @@ def test_equal_weights_are_equal_bytes_whatever_their_layout(tmp_path: Path) -> 
     assert names[0] == names[1]
 
 
-def test_a_record_that_cannot_be_written_takes_its_file_back(mine: Path, tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_changes_nothing(mine: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ["--params", mine, "--reference", "none", "-o", out]
     assert run("convert", *options).exit_code == 0
     (record,) = out.glob("*.json")
     record.unlink()
     record.mkdir()
+    assert run("convert", *options).exit_code == 1
+    assert sorted(path.name for path in out.iterdir()) == [record.name, f"{record.stem}.pth"]
+    (out / f"{record.stem}.pth").unlink()
     assert run("convert", *options).exit_code == 1
     assert [path.name for path in out.iterdir()] == [record.name]

@@ -128,10 +128,10 @@ def test_what_reads_back_different_gets_no_name(
 def test_a_second_format_that_fails_takes_the_first_back(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none_there() -> None:
+    def none_there(job: Job) -> None:
         raise MissingDependencyError("--format onnx needs onnxruntime")
 
-    monkeypatch.setattr(onnx, "_require", none_there)
+    monkeypatch.setattr(onnx, "write_onnx", none_there)
     with pytest.raises(MissingDependencyError):
         converted(mine, tmp_path / "out", formats=["pth", "safetensors", "onnx"])
     assert list((tmp_path / "out").iterdir()) == []
@@ -250,3 +250,81 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(
             reference="none",
             out=tmp_path / "file" / "out",
         )
+
+
+def test_a_rerun_that_fails_leaves_what_was_there(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    converted(mine, out, formats=["pth"])
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def fails(job: Job) -> None:
+        raise CheckpointError("onnxruntime differs")
+
+    monkeypatch.setattr(onnx, "write_onnx", fails)
+    monkeypatch.setattr(onnx, "require_libraries", lambda: None)
+    with pytest.raises(CheckpointError):
+        converted(mine, out, formats=["pth", "safetensors", "onnx"])
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert len(before) == 2
+
+
+def test_a_missing_library_is_told_before_the_proof(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from converter import pipeline
+
+    def missing() -> None:
+        raise MissingDependencyError("--format onnx needs onnxruntime")
+
+    def proof(*arguments: object) -> None:
+        raise AssertionError("too late")
+
+    monkeypatch.setattr(onnx, "require_libraries", missing)
+    monkeypatch.setattr(pipeline, "prove", proof)
+    with pytest.raises(MissingDependencyError):
+        converted(mine, tmp_path / "out", formats=["onnx"])
+    with pytest.raises(ValueError, match="formats is empty"):
+        converted(mine, tmp_path / "out", formats=[])
+
+
+def test_each_files_record_says_how_that_file_is_loaded(mine: Path, tmp_path: Path) -> None:
+    write_params(mine, arrays("resnet18_v1b", "resnet_v1b"))
+    done = convert(
+        "resnet18_v1b",
+        params=mine,
+        reference="none",
+        out=tmp_path / 'q"x',
+        formats=["pth", "safetensors"],
+    )
+    for file, reader in zip(done.files, ("torch.load(", "load_file("), strict=True):
+        load = json.loads(Path(file.file).with_suffix(".json").read_text())["load"]
+        assert reader in load
+        compile(load, "load", "exec")
+        assert repr(file.file) in load
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--layout", "torchvision", "--format", "onnx"], "--layout is of keys"),
+        (["--save-reference", "x.npz", "--reference", "none"], "keeps what gluon or graph gives"),
+        (["--reference", "x.npz", "--size", "64x64"], "has its own images"),
+    ],
+)
+def test_wishes_that_mean_nothing_are_usage_errors(
+    options: list[str], message: str, mine: Path
+) -> None:
+    done = run("convert", "--params", mine, *options)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_folders_of_reports_and_references_are_tried_first(mine: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for option in ({"report": "file/x"}, {"save_reference": "file/x.npz"}):
+        paths = {name: tmp_path / value for name, value in option.items()}
+        with pytest.raises(CheckpointError, match="cannot be written"):
+            convert("resnet18_v1b", params=mine, out=tmp_path / "out", **paths)
+        assert not (tmp_path / "out").exists()

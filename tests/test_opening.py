@@ -231,3 +231,50 @@ def random_state(name: str) -> dict[str, torch.Tensor]:
     from models import create_model
 
     return create_model(name).state_dict()
+
+
+@pytest.mark.mxnet
+def test_a_trained_fixed_gamma_is_not_lost_in_silence(tmp_path: Path) -> None:
+    """MXNet computes with 1 whatever the file says: another value cannot go back."""
+    tensors = dict(random_network("cifar_resnet20_v2").tensors)
+    torch.save(tensors, tmp_path / "v2.pth")
+    assert gluon_arrays(open_checkpoint(tmp_path / "v2.pth", "cifar_resnet20_v2"))
+    tensors["data_bn.weight"] = tensors["data_bn.weight"] * 3
+    torch.save(tensors, tmp_path / "v2.pth")
+    with pytest.raises(CheckpointError, match=r"data_bn\.weight is not 1"):
+        gluon_arrays(open_checkpoint(tmp_path / "v2.pth", "cifar_resnet20_v2"))
+
+
+def test_odd_tensors_and_other_files_are_one_line(checkpoint: Path, tmp_path: Path) -> None:
+    tensors = torch.load(checkpoint, weights_only=True)
+    other = tmp_path / "other.pth"
+    for key, value, message in (
+        ("conv1.weight", torch.tensor(1.0), r"conv1\.weight: has shape \(\)"),
+        ("fc.weight", torch.tensor(1.0), r"fc\.weight: has shape \(\)"),
+    ):
+        torch.save({**tensors, key: value}, other)
+        with pytest.raises(KeyMapError, match=message):
+            open_checkpoint(other, "cifar_resnet20_v1")
+    torch.save({**tensors, "fc.weight": tensors["fc.weight"].to_sparse()}, other)
+    with pytest.raises(CheckpointError, match=r"fc\.weight: sparse"):
+        open_checkpoint(other, "cifar_resnet20_v1")
+    with pytest.raises(CheckpointError, match=r"a \.params file; `gluon2torch convert"):
+        open_checkpoint(tmp_path / "mine.params", "cifar_resnet20_v1")
+    (tmp_path / "x.pth").write_bytes(b"PK\3\4nothing")
+    with pytest.raises(CheckpointError) as caught:
+        open_checkpoint(tmp_path / "x.pth", "cifar_resnet20_v1")
+    assert "weights_only" not in str(caught.value)
+
+
+def test_a_folder_opens_from_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_params(tmp_path / "mine.params", arrays("resnet18_v1b", "resnet_v1b"))
+    record = convert(
+        "resnet18_v1b",
+        params=tmp_path / "mine.params",
+        reference="none",
+        layout="timm-folder",
+        out=tmp_path,
+    )
+    monkeypatch.chdir(record.file)
+    assert open_checkpoint(".").record["num_features"] == 512
+    assert open_checkpoint("model.safetensors").entry.name == "resnet18_v1b"

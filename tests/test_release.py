@@ -142,7 +142,7 @@ def spoil_type(weights: Path, record: Path) -> None:
 
 
 def spoil_layout(weights: Path, record: Path) -> None:
-    edit(record, layout="torchvision")
+    edit(record, layout="mmpretrain")
 
 
 def spoil_all(weights: Path, record: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ..choices import FOLDER
+from ..choices import FOLDER, OURS, SAVED
 from ..errors import ConversionError, UnknownModelError
 from .common import CONTEXT, shortened, write_json
 from .convert_options import convert_options
@@ -75,6 +75,12 @@ def convert_command(
         raise click.UsageError(f"--layout {FOLDER} has a format of its own: leave --format out.")
     if params is not None and given("init") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--params is a source of weights as --init is: give one of them.")
+    if "onnx" in formats and layout not in (OURS, FOLDER):
+        raise click.UsageError("--layout is of keys, which an ONNX file has none of.")
+    if save_reference is not None and (reference == "none" or reference.endswith(SAVED)):
+        raise click.UsageError("--save-reference keeps what gluon or graph gives.")
+    if reference.endswith(SAVED) and sizes:
+        raise click.UsageError("a saved reference has its own images: leave --size out.")
     if save_reference is not None and (everything or len(models) > 1):
         raise click.UsageError("--save-reference is of one network.")
     if save_reference is not None and save_reference.suffix != ".npz":
@@ -140,7 +146,7 @@ def check_symbol_usage(params: Path | None, models: Sequence[str]) -> None:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(each.opts[-1] for each in context.command.params if each.name == name)
             raise click.UsageError(f"{option} is of the catalogue's networks, not of --symbol.")
-    if context.params["reference"].endswith(".npz"):
+    if context.params["reference"].endswith(SAVED):
         raise click.UsageError("a saved reference is of the catalogue's networks, not of --symbol.")
     if context.params["reference"] == "graph":
         raise click.UsageError("--reference graph would hold the graph against itself.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..choices import REFERENCES
+from ..choices import REFERENCES, SAVED
 
 
 class SizeType(click.ParamType[tuple[int, int]]):
@@ -32,6 +32,6 @@ class ReferenceType(click.ParamType[str]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         text = str(value)
-        if text not in REFERENCES and not text.endswith(".npz"):
+        if text not in REFERENCES and not text.endswith(SAVED):
             self.fail(f"{text!r} is not one of {', '.join(REFERENCES)}, nor a FILE.npz", param, ctx)
         return text

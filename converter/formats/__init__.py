@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 
 from ..record import WrittenFile
 from .job import Job, Writer
@@ -13,6 +14,17 @@ WRITERS = {
     "onnx": ("onnx", "write_onnx"),
     "timm-folder": ("timm_folder", "write_timm_folder"),
 }
+
+
+def require_libraries(formats: Iterable[str]) -> None:
+    """Find out before the work whether what the formats need is installed.
+
+    Raises:
+        MissingDependencyError: it is not.
+    """
+    for format_ in formats:
+        module = importlib.import_module(f".{WRITERS[format_][0]}", __name__)
+        getattr(module, "require_libraries", lambda: None)()
 
 
 def write_file(format_: str, job: Job) -> WrittenFile:

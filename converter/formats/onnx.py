@@ -31,7 +31,7 @@ def write_onnx(job: Job) -> WrittenFile:
         MissingDependencyError: the exporter or onnxruntime is not installed.
         CheckpointError: the two differ, or the folder cannot be written to.
     """
-    onnxruntime = _require()
+    onnxruntime = require_libraries()
     network = job.network().float().eval()
     content = _export(network, job)
     _check(onnxruntime, content, network, job)
@@ -43,7 +43,12 @@ def write_onnx(job: Job) -> WrittenFile:
     return WrittenFile("onnx", str(target), sha256, len(content))
 
 
-def _require() -> Any:
+def require_libraries() -> Any:
+    """onnxruntime, where it and torch's exporter are installed.
+
+    Raises:
+        MissingDependencyError: one of them is not.
+    """
     try:
         import onnx  # noqa: F401
         import onnxruntime

@@ -45,10 +45,9 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, *_DAMAGED) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if isinstance(error, OSError) and error.strerror:
-            reason = error.strerror
-        raise CheckpointError(f"{path}: no checkpoint that loads safely ({reason})") from error
+        raise CheckpointError(
+            f"{path}: no checkpoint that loads safely ({_reason(path, error)})"
+        ) from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if (
@@ -60,7 +59,23 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
         )
     ):
         raise CheckpointError(f"{path}: holds no state_dict; save network.state_dict()")
+    if odd := [name for name, tensor in content.items() if tensor.layout != torch.strided]:
+        raise CheckpointError(f"{path}: {', '.join(odd)}: sparse; weights are dense")
     return dict(content), {}
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why torch did not read a file; its own advice, to run what stands in it, is left out."""
+    if isinstance(error, FileNotFoundError):
+        return str(error.strerror)
+    if path.suffix == ".params":
+        return "a .params file; `gluon2torch convert --params` makes a checkpoint of it"
+    if path.suffix == ".onnx":
+        return "an ONNX file; onnxruntime reads it"
+    if isinstance(error, pickle.UnpicklingError):
+        return "it is none of torch's, or holds more than tensors"
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"damaged or cut short: {str(text).splitlines()[0]}"
 
 
 def weights_file(path: str | os.PathLike[str]) -> Path:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import CheckpointError
-from ..files import publish, temporary_file
+from ..files import make_public, publish, temporary_file
 from ..record import WrittenFile
 from .hashing import file_sha256
 from .job import Job
@@ -59,4 +59,5 @@ def _sort_metadata(path: Path) -> None:
         file.seek(8)
         file.write(text.ljust(length))
         file.flush()
-        os.fsync(file.fileno())  # the library put a file of its own in the place of ours
+        os.fsync(file.fileno())  # the library put a private file of its own in the place of ours
+    make_public(path)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from ..card import model_card
 from ..catalog import load_catalog
-from ..errors import CheckpointError
-from ..files import write_text
+from ..files import staging, write_text
 from ..keymap import load_keymap
 from ..labels import recorded_labels
 from ..layouts import load_layout
@@ -35,28 +31,16 @@ def write_timm_folder(job: Job) -> WrittenFile:
     """
     config = timm_config(job)
     fix = load_layout("timm").networks[job.record.model].get("fix", "")
-    try:
-        job.folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=job.folder, prefix=".writing-"))
-    except OSError as error:
-        raise CheckpointError(f"{job.folder}: cannot be written ({error.strerror})") from error
-    try:
-        weights = temporary / WEIGHTS
-        sha256 = fill_safetensors(job, weights)
-        size = weights.stat().st_size
-        write_text(
-            json.dumps(config, indent=2, ensure_ascii=False) + "\n", temporary / "config.json"
-        )
+    with staging(job.folder) as staged:
+        temporary = staged / "folder"
+        temporary.mkdir()
+        sha256 = fill_safetensors(job, temporary / WEIGHTS)
+        size = (temporary / WEIGHTS).stat().st_size
+        text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+        write_text(text, temporary / "config.json")
         write_text(model_card(job.record, CODE + fix), temporary / "README.md")
         target = job.named(sha256, "")
-        temporary.chmod(0o755)
-        if target.exists():  # of the same weights, written before
-            shutil.rmtree(target)
-        temporary.replace(target)
-    except OSError as error:
-        raise CheckpointError(f"{job.folder}: cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.rename(staged / target.name)
     return WrittenFile("timm-folder", str(target), sha256, size)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalog import load_catalog
-from ..choices import OURS
+from ..choices import LAYOUTS
 from ..errors import ReleaseError
 from ..formats.hashing import file_sha256
+from ..layouts import load_layout
 from ..record import Record
 from .contents import published
 from .parsing import parse
@@ -83,7 +84,8 @@ def _read_records(folder: Path) -> tuple[list[Choice], list[str]]:
         except (ValueError, IndexError) as error:
             problems.append(f"{path.name}: is no record ({error})")
         else:
-            if (file.format, record.layout, record.backbone_of) == ("pth", OURS, None):
+            ours = record.layout in LAYOUTS and not load_layout(record.layout).renames
+            if ours and (file.format, record.backbone_of) == ("pth", None):
                 choices.append(Choice(published(record), path.with_suffix(".pth")))
     return choices, problems
 

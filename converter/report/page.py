@@ -21,6 +21,7 @@ from ..record import Failure, Parity, Record
 from .layers import LayerDifference
 from .plot import Plot, draw
 
+SUMMARY = ("model", "source", "reference", "passed", "worst")
 SHOWN_WORST = 12  # rows of the table of channels
 _SUMMARY = re.compile(r'<script type="application/json" id="summary">(.*?)</script>', re.DOTALL)
 
@@ -62,17 +63,27 @@ def write_index(folder: Path) -> None:
     """Write index.html over the pages of a folder, of earlier runs too."""
     rows = []
     for path in sorted(folder.glob("*.html")):
-        found = _SUMMARY.search(path.read_text(encoding="utf-8"))
-        if found is not None:
-            rows.append({**json.loads(found[1]), "page": path.name})
+        if (row := _row(path)) is not None:
+            rows.append({**row, "page": path.name})
     dtypes = [dtype for dtype in LIMITS if any(dtype in row["worst"] for row in rows)]
     values = {dtype: [float(row["worst"].get(dtype, "nan")) for row in rows] for dtype in dtypes}
-    measured = any(dtypes) and all(len(row["worst"]) for row in rows)
-    plot = draw([row["model"] for row in rows], values, _lines(dtypes)) if measured else None
+    plot = draw([row["model"] for row in rows], values, _lines(dtypes)) if dtypes else None
     text = _template("index.html").render(
         style=Markup(_text("style.css")), rows=rows, dtypes=dtypes, plot=plot
     )
     write_text(text, folder / "index.html")
+
+
+def _row(path: Path) -> dict[str, Any] | None:
+    """What a page tells the index; None for a file that is none of ours."""
+    try:
+        found = _SUMMARY.search(path.read_text(encoding="utf-8"))
+        row = json.loads(found[1]) if found is not None else None
+    except (OSError, ValueError):
+        return None
+    if not isinstance(row, dict) or sorted(row) != sorted(SUMMARY):
+        return None
+    return row
 
 
 def _badge(parity: Parity | None) -> dict[str, str]:

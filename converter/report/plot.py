@@ -82,6 +82,7 @@ def draw(
             dtype: [
                 Mark(x(index), y(value), f"{name}: {value:.1e} in {dtype}")
                 for index, (name, value) in enumerate(zip(names, each, strict=True))
+                if not math.isnan(value)  # was not measured
             ]
             for dtype, each in values.items()
         },
