@@ -512,7 +512,7 @@ def saved(**arrays: np.ndarray) -> bytes:
         (b"\xef\xbb\xbf<HTML><body>", "a web page"),
         (b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code>', "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "a Git LFS pointer"),
-        (gzip.compress(one(ARRAY)), "a gzip archive"),
+        (gzip.compress(one(ARRAY), mtime=0), "a gzip archive"),
         (b"\x89HDF\r\n\x1a\n" + bytes(64), "an HDF5 file"),
         (json.dumps({"nodes": [], "heads": []}).encode(), "a JSON file (the -symbol.json?)"),
         (struct.pack("<Q", 17) + b'{"__metadata__":{}}', "a safetensors file"),
