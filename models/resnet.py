@@ -79,7 +79,10 @@ class ResNet(nn.Module):
         block_class = BLOCKS[block]
         preactivation = issubclass(block_class, Preactivation)
         parts = STEMS[stem](in_chans, stem_width, NORMS[norm])
-        self.data_bn = nn.BatchNorm2d(in_chans) if preactivation else nn.Identity()
+        self.data_bn: nn.Module = nn.Identity()
+        if preactivation:
+            self.data_bn = nn.BatchNorm2d(in_chans)
+            self.data_bn.weight.requires_grad_(False)  # Gluon's has none: it computes with 1
         self.conv1 = parts.conv1
         self.bn1 = parts.bn1
         self.act1 = parts.act1

@@ -121,3 +121,15 @@ def test_wrong_arguments_are_refused() -> None:
 def test_every_network_is_listed() -> None:
     assert len(list_models()) == 73
     assert "resnet152_v1e" in list_models()
+
+
+def test_a_gamma_that_gluon_fixes_is_not_trained() -> None:
+    network = create_model("cifar_resnet20_v2")
+    frozen = [name for name, each in network.named_parameters() if not each.requires_grad]
+    assert frozen == ["data_bn.weight"]
+    tensors = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    network.load_state_dict(tensors, assign=True)
+    assert not network.data_bn.weight.requires_grad
+    network(torch.ones(2, 3, 32, 32)).sum().backward()
+    assert network.data_bn.weight.grad is None
+    assert network.data_bn.bias.grad is not None
