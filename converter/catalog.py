@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import UnknownModelError
+from .record import Preprocessing
 from .tables import check_keys, read_table
 
 Size = tuple[int, int]
@@ -35,6 +36,13 @@ class Dataset:
     std: tuple[float, float, float]
     crop_pct: float
     interpolation: str
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How an image becomes the input of a network that was trained on it."""
+        return Preprocessing(
+            self.input_size, self.mean, self.std, self.crop_pct, self.interpolation
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from .choices import FOLDER, OURS
 from .content import content_sha256
 from .labels import Labels
 from .layouts import load_layout
-from .record import Parity, Preprocessing, Record, Source
+from .record import Parity, Record, Source
 
 _REFERENCES = {"gluon": ("mxnet", "gluoncv")}  # the libraries that a reference is computed by
 
@@ -47,13 +47,7 @@ def describe(
         num_classes=fit.num_classes,
         in_chans=fit.in_chans,
         num_features=converted.network().num_features,
-        preprocessing=Preprocessing(
-            dataset.input_size,
-            dataset.mean,
-            dataset.std,
-            dataset.crop_pct,
-            dataset.interpolation,
-        ),
+        preprocessing=dataset.preprocessing,
         labels=_labels(labels, fit.num_classes, dataset),
         source=source,
         parity=parity,

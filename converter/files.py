@@ -12,6 +12,8 @@ from typing import IO
 
 from .errors import CheckpointError
 
+_PREFIX = ".writing-"  # of what is not finished
+
 
 def write_text(text: str, path: Path) -> None:
     """Write a small text file.
@@ -76,17 +78,15 @@ def staging(folder: Path) -> Iterator[Path]:
     staged = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(dir=folder, prefix=".writing-"))
+        staged = Path(tempfile.mkdtemp(dir=folder, prefix=_PREFIX))
         yield staged
         for path in sorted(staged.iterdir()):
             if path.is_dir() and (folder / path.name).is_dir():  # it does not go in one step
                 remove(folder / path.name)
             path.replace(folder / path.name)
+        _sync(folder)
     except OSError as error:
-        raise CheckpointError(
-            f"{folder}: cannot be written ({error.strerror or error}); "
-            "choose another folder, or make room"
-        ) from error
+        raise _refusal(folder, error) from error
     finally:
         if staged is not None:
             remove(staged)
@@ -109,15 +109,12 @@ def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
     path = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".writing-")
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=_PREFIX)
         path = Path(temporary)
         with os.fdopen(handle, "w+b") as file:
             yield file, path
     except OSError as error:
-        raise CheckpointError(
-            f"{folder}: cannot be written ({error.strerror or error}); "
-            "choose another folder, or make room"
-        ) from error
+        raise _refusal(folder, error) from error
     finally:
         if path is not None:
             path.unlink(missing_ok=True)
@@ -129,9 +126,23 @@ def publish(file: IO[bytes], temporary: Path, target: Path) -> None:
     os.fsync(file.fileno())
     make_public(temporary)
     temporary.replace(target)
+    _sync(target.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Let the names in a folder survive a power cut."""
     if hasattr(os, "O_DIRECTORY"):  # not on Windows
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            os.fsync(descriptor)
         finally:
-            os.close(folder)
+            os.close(descriptor)
+
+
+def _refusal(folder: Path, error: OSError) -> CheckpointError:
+    """What a user is told: of the folder that was asked for, not of one that is staged in it."""
+    asked = folder.parent if folder.name.startswith(_PREFIX) else folder
+    return CheckpointError(
+        f"{asked}: cannot be written ({error.strerror or error}); "
+        "choose another folder, or make room"
+    )

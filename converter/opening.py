@@ -62,10 +62,9 @@ class Checkpoint:
     def preprocessing(self) -> Preprocessing:
         """How images are prepared: as the record says, else as the network's data set does."""
         recorded = self.record.get("preprocessing")
-        dataset = self.entry.dataset
         fields = Preprocessing.__dataclass_fields__
         if not isinstance(recorded, dict) or recorded.keys() != fields.keys():
-            recorded = {name: getattr(dataset, name) for name in fields}
+            return self.entry.dataset.preprocessing
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in recorded.items()

@@ -19,7 +19,7 @@ from converter import compat
 from converter.assembly import Converted, assemble, describe_arrays
 from converter.catalog import load_catalog
 from converter.fit import fit
-from converter.record import Parity, Preprocessing, Record, Source, WrittenFile
+from converter.record import Parity, Record, Source, WrittenFile
 from converter.sources.load import load_arrays
 
 # the shared folder of real files stands beside the checkout; not everybody has it
@@ -110,9 +110,7 @@ def record(name: str = "cifar_resnet20_v1", **fields: Any) -> Record:
         "num_classes": dataset.num_classes,
         "in_chans": 3,
         "num_features": 64,
-        "preprocessing": Preprocessing(
-            dataset.input_size, dataset.mean, dataset.std, dataset.crop_pct, dataset.interpolation
-        ),
+        "preprocessing": dataset.preprocessing,
         "labels": dataset.name,
         "source": Source("random", seed=0),
         "parity": Parity("none", None),

@@ -9,22 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from ..choices import FOLDER, OURS, SAVED
 from ..errors import ConversionError, UnknownModelError
 from .common import CONTEXT, shortened, write_json
 from .convert_options import convert_options
+from .convert_usage import check_usage
 
 if TYPE_CHECKING:
     from ..catalog import Entry
     from ..record import Failure, GraphRecord, Record
-
-
-NOT_WITH_SYMBOL = (
-    *("formats", "layout", "labels", "dtype", "backbone", "allow_nonfinite"),
-    *("report", "save_reference"),
-)
 
 
 @click.command("convert", context_settings=CONTEXT)
@@ -62,35 +55,7 @@ def convert_command(
     if listing:
         show_catalog(catalog.values(), json_file)
         return
-    if everything and (models or params):
-        raise click.UsageError("--all takes neither a MODEL nor --params.")
-    if params is not None and len(models) > 1:
-        raise click.UsageError("--params is of one MODEL, or of none: then it is detected.")
-    if json_file not in (None, "-"):
-        target = Path(str(json_file)).resolve()
-        if target.is_dir() or not target.parent.is_dir():
-            raise click.UsageError(f"--json: there is no folder to write {json_file} to.")
-    given = click.get_current_context().get_parameter_source
-    if layout == FOLDER and given("formats") is ParameterSource.COMMANDLINE:
-        raise click.UsageError(f"--layout {FOLDER} has a format of its own: leave --format out.")
-    if params is not None and given("init") is ParameterSource.COMMANDLINE:
-        raise click.UsageError("--params is a source of weights as --init is: give one of them.")
-    if "onnx" in formats and layout not in (OURS, FOLDER):
-        raise click.UsageError("--layout is of keys, which an ONNX file has none of.")
-    if save_reference is not None and (reference == "none" or reference.endswith(SAVED)):
-        raise click.UsageError("--save-reference keeps what gluon or graph gives.")
-    if reference.endswith(SAVED) and sizes:
-        raise click.UsageError("a saved reference has its own images: leave --size out.")
-    if save_reference is not None and (everything or len(models) > 1):
-        raise click.UsageError("--save-reference is of one network.")
-    if save_reference is not None and save_reference.suffix != ".npz":
-        raise click.UsageError("--save-reference writes a FILE.npz.")
-    if backbone and params is None:
-        raise click.UsageError("--backbone takes the trunk out of a file; name it with --params.")
-    if symbol is not None:
-        check_symbol_usage(params, models)
-    if not (everything or models or params):
-        raise click.UsageError("give a MODEL, or --all; --list shows the models known.")
+    check_usage(**click.get_current_context().params)
     try:
         wanted = catalog.published_set if everything else models
         names: list[str | None] = [catalog.find(name).name for name in wanted]
@@ -129,27 +94,6 @@ def convert_command(
     if json_file is not None:
         write_json([result.as_dict() for result in results], json_file)
     sys.exit(0 if all(result.succeeded for result in results) else 1)
-
-
-def check_symbol_usage(params: Path | None, models: Sequence[str]) -> None:
-    """Refuse what does not go with --symbol.
-
-    Raises:
-        click.UsageError: it needs --params, and takes no option of the catalogue's networks.
-    """
-    context = click.get_current_context()
-    if params is None:
-        raise click.UsageError("--symbol is of the arrays in a file: name it with --params.")
-    if models:
-        raise click.UsageError("--symbol says what is computed: leave the MODEL out.")
-    for name in NOT_WITH_SYMBOL:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = next(each.opts[-1] for each in context.command.params if each.name == name)
-            raise click.UsageError(f"{option} is of the catalogue's networks, not of --symbol.")
-    if context.params["reference"].endswith(SAVED):
-        raise click.UsageError("a saved reference is of the catalogue's networks, not of --symbol.")
-    if context.params["reference"] == "graph":
-        raise click.UsageError("--reference graph would hold the graph against itself.")
 
 
 def run_each(

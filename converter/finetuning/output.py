@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,12 @@ from ..content import content_sha256
 from ..describing import versions
 from ..errors import MissingDependencyError
 from ..files import record_path, remove, write_text
-from ..formats import write_file
-from ..formats.job import Job
 from ..labels import Labels
-from ..layouts import snippet
 from ..opening import Checkpoint
 from ..plots import draw_curves
-from ..record import Parity, Record, Source, to_json
+from ..record import Parity, Record, Source
 from ..state_dict import Tensors, empty_network
+from ..writing import write_files
 from .training import Row
 
 
@@ -57,12 +54,8 @@ def write_checkpoint(
         parity=Parity("none", None),
         versions=versions("none"),
     )
-    file = write_file("pth", Job(tensors, folder, name, record, filled))
-    record = replace(
-        record, files=(file,), load=snippet(OURS, replace(record, files=(file,)), file.file)
-    )
-    path = Path(file.file)
-    write_text(to_json(record.as_dict()), record_path(path))
+    record = write_files(record, tensors, filled, folder, name)
+    path = Path(record.file)
     for older in folder.glob(f"{name}-????????.pth"):
         if older != path:
             remove(older)

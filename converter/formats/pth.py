@@ -60,9 +60,8 @@ def compare(written: Mapping[str, torch.Tensor], job: Job) -> None:
     Raises:
         CheckpointError: it does not.
     """
-    where = job.folder / job.name
     if list(written) != list(job.tensors):
-        raise CheckpointError(f"{where}: reads back with other names; is the disk sound?")
+        raise CheckpointError(f"{job.name}: reads back with other names; is the disk sound?")
     for name, tensor in job.tensors.items():
         if not same_bits(written[name], tensor):
-            raise CheckpointError(f"{where}: {name} reads back different; is the disk sound?")
+            raise CheckpointError(f"{job.name}: {name} reads back different; is the disk sound?")

@@ -37,7 +37,7 @@ def fill_safetensors(job: Job, path: Path) -> str:
     try:
         save_file(tensors, path, {"format": "pt", **job.metadata})
     except SafetensorError as error:
-        raise CheckpointError(f"{job.folder}: cannot be written ({error})") from error
+        raise CheckpointError(f"{job.name}: cannot be written ({error})") from error
     _sort_metadata(path)
     written = load_file(path)
     compare({name: written[name] for name in tensors if name in written}, job)

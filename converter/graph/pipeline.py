@@ -21,7 +21,7 @@ from ..describing import versions
 from ..dialects import plain_name
 from ..errors import ConversionError, ImageSizeError, ParityError
 from ..fidelity import unsound
-from ..files import check_writable, record_path, remove, write_text
+from ..files import check_writable, record_path, staging, write_text
 from ..matching import refuse
 from ..parity import require
 from ..record import Failure, GraphRecord, Parity, Source, to_json
@@ -90,8 +90,33 @@ def convert_graph(
         with clock("parity"):
             parity = prove_graph(module, graph, arrays, reference, shapes, seed)
         module.float()
-        with clock("write"):
-            written = write_program(module, shapes[0], Path(out), name)
+        with staging(Path(out)) as staged:
+            with clock("write"):
+                written = write_program(module, shapes[0], staged, name)
+            record = GraphRecord(
+                model=model,
+                name=name,
+                family="graph",
+                format=written.format,
+                file=str(Path(out) / Path(written.file).name),
+                sha256=written.sha256,
+                bytes=written.bytes,
+                content_sha256=content_sha256(module.state_dict()),
+                parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
+                num_classes=heads[0].shape[1] if heads[0].ndim == 2 else None,
+                symbol=os.fsencode(symbol).decode("utf-8", "replace"),
+                mxnet_version=graph.version,
+                operators=dict(
+                    Counter(n.op for n in graph.nodes if n.op != VARIABLE).most_common()
+                ),
+                input=data,
+                input_shape=shapes[0],
+                source=source,
+                parity=parity,
+                versions=versions(parity.reference),
+                seconds=clock.seconds(),
+            )
+            write_text(to_json(record.as_dict()), record_path(Path(written.file)))
     except ConversionError as error:
         error.failure = Failure(
             model=model,
@@ -102,32 +127,6 @@ def convert_graph(
             parity=error.parity if isinstance(error, ParityError) else None,
             seconds=clock.seconds(),
         )
-        raise
-    record = GraphRecord(
-        model=model,
-        name=name,
-        family="graph",
-        format=written.format,
-        file=written.file,
-        sha256=written.sha256,
-        bytes=written.bytes,
-        content_sha256=content_sha256(module.state_dict()),
-        parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
-        num_classes=heads[0].shape[1] if heads[0].ndim == 2 else None,
-        symbol=os.fsencode(symbol).decode("utf-8", "replace"),
-        mxnet_version=graph.version,
-        operators=dict(Counter(n.op for n in graph.nodes if n.op != VARIABLE).most_common()),
-        input=data,
-        input_shape=shapes[0],
-        source=source,
-        parity=parity,
-        versions=versions(parity.reference),
-        seconds=clock.seconds(),
-    )
-    try:
-        write_text(to_json(record.as_dict()), record_path(Path(written.file)))
-    except BaseException:  # what failed leaves no file
-        remove(Path(written.file))
         raise
     return record
 
