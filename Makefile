@@ -17,10 +17,15 @@ convert: .venv/installed
 test: lint
 	$(BIN)/pytest -n 2 -m 'not slow'
 
+# mypy and import-linter read the package as it is installed: links to the folders of the checkout
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	rm -rf build/view && mkdir -p build/view/gluon2torch
+	ln -s $(foreach each,$(wildcard converter/*) models mappings,../../../$(each)) build/view/gluon2torch
+	cd build/view && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p gluon2torch
+	$(BIN)/mypy convert.py hubconf.py
+	cd build/view && PYTHONPATH=. ../../$(BIN)/lint-imports ../../pyproject.toml
 
 # what the issues show, at full size
 proof: .venv/installed

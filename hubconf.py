@@ -4,33 +4,11 @@
 """
 
 import importlib
-import importlib.util
 import pathlib
-import sys
-import types
+import runpy
 
-dependencies = ["torch", "numpy", "yaml", "rich", "safetensors"]
-_NAME = "gluon2torch_converter"
+dependencies = ["torch", "numpy", "yaml", "rich", "safetensors", "msgspec", "lazy_loader"]
 
-
-def _converter() -> types.ModuleType:
-    """Our package `converter`, which stands beside this file.
-
-    It is loaded under a name of its own: the caller may have a `converter`, too, or come to.
-    """
-    folder = pathlib.Path(__file__).resolve().parent / "converter"
-    known = sys.modules.get("converter")
-    if known is not None and pathlib.Path(known.__file__ or "").resolve().parent == folder:
-        return known
-    if _NAME not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            _NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[_NAME] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[_NAME])
-    return sys.modules[_NAME]
-
-
-globals().update(importlib.import_module(f"{_converter().__name__}.hub").entry_points())
+# convert.py makes the package of the folders beside it
+_package = runpy.run_path(str(pathlib.Path(__file__).with_name("convert.py")))["load_package"]()
+globals().update(importlib.import_module(f"{_package.__name__}.release.torch_hub").entry_points())

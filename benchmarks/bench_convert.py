@@ -30,8 +30,8 @@ def convert_and_forward(name: str, folder: str) -> tuple[float, float]:
     """Seconds of a conversion without its initialisation, and of the forward passes alone."""
     import torch
 
-    from converter import convert
-    from converter.sources.gluon import GluonReference
+    from gluon2torch import convert
+    from gluon2torch.parity.gluon_reference import GluonReference
     from tests.conftest import random_network
 
     record = convert(name, init="random", out=folder)
@@ -64,7 +64,7 @@ def timm_route(name: str, timm_name: str, path: str) -> None:
 
     import torch
 
-    from converter.compat import import_mxnet, lent_names
+    from gluon2torch.sources.mxnet_compat import import_mxnet, lent_names
     from tests.conftest import import_client
 
     mxnet = import_mxnet()
@@ -95,7 +95,7 @@ def in_own_process(*command: str) -> tuple[float, float]:
 @click.command(help=__doc__)
 @click.argument("models", nargs=-1)
 def main(models: tuple[str, ...]) -> None:
-    from converter.catalog import load_catalog
+    from gluon2torch.mappings.catalog import load_catalog
 
     names = list(models or load_catalog().published_set)
     python = sys.executable

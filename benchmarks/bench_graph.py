@@ -34,9 +34,9 @@ def main(models: tuple[str, ...]) -> None:
     import numpy as np
     import torch
 
-    from converter import import_graph
-    from converter.graph.reference import GraphReference
-    from models import create_model
+    from gluon2torch import import_graph
+    from gluon2torch.models import create_model
+    from gluon2torch.parity.graph_reference import GraphReference
     from tests.conftest import random_network
     from tests.exported import export, input_size
 

@@ -42,10 +42,10 @@ Seconds = dict[str, float]
 
 def make_small(path: Path) -> None:
     """A ResNet-152's weights, random."""
-    from converter.catalog import load_catalog
-    from converter.keymap import load_keymap
-    from converter.sources.gluon import random_arrays
-    from converter.sources.params_writer import write_params
+    from gluon2torch.mappings.catalog import load_catalog
+    from gluon2torch.mappings.key_map import load_keymap
+    from gluon2torch.sources.params_writer import write_params
+    from gluon2torch.sources.random_arrays import random_arrays
 
     entry = load_catalog().find("resnet152_v1b")
     pattern = load_keymap(entry.family).residual_end[entry.network["block"]]
@@ -54,7 +54,7 @@ def make_small(path: Path) -> None:
 
 def make_large(path: Path) -> None:
     """Past 4 GiB: large weights, and a small array behind each."""
-    from converter.sources.params_writer import write_params
+    from gluon2torch.sources.params_writer import write_params
 
     rng = np.random.default_rng(0)
     weight = rng.standard_normal((LARGE_ARRAY // 4096, 1024), np.float32)
@@ -81,11 +81,11 @@ def our_road(source: Path, folder: Path) -> Seconds:
     """Seconds of each part. What is measured is what a conversion calls."""
     import torch
 
-    from converter.content import content_sha256
-    from converter.formats import pth
-    from converter.formats.job import Job
-    from converter.sources.params import read_params
-    from converter.sources.store import file_sha1
+    from gluon2torch.checkpoints.formats import pth
+    from gluon2torch.checkpoints.formats.job import Job
+    from gluon2torch.files.hashes import file_sha1
+    from gluon2torch.sources.params import read_params
+    from gluon2torch.weights.content_hash import content_sha256
 
     seconds: Seconds = defaultdict(float)
     arrays = timed(read_params, seconds, "parse")(source)
@@ -111,7 +111,7 @@ def mxnet_road(source: Path, folder: Path) -> None:
     """The usual way: MXNet reads, NumPy copies, torch saves, the file is hashed."""
     import torch
 
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     arrays = import_mxnet().nd.load(str(source))
     tensors = {name: torch.from_numpy(array.asnumpy()) for name, array in arrays.items()}
@@ -188,7 +188,7 @@ def anonymous_memory() -> int:
 
 def added_memory(source: Path, folder: Path) -> int:
     """The most that our road takes on top of the imports, in this process."""
-    from converter.sources.params_writer import write_params
+    from gluon2torch.sources.params_writer import write_params
 
     small = folder / "small.params"  # the first use of each library is its own cost
     write_params(small, {"weight": np.zeros((8, 8), np.float32)})

@@ -27,14 +27,13 @@ sys.path.insert(0, str(ROOT))
 
 
 def main() -> None:
-    from converter.catalog import load_catalog
-    from converter.classify import classify
-    from converter.images.labelled import LabelledImages
-    from converter.images.loading import default_workers
-    from converter.images.presets import make_crop
-    from converter.record import Preprocessing
-    from converter.running import Runner, Setup, place
-    from models import create_model
+    from gluon2torch.inference.classification import classify
+    from gluon2torch.inference.images.batches import default_workers
+    from gluon2torch.inference.images.labelled_images import LabelledImages
+    from gluon2torch.inference.images.presets import make_crop
+    from gluon2torch.inference.runner import Runner, Setup, place
+    from gluon2torch.mappings.catalog import Preprocessing, load_catalog
+    from gluon2torch.models import create_model
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="resnet50_v1d")

@@ -1,4 +1,4 @@
-"""`python -m converter` is `gluon2torch`."""
+"""`python -m gluon2torch` is `gluon2torch`."""
 
 from .cli import main
 

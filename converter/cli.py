@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 from . import __version__
-from .commands.checkpoints import to_gluon_command
-from .commands.convert import convert_command
-from .commands.features import features_command
-from .commands.files import detect_command, diff_command, inspect_command
-from .commands.finetune import finetune_command
-from .commands.graph import graph_command
-from .commands.predict import predict_command
-from .commands.release import release_command, verify_command
-from .commands.validate import validate_command
+from .commands.convert_command import convert_command
+from .commands.features_command import features_command
+from .commands.file_commands import detect_command, diff_command, inspect_command
+from .commands.finetune_command import finetune_command
+from .commands.graph_command import graph_command
+from .commands.predict_command import predict_command
+from .commands.release_commands import release_command, verify_command
+from .commands.to_gluon_command import to_gluon_command
+from .commands.validate_command import validate_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -24,7 +24,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .record import Failure, Parity
+    from .checkpoints.record import Failure
+    from .parity.result import Parity
 
 
 class ConversionError(Exception):

@@ -1,24 +1,12 @@
-"""Networks by name. What each is built of stands in mappings/catalog.yaml, as all its facts do."""
+"""Networks by name, built as mappings/catalog.yaml says."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..mappings.catalog import load_catalog
 from .features import FeatureResNet
 from .resnet import ResNet
-
-if TYPE_CHECKING:
-    from converter.catalog import Catalog
-
-# loaded by a converter as a part of itself (converter/beside.py), that one; else the one installed
-_CONVERTER = (__package__ or "").rpartition(".")[0] or "converter"
-
-
-def load_catalog() -> Catalog:
-    """The networks known."""
-    catalog: Catalog = importlib.import_module(f"{_CONVERTER}.catalog").load_catalog()
-    return catalog
 
 
 def list_models() -> list[str]:

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter import compat
-from converter.assembly import Converted, assemble, describe_arrays
-from converter.catalog import load_catalog
-from converter.fit import fit
-from converter.record import Parity, Record, Source, WrittenFile
-from converter.sources.load import load_arrays
+from gluon2torch.checkpoints.record import Record, WrittenFile
+from gluon2torch.mapping.assignment import array_specs
+from gluon2torch.mapping.fit import fit
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.parity.result import Parity
+from gluon2torch.sources import mxnet_compat
+from gluon2torch.sources.source import Source, load_arrays
+from gluon2torch.weights.converted import Converted, assemble
 
 # the shared folder of real files stands beside the checkout; not everybody has it
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -31,7 +33,7 @@ SMALL = (65, 33)  # 2·32 + 1 and 32 + 1: odd before every strided layer
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose library is missing; in CI that is a failure."""
-    needs = {"mxnet": compat.has_mxnet}
+    needs = {"mxnet": mxnet_compat.has_mxnet}
     needs |= {name: functools.partial(importlib.util.find_spec, name) for name in CLIENTS}
     missing = [name for name, here in needs.items() if item.get_closest_marker(name) and not here()]
     if missing:
@@ -64,12 +66,12 @@ def random_network(name: str) -> Converted:
     """A network of the catalogue with random weights, from Gluon's arrays to our tensors."""
     entry = load_catalog()[name]
     arrays = load_arrays(entry, Source("random", seed=0))
-    return assemble(fit(entry, describe_arrays(arrays)).require(), arrays)
+    return assemble(fit(entry, array_specs(arrays)).require(), arrays)
 
 
 def gluon_outputs(converted: Converted, images: np.ndarray) -> dict[str, np.ndarray]:
     """What GluonCV's network gives for these images in float64, by stage."""
-    from converter.sources.gluon import GluonReference
+    from gluon2torch.parity.gluon_reference import GluonReference
 
     keymap = converted.fit.keymap
     reference = GluonReference(
@@ -160,7 +162,7 @@ def untrained(tmp_path: Path) -> Path:
     """A checkpoint with random weights, of ours in all but that no conversion wrote it."""
     import torch
 
-    from models import create_model
+    from gluon2torch.models import create_model
 
     torch.manual_seed(0)
     path = tmp_path / "mine.pth"

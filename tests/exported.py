@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from converter.compat import import_mxnet, lent_names
-from converter.sources.params_writer import write_params
+from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
+from gluon2torch.sources.params_writer import write_params
 
 DAMPING = 0.25
 CIFAR, INCEPTION, IMAGENET = (32, 32), (299, 299), (224, 224)
@@ -56,7 +56,7 @@ def export(name: str, folder: Path, size: tuple[int, int], **options: Any) -> tu
     import_mxnet()
     from gluoncv.model_zoo import get_model
 
-    with lent_names():
+    with legacy_names():
         net = get_model(name, pretrained=False, **options)
     return export_net(net, folder / name, size)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from converter import convert
-from converter.cli import main
-from converter.sources.params_writer import write_params
+from gluon2torch import convert
+from gluon2torch.cli import main
+from gluon2torch.sources.params_writer import write_params
 
 from .test_commands import arrays
 

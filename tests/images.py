@@ -10,8 +10,8 @@ import numpy as np
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from converter.cli import main
-from converter.record import Record
+from gluon2torch.checkpoints.record import Record
+from gluon2torch.cli import main
 
 from .conftest import DATA
 
@@ -44,7 +44,7 @@ def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 def convert_trained(which: str, out: Path) -> Record:
     """One of the two real, trained ResNet-20."""
-    from converter.pipeline import convert
+    from gluon2torch.pipeline.catalog_conversion import convert
 
     path = DATA / "params" / TRAINED[which]
     return convert("cifar_resnet20_v1", params=path, reference="none", out=out)

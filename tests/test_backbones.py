@@ -9,11 +9,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from converter import convert
-from converter.backbones import take_trunk
-from converter.cli import main
-from converter.errors import KeyMapError
-from models import create_model
+from gluon2torch import convert
+from gluon2torch.cli import main
+from gluon2torch.errors import KeyMapError
+from gluon2torch.mapping.trunk import take_trunk
+from gluon2torch.models import create_model
 
 from .conftest import SMALL
 
@@ -44,12 +44,12 @@ NETWORKS = {
 
 def save(name: str, path: Path) -> None:
     """A network of GluonCV's with random weights, saved by structural names."""
-    from converter.compat import import_mxnet, lent_names
+    from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
     mx = import_mxnet()
     from gluoncv.model_zoo import get_model
 
-    with lent_names():
+    with legacy_names():
         net = get_model(name, pretrained=False, pretrained_base=False)
     net.initialize(mx.init.Normal(0.05))
     if "rcnn" in name:  # enough of it to know every shape of the trunk
@@ -83,9 +83,9 @@ def test_the_trunk_converts_and_the_rest_is_reported(name: str, tmp_path: Path) 
 
 def trunk() -> dict[str, Any]:
     """A pose network of a ResNet-18's arrays, without MXNet."""
-    from converter.keymap import load_keymap
-    from converter.matching import gluon_names
-    from converter.state_dict import describe_network
+    from gluon2torch.mapping.assignment import gluon_names
+    from gluon2torch.mapping.network_spec import describe_network
+    from gluon2torch.mappings.key_map import load_keymap
 
     targets = describe_network(create_model("resnet18_v1b", num_classes=0))
     names = {"conv1": "resnet.0", "bn1": "resnet.1"} | {
@@ -102,7 +102,7 @@ def trunk() -> dict[str, Any]:
 
 
 def test_the_command_line_says_what_is_left_out(tmp_path: Path) -> None:
-    from converter.sources.params_writer import write_params
+    from gluon2torch.sources.params_writer import write_params
 
     path = tmp_path / "pose.params"
     write_params(path, {**trunk(), "final_layer.weight": np.ones(3, np.float32)})
@@ -119,7 +119,7 @@ def test_the_command_line_says_what_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_trunk_is_proved_by_graph_without_mxnet(tmp_path: Path) -> None:
-    from converter import write_params
+    from gluon2torch import write_params
 
     rng = np.random.default_rng(0)
     arrays = {

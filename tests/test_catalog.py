@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from converter.catalog import load_catalog
-from converter.errors import UnknownModelError
-from converter.keymap import load_keymap
-from models import create_model
+from gluon2torch.errors import UnknownModelError
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.mappings.key_map import load_keymap
+from gluon2torch.models import create_model
 
 from .conftest import DATA
 
@@ -58,7 +58,7 @@ def test_the_figures_are_those_that_were_published() -> None:
 
 @pytest.mark.mxnet
 def test_the_hashes_are_those_of_gluoncvs_model_store() -> None:
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     import_mxnet()
     from gluoncv.model_zoo import model_store

@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from converter import convert, fit, keymap, state_dict
-from converter.errors import KeyMapError, ParityError
-from converter.parity import measure, random_images, require
-from converter.tables import read_table
-from models import create_model, layers
+from gluon2torch import convert
+from gluon2torch.errors import KeyMapError, ParityError
+from gluon2torch.mapping import fit, network_spec
+from gluon2torch.mappings import key_map as keymap
+from gluon2torch.mappings.yaml_table import read_table
+from gluon2torch.models import create_model, layers
+from gluon2torch.parity.measurement import measure, random_images, require
 
 from .conftest import SMALL
 
@@ -34,7 +36,7 @@ class Original:
         self.network.to(getattr(torch, dtype))
 
     def __call__(self, images: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
-        from converter.parity import stage_outputs
+        from gluon2torch.parity.measurement import stage_outputs
 
         return stage_outputs(self.network, self.stages, images)
 
@@ -199,14 +201,14 @@ def activation_in_stem(network: nn.Module) -> None:
 def test_a_network_that_computes_otherwise_is_caught(
     name: str, change: Any, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = state_dict.empty_network
+    build = network_spec.empty_network
 
     def wrong(*arguments: Any) -> nn.Module:
         network = build(*arguments)
         change(network)
         return network
 
-    monkeypatch.setattr(state_dict, "empty_network", wrong)
+    monkeypatch.setattr(network_spec, "empty_network", wrong)
     out = tmp_path / "out"
     with pytest.raises(ParityError, match=f"the first stage that differs is {stage} "):
         convert(name, init="random", out=out, sizes=[SMALL])

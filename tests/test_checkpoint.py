@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from converter import files
-from converter.content import content_sha256
-from converter.errors import CheckpointError
-from converter.formats import pth
-from converter.formats.job import Job
-from converter.record import WrittenFile
+from gluon2torch.checkpoints.formats import pth
+from gluon2torch.checkpoints.formats.job import Job
+from gluon2torch.checkpoints.record import WrittenFile
+from gluon2torch.errors import CheckpointError
+from gluon2torch.files import atomic_file
+from gluon2torch.weights.content_hash import content_sha256
 
 TENSORS = {
     "b.weight": torch.arange(6.0).reshape(2, 3),
@@ -88,7 +88,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(atomic_file.os, "fsync", full)
     with pytest.raises(CheckpointError, match="No space left on device.*make room"):
         write(TENSORS, tmp_path)
     assert list(tmp_path.iterdir()) == []

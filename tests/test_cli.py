@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from converter.commands.convert import run_each
-from converter.errors import KeyMapError
-from converter.record import Record
-from converter.sources.params_writer import write_params
+from gluon2torch.checkpoints.record import Record
+from gluon2torch.commands.convert_command import run_each
+from gluon2torch.errors import KeyMapError
+from gluon2torch.pipeline.request import Request
+from gluon2torch.sources.params_writer import write_params
 
 from .conftest import record as a_record
 from .test_commands import arrays
@@ -148,12 +149,12 @@ def test_without_network_one_line_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_failure_does_not_stop_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
-    def one(name: str, progress: object) -> Record:
-        if name == "b":
+    def one(request: Request, progress: object) -> Record:
+        if request.model == "b":
             raise KeyMapError("b is wrong:", [f"problem {number:02}" for number in range(40)])
         return a_record()
 
-    results = run_each(["a", "b", "c"], one, quiet=False)
+    results = run_each([Request(model=name) for name in "abc"], one, quiet=False)
     assert [result.succeeded for result in results] == [True, False, True]
     assert "problem 39" in results[1].as_dict()["error"]  # the record has them all
     out, err = capsys.readouterr()
@@ -180,7 +181,7 @@ def test_the_catalogue_as_table_and_json() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from click.testing import CliRunner; from converter.cli import main;"
+        "import sys; from click.testing import CliRunner; from gluon2torch.cli import main;"
         "assert CliRunner().invoke(main, ['convert', '--help']).exit_code == 0;"
         "print([m for m in ('torch', 'numpy', 'mxnet', 'yaml', 'rich') if m in sys.modules])"
     )

@@ -10,13 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from converter.cli import main
-from converter.dialects import prefixed_names
-from converter.keymap import load_keymap
-from converter.matching import gluon_names
-from converter.sources.params_writer import write_params
-from converter.state_dict import describe_network
-from models import create_model
+from gluon2torch.cli import main
+from gluon2torch.mapping.assignment import gluon_names
+from gluon2torch.mapping.dialects import prefixed_names
+from gluon2torch.mapping.network_spec import describe_network
+from gluon2torch.mappings.key_map import load_keymap
+from gluon2torch.models import create_model
+from gluon2torch.sources.params_writer import write_params
 
 
 def run(*arguments: object) -> Result:

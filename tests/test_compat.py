@@ -7,13 +7,13 @@ import types
 import numpy as np
 import pytest
 
-from converter import compat
-from converter.errors import MissingDependencyError
+from gluon2torch.errors import MissingDependencyError
+from gluon2torch.sources import mxnet_compat
 
 
 def test_numpys_dropped_names_are_lent_and_taken_back() -> None:
     before = set(vars(np))
-    with compat.lent_names():
+    with mxnet_compat.legacy_names():
         assert np.bool is bool or "bool" in before
         assert float("inf") == np.PINF
         assert callable(np.product)
@@ -23,7 +23,7 @@ def test_numpys_dropped_names_are_lent_and_taken_back() -> None:
 def test_a_name_that_numpy_has_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     own = object()
     monkeypatch.setattr(np, "PINF", own, raising=False)
-    with compat.lent_names():
+    with mxnet_compat.legacy_names():
         assert np.PINF is own
     assert np.PINF is own
 
@@ -31,7 +31,7 @@ def test_a_name_that_numpy_has_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
 def test_distutils_is_stood_in_for_where_python_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("distutils", "distutils.version"):
         monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
-    modules = compat._distutils_version()
+    modules = mxnet_compat._distutils_version()
     assert isinstance(modules["distutils"], types.ModuleType)
     version = modules["distutils.version"].LooseVersion
     assert version("1.9.1") >= version("1.4.0")
@@ -43,12 +43,16 @@ def test_distutils_is_stood_in_for_where_python_has_none(monkeypatch: pytest.Mon
 def test_a_machine_without_mxnet_is_told_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mxnet", None)
     with pytest.raises(MissingDependencyError, match=r"gluon2torch\[gluon\].*--reference graph"):
-        compat.import_mxnet()
+        mxnet_compat.import_mxnet()
 
 
 @pytest.mark.mxnet
 @pytest.mark.parametrize(
-    "order", ["import torch, converter.compat as c", "import converter.compat as c"]
+    "order",
+    [
+        "import torch, gluon2torch.sources.mxnet_compat as c",
+        "import gluon2torch.sources.mxnet_compat as c",
+    ],
 )
 def test_mxnet_and_torch_share_a_process_in_any_order(order: str) -> None:
     code = (

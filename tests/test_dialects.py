@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter import convert
-from converter.assembly import assemble, describe_arrays
-from converter.catalog import load_catalog
-from converter.content import content_sha256
-from converter.detect import detect, require_one
-from converter.dialects import dialect_of, plain_name, prefixed_names, translate
-from converter.errors import KeyMapError, UnknownModelError
-from converter.fit import fit
-from converter.keymap import load_keymap
-from converter.matching import ArraySpec
-from converter.sources.load import dense_arrays
-from converter.sources.params_writer import write_params
+from gluon2torch import convert
+from gluon2torch.errors import KeyMapError, UnknownModelError
+from gluon2torch.mapping.assignment import ArraySpec, array_specs
+from gluon2torch.mapping.detection import detect, require_one
+from gluon2torch.mapping.dialects import dialect_of, plain_name, prefixed_names, translate
+from gluon2torch.mapping.fit import fit
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.mappings.key_map import load_keymap
+from gluon2torch.sources.params import dense_arrays
+from gluon2torch.sources.params_writer import write_params
+from gluon2torch.weights.content_hash import content_sha256
+from gluon2torch.weights.converted import assemble
 
 from .conftest import random_network
 
@@ -35,10 +35,10 @@ LOOKALIKES = {
 @functools.cache
 def gluon_names(name: str, classes: int = 10, in_chans: int = 3) -> tuple[str, dict[str, Any]]:
     """The net's prefix, and Gluon's prefixed name → (structural name, shape), from Gluon itself."""
-    from converter.sources.gluon import _network, _shapes
+    from gluon2torch.sources.gluon_network import build_network, parameter_shapes
 
-    net = _network(name, classes)
-    shapes = _shapes(net, in_chans, load_keymap(CATALOG[name].family).imperative)
+    net = build_network(name, classes)
+    shapes = parameter_shapes(net, in_chans, load_keymap(CATALOG[name].family).imperative)
     parameters = net._collect_params_with_prefix()
     return net.prefix, {p.name: (key, shapes[key]) for key, p in parameters.items()}
 
@@ -170,20 +170,20 @@ def test_an_unknown_network_is_told_the_nearest_and_what_differs() -> None:
 def content(path: Path, name: str) -> str:
     arrays = dense_arrays(path)
     return content_sha256(
-        assemble(fit(CATALOG[name], describe_arrays(arrays)).require(), arrays).tensors
+        assemble(fit(CATALOG[name], array_specs(arrays)).require(), arrays).tensors
     )
 
 
 def check_content_in_every_dialect(name: str, folder: Path) -> None:
     """Saved by MXNet in each way it knows, a network has the same content."""
-    from converter.compat import import_mxnet, lent_names
-    from converter.sources.gluon import _fill, _network
+    from gluon2torch.sources.gluon_network import build_network, fill_network
+    from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
     mx = import_mxnet()
     converted = random_network(name)
     expected = content_sha256(converted.tensors)
-    net = _network(name, converted.fit.num_classes)
-    _fill(net, converted.arrays)
+    net = build_network(name, converted.fit.num_classes)
+    fill_network(net, converted.arrays)
     path = folder / "net.params"
 
     net.save_parameters(str(path))
@@ -200,7 +200,7 @@ def check_content_in_every_dialect(name: str, folder: Path) -> None:
         return  # a network without a graph cannot be exported
     net.hybridize()
     net(mx.nd.zeros((1, converted.fit.in_chans, 64, 64)))
-    with lent_names():
+    with legacy_names():
         net.export(str(folder / "exported"))
     exported = folder / "exported-0000.params"
     assert content(exported, name) == expected

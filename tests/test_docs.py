@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from converter.cli import main
-from converter.labels import dataset_labels
+from gluon2torch.cli import main
+from gluon2torch.mappings.class_labels import dataset_labels
 
 from .images import encode, noise
 
@@ -42,7 +42,7 @@ def test_the_options_that_are_shown_exist(path: Path) -> None:
     """Every `gluon2torch VERB … --option` in a block of code is one of that verb's."""
     for block in re.findall(r"```\n(.*?)```", path.read_text(), flags=re.DOTALL):
         for line in block.splitlines():
-            found = re.search(r"(?:gluon2torch|-m converter) ([a-z-]+)(.*)", line)
+            found = re.search(r"(?:gluon2torch|-m gluon2torch) ([a-z-]+)(.*)", line)
             if found is None:
                 continue
             usage = CliRunner().invoke(main, [found[1], "--help"])

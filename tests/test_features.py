@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from converter.features import extract_features
-from converter.images.presets import make_crop
-from converter.opening import open_checkpoint
-from converter.running import normalise
-from models import create_model
+from gluon2torch.checkpoints.checkpoint import open_checkpoint
+from gluon2torch.inference.feature_extraction import extract_features
+from gluon2torch.inference.images.presets import make_crop
+from gluon2torch.inference.runner import normalise
+from gluon2torch.models import create_model
 
 from .images import encode, noise, run
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from converter.fidelity import count_nonfinite, unsound
+from gluon2torch.weights.soundness import count_nonfinite, unsound
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -21,21 +21,25 @@ import pytest
 import torch
 from PIL import Image
 
-import converter.finetuning.run
-from converter.classify import Progress
-from converter.errors import CheckpointError, ImageError
-from converter.finetuning.data import epoch_batches, random_crop, split_images
-from converter.finetuning.options import Options, make_optimizer, make_schedule
-from converter.finetuning.run import STATE, finetune
-from converter.images.resize import resize_linear
-from converter.opening import open_checkpoint
-from converter.validation import validate
+import gluon2torch.finetuning.fine_tuning
+from gluon2torch.checkpoints.checkpoint import open_checkpoint
+from gluon2torch.checkpoints.record import RecordedParity
+from gluon2torch.errors import CheckpointError, ImageError
+from gluon2torch.finetuning.fine_tuning import STATE, finetune
+from gluon2torch.finetuning.training_data import epoch_batches, random_crop, split_images
+from gluon2torch.finetuning.training_options import FinetuneOptions, make_optimizer, make_schedule
+from gluon2torch.inference.classification import Progress
+from gluon2torch.inference.images.linear_resize import resize_linear
+from gluon2torch.inference.validation import validate
+from gluon2torch.sources.source import Source
 
 from .images import SHEET, encode, noise, run
 
 ROOT = Path(__file__).resolve().parents[1]
 COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
-QUICK = Options(epochs=3, batch_size=6, ema=0.5, warmup=0.5, label_smoothing=0.1, holdout=0.25)
+QUICK = FinetuneOptions(
+    epochs=3, batch_size=6, ema=0.5, warmup=0.5, label_smoothing=0.1, holdout=0.25
+)
 
 
 class Killed(Exception):
@@ -56,7 +60,9 @@ def colours(tmp_path: Path) -> Path:
     return make_colours(tmp_path / "colours")
 
 
-def train(checkpoint: Path, images: Path, out: Path, options: Options = QUICK, **more: Any) -> Any:
+def train(
+    checkpoint: Path, images: Path, out: Path, options: FinetuneOptions = QUICK, **more: Any
+) -> Any:
     return finetune(checkpoint, images, out, options, workers=0, **more)
 
 
@@ -69,8 +75,8 @@ def dropout(monkeypatch: pytest.MonkeyPatch) -> None:
         made.drop = torch.nn.Dropout(0.3)
         return made
 
-    make_network = converter.finetuning.run._network
-    monkeypatch.setattr(converter.finetuning.run, "_network", network)
+    make_network = gluon2torch.finetuning.fine_tuning._network
+    monkeypatch.setattr(gluon2torch.finetuning.fine_tuning, "_network", network)
 
 
 @pytest.mark.usefixtures("dropout")
@@ -153,14 +159,8 @@ def test_the_results_are_checkpoints_as_any_other(
     assert opened.num_classes == 3
     assert opened.labels is not None
     assert opened.labels.ids == ("blue", "green", "red")
-    assert opened.record["source"] == {
-        "kind": "finetuned",
-        "path": str(untrained),
-        "url": None,
-        "sha1": None,
-        "seed": 0,
-    }
-    assert opened.record["parity"]["passed"] is None
+    assert opened.record.source == Source("finetuned", path=str(untrained), seed=0)
+    assert opened.record.parity == RecordedParity("none", None)
     assert run("predict", row["last"], colours / "red", "--json", "-").exit_code == 0
     assert run("to-gluon", row["last"], "-o", tmp_path / "my.params").exit_code == 0
     judged = validate(row["last"], colours, workers=0)
@@ -178,7 +178,7 @@ def test_the_results_are_checkpoints_as_any_other(
 def test_colours_are_learnt_from_scratch(untrained: Path, colours: Path, tmp_path: Path) -> None:
     (colours / "red" / "0.png").write_bytes(b"broken")
     told: list[str] = []
-    options = Options(epochs=4, batch_size=6, holdout=0.25, optimizer="adamw", lr=2e-3)
+    options = FinetuneOptions(epochs=4, batch_size=6, holdout=0.25, optimizer="adamw", lr=2e-3)
     done = train(untrained, colours, tmp_path / "out", options, warn=told.append)
     assert done.best_accuracy == 1
     assert done.history[-1]["train loss"] < 0.5 * done.history[0]["train loss"]
@@ -187,7 +187,7 @@ def test_colours_are_learnt_from_scratch(untrained: Path, colours: Path, tmp_pat
 
 
 def test_workers_change_nothing(untrained: Path, colours: Path, tmp_path: Path) -> None:
-    options = Options(epochs=1, batch_size=6)
+    options = FinetuneOptions(epochs=1, batch_size=6)
     files = [
         finetune(untrained, colours, tmp_path / str(n), options, workers=n).last.file
         for n in (0, 2)
@@ -199,7 +199,7 @@ def test_an_older_result_in_the_folder_is_replaced(
     untrained: Path, colours: Path, tmp_path: Path
 ) -> None:
     for seed in (0, 1):
-        done = train(untrained, colours, tmp_path / "out", Options(epochs=1, seed=seed))
+        done = train(untrained, colours, tmp_path / "out", FinetuneOptions(epochs=1, seed=seed))
         (tmp_path / "out" / STATE).unlink()
     assert list((tmp_path / "out").glob("best-*.pth")) == [Path(done.best.file)]
     assert len(list((tmp_path / "out").glob("*.json"))) == 2
@@ -258,7 +258,7 @@ def test_batches_and_crops_depend_on_seed_and_epoch_alone() -> None:
     ],
 )
 def test_schedules(schedule: str, rates: list[float]) -> None:
-    options = Options(epochs=5, warmup=2, schedule=schedule, lr=0.5)
+    options = FinetuneOptions(epochs=5, warmup=2, schedule=schedule, lr=0.5)
     optimizer = make_optimizer(torch.nn.Linear(2, 2), options)
     following, seen = make_schedule(optimizer, options, 1), []
     for _ in range(5):
@@ -278,7 +278,7 @@ def test_a_foreign_state_is_refused(untrained: Path, colours: Path, tmp_path: Pa
     with pytest.raises(CheckpointError, match="is no training that can be resumed"):
         train(untrained, colours, tmp_path, resume=True)
     with pytest.raises(ImageError, match="two for each process"):
-        train(untrained, colours, tmp_path / "b", Options(batch_size=1))
+        train(untrained, colours, tmp_path / "b", FinetuneOptions(batch_size=1))
 
 
 def command(
@@ -286,7 +286,7 @@ def command(
 ) -> list[str]:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     options = ("-o", out, "--batch-size", 9, "--workers", 0, "--device", "cpu", *more)
-    words = ("-m", "converter", "finetune", checkpoint, images, *options)
+    words = ("-m", "gluon2torch", "finetune", checkpoint, images, *options)
     return [sys.executable, *(launcher if processes > 1 else []), *map(str, words)]
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from converter import convert
-from converter.errors import CheckpointError, ConversionError, MissingDependencyError
-from converter.formats import onnx, write_file
-from converter.formats.job import Job
-from converter.metadata import from_metadata, to_metadata
-from converter.record import Check, Parity, Record, Source
-from converter.sources.params_writer import write_params
+from gluon2torch import convert
+from gluon2torch.checkpoints.formats import onnx, write_file
+from gluon2torch.checkpoints.formats.job import Job
+from gluon2torch.checkpoints.metadata import from_metadata, to_metadata
+from gluon2torch.checkpoints.record import Record, RecordedFacts, RecordedParity
+from gluon2torch.errors import CheckpointError, ConversionError, MissingDependencyError
+from gluon2torch.parity.result import Check, Parity
+from gluon2torch.sources.params_writer import write_params
+from gluon2torch.sources.source import Source
 
 from .conftest import random_network, record
 from .test_commands import arrays, run
@@ -77,7 +80,7 @@ def test_equal_weights_make_equal_safetensors_in_every_process(mine: Path, tmp_p
     for number in range(2):
         out = tmp_path / str(number)
         code = (
-            "from converter import convert; convert('cifar_resnet20_v1', reference='none', "
+            "from gluon2torch import convert; convert('cifar_resnet20_v1', reference='none', "
             f"formats=['safetensors'], params={str(mine)!r}, out={str(out)!r})"
         )
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
@@ -95,14 +98,21 @@ def test_metadata_is_the_records_own_part_there_and_back() -> None:
     metadata = to_metadata(before)
     assert all(isinstance(value, str) for value in metadata.values())
     assert "elsewhere" not in str(metadata)
-    after = from_metadata({**metadata, "format": "pt"})
-    assert after["parity"] == {"reference": "gluon", "passed": True, "limits": {"float64": 1e-12}}
-    assert after["labels"] == ["cat\tCat", "dog"]
-    assert after["preprocessing"]["input_size"] == [32, 32]
-    assert after["num_classes"] == 10
-    assert "format" not in after
-    assert from_metadata(to_metadata(record()))["labels"] == "cifar10"
-    assert from_metadata({}) == {}
+    limits = {"float64": 1e-12}
+    parity = {"reference": "gluon", "passed": True, "limits": limits}
+    assert json.loads(metadata["parity"]) == parity
+    after = from_metadata({**metadata, "format": "pt"}, "x")
+    assert after.parity == RecordedParity("gluon", True)
+    assert after.labels == ("cat\tCat", "dog")
+    assert after.preprocessing == before.preprocessing
+    assert after.num_classes == 10
+    assert after.source == replace(before.source, path=None)
+    assert from_metadata(to_metadata(record()), "x").labels == "cifar10"
+    assert from_metadata({}, "x") == RecordedFacts()
+    with pytest.raises(
+        CheckpointError, match=r"x: its metadata is not ours \(num_classes: expected"
+    ):
+        from_metadata({"num_classes": "ten"}, "x")
 
 
 @pytest.mark.mxnet
@@ -110,7 +120,7 @@ def test_metadata_is_the_records_own_part_there_and_back() -> None:
 def test_what_reads_back_different_gets_no_name(
     format_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from converter.formats import safetensors
+    from gluon2torch.checkpoints.formats import safetensors
 
     load = safetensors.load_file
 
@@ -134,7 +144,7 @@ def test_a_second_format_that_fails_takes_the_first_back(
     monkeypatch.setattr(onnx, "write_onnx", none_there)
     with pytest.raises(MissingDependencyError):
         converted(mine, tmp_path / "out", formats=["pth", "safetensors", "onnx"])
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.onnxruntime
@@ -208,7 +218,7 @@ def test_onnx_at_full_size(name: str, tmp_path: Path) -> None:
         (["--format", "keras"], "'keras' is not one of"),
         (["--layout", "keras"], "'keras' is not one of"),
         (["--layout", "timm-folder", "--format", "pth"], "has a format of its own"),
-        (["--init", "random"], "--params is a source of weights as --init is"),
+        (["--init", "random"], "--params and --init both say where the weights come from"),
     ],
 )
 def test_wrong_wishes_are_usage_errors(options: list[str], message: str, mine: Path) -> None:
@@ -273,7 +283,7 @@ def test_a_rerun_that_fails_leaves_what_was_there(
 def test_a_missing_library_is_told_before_the_proof(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from converter import pipeline
+    from gluon2torch.pipeline import catalog_conversion
 
     def missing() -> None:
         raise MissingDependencyError("--format onnx needs onnxruntime")
@@ -282,7 +292,7 @@ def test_a_missing_library_is_told_before_the_proof(
         raise AssertionError("too late")
 
     monkeypatch.setattr(onnx, "require_libraries", missing)
-    monkeypatch.setattr(pipeline, "prove", proof)
+    monkeypatch.setattr(catalog_conversion, "prove_against", proof)
     with pytest.raises(MissingDependencyError):
         converted(mine, tmp_path / "out", formats=["onnx"])
     with pytest.raises(ValueError, match="formats is empty"):
@@ -308,8 +318,11 @@ def test_each_files_record_says_how_that_file_is_loaded(mine: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--layout", "torchvision", "--format", "onnx"], "--layout is of keys"),
-        (["--save-reference", "x.npz", "--reference", "none"], "keeps what gluon or graph gives"),
+        (["--layout", "torchvision", "--format", "onnx"], "--layout names keys"),
+        (
+            ["--save-reference", "x.npz", "--reference", "none"],
+            "saves the outputs of gluon or graph",
+        ),
         (["--reference", "x.npz", "--size", "64x64"], "has its own images"),
     ],
 )

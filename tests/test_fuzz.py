@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.errors import ConversionError
-from converter.sources.params import SparseArray, parse_params
+from gluon2torch.errors import ConversionError
+from gluon2torch.sources.params import SparseArray, parse_params
 from tests.fuzz.mutate import load_seeds, mutated, run_chunk
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +78,7 @@ def write_inputs(folder: Path) -> int:
 
 def compare_all(folder: Path, count: int) -> dict[str, int]:
     """How often each outcome came about."""
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mxnet = import_mxnet()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

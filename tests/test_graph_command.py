@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from converter.cli import main
+from gluon2torch.cli import main
 
 from .test_graph_reader import network, variable
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter.errors import ConversionError
-from converter.graph.importer import build_module
-from converter.graph.operators import OPERATORS
-from converter.graph.symbol import parse_symbol
+from gluon2torch.errors import ConversionError
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.operators import OPERATORS
+from gluon2torch.graph.symbol import parse_symbol
 
 from .test_graph_operators import CASES, arrays_of
 

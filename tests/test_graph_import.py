@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import fx, nn
 
-from converter import import_graph
-from converter.errors import GraphError
-from converter.graph.importer import read_arrays
-from converter.graph.precision import EXACT, ROUNDED, limits
-from converter.graph.symbol import read_symbol
-from converter.sources.exported import ExportedReference
+from gluon2torch import import_graph
+from gluon2torch.errors import GraphError
+from gluon2torch.graph.importer import read_arrays
+from gluon2torch.graph.precision import EXACT, ROUNDED, limits
+from gluon2torch.graph.symbol import read_symbol
+from gluon2torch.parity.exported_reference import ExportedReference
 
 from .exported import export, export_net, export_symbol, input_size, zoo
 
@@ -123,7 +123,7 @@ def test_real_networks(name: str, shape: tuple[int, ...], data: Path) -> None:
 
 def segmentation(name: str) -> Any:
     """A segmentation network without the download of its backbone."""
-    from converter.compat import import_mxnet, lent_names
+    from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
     import_mxnet()
     from gluoncv.model_zoo import deeplabv3, fcn, pspnet
@@ -131,7 +131,7 @@ def segmentation(name: str) -> Any:
     makers = {"fcn": fcn.get_fcn, "psp": pspnet.get_psp, "deeplab": deeplabv3.get_deeplab}
     kind, backbone, dataset = name.split("_")
     options = {"pretrained": False, "pretrained_base": False}
-    with lent_names():
+    with legacy_names():
         return makers[kind](dataset=dataset_name(dataset), backbone=backbone, **options)
 
 
@@ -198,7 +198,7 @@ def test_the_module_is_copied_and_saved(module: fx.GraphModule, tmp_path: Path) 
 def test_in_training_mode_it_computes_as_mxnet_does(
     exported: tuple[Path, Path], module: fx.GraphModule
 ) -> None:
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mx = import_mxnet()
     symbol, params = exported
@@ -277,7 +277,7 @@ def test_the_module_is_exported_to_onnx(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.mxnet
 def test_layers_that_share_their_arrays_stay_one(tmp_path: Path) -> None:
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mx = import_mxnet()
     data, weight = mx.sym.var("data"), mx.sym.var("w_weight")
@@ -291,7 +291,7 @@ def test_layers_that_share_their_arrays_stay_one(tmp_path: Path) -> None:
 
 @pytest.mark.mxnet
 def test_several_heads_are_a_tuple(tmp_path: Path) -> None:
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mx = import_mxnet()
     data = mx.sym.var("data")

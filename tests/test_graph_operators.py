@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from converter.errors import GraphError
-from converter.graph.importer import build_module
-from converter.graph.operators import OPERATORS
-from converter.graph.operators.arithmetic import (
+from gluon2torch.errors import GraphError
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.operators import OPERATORS
+from gluon2torch.graph.operators.arithmetic import (
     BINARY,
     IDENTITY,
     REDUCTIONS,
@@ -23,9 +23,9 @@ from converter.graph.operators.arithmetic import (
     SCALAR,
     UNARY,
 )
-from converter.graph.precision import limits
-from converter.graph.symbol import parse_symbol
-from converter.sources.exported import ExportedReference
+from gluon2torch.graph.precision import limits
+from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.parity.exported_reference import ExportedReference
 
 pytestmark = pytest.mark.mxnet
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from converter.errors import GraphError
-from converter.graph.attributes import Attributes
-from converter.graph.importer import build_module
-from converter.graph.symbol import MAX_BYTES, Node, parse_symbol, read_symbol
+from gluon2torch.errors import GraphError
+from gluon2torch.graph.attributes import Attributes
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.symbol import MAX_BYTES, Node, parse_symbol, read_symbol
 
 LIMIT = 0.05  # seconds
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from converter.assembly import describe_arrays
-from converter.catalog import load_catalog
-from converter.errors import GraphError, ImageSizeError, ParityError
-from converter.graph.export_catalog import exported, has_graph
-from converter.graph.reference import GraphReference
-from converter.graph.stored import graph_file, load_graph, unpack
-from converter.keymap import load_keymap
-from converter.parity import measure, random_images, require
-from converter.sources.gluon import GluonReference
-from converter.tables import mapping_file
+from gluon2torch.errors import GraphError, ImageSizeError, ParityError
+from gluon2torch.graph.graph_export import exported, has_graph
+from gluon2torch.graph.stored_graph import graph_file, load_graph, unpack
+from gluon2torch.mapping.assignment import array_specs
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.mappings.key_map import load_keymap
+from gluon2torch.mappings.yaml_table import mapping_file
+from gluon2torch.parity.gluon_reference import GluonReference
+from gluon2torch.parity.graph_reference import GraphReference
+from gluon2torch.parity.measurement import measure, random_images, require
 
 from .conftest import SMALL, random_network
 
@@ -162,6 +162,6 @@ def test_the_arrays_have_the_structural_names() -> None:
     graph = load_graph("cifar_resnet20_v1").graph
     names = {node.name for node in graph.variables()}
     assert names == set(given) | {"data"}
-    assert describe_arrays(given)  # shapes are read off them
+    assert array_specs(given)  # shapes are read off them
     outputs = GraphReference("cifar_resnet20_v1", given, load_keymap("cifar_resnet_v1").stages)
     assert torch.isfinite(torch.from_numpy(outputs(np.zeros((1, 3, 32, 32)))["logits"])).all()

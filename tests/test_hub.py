@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from converter import convert
-from converter.catalog import load_catalog
-from converter.sources.params_writer import write_params
+from gluon2torch import convert
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.sources.params_writer import write_params
 
 from .test_commands import arrays
 
@@ -151,8 +151,8 @@ def test_the_converter_runs_in_a_folder_with_a_models_package(
     (tmp_path / "models" / "__init__.py").write_text("raise ImportError('not this one')\n")
     params = tmp_path / "mine.params"
     for code in (
-        "from converter.cli import main; main()",
-        "import sys; sys.path.insert(0, ''); from converter.cli import main; main()",
+        "from gluon2torch.cli import main; main()",
+        "import sys; sys.path.insert(0, ''); from gluon2torch.cli import main; main()",
     ):
         arguments = ["convert", "--params", str(params), "--reference", "none", "-o", "x"]
         done = subprocess.run(

@@ -12,14 +12,13 @@ import pytest
 import torch
 from PIL import Image, ImageFile
 
-from converter.catalog import load_catalog
-from converter.compat import import_mxnet
-from converter.errors import ImageError, MissingDependencyError
-from converter.images.presets import Crop, make_crop
-from converter.images.reading import find_images, read_image
-from converter.images.resize import resize_linear
-from converter.record import Preprocessing
-from converter.running import normalise
+from gluon2torch.errors import ImageError, MissingDependencyError
+from gluon2torch.inference.images.image_file import find_images, read_image
+from gluon2torch.inference.images.linear_resize import resize_linear
+from gluon2torch.inference.images.presets import Crop, make_crop
+from gluon2torch.inference.runner import normalise
+from gluon2torch.mappings.catalog import Preprocessing, load_catalog
+from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .images import encode, noise, smooth
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from converter.errors import KeyMapError, TableError
-from converter.keymap import KINDS, parse_keymap, select
-from converter.matching import ArraySpec, check, refuse, rename
+from gluon2torch.errors import KeyMapError, TableError
+from gluon2torch.mapping.assignment import ArraySpec, check, refuse, rename
+from gluon2torch.mappings.key_map import KINDS, parse_keymap, select
 
 HEAD = """
 source: here
@@ -122,8 +122,8 @@ def test_shapes_dtypes_and_targets_are_checked_all_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MAP + "\nlstm: {}", "lstm is unknown"),
-        (MAP.replace("source: here", ""), "source is missing"),
+        (MAP + "\nlstm: {}", "unknown field `lstm`"),
+        (MAP.replace("source: here", ""), "missing required field `source`"),
         (MAP.replace("{block}.conv1", "0.conv1"), "stand once on either side"),
         (MAP.replace("output: fc", "out{depth}: fc{depth}"), "depth is not in the index"),
         (MAP.replace("  output: fc", "  output: fc\n  output: fc2"), "'output' stands twice"),

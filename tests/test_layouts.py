@@ -14,18 +14,20 @@ import pytest
 import torch
 from torch import nn
 
-from converter import convert
-from converter.assembly import Converted
-from converter.catalog import load_catalog
-from converter.choices import LAYOUTS
-from converter.clock import Clock
-from converter.describing import describe
-from converter.errors import KeyMapError, TableError, UnknownModelError
-from converter.layouts import find_layout, load_layout, to_layout
-from converter.opening import open_checkpoint
-from converter.record import Parity, Source
-from converter.state_dict import describe_network, empty_network
-from converter.writing import write
+from gluon2torch import convert
+from gluon2torch.checkpoints.checkpoint import open_checkpoint
+from gluon2torch.checkpoints.clock import Clock
+from gluon2torch.checkpoints.output import write
+from gluon2torch.checkpoints.record_draft import draft_record
+from gluon2torch.errors import KeyMapError, TableError, UnknownModelError
+from gluon2torch.mapping.layout_keys import find_layout, library_keys, to_layout
+from gluon2torch.mapping.network_spec import describe_network, empty_network
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.mappings.choices import LAYOUTS
+from gluon2torch.mappings.layout import load_layout
+from gluon2torch.parity.result import Parity
+from gluon2torch.sources.source import Source
+from gluon2torch.weights.converted import Converted
 
 from .conftest import SMALL, gluon_outputs, images, random_network, relative
 
@@ -37,7 +39,7 @@ LIMIT = 1e-12
 
 def written(converted: Converted, layout: str, out: Path) -> Any:
     """The record of a network written in a layout, its parity left to the test."""
-    record = describe(converted, Parity("none", None), Source("random", seed=0), layout=layout)
+    record = draft_record(converted, Parity("none", None), Source("random", seed=0), layout=layout)
     formats = ("timm-folder",) if layout == "timm-folder" else ("pth",)
     return write(converted, record, out, formats, Clock())
 
@@ -83,7 +85,7 @@ def check_timm_folder(timm: Any, name: str, size: tuple[int, int], out: Path) ->
     assert tuple(data["mean"]) == CATALOG[name].dataset.mean
     inputs = images(size)
     expected = gluon_outputs(converted, inputs)["logits"]
-    fix = load_layout("timm").networks[name].get("fix")
+    fix = load_layout("timm").networks[name].fix
     difference = relative(logits(network, inputs), expected)
     if fix is not None:
         print(f"{name}: timm's own network differs by {difference:.1e} of the largest logit")
@@ -112,7 +114,7 @@ def test_timm_opens_all_21(timm: Any, name: str, tmp_path: Path) -> None:
 @pytest.mark.timm
 @pytest.mark.parametrize("name", load_layout("timm").networks)
 def test_timms_networks_have_our_keys(timm: Any, name: str) -> None:
-    build = load_layout("timm").networks[name]["build"]
+    build = load_layout("timm").networks[name].build
     with torch.device("meta"):
         theirs = describe_network(timm.create_model(build))
     assert theirs == describe_network(empty_network(name, 1000, 3))
@@ -120,7 +122,7 @@ def test_timms_networks_have_our_keys(timm: Any, name: str) -> None:
 
 @pytest.mark.timm
 def test_a_folder_of_other_classes_and_channels(timm: Any, tmp_path: Path) -> None:
-    from converter.sources.params_writer import write_params
+    from gluon2torch.sources.params_writer import write_params
 
     from .test_commands import arrays
 
@@ -237,7 +239,7 @@ def test_mmpretrain_loads_all_of_its_own(mmpretrain: Any, name: str, tmp_path: P
 def test_each_layout_goes_there_and_back(layout: str) -> None:
     for name in load_layout(layout).networks:
         wanted = describe_network(empty_network(name, 1000, 3))
-        theirs = load_layout(layout).theirs(CATALOG[name], wanted)
+        theirs = library_keys(load_layout(layout), CATALOG[name], wanted)
         assert len(set(theirs.values())) == len(wanted)
         back = find_layout(CATALOG[name], theirs.values(), wanted)
         assert [back[theirs[key]] for key in wanted] == list(wanted)
@@ -246,7 +248,7 @@ def test_each_layout_goes_there_and_back(layout: str) -> None:
 
 def test_a_trunk_has_a_layout_too() -> None:
     keys = describe_network(empty_network("resnet18_v1b", 0, 3))
-    theirs = load_layout("mmpretrain").theirs(CATALOG["resnet18_v1b"], keys)
+    theirs = library_keys(load_layout("mmpretrain"), CATALOG["resnet18_v1b"], keys)
     assert set(theirs.values()) == {f"backbone.{key}" for key in keys}
 
 
@@ -267,27 +269,33 @@ def test_strange_keys_are_refused_by_name() -> None:
     assert "backbone.extra.weight" in str(caught.value)
     layout = load_layout("torchvision")
     with pytest.raises(KeyMapError, match="no rule of .*torchvision.yaml takes it"):
-        layout.theirs(entry, [*wanted, "layer1.0.se.fc1.weight"])
+        library_keys(layout, entry, [*wanted, "layer1.0.se.fc1.weight"])
 
 
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
         (("layer{stage}.{block}.bn{n}: ", "layer{stage}.bn{n}: "), "each index must stand once"),
-        (("title: torchvision", "titel: torchvision"), "title is missing"),
-        (('build: "resnet18(', 'bild: "resnet18('), "build is missing"),
+        (
+            ("title: torchvision", "titel: torchvision"),
+            "unknown field `titel`|missing required field `title`",
+        ),
+        (
+            ('build: "resnet18(', 'bild: "resnet18('),
+            "resnet18_v1b.*(unknown field `bild`|missing required field `build`)",
+        ),
         (("  fc: fc", "  fc: fc\n    fc: head"), "stands twice"),
     ],
 )
 def test_a_wrong_table_is_named(
     change: tuple[str, str], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from converter import layouts, tables
+    from gluon2torch.mappings import layout, yaml_table
 
-    text = tables.read_text("layouts/torchvision.yaml")
+    text = yaml_table.read_text("layouts/torchvision.yaml")
     assert change[0] in text
     table = text.replace(*change)
-    monkeypatch.setattr(layouts, "read_table", lambda name: tables.parse_table(table, name))
+    monkeypatch.setattr(layout, "read_table", lambda name: yaml_table.parse_table(table, name))
     with pytest.raises(TableError, match=problem):
         load_layout.__wrapped__("torchvision")
 
@@ -297,7 +305,7 @@ def test_two_layers_swapped_in_a_table_are_caught(monkeypatch: pytest.MonkeyPatc
     """The names fit; only the numbers tell."""
     converted = random_network("resnet18_v1b")
     entry = converted.fit.entry
-    keys = load_layout("torchvision").theirs(entry, converted.tensors)
+    keys = library_keys(load_layout("torchvision"), entry, converted.tensors)
     swapped = {**keys, "layer1.0.conv1.weight": keys["layer1.0.conv2.weight"]}
     swapped["layer1.0.conv2.weight"] = keys["layer1.0.conv1.weight"]
     network = converted.network()
@@ -313,11 +321,11 @@ def test_two_layers_swapped_in_a_table_are_caught(monkeypatch: pytest.MonkeyPatc
 def test_senets_note_is_in_the_record_and_on_the_console(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from converter import console
+    from gluon2torch.commands import console
 
     from .conftest import record
 
-    note = load_layout("timm").networks["senet_154"]["note"]
+    note = load_layout("timm").networks["senet_154"].note
     assert "ceil_mode=True" in note
     shown = console.result_line(record("senet_154", note=note))
     assert note in shown

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from converter.errors import UnknownModelError
-from models import create_model, list_models
+from gluon2torch.errors import UnknownModelError
+from gluon2torch.models import create_model, list_models
 
 from .conftest import random_network
 
@@ -52,8 +52,8 @@ def test_output_strides_are_timms(name: str, stride: int, timm: Any) -> None:
     "name", ["resnet18_v1b", "resnet50_v1b", "resnet50_v1c", "resnet50_v1d", "resnet50_v1s"]
 )
 def test_output_stride_8_is_gluoncvs_dilated_network(name: str) -> None:
-    from converter.parity import measure, random_images
-    from converter.sources.gluon import GluonReference
+    from gluon2torch.parity.gluon_reference import GluonReference
+    from gluon2torch.parity.measurement import measure, random_images
 
     converted = random_network(name)
     stages = converted.fit.keymap.stages

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from converter import convert
-from models import create_model
+from gluon2torch import convert
+from gluon2torch.models import create_model
 
 from .conftest import random_network
 
@@ -19,13 +19,13 @@ from .conftest import random_network
     "name", [f"resnet{depth}_v{version}" for version in (1, 2) for depth in (18, 34, 50, 101, 152)]
 )
 def test_its_resnets_are_gluoncvs(name: str, tmp_path: Path) -> None:
-    from converter.compat import import_mxnet
-    from converter.sources.gluon import _fill
+    from gluon2torch.sources.gluon_network import fill_network
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mx = import_mxnet()
     zoo = mx.gluon.model_zoo.vision
     net = zoo.get_model(name)
-    _fill(net, random_network(name).arrays)
+    fill_network(net, random_network(name).arrays)
     net.collect_params().save(str(tmp_path / "net.params"))  # with its own prefix
     record = convert(params=tmp_path / "net.params", out=tmp_path, reference="none")
     assert record.model == name

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from converter import convert
-from converter.catalog import load_catalog
-from converter.errors import CheckpointError, KeyMapError, UnknownModelError
-from converter.keymap import load_keymap
-from converter.opening import open_checkpoint
-from converter.sources.params_writer import write_params
-from converter.to_gluon import gluon_arrays
+from gluon2torch import convert
+from gluon2torch.checkpoints.checkpoint import open_checkpoint
+from gluon2torch.errors import CheckpointError, KeyMapError, UnknownModelError
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.mappings.key_map import load_keymap
+from gluon2torch.sources.params_writer import write_params
 
 from .conftest import random_network
 from .test_commands import arrays, run
@@ -26,10 +25,10 @@ CATALOG = load_catalog()
 
 def gluon_file(name: str, path: Path) -> None:
     """A file that GluonCV's own `save_parameters` wrote."""
-    from converter.sources.gluon import _fill, _network
+    from gluon2torch.sources.gluon_network import build_network, fill_network
 
-    net = _network(name, CATALOG[name].dataset.num_classes)
-    _fill(net, random_network(name).arrays)
+    net = build_network(name, CATALOG[name].dataset.num_classes)
+    fill_network(net, random_network(name).arrays)
     net.save_parameters(str(path))
 
 
@@ -81,7 +80,7 @@ def test_round_trip_of_the_others(name: str, tmp_path: Path) -> None:
         record = convert(
             name, params=tmp_path / "x.params", reference="none", out=tmp_path, dtype="keep"
         )
-        back = gluon_arrays(open_checkpoint(record.file))
+        back = open_checkpoint(record.file).gluon_arrays()
         assert list(back) == list(converted.arrays)
         different = {key for key in back if back[key].tobytes() != converted.arrays[key].tobytes()}
         assert different == gammas
@@ -91,14 +90,14 @@ def test_round_trip_of_the_others(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.mxnet
 def test_gluoncv_loads_what_came_back(tmp_path: Path) -> None:
-    from converter.sources.gluon import _network
+    from gluon2torch.sources.gluon_network import build_network
 
     gluon_file("cifar_resnet20_v1", tmp_path / "a.params")
     record = convert(
         "cifar_resnet20_v1", params=tmp_path / "a.params", reference="none", out=tmp_path
     )
     assert run("to-gluon", record.file, "-o", tmp_path / "b.params").exit_code == 0
-    net = _network("cifar_resnet20_v1", 10)
+    net = build_network("cifar_resnet20_v1", 10)
     net.load_parameters(str(tmp_path / "b.params"))
     weight = net.output.weight.data().asnumpy()
     assert np.array_equal(weight, random_network("cifar_resnet20_v1").arrays["output.weight"])
@@ -176,9 +175,9 @@ def test_what_is_wrong_with_a_checkpoint_is_one_line(checkpoint: Path, tmp_path:
     record.write_text('{"model": ')
     assert f"{record}, line 1: is no record" in refused(checkpoint)
     record.write_text("[]")
-    assert "is no record of one checkpoint" in refused(checkpoint)
+    assert "is no record of a checkpoint (expected `object`, got `array`)" in refused(checkpoint)
     record.write_text(json.dumps({"model": 3}))
-    assert "--model" in refused(checkpoint)
+    assert "(model: expected `str | null`, got `int`)" in refused(checkpoint)
 
 
 def test_nothing_in_a_checkpoint_is_run(tmp_path: Path) -> None:
@@ -196,9 +195,9 @@ def test_nothing_in_a_checkpoint_is_run(tmp_path: Path) -> None:
 def test_two_swapped_arrays_on_the_way_back_are_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from converter import to_gluon
+    from gluon2torch.weights import gluon_arrays
 
-    names = to_gluon.gluon_names
+    names = gluon_arrays.gluon_names
 
     def swapped(keymap: Any, targets: list[str]) -> list[tuple[str, str]]:
         (target,) = targets
@@ -206,7 +205,7 @@ def test_two_swapped_arrays_on_the_way_back_are_seen(
         other |= {value: key for key, value in other.items()}
         return names(keymap, [other.get(target, target)])
 
-    monkeypatch.setattr(to_gluon, "gluon_names", swapped)
+    monkeypatch.setattr(gluon_arrays, "gluon_names", swapped)
     with pytest.raises(AssertionError):
         check_round_trip("cifar_resnet20_v1", tmp_path)
 
@@ -220,7 +219,7 @@ def test_a_trunk_goes_back_without_a_classifier(tmp_path: Path) -> None:
     torch.save(tensors, tmp_path / "trunk.pth")
     opened = open_checkpoint(tmp_path / "trunk.pth", "resnet18_v1b")
     assert opened.num_classes == 0
-    back = gluon_arrays(opened)
+    back = opened.gluon_arrays()
     assert "conv1.weight" in back
     assert not any(name.startswith("fc.") for name in back)
     with pytest.raises(KeyMapError, match="not the weights of resnet50_v1b"):
@@ -228,7 +227,7 @@ def test_a_trunk_goes_back_without_a_classifier(tmp_path: Path) -> None:
 
 
 def random_state(name: str) -> dict[str, torch.Tensor]:
-    from models import create_model
+    from gluon2torch.models import create_model
 
     return create_model(name).state_dict()
 
@@ -238,11 +237,11 @@ def test_a_trained_fixed_gamma_is_not_lost_in_silence(tmp_path: Path) -> None:
     """MXNet computes with 1 whatever the file says: another value cannot go back."""
     tensors = dict(random_network("cifar_resnet20_v2").tensors)
     torch.save(tensors, tmp_path / "v2.pth")
-    assert gluon_arrays(open_checkpoint(tmp_path / "v2.pth", "cifar_resnet20_v2"))
+    assert open_checkpoint(tmp_path / "v2.pth", "cifar_resnet20_v2").gluon_arrays()
     tensors["data_bn.weight"] = tensors["data_bn.weight"] * 3
     torch.save(tensors, tmp_path / "v2.pth")
     with pytest.raises(CheckpointError, match=r"data_bn\.weight is not 1"):
-        gluon_arrays(open_checkpoint(tmp_path / "v2.pth", "cifar_resnet20_v2"))
+        open_checkpoint(tmp_path / "v2.pth", "cifar_resnet20_v2").gluon_arrays()
 
 
 def test_odd_tensors_and_other_files_are_one_line(checkpoint: Path, tmp_path: Path) -> None:
@@ -276,5 +275,5 @@ def test_a_folder_opens_from_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         out=tmp_path,
     )
     monkeypatch.chdir(record.file)
-    assert open_checkpoint(".").record["num_features"] == 512
+    assert open_checkpoint(".").record.num_features == 512
     assert open_checkpoint("model.safetensors").entry.name == "resnet18_v1b"

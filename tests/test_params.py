@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from converter.errors import ParamsFileError
-from converter.sources.params import (
+from gluon2torch.errors import ParamsFileError
+from gluon2torch.sources.params import (
     BFLOAT16,
     DTYPES,
     LIST_MAGIC,
@@ -30,7 +30,7 @@ from converter.sources.params import (
     read_params,
     read_params_file,
 )
-from converter.sources.params_writer import write_params
+from gluon2torch.sources.params_writer import write_params
 from tests.fuzz.mutate import (
     array_bytes,
     csr_bytes,
@@ -87,7 +87,7 @@ def test_the_list_of_real_files_is_whole(data: Path) -> None:
 @pytest.mark.mxnet
 @pytest.mark.parametrize("name", FILES)
 def test_a_real_file_reads_as_mxnet_reads_it(data: Path, name: str) -> None:
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mxnet = import_mxnet()
     file = read_params_file(data / name)
@@ -186,7 +186,7 @@ def test_what_is_written_is_read(case: dict[str, Any], tmp_path: Path) -> None:
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=written(versions=(2,), flags=MXNET_FLAGS))
 def test_version_2_is_written_as_mxnet_writes_it(case: dict[str, Any], tmp_path: Path) -> None:
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mxnet = import_mxnet()
     kept = {

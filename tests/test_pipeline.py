@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from converter import convert
-from converter.catalog import load_catalog
-from converter.errors import GraphError, ImageSizeError, KeyMapError, ParamsFileError
-from converter.keymap import load_keymap
-from converter.parity import LIMITS, random_images
-from converter.sources.params_writer import write_params
-from models import create_model
+from gluon2torch import convert
+from gluon2torch.errors import GraphError, ImageSizeError, KeyMapError, ParamsFileError
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.mappings.key_map import load_keymap
+from gluon2torch.models import create_model
+from gluon2torch.parity.measurement import LIMITS, random_images
+from gluon2torch.sources.params_writer import write_params
 
 from .conftest import SMALL, random_network
 
@@ -44,9 +44,9 @@ def test_every_network_equals_gluoncvs(name: str, tmp_path: Path) -> None:
 
 def test_group_norm_is_equal_in_float64_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """GluonCV's layer makes float32 ones, so float64 needs its words with a dtype in them."""
-    from converter.compat import import_mxnet
-    from converter.parity import measure
-    from converter.sources.gluon import GluonReference
+    from gluon2torch.parity.gluon_reference import GluonReference
+    from gluon2torch.parity.measurement import measure
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mx = import_mxnet()
     from gluoncv.nn.gn import GroupNorm
@@ -97,11 +97,11 @@ def test_equal_seeds_give_equal_files_in_any_folder(tmp_path: Path) -> None:
 
 def save_finetuned(path: Path, name: str, classes: int, **options: object) -> None:
     """A network of another class count as Gluon saves it."""
-    from converter.compat import import_mxnet
-    from converter.sources.gluon import _network
+    from gluon2torch.sources.gluon_network import build_network
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mx = import_mxnet()
-    net = _network(name, classes, **options)
+    net = build_network(name, classes, **options)
     net.initialize(mx.init.Xavier())
     net(mx.nd.zeros((1, 3, 64, 64)))
     net.save_parameters(str(path))
@@ -124,7 +124,7 @@ def test_finetuned_weights_convert(tmp_path: Path) -> None:
 
 def test_float64_weights_are_proved_as_they_are(tmp_path: Path) -> None:
     """Rounded to float32 on both sides, a difference in the last digits would pass."""
-    from converter.sources.gluon import GluonReference
+    from gluon2torch.parity.gluon_reference import GluonReference
 
     converted = random_network("cifar_resnet20_v1")
     exact = {
@@ -171,8 +171,8 @@ def cifar_sheet(data: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_real_trained_weights_classify_as_mxnet_does(data: Path, tmp_path: Path) -> None:
-    from converter.sources.gluon import GluonReference
-    from converter.sources.load import dense_arrays
+    from gluon2torch.parity.gluon_reference import GluonReference
+    from gluon2torch.sources.params import dense_arrays
 
     params = data / "params" / "cifar_resnet20_v1_structural.params"
     record = convert("cifar_resnet20_v1", params=params, out=tmp_path)
@@ -209,7 +209,7 @@ def test_the_published_v2_classifies_as_mxnet_does(data: Path, tmp_path: Path) -
 
 def mxnet_logits(params: Path, images: np.ndarray) -> np.ndarray:
     """What MXNet itself computes from an exported graph."""
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mx = import_mxnet()
     symbol = str(params).replace("-0000.params", "-symbol.json")
@@ -229,7 +229,7 @@ def test_weights_that_were_never_published(tmp_path: Path) -> None:
 
 
 def test_without_mxnet_parity_is_by_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("converter.proving.has_mxnet", lambda: False)
+    monkeypatch.setattr("gluon2torch.parity.proof.has_mxnet", lambda: False)
     path = tmp_path / "mine.params"
     save_finetuned(path, "resnet50_v1d", 17)
     record = convert(params=path, out=tmp_path, sizes=[SMALL])
@@ -241,7 +241,7 @@ def test_without_mxnet_parity_is_by_graph(tmp_path: Path, monkeypatch: pytest.Mo
 def test_without_mxnet_a_network_without_a_graph_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("converter.proving.has_mxnet", lambda: False)
+    monkeypatch.setattr("gluon2torch.parity.proof.has_mxnet", lambda: False)
     path = tmp_path / "mine.params"
     write_params(path, random_network("resnet50_v1b_gn").arrays)
     with pytest.raises(GraphError, match="has no graph.*--reference none"):

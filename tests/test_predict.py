@@ -14,11 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
-from converter.compat import import_mxnet
-from converter.errors import ImageError
-from converter.opening import open_checkpoint
-from converter.prediction import Predictor, predict
-from models import create_model
+from gluon2torch.checkpoints.checkpoint import open_checkpoint
+from gluon2torch.errors import ImageError
+from gluon2torch.inference.prediction import Predictor, predict
+from gluon2torch.models import create_model
+from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .conftest import DATA
 from .images import SHEET, TRAINED, encode, noise, run
@@ -177,7 +177,7 @@ def test_what_cannot_be_predicted_is_one_line(
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from click.testing import CliRunner; from converter.cli import main;"
+        "import sys; from click.testing import CliRunner; from gluon2torch.cli import main;"
         "answers = [CliRunner().invoke(main, [verb, '--help']) for verb in main.commands];"
         "assert len(answers) > 9 and not any(each.exit_code for each in answers), answers;"
         "heavy = ('torch', 'numpy', 'mxnet', 'yaml', 'rich', 'PIL', 'matplotlib');"

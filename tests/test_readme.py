@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from converter import convert
-from converter.record import Record
-from converter.sources.params_writer import write_params
+from gluon2torch import convert
+from gluon2torch.checkpoints.record import Record
+from gluon2torch.sources.params_writer import write_params
 
 from .conftest import import_client, random_network
 from .exported import export

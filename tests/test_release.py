@@ -14,11 +14,11 @@ import pytest
 import torch
 import yaml
 
-from converter.catalog import load_catalog
-from converter.errors import DownloadError, ReleaseError
-from converter.hub import load_published
-from converter.release.build import build
-from converter.release.choosing import choose
+from gluon2torch.errors import DownloadError, ReleaseError
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.release.choice import choose
+from gluon2torch.release.folder import build
+from gluon2torch.release.torch_hub import load_published
 
 from .folders import PROVED, TINY, edit, flip, make_release, make_weights, run, seal
 
@@ -152,7 +152,7 @@ def spoil_all(weights: Path, record: Path) -> None:
 def spoil_twice(weights: Path, record: Path) -> None:
     network = torch.load(checkpoint(weights), weights_only=True)
     network["fc.bias"] += 1
-    from converter.formats.hashing import file_sha256
+    from gluon2torch.files.hashes import file_sha256
 
     torch.save(network, weights / "x")
     sha256 = file_sha256(weights / "x")
@@ -173,7 +173,7 @@ def spoil_twice(weights: Path, record: Path) -> None:
         (spoil_bit, "; its record says "),
         (spoil_name, "is not called gluon_cifar_resnet20_v1-"),
         (spoil_record, "is no record (Expecting property name"),
-        (spoil_type, "is no record (parameters is 'many', which is no int)"),
+        (spoil_type, "is no record (parameters: expected `int`, got `str`)"),
         (spoil_layout, "gluon_cifar_resnet20_v1: was not converted"),
         (spoil_all, "there is no such folder"),
         (spoil_twice, "are both here; take one away"),
@@ -315,7 +315,7 @@ def change_content_hash(release: Path) -> str:
     content = json.loads(manifest.read_text())
     (row,) = content["models"].values()
     row["content_sha256"] = "0" * 64
-    from converter.release.contents import generate, read_manifest
+    from gluon2torch.release.contents import generate, read_manifest
 
     _, records = read_manifest(json.dumps(content))
     for name, text in generate(records).items():  # all but the weights agrees
@@ -335,11 +335,11 @@ def add_a_file(release: Path) -> str:
 
 def no_manifest(release: Path) -> str:
     (release / "manifest.json").write_text("[]")
-    return "manifest.json: is no manifest of a release (it is not of format 1)"
+    return "manifest.json: is no manifest of a release (expected `object`, got `array`)"
 
 
 def no_models(release: Path) -> str:
-    (release / "manifest.json").write_text('{"format": 1, "models": {}}')
+    (release / "manifest.json").write_text('{"format": 1, "gluon2torch": "0", "models": {}}')
     return "manifest.json: is no manifest of a release (it has no models)"
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converter import convert
-from converter.errors import ParityError
-from converter.report.layers import _by_channel, compare_layers, every_layer
-from converter.report.page import write_index
-from converter.report.plot import BOTTOM, HEIGHT, TOP, draw
-from converter.sources.gluon import GluonReference
+from gluon2torch import convert
+from gluon2torch.errors import ParityError
+from gluon2torch.parity.gluon_reference import GluonReference
+from gluon2torch.parity.report.layer_differences import _by_channel, compare_layers, every_layer
+from gluon2torch.parity.report.page import write_index
+from gluon2torch.parity.report.svg_plot import BOTTOM, HEIGHT, TOP, draw
 
 from .conftest import SMALL, random_network
 
@@ -79,9 +79,9 @@ def test_a_page_shows_every_layer_key_and_hash(tmp_path: Path) -> None:
 def test_a_network_that_differs_has_a_page_that_shows_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from converter import pipeline
+    from gluon2torch.pipeline import catalog_conversion
 
-    assemble = pipeline.assemble
+    assemble = catalog_conversion.assemble
 
     def wrong(*arguments: Any) -> Any:
         converted = assemble(*arguments)
@@ -90,7 +90,7 @@ def test_a_network_that_differs_has_a_page_that_shows_where(
         ].flip(0)
         return converted
 
-    monkeypatch.setattr(pipeline, "assemble", wrong)
+    monkeypatch.setattr(catalog_conversion, "assemble", wrong)
     report = tmp_path / "report"
     with pytest.raises(ParityError, match="the first stage that differs is layer2"):
         convert("cifar_resnet20_v1", init="random", out=tmp_path / "out", report=report)
@@ -152,7 +152,7 @@ def test_the_plot_is_logarithmic_and_keeps_what_is_off_the_scale_inside() -> Non
 
 
 def test_a_users_words_are_not_run_as_html(tmp_path: Path) -> None:
-    from converter.sources.params_writer import write_params
+    from gluon2torch.sources.params_writer import write_params
 
     from .test_commands import arrays
 
@@ -195,7 +195,7 @@ def test_the_index_is_over_earlier_runs_too(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.mxnet
 def test_the_report_of_the_21_is_small(tmp_path: Path) -> None:
-    from converter.catalog import load_catalog
+    from gluon2torch.mappings.catalog import load_catalog
 
     for name in load_catalog().published_set:
         convert(name, init="random", sizes=[SMALL], out=tmp_path, report=tmp_path / "report")

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converter import convert
-from converter.errors import ParamsFileError, ParityError
-from converter.saved_reference import SavedReference
-from converter.sources.params_writer import write_params
+from gluon2torch import convert
+from gluon2torch.errors import ParamsFileError, ParityError
+from gluon2torch.parity.saved_reference import SavedReference
+from gluon2torch.sources.params_writer import write_params
 
-from .conftest import SMALL, random_network
+from .conftest import random_network
 from .test_commands import run
 
 pytestmark = pytest.mark.mxnet
@@ -47,7 +47,7 @@ def test_the_other_machine_measures_the_same(saved: Path, tmp_path: Path) -> Non
 def test_a_wrong_network_is_caught_by_it(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from models.blocks import BasicBlock
+    from gluon2torch.models.blocks import BasicBlock
 
     forward = BasicBlock.forward
     monkeypatch.setattr(BasicBlock, "forward", lambda self, x: forward(self, x) + 1e-9)
@@ -68,7 +68,7 @@ def test_other_weights_are_told_apart(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(ParamsFileError, match=r"reference\.npz: is of other weights"):
         convert(params=tmp_path / "other.params", reference=reference, out=tmp_path)
     with pytest.raises(ParamsFileError, match="is of cifar_resnet20_v1, not of resnet18_v1b"):
-        convert("resnet18_v1b", init="random", sizes=[SMALL], reference=reference, out=tmp_path)
+        convert("resnet18_v1b", init="random", reference=reference, out=tmp_path)
 
 
 def test_what_is_no_saved_reference_is_one_line(saved: Path, tmp_path: Path) -> None:

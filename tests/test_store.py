@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from converter.errors import DownloadError
-from converter.sources import store
+from gluon2torch.errors import DownloadError
+from gluon2torch.sources import store
 
 PARAMS = b"not really parameters, but many bytes " * 5000
 SHA1 = hashlib.sha1(PARAMS).hexdigest()
@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written(
 
 @pytest.mark.mxnet
 def test_the_cache_is_gluoncvs(server: Server) -> None:
-    from converter.compat import import_mxnet
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
     import_mxnet()
     from gluoncv.model_zoo import model_store

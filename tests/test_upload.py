@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from converter.errors import UploadError
-from converter.release import upload_github
-from converter.release.upload import parse_target
+from gluon2torch.errors import UploadError
+from gluon2torch.release import github
+from gluon2torch.release.target import parse_target
 
 from .folders import TINY, flip, make_release, make_weights, run
 
@@ -131,7 +131,7 @@ def test_what_is_not_there_is_built_first(gh: Path, tmp_path: Path) -> None:
 def test_killed_in_the_middle_it_goes_on_where_it_stopped(gh: Path, release: Path) -> None:
     (weights,) = release.glob("*.pth")
     faults(gh, {"verb": "upload", "file": "manifest.json", "how": "kill"})
-    command = [sys.executable, "-m", "converter", "release", str(release), "--upload", GITHUB]
+    command = [sys.executable, "-m", "gluon2torch", "release", str(release), "--upload", GITHUB]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL
     sent = uploads(calls(gh))
@@ -163,7 +163,7 @@ def test_a_failed_upload_is_tried_again(gh: Path, release: Path, how: str) -> No
 def test_it_gives_up_in_one_line_and_publishes_nothing(
     gh: Path, release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_github, "PAUSE", 0.01)
+    monkeypatch.setattr(github, "PAUSE", 0.01)
     faults(gh, *[{"verb": "upload", "file": "README.md", "how": "half"}] * 4)
     result = send(release)
     assert result.exit_code == 1

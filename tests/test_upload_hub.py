@@ -41,7 +41,7 @@ def send(release: Path, hub: Hub | None, *options: str) -> subprocess.CompletedP
         "NO_PROXY": "127.0.0.1",
     }
     return subprocess.run(
-        [sys.executable, "-m", "converter", "release", str(release), "--upload", HUB, *options],
+        [sys.executable, "-m", "gluon2torch", "release", str(release), "--upload", HUB, *options],
         cwd=ROOT,
         env={**os.environ, **settings},
         capture_output=True,

@@ -16,10 +16,10 @@ import pytest
 import torch
 from PIL import Image
 
-from converter.errors import ImageError
-from converter.images.labelled import find_labelled
-from converter.labels import Labels, dataset_labels
-from converter.validation import validate, write_predictions
+from gluon2torch.errors import ImageError
+from gluon2torch.inference.images.labelled_images import find_labelled
+from gluon2torch.inference.validation import validate, write_predictions
+from gluon2torch.mappings.class_labels import Labels, dataset_labels
 
 from .images import SHEET, encode, noise, run
 
@@ -40,7 +40,7 @@ def torchrun(processes: int, *arguments: object) -> Any:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)),
-            *("--standalone", "-m", "converter", "validate"),
+            *("--standalone", "-m", "gluon2torch", "validate"),
             *map(str, arguments),
             *("--device", "cpu", "--workers", "1", "--json", "-"),
         ],

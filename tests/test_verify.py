@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from converter import convert, to_gluon
-from converter.verification import verify
+from gluon2torch import convert
+from gluon2torch.checkpoints.checkpoint import Checkpoint
+from gluon2torch.checkpoints.verification import verify
 
 from .folders import TINY, edit, flip, make_weights, run
 
@@ -31,7 +32,7 @@ def check(path: Path, *options: object) -> Any:
 
 def resave(path: Path) -> str:
     """Change one weight, and give the file the name and the record of its new hash."""
-    from converter.formats.hashing import file_sha256
+    from gluon2torch.files.hashes import file_sha256
 
     network = torch.load(path, weights_only=True)
     network["fc.bias"][0] += 1e-3
@@ -159,14 +160,14 @@ def test_parity_is_of_the_weights_in_the_file(
     assert all(0 < check.max_rel < check.limit for check in found.parity.checks)
 
     # a road back that loses a value: the file's own weights differ from what Gluon gets
-    real = to_gluon.gluon_arrays
+    real = Checkpoint.gluon_arrays
 
     def lossy(checkpoint: Any) -> Any:
         arrays = {name: np.array(array) for name, array in real(checkpoint).items()}
         arrays["output.bias"][0] += 1e-6
         return arrays
 
-    monkeypatch.setattr(to_gluon, "gluon_arrays", lossy)
+    monkeypatch.setattr(Checkpoint, "gluon_arrays", lossy)
     found = verify(record.file, sizes=[(17, 17)])
     assert not found.passed
     assert found.parity is not None
@@ -179,10 +180,10 @@ def test_parity_is_of_the_weights_in_the_file(
 
 @pytest.mark.mxnet
 @pytest.mark.parametrize(
-    ("formats", "layout"), [(["safetensors"], "torchvision"), (["pth"], "timm-folder")]
+    ("formats", "layout"), [(["safetensors"], "torchvision"), (None, "timm-folder")]
 )
 def test_other_formats_and_layouts_are_proved_too(
-    formats: list[str], layout: str, tmp_path: Path
+    formats: list[str] | None, layout: str, tmp_path: Path
 ) -> None:
     options: dict[str, Any] = {"formats": formats, "layout": layout, "sizes": [(65, 33)]}
     record = convert("resnet18_v1b", init="random", out=tmp_path, **options)

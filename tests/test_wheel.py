@@ -11,9 +11,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from converter.sources.params_writer import write_params
+from gluon2torch.sources.params_writer import write_params
 
+from .images import noise
 from .test_commands import arrays
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,36 +66,105 @@ def run(python: Path, cwd: Path, *arguments: object) -> str:
     return done.stdout
 
 
-def test_the_wheel_has_every_table(wheel: Path) -> None:
+def test_the_wheel_holds_one_package_and_every_table(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    tables = {str(path.relative_to(ROOT)) for path in (ROOT / "mappings").rglob("*.*")}
-    code = {str(path.relative_to(ROOT)) for path in (ROOT / "converter").rglob("*.py")}
-    assert tables | code <= names
-    assert not {name for name in names if name.startswith("tests")}
+    assert {name.split("/")[0] for name in names} == {"gluon2torch", "gluon2torch-0.1.0.dist-info"}
+    homes = {"converter": "gluon2torch", "models": "gluon2torch/models"}
+    homes["mappings"] = "gluon2torch/mappings"
+    for folder, home in homes.items():
+        for path in (ROOT / folder).rglob("*.*"):
+            if path.is_file() and path.suffix != ".pyc":
+                assert f"{home}/{path.relative_to(ROOT / folder)}" in names
 
 
-LOAD = f"""
-import hashlib, json, os, pathlib, torch
+OTHERS = ("converter", "models", "mappings")
+USE = f"""
+import hashlib, json, os, pathlib, sys, torch
 (path,) = pathlib.Path("out").glob("*.pth")
 row = {{"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}}
 manifest = {{"models": {{"gluon_cifar_resnet20_v1": row}}}}
 pathlib.Path("out/manifest.json").write_text(json.dumps(manifest))
 os.environ["GLUON2TORCH_RELEASE"] = "out"
-from converter import load_published
-print(load_published("gluon_cifar_resnet20_v1").fc.bias[0].item())
-# the checkout's hubconf.py, while the installed copy has the names
-import converter, models
-network = torch.hub.load({str(ROOT)!r}, "gluon_cifar_resnet20_v1", source="local", pretrained=True)
-print(network.fc.bias[0].item(), type(network) is not models.ResNet)
+from gluon2torch import load_published
+installed = load_published("gluon_cifar_resnet20_v1")
+# the checkout's hubconf.py, while the installed copy has the name
+cloned = torch.hub.load({str(ROOT)!r}, "gluon_cifar_resnet20_v1", source="local", pretrained=True)
+print(installed.fc.bias[0].item(), cloned.fc.bias[0].item(), type(installed) is type(cloned))
+print(type(installed).__module__, type(cloned).__module__.split("_")[0])
+import converter, models, mappings
+print([sys.modules[name].mine for name in ("converter", "models", "mappings")])
 """
 
 
-def test_an_installed_copy_converts_and_loads(environment: Path, tmp_path: Path) -> None:
-    where = run(environment, tmp_path, "-c", "import converter, models; print(converter.__file__)")
+def test_an_installed_copy_works_beside_other_peoples_packages(
+    environment: Path, tmp_path: Path
+) -> None:
+    """Packages and modules of our folders' names are the user's, imported before or after ours."""
+    for name in OTHERS[:2]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"mine = {name!r}\n")
+    (tmp_path / "mappings.py").write_text("mine = 'mappings'\n")
+    where = run(environment, tmp_path, "-c", "import gluon2torch; print(gluon2torch.__file__)")
     assert str(ROOT) not in where
     write_params(tmp_path / "mine.params", arrays())
     options = ["--params", "mine.params", "--reference", "none", "-o", "out"]
-    shown = run(environment, tmp_path, "-m", "converter", "convert", *options)
+    shown = run(environment, tmp_path, "-m", "gluon2torch", "convert", *options)
     assert "cifar_resnet20_v1" in shown
-    assert len(run(environment, tmp_path, "-m", "converter", "convert", "--list").splitlines()) > 73
-    assert run(environment, tmp_path, "-c", LOAD) == "107.0\n107.0 True\n"
+    catalogue = run(environment, tmp_path, "-m", "gluon2torch", "convert", "--list")
+    assert len(catalogue.splitlines()) > 73
+    expected = (
+        "107.0 107.0 False\ngluon2torch.models.resnet gluon2torch\n"
+        "['converter', 'models', 'mappings']\n"
+    )
+    assert run(environment, tmp_path, "-c", USE) == expected
+    before = "import converter, models, mappings\n"
+    assert run(environment, tmp_path, "-c", before + USE) == expected
+
+    (checkpoint,) = tmp_path.glob("out/*.pth")
+    Image.fromarray(noise(40, 40)).save(tmp_path / "noise.png")
+    run(environment, tmp_path, "-m", "gluon2torch", "predict", checkpoint, "noise.png")
+    back = ("to-gluon", checkpoint, "-o", "back.params")
+    run(environment, tmp_path, "-m", "gluon2torch", *back)
+    assert (tmp_path / "back.params").read_bytes() == (tmp_path / "mine.params").read_bytes()
+
+
+PROGRAM = """
+from pathlib import Path
+from gluon2torch import FinetuneOptions, Record, convert, finetune, open_checkpoint, read_params
+from gluon2torch.models import create_model, list_models
+
+record: Record = convert("resnet18_v1b", params=Path("x.params"), formats=["pth", "safetensors"])
+names: list[str] = list_models()
+checkpoint = open_checkpoint(record.file)
+labels: tuple[str, ...] = checkpoint.labels.names if checkpoint.labels is not None else ()
+done = finetune(checkpoint, "images", "out", FinetuneOptions(epochs=1))
+passed: bool | None = record.parity.passed
+for name, array in read_params("x.params").items():
+    print(name, array.shape if array is not None else None)
+reveal_type(create_model("resnet18_v1b"))
+reveal_type(checkpoint.record.source)
+"""
+
+
+def check_types(environment: Path, folder: Path, text: str) -> str:
+    (folder / "program.py").write_text(text)
+    options = ("--strict", "--python-executable", str(environment), "--cache-dir", "cache")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "program.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_users_program_type_checks_against_the_wheel(environment: Path, tmp_path: Path) -> None:
+    shown = check_types(environment, tmp_path, PROGRAM)
+    assert 'Revealed type is "gluon2torch.models.resnet.ResNet"' in shown
+    assert 'Revealed type is "gluon2torch.sources.source.Source | None"' in shown
+    assert "Success" in shown, shown
+    wrong = PROGRAM.replace("epochs=1", "epochs='1'").replace("record.parity", "record.paritty")
+    shown = check_types(environment, tmp_path, wrong)
+    assert 'Argument "epochs" to "FinetuneOptions" has incompatible type "str"' in shown
+    assert '"Record" has no attribute "paritty"' in shown

@@ -1,1 +1,1 @@
-"""The verbs of the command line."""
+"""The command line: options in, lines and JSON out."""

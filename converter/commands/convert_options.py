@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from ..choices import DTYPES, FOLDER, FORMATS, INITS, LAYOUTS, OURS
-from .common import JSON
-from .types import ReferenceType, SizeType
+from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, LAYOUTS, OURS
+from .option_types import ReferenceType, SizeType
+from .shared_options import JSON
 
 _OPTIONS = (
     click.argument("models", metavar="[MODEL]...", nargs=-1),

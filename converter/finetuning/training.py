@@ -15,15 +15,15 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from ..classify import Progress, classify
-from ..distributed import World
 from ..errors import CheckpointError
-from ..files import publish, temporary_file
-from ..images.presets import make_crop
-from ..record import Preprocessing
-from ..running import Runner, Setup
-from .data import Split, TrainBatches, epoch_batches
-from .options import Options, make_optimizer, make_schedule
+from ..files.atomic_file import publish, temporary_file
+from ..inference.classification import Progress, classify
+from ..inference.images.presets import make_crop
+from ..inference.process_group import World
+from ..inference.runner import Runner, Setup
+from ..mappings.catalog import Preprocessing
+from .training_data import Split, TrainBatches, epoch_batches
+from .training_options import FinetuneOptions, make_optimizer, make_schedule
 
 Row = dict[str, float]
 
@@ -32,7 +32,7 @@ Row = dict[str, float]
 class Work:
     """What a training is of, and does not change while it runs."""
 
-    options: Options
+    options: FinetuneOptions
     split: Split
     preprocessing: Preprocessing
     setup: Setup

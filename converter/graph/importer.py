@@ -13,8 +13,8 @@ import torch
 from torch import fx, nn
 
 from ..errors import GraphError, ParamsFileError
-from ..sources.arrays import bare_name
-from ..sources.load import dense_arrays
+from ..sources.arrays import Array, Arrays, bare_name
+from ..sources.params import dense_arrays
 from .call import Builder, Call
 from .operators import OPERATORS
 from .ranks import input_ranks
@@ -23,8 +23,6 @@ from .symbol import VARIABLE, Graph, Node, read_symbol
 
 SHOWN_NODES = 3
 OVERWRITABLE = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
-
-Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 
 def import_graph(
@@ -53,7 +51,7 @@ def import_graph(
     return build_module(graph, read_arrays(params), dtype=dtype)
 
 
-def read_arrays(params: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
+def read_arrays(params: str | os.PathLike[str]) -> Arrays:
     """A file's arrays by the names that graphs call them by, without `arg:` and `aux:`.
 
     Raises:
@@ -62,7 +60,9 @@ def read_arrays(params: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any
     return {bare_name(name): array for name, array in dense_arrays(params).items()}
 
 
-def build_module(graph: Graph, arrays: Arrays, *, dtype: str = "float32") -> fx.GraphModule:
+def build_module(
+    graph: Graph, arrays: Mapping[str, Array], *, dtype: str = "float32"
+) -> fx.GraphModule:
     """The same from what was read.
 
     Raises:
@@ -162,7 +162,7 @@ def _heads(graph: Graph, builder: Builder) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _tensor(name: str, array: np.ndarray[Any, Any], dtype: str) -> torch.Tensor:
+def _tensor(name: str, array: Array, dtype: str) -> torch.Tensor:
     if array.dtype.kind not in "fiub" or array.dtype in (np.uint16, np.uint32, np.uint64):
         raise ParamsFileError(f"{name}: is {array.dtype}, which no weight is")
     tensor = torch.from_numpy(np.ascontiguousarray(array))

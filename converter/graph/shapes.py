@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
 
 from ..errors import GraphError
+from ..sources.arrays import Array
 from .attributes import Attributes
 from .ranks import KEEPING
 from .roles import roles
@@ -16,10 +14,8 @@ from .symbol import VARIABLE, Graph
 CHANNELS = 3
 _FLATTENING = frozenset({"Flatten", "flatten"})
 
-Arrays = Mapping[str, np.ndarray[Any, Any]]
 
-
-def only_input(graph: Graph, arrays: Arrays) -> str:
+def only_input(graph: Graph, arrays: Mapping[str, Array]) -> str:
     """The name of a graph's one input.
 
     Raises:
@@ -30,12 +26,14 @@ def only_input(graph: Graph, arrays: Arrays) -> str:
         given = ", ".join(inputs) or "none"
         raise GraphError(
             f"{graph.where}: one input is expected, it has {len(inputs)} ({given}); "
-            "import it with converter.import_graph"
+            "import it with gluon2torch.import_graph"
         )
     return inputs[0]
 
 
-def example_shape(graph: Graph, arrays: Arrays, size: tuple[int, int]) -> tuple[int, ...]:
+def example_shape(
+    graph: Graph, arrays: Mapping[str, Array], size: tuple[int, int]
+) -> tuple[int, ...]:
     """The shape of one example of a graph's input: (C, H, W), or (features,).
 
     Channels and features are read off the first layer's weight.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import GraphError
-from ..sources.foreign import name_foreign_file
+from ..sources.foreign_file import name_foreign_file
 
 MAX_BYTES = 1 << 24  # the largest graph of GluonCV's zoo takes 2 MB
 MAX_TEXT = 1 << 12  # characters of a name or an attribute; the zoo's longest has 119

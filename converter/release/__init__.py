@@ -1,1 +1,1 @@
-"""Folders to publish: built from records, checked, sent."""
+"""Folders to publish: chosen, built, checked, uploaded; and torch.hub, which loads from them."""

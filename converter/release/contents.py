@@ -8,24 +8,35 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from .. import __version__
-from ..card import model_card
-from ..catalog import load_catalog
-from ..errors import ReleaseError
-from ..layouts import snippet
-from ..record import Record, to_json
-from .notes import readme, release_notes
-from .parsing import parse
+import msgspec
 
+from .. import __version__
+from ..checkpoints.loading_snippet import snippet
+from ..checkpoints.model_card import model_card
+from ..checkpoints.record import Record, to_json
+from ..errors import ReleaseError
+from ..mappings.catalog import load_catalog
+from ..mappings.schema import Row, structure
+from .notes import readme, release_notes
+
+MANIFEST_FORMAT = 1
 MANIFEST, SUMS, NOTES, README = "manifest.json", "SHA256SUMS", "RELEASE_NOTES.md", "README.md"
 _NOT_PUBLISHED = ("files", "load", "seconds", "backbone_of", "left_out")
 _CODE = """import torch
-from models import create_model
+from gluon2torch.models import create_model
 
 network = create_model("{model}", num_classes={num_classes})
 network.load_state_dict(torch.load("{file}", weights_only=True))
 network.eval()
 """
+
+
+class Manifest(Row, frozen=True):
+    """manifest.json: what programs read of a release; a row for each model, by published name."""
+
+    format: int
+    gluon2torch: str
+    models: dict[str, dict[str, Any]]
 
 
 def published(record: Record) -> Record:
@@ -65,7 +76,8 @@ def _card(record: Record) -> str:
 def manifest_text(records: Iterable[Record]) -> str:
     """manifest.json: what programs read of a release."""
     rows = {record.name: _row(record) for record in records}
-    return to_json({"format": 1, "gluon2torch": __version__, "models": rows})
+    manifest = Manifest(format=MANIFEST_FORMAT, gluon2torch=__version__, models=rows)
+    return to_json(msgspec.structs.asdict(manifest))
 
 
 def _row(record: Record) -> dict[str, Any]:
@@ -88,22 +100,21 @@ def read_manifest(text: str) -> tuple[str, list[Record]]:
         ReleaseError: it is none.
     """
     try:
-        content = json.loads(text)
-        if not isinstance(content, dict) or content.get("format") != 1:
-            raise ValueError("it is not of format 1")
-        rows = parse(dict[str, dict], content.get("models"), "models")  # type: ignore[type-arg]
-        if not rows:
+        manifest = structure(json.loads(text), Manifest)
+        if manifest.format != MANIFEST_FORMAT:
+            raise ValueError(f"it is not of format {MANIFEST_FORMAT}")
+        if not manifest.models:
             raise ValueError("it has no models")
-        records = [
-            parse(Record, {**row, "files": [row]}, f"models.{name}") for name, row in rows.items()
-        ]
-        for name, record in zip(rows, records, strict=True):
+        records = []
+        for name, row in manifest.models.items():
+            record = structure({**row, "files": [row]}, Record, f"models.{name}")
             entry = load_catalog().get(record.model)
             if entry is None or (name, record.name) != (entry.published, entry.published):
                 raise ValueError(f"models.{name} is not what {record.model} is published as")
-        return parse(str, content.get("gluon2torch"), "gluon2torch"), records
+            records.append(record)
     except ValueError as error:
         raise ReleaseError(f"{MANIFEST}: is no manifest of a release ({error})", []) from error
+    return manifest.gluon2torch, records
 
 
 def read_sums(text: str) -> dict[str, str]:

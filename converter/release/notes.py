@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from ..card import front_matter
-from ..catalog import load_catalog
-from ..record import Record
+from ..checkpoints.model_card import front_matter
+from ..checkpoints.record import Record
+from ..mappings.catalog import load_catalog
 
 _USE = """`SHA256SUMS` has the full hash of every file; `sha256sum -c SHA256SUMS` checks them.
 `gluon2torch release --check FOLDER` also measures parity again. `manifest.json` has the same facts

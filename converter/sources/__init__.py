@@ -1,1 +1,1 @@
-"""Where arrays come from: GluonCV, a `.params` file, the store of published files."""
+"""Where arrays come from: `.params` files, MXNet 2's `.npz`, GluonCV, the published store."""

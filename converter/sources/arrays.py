@@ -12,6 +12,9 @@ MAX_NDIM = 32
 MAX_SIZE = 2**58  # numbers in an array; so many still have an address each
 
 Shape = tuple[int, ...]
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
+"""Arrays by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +31,9 @@ class SparseArray:
 
     layout: str
     shape: Shape
-    data: np.ndarray[Any, Any]
-    indices: np.ndarray[Any, Any]
-    indptr: np.ndarray[Any, Any] | None = None
+    data: Array
+    indices: Array
+    indptr: Array | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -52,7 +55,7 @@ class SparseArray:
             return "its row pointers do not fit its values"
         return None
 
-    def dense(self) -> np.ndarray[Any, Any]:
+    def dense(self) -> Array:
         """The dense array. It can be far larger than the file: look at `shape` first."""
         array = np.zeros(self.shape, self.data.dtype)
         if self.indptr is None:
@@ -64,8 +67,8 @@ class SparseArray:
         return array
 
 
-# None is MXNet's "no array": a name without a shape
-Array = np.ndarray[Any, Any] | SparseArray | None
+StoredArray = Array | SparseArray | None
+"""What a file holds under one name. None is MXNet's "no array": a name without a shape."""
 
 
 def is_too_large(shape: tuple[int, ...]) -> bool:

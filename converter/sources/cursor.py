@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParamsFileError
-from .arrays import Shape, is_too_large
+from .arrays import Array, Shape, is_too_large
 
 
 class Cursor:
@@ -47,7 +47,7 @@ class Cursor:
         self.at += size
         return self._data[self.at - size : self.at]
 
-    def array(self, dtype: str, shape: Shape, what: str) -> np.ndarray[Any, Any]:
+    def array(self, dtype: str, shape: Shape, what: str) -> Array:
         """The next bytes as an array: a view where they are aligned, else a copy."""
         kind = np.dtype(dtype)
         count = math.prod(shape)

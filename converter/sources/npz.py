@@ -10,12 +10,11 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from typing import Any
 
 import numpy as np
 
 from ..errors import ParamsFileError
-from .arrays import MAX_NDIM, is_too_large, name_problem
+from .arrays import MAX_NDIM, Array, Arrays, is_too_large, name_problem
 
 _LOCAL_HEADER = struct.Struct("<4s5HIIIHH")
 # NumPy reads a header as Python, which fails in all these ways (found by fuzzing)
@@ -26,7 +25,7 @@ _UNREADABLE = (
 _MAX_HEADER = 4096  # bytes of a .npy header; MXNet's take 128
 
 
-def read_npz(data: mmap.mmap | bytes, where: str) -> dict[str, np.ndarray[Any, Any]]:
+def read_npz(data: mmap.mmap | bytes, where: str) -> Arrays:
     """Bytes of an `.npz` → its arrays, as views into them.
 
     Only members that are stored, not deflated, are read: then nothing is larger than the file.
@@ -47,7 +46,7 @@ def read_npz(data: mmap.mmap | bytes, where: str) -> dict[str, np.ndarray[Any, A
         )
     if inner := [name for name in names if name.endswith(".params")]:
         raise ParamsFileError(f"{where}: a zip around {inner[0]}; unpack it and give that file")
-    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    arrays: Arrays = {}
     last = 0
     for member in sorted(members, key=lambda member: member.header_offset):
         if member.header_offset < last:  # copies of one and the same bytes could fill the memory
@@ -94,9 +93,7 @@ class _MappedFile(io.BufferedIOBase):
         return chunk
 
 
-def _read_member(
-    data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str
-) -> np.ndarray[Any, Any]:
+def _read_member(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str) -> Array:
     if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x1:
         how = "encrypted" if member.flag_bits & 0x1 else "compressed"
         raise ParamsFileError(f"{here} is {how}; save it again with numpy.savez, which stores")

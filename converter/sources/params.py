@@ -13,14 +13,22 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import ParamsFileError
-from .arrays import MAX_NDIM, Array, Shape, SparseArray, is_too_large, name_problem
+from .arrays import (
+    MAX_NDIM,
+    Array,
+    Arrays,
+    Shape,
+    SparseArray,
+    StoredArray,
+    is_too_large,
+    name_problem,
+)
 from .cursor import Cursor
-from .foreign import name_foreign_file
+from .foreign_file import name_foreign_file
 from .npz import read_npz
 
 LIST_MAGIC = 0x112
@@ -60,17 +68,30 @@ class ParamsFile:
     path: str
     version: str
     named: bool
-    arrays: dict[str, Array]
+    arrays: dict[str, StoredArray]
     bfloat16: frozenset[str] = frozenset()
 
 
-def read_params(path: str | os.PathLike[str]) -> dict[str, Array]:
+def read_params(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
     """The arrays of a `.params` file by the names in it, dense ones as views into the file.
 
     Raises:
         ParamsFileError: as `read_params_file`.
     """
     return read_params_file(path).arrays
+
+
+def dense_arrays(path: str | os.PathLike[str]) -> Arrays:
+    """A file's arrays, which must all be dense, as weights are.
+
+    Raises:
+        ParamsFileError: one is not dense, or as `read_params_file`.
+    """
+    arrays = read_params(path)
+    dense = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+    if odd := sorted(arrays.keys() - dense):
+        raise ParamsFileError(f"{path}: {', '.join(odd)}: sparse or empty; weights are dense")
+    return dense
 
 
 def read_params_file(path: str | os.PathLike[str]) -> ParamsFile:
@@ -95,7 +116,7 @@ def read_params_file(path: str | os.PathLike[str]) -> ParamsFile:
 def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
     """The same from bytes; `where` is what errors call the file."""
     if data[:4] == b"PK\x03\x04":
-        arrays: dict[str, Array] = dict(read_npz(data, where))
+        arrays: dict[str, StoredArray] = dict(read_npz(data, where))
         return ParamsFile(where, "npz", True, arrays)
     if foreign := name_foreign_file(data[:512]):
         raise ParamsFileError(f"{where}: not a .params file but {foreign}")
@@ -129,7 +150,7 @@ def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
     )
 
 
-def _read_array(cursor: Cursor, index: int) -> tuple[int, Array, bool]:
+def _read_array(cursor: Cursor, index: int) -> tuple[int, StoredArray, bool]:
     """One array → its format version, the array, whether it was bfloat16."""
     start = cursor.at
     (magic,) = cursor.unpack("<I")
@@ -151,7 +172,7 @@ def _read_array(cursor: Cursor, index: int) -> tuple[int, Array, bool]:
 
     cursor.unpack("<ii")  # the device it was saved on: of no matter
     dtype, is_bfloat16 = _read_dtype(cursor, index)
-    array: Array
+    array: StoredArray
     if storage:
         array = _read_sparse(cursor, index, storage, shape, dtype)
         if is_bfloat16:
@@ -163,7 +184,7 @@ def _read_array(cursor: Cursor, index: int) -> tuple[int, Array, bool]:
     return version, array, is_bfloat16
 
 
-def _widen(bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _widen(bits: Array) -> Array:
     """bfloat16 as it is stored → float32, which begins with the same bits."""
     return (bits.reshape(-1).astype("<u4") << 16).view("<f4").reshape(bits.shape)
 

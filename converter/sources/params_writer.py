@@ -6,13 +6,12 @@ import os
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import ParamsFileError
-from ..files import publish, temporary_file
-from .arrays import MAX_NDIM, Array, name_problem
+from ..files.atomic_file import publish, temporary_file
+from .arrays import MAX_NDIM, Array, StoredArray, name_problem
 from .params import BFLOAT16, DTYPES, LIST_MAGIC, V1_MAGIC, V2_MAGIC, V3_MAGIC
 
 _FLAGS = {np.dtype(code): flag for flag, code in DTYPES.items() if flag != BFLOAT16}
@@ -21,7 +20,7 @@ _CPU = struct.pack("<ii", 1, 0)
 
 def write_params(
     path: str | os.PathLike[str],
-    arrays: Mapping[str, Array],
+    arrays: Mapping[str, StoredArray],
     *,
     version: int = 2,
     named: bool = True,
@@ -53,7 +52,7 @@ def write_params(
 
 
 def _chunks(
-    arrays: Mapping[str, Array], version: int, named: bool, bfloat16: frozenset[str]
+    arrays: Mapping[str, StoredArray], version: int, named: bool, bfloat16: frozenset[str]
 ) -> Iterator[bytes | memoryview]:
     yield struct.pack("<QQQ", LIST_MAGIC, 0, len(arrays))
     for name, array in arrays.items():
@@ -92,14 +91,14 @@ def _header(name: str, shape: tuple[int, ...], version: int, flag: int | None) -
     return magic + dims + (b"" if flag is None else _CPU + struct.pack("<i", flag))
 
 
-def _flag(name: str, array: np.ndarray[Any, Any], is_bfloat16: bool) -> int:
+def _flag(name: str, array: Array, is_bfloat16: bool) -> int:
     flag = BFLOAT16 if is_bfloat16 else _FLAGS.get(array.dtype)
     if flag is None:
         raise ParamsFileError(f"{name}: MXNet has no {array.dtype}")
     return flag
 
 
-def _as_bfloat16(name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _as_bfloat16(name: str, array: Array) -> Array:
     bits = np.ascontiguousarray(array, "<f4").view("<u4")
     if (bits & 0xFFFF).any():
         raise ParamsFileError(f"{name}: bfloat16 does not hold its values exactly")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import zipfile
@@ -10,7 +9,8 @@ import zlib
 from pathlib import Path
 
 from ..errors import DownloadError
-from .download import BLOCK, TIMEOUT, Progress, download
+from ..files.download import BLOCK, TIMEOUT, Progress, download
+from ..files.hashes import file_sha1
 
 # GluonCV's own address (gluoncv/model_zoo/model_store.py)
 REPOSITORY = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/"
@@ -80,15 +80,6 @@ def fetch(
             "set MXNET_HOME to a folder that can"
         ) from error
     return target
-
-
-def file_sha1(path: Path) -> str:
-    """The SHA-1 of a file, which is what GluonCV's model store lists."""
-    digest = hashlib.sha1(usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _unpack(archive: Path, unpacked: Path, url: str, member: str) -> None:

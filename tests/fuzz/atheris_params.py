@@ -18,9 +18,9 @@ def main() -> None:
         import atheris
     except ImportError:
         sys.exit("atheris is not installed: `pip install atheris` (Linux, CPython up to 3.12)")
-    with atheris.instrument_imports(include=["converter"]):
-        from converter.errors import ConversionError
-        from converter.sources.params import parse_params
+    with atheris.instrument_imports(include=["gluon2torch"]):
+        from gluon2torch.errors import ConversionError
+        from gluon2torch.sources.params import parse_params
     from tests.fuzz.mutate import load_seeds
 
     def read(content: bytes) -> None:

@@ -20,8 +20,8 @@ from random import Random
 
 import numpy as np
 
-from converter.errors import ConversionError
-from converter.sources.params import LIST_MAGIC, V1_MAGIC, V2_MAGIC, V3_MAGIC, parse_params
+from gluon2torch.errors import ConversionError
+from gluon2torch.sources.params import LIST_MAGIC, V1_MAGIC, V2_MAGIC, V3_MAGIC, parse_params
 from tests.conftest import DATA
 
 MAGICS = {1: V1_MAGIC, 2: V2_MAGIC, 3: V3_MAGIC}

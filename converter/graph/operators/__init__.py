@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, layers, pooling, shaping
+from . import activations, arithmetic, pooling
+from . import shape_changes as shaping
+from . import weighted_layers as layers
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,

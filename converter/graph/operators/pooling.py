@@ -9,7 +9,7 @@ from torch import fx, nn
 
 from ..call import Call
 from ..modules import BilinearResize, GlobalSumPool, UpSamplings, bilinear_padding
-from .layers import LAYOUTS
+from .weighted_layers import LAYOUTS
 
 MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 AVERAGE: dict[int, Any] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}

@@ -1,0 +1,16 @@
+from .checkpoints.checkpoint import open_checkpoint as open_checkpoint
+from .checkpoints.record import Record as Record
+from .errors import ConversionError as ConversionError
+from .finetuning.fine_tuning import finetune as finetune
+from .finetuning.training_options import FinetuneOptions as FinetuneOptions
+from .graph.importer import import_graph as import_graph
+from .inference.feature_extraction import extract_features as extract_features
+from .inference.prediction import predict as predict
+from .inference.validation import validate as validate
+from .mappings.catalog import load_catalog as load_catalog
+from .pipeline.catalog_conversion import convert as convert
+from .release.torch_hub import load_published as load_published
+from .sources.params import read_params as read_params
+from .sources.params_writer import write_params as write_params
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Converted networks as files: writers, records, metadata, cards; opened, verified, compared."""

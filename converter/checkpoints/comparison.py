@@ -1,0 +1,132 @@
+"""Two files, by name and value: `.params` of any dialect, or converted checkpoints."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParamsFileError
+from ..mapping.assignment import array_specs
+from ..mapping.detection import detect, require_one
+from ..mapping.dialects import plain_name
+from ..mapping.fit import fit
+from ..mappings.catalog import load_catalog
+from ..mappings.key_map import MADE_UP
+from ..sources.arrays import Array, Arrays, SparseArray, StoredArray
+from ..sources.params import read_params
+
+MAX_DENSE = 1 << 28  # values of a sparse array that is made dense to be compared
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One name that differs; `max_abs` is the largest difference where shapes are equal."""
+
+    name: str
+    what: str
+    max_abs: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two files have in common: `equal` names, bit for bit, and the rest."""
+
+    first: str
+    second: str
+    equal: int
+    differences: tuple[Difference, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return asdict(self)
+
+
+def compare_files(
+    first: str | os.PathLike[str], second: str | os.PathLike[str], model: str | None = None
+) -> Comparison:
+    """Compare two files under the project's keys where the network is known, else by their names.
+
+    Args:
+        model: which network both are of, where names alone do not tell.
+
+    Raises:
+        ParamsFileError, CheckpointError: one of them cannot be read.
+        UnknownModelError: names fit two networks; the model is to be given.
+        KeyMapError: one of them is not of the model given.
+    """
+    one, other = _load(first, model), _load(second, model)
+    differences = [
+        Difference(name, f"stands only in {path}")
+        for path, mine, theirs in ((first, one, other), (second, other, one))
+        for name in mine
+        if name not in theirs
+    ]
+    common = [name for name in one if name in other]
+    different = [d for name in common if (d := _difference(name, one[name], other[name]))]
+    return Comparison(
+        first=str(first),
+        second=str(second),
+        equal=len(common) - len(different),
+        differences=(*differences, *different),
+    )
+
+
+def _difference(name: str, one: Array, other: Array) -> Difference | None:
+    if one.shape != other.shape:
+        return Difference(name, f"has shapes {one.shape} and {other.shape}")
+    if one.dtype == other.dtype and one.tobytes() == other.tobytes():
+        return None
+    if one.dtype.kind == "V" or other.dtype.kind == "V":
+        return Difference(name, "is no array in one of them")
+    with np.errstate(all="ignore"):
+        gap = np.abs(one.astype(np.float64) - other.astype(np.float64))
+    largest = float(gap.max()) if gap.size else 0.0
+    if one.dtype != other.dtype:
+        return Difference(name, f"is {one.dtype} and {other.dtype}", largest)
+    return Difference(name, "has other values", largest)
+
+
+def _load(path: str | os.PathLike[str], model: str | None) -> Arrays:
+    from .weights_file import is_checkpoint
+
+    if is_checkpoint(path):
+        return _load_checkpoint(path)
+    arrays = read_params(path)
+    values: Arrays = {name: _values(array, f"{path}: {name}") for name, array in arrays.items()}
+    specs = array_specs(arrays)
+    if model is None:
+        detection = detect(specs)
+        if not detection.models:
+            return {plain_name(name): array for name, array in values.items()}
+        model = require_one(detection, path).name
+    fitted = fit(load_catalog().find(model), specs).require()
+    ours = {assignment.source: assignment.target for assignment in fitted.assignments}
+    names = fitted.translation.names
+    return {ours.get(names[name], names[name]): array for name, array in values.items()}
+
+
+def _values(array: StoredArray, where: str) -> Array:
+    if array is None:
+        return np.empty(0, np.void)  # no array: equal to none but its like
+    if isinstance(array, SparseArray):
+        if math.prod(array.shape) > MAX_DENSE:
+            raise ParamsFileError(f"{where}: of shape {array.shape} is too large to be made dense")
+        return array.dense()
+    return array
+
+
+def _load_checkpoint(path: str | os.PathLike[str]) -> Arrays:
+    import torch
+
+    from .weights_file import read_tensors
+
+    tensors, _ = read_tensors(path)
+    return {
+        name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
+        for name, tensor in tensors.items()
+        if not name.endswith(f".{MADE_UP}")
+    }

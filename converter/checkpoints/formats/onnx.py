@@ -1,0 +1,120 @@
+"""`.onnx`: the network and its weights, for runtimes that are not PyTorch."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...errors import CheckpointError, MissingDependencyError
+from ...files.atomic_file import publish, temporary_file
+from ..record import WrittenFile
+from .job import Job
+
+BATCHES = (1, 3)  # that are checked; the file takes any
+LIMIT = 1e-5  # of the largest logit, as for float32 elsewhere
+
+
+def write_onnx(job: Job) -> WrittenFile:
+    """Write `folder/name-<hash>.onnx`: images (N, C, H, W) in float32 → logits, for any N.
+
+    The network is run by onnxruntime and held against PyTorch before the file gets its name.
+    Half-precision weights become float32, which is exact.
+
+    Raises:
+        MissingDependencyError: the exporter or onnxruntime is not installed.
+        CheckpointError: the two differ, or the folder cannot be written to.
+    """
+    onnxruntime = require_libraries()
+    network = job.network().float().eval()
+    content = _export(network, job)
+    _check(onnxruntime, content, network, job)
+    sha256 = hashlib.sha256(content).hexdigest()
+    target = job.named(sha256, ".onnx")
+    with temporary_file(job.folder) as (file, path):
+        file.write(content)
+        publish(file, path, target)
+    return WrittenFile("onnx", str(target), sha256, len(content))
+
+
+def require_libraries() -> Any:
+    """onnxruntime, where it and torch's exporter are installed.
+
+    Raises:
+        MissingDependencyError: one of them is not.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"--format onnx needs {error.name}: `pip install 'gluon2torch[onnx]'`"
+        ) from error
+    return onnxruntime
+
+
+def _export(network: torch.nn.Module, job: Job) -> bytes:
+    images = torch.zeros(2, *job.image)  # a batch of one would be taken for a constant
+    batch = torch.export.Dim("batch")
+    with _quiet():
+        program = torch.onnx.export(
+            network,
+            (images,),
+            dynamo=True,
+            external_data=False,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: batch},),
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    graph = model.graph
+    # the exporter notes where each operator stood in whose folder: nothing for a published file
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+        del part.metadata_props[:]
+    for tensor in graph.initializer:
+        del tensor.metadata_props[:]
+    del model.metadata_props[:]
+    for key, value in sorted(job.metadata.items()):
+        model.metadata_props.add(key=key, value=value)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def _check(onnxruntime: Any, content: bytes, network: torch.nn.Module, job: Job) -> None:
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    for batch in BATCHES:
+        images = rng.standard_normal((batch, *job.image), np.float32)
+        (actual,) = session.run(None, {"images": images})
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(images)).numpy()
+        with np.errstate(all="ignore"):  # logits that are no numbers never pass
+            difference = float(np.abs(actual - expected).max() / np.abs(expected).max())
+        if not difference <= LIMIT:
+            raise CheckpointError(
+                f"{job.name}: onnxruntime differs from PyTorch by {difference:.1e} of the largest "
+                f"logit at a batch of {batch} (limit {LIMIT:.0e}); no .onnx was written"
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells of its steps and of other people's deprecations; nobody asked."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

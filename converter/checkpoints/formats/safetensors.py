@@ -1,0 +1,64 @@
+"""`.safetensors`: tensors, and a header of text that tells what they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ...errors import CheckpointError
+from ...files.atomic_file import make_public, staging
+from ...files.hashes import file_sha256
+from ..record import WrittenFile
+from .job import Job
+from .pth import compare
+
+
+def write_safetensors(job: Job) -> WrittenFile:
+    """Write `folder/name-<hash>.safetensors`; its bytes depend on tensors and metadata alone.
+
+    Raises:
+        CheckpointError: the folder cannot be written to, or the file does not read back equal.
+    """
+    with staging(job.folder) as staged:
+        path = staged / "weights"
+        sha256 = fill_safetensors(job, path)
+        target = job.named(sha256, ".safetensors")
+        size = path.stat().st_size
+        path.rename(staged / target.name)
+    return WrittenFile("safetensors", str(target), sha256, size)
+
+
+def fill_safetensors(job: Job, path: Path) -> str:
+    """Write the tensors to a file that is nobody's yet; its SHA-256."""
+    tensors = {name: tensor.contiguous() for name, tensor in job.tensors.items()}
+    try:
+        save_file(tensors, path, {"format": "pt", **job.metadata})
+    except SafetensorError as error:
+        raise CheckpointError(f"{job.name}: cannot be written ({error})") from error
+    _sort_metadata(path)
+    written = load_file(path)
+    compare({name: written[name] for name in tensors if name in written}, job)
+    return file_sha256(path)
+
+
+def _sort_metadata(path: Path) -> None:
+    """The library writes the metadata in an order that differs from run to run: sort it.
+
+    The header is a length of 8 bytes and JSON, which may end in spaces.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) > length:
+            raise CheckpointError("the safetensors library writes its header in an unknown way")
+        file.seek(8)
+        file.write(text.ljust(length))
+        file.flush()
+        os.fsync(file.fileno())  # the library put a private file of its own in the place of ours
+    make_public(path)

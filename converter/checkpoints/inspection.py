@@ -1,0 +1,108 @@
+"""What stands in a `.params` file, array by array."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..mapping.assignment import array_specs
+from ..mapping.detection import Detection, detect
+from ..mapping.fit import fit
+from ..mappings.catalog import load_catalog
+from ..sources.arrays import Array, SparseArray, StoredArray
+from ..sources.params import read_params_file
+from ..weights.soundness import count_nonfinite
+
+
+@dataclass(frozen=True)
+class ArrayReport:
+    """One array.
+
+    Attributes:
+        layout: `dense`, `row_sparse`, `csr`, or `none` for a name without an array.
+        nan, inf: how many of its values are.
+        target: what it becomes in PyTorch, by which `rule`; None where the network is unknown.
+    """
+
+    name: str
+    dtype: str | None
+    shape: tuple[int, ...] | None
+    layout: str
+    nan: int
+    inf: int
+    target: str | None
+    rule: str | None
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One file. `version` is that of the format, `detection` what network it is of."""
+
+    path: str
+    version: str
+    bytes: int
+    values: int
+    detection: Detection
+    arrays: tuple[ArrayReport, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return asdict(self)
+
+
+def inspect_file(path: str | os.PathLike[str]) -> FileReport:
+    """Read a `.params` file and tell all about it.
+
+    Raises:
+        ParamsFileError: it cannot be read.
+        KeyMapError: two names in it mean the same parameter.
+    """
+    file = read_params_file(path)
+    specs = array_specs(file.arrays)
+    detection = detect(specs)
+    becomes: dict[str, tuple[str, str]] = {}
+    # where two networks fit, what an array becomes is not known
+    name = detection.models[0] if len(detection.models) == 1 else detection.nearest
+    if name is not None:
+        fitted = fit(load_catalog()[name], specs)
+        by_source = {a.source: (a.target, a.rule) for a in fitted.assignments}
+        becomes = {
+            original: by_source[structural]
+            for original, structural in fitted.translation.names.items()
+            if structural in by_source
+        }
+    reports = tuple(
+        _report(key, array, *becomes.get(key, (None, None))) for key, array in file.arrays.items()
+    )
+    return FileReport(
+        path=file.path,
+        version=file.version,
+        bytes=os.path.getsize(path),
+        values=sum(_values(array).size for array in file.arrays.values()),
+        detection=detection,
+        arrays=reports,
+    )
+
+
+def _values(array: StoredArray) -> Array:
+    if array is None:
+        return np.empty(0)
+    return array.data if isinstance(array, SparseArray) else array
+
+
+def _report(name: str, array: StoredArray, target: str | None, rule: str | None) -> ArrayReport:
+    nan, inf = count_nonfinite(_values(array))
+    layout = "none" if array is None else getattr(array, "layout", "dense")
+    return ArrayReport(
+        name=name,
+        dtype=None if array is None else array.dtype.name,
+        shape=None if array is None else array.shape,
+        layout=layout,
+        nan=nan,
+        inf=inf,
+        target=target,
+        rule=rule,
+    )

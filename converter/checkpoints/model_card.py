@@ -1,0 +1,121 @@
+"""The model card: what a person reads who finds the weights, and what the Hub reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from ..mappings.catalog import Entry, load_catalog
+from ..mappings.choices import OURS
+from ..mappings.layout import load_layout
+from ..parity.result import Parity
+from .record import Record
+
+DATASETS = {"imagenet": "imagenet-1k", "cifar10": "cifar10"}  # as the Hub calls them
+
+
+def model_card(record: Record, code: str) -> str:
+    """The text of a README.md with the Hub's front matter.
+
+    Args:
+        code: how the weights that the card stands beside are loaded.
+    """
+    entry = load_catalog()[record.model]
+    front = yaml.safe_dump(front_matter(record), sort_keys=False, allow_unicode=True)
+    parts = [
+        f"---\n{front}---",
+        f"# {record.name}",
+        _origin(record, entry),
+        _facts(record, entry),
+        "## Load",
+        f"```python\n{code.rstrip()}\n```",
+        *([record.note] if record.note else []),
+        "## Parity",
+        parity_text(record.parity),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def front_matter(record: Record) -> dict[str, Any]:
+    """What the Hub reads of a card, as its YAML has it."""
+    entry = load_catalog()[record.model]
+    published = record.source.kind == "pretrained"
+    dataset = DATASETS[entry.dataset.name]
+    library = OURS if record.model in load_layout(OURS).networks else "pytorch"
+    task = "image-classification" if record.num_classes else "image-feature-extraction"
+    front: dict[str, Any] = {
+        "tags": [task, library, "gluon"],
+        "library_name": library,
+        "pipeline_tag": task,
+    }
+    if published:
+        front |= {"license": load_catalog().licence, "datasets": [dataset]}
+    if published and entry.top1 is not None:
+        metrics = [("Top-1 accuracy", entry.top1), ("Top-5 accuracy", entry.top5)]
+        front["model-index"] = [
+            {
+                "name": record.name,
+                "results": [
+                    {
+                        "task": {"type": "image-classification"},
+                        "dataset": {"name": dataset, "type": dataset},
+                        "metrics": [
+                            {"type": "accuracy", "name": name, "value": value}
+                            for name, value in metrics
+                            if value is not None
+                        ],
+                    }
+                ],
+            }
+        ]
+    return front
+
+
+def _origin(record: Record, entry: Entry) -> str:
+    origins = {
+        "pretrained": f"with the weights that GluonCV published ({record.source.url})",
+        "params": "with weights from a `.params` file",
+        "random": "with random weights, which are of no use but to test with",
+        "finetuned": "with weights that were trained further in PyTorch",
+    }
+    return (
+        f"MXNet Gluon's `{entry.name}` in PyTorch, {origins.get(record.source.kind, '')}, "
+        "converted by gluon2torch."
+    )
+
+
+def _facts(record: Record, entry: Entry) -> str:
+    images = record.preprocessing
+    height, width = images.input_size
+    rows = {
+        "Parameters": f"{record.parameters / 1e6:.2f} M",
+        "Classes": str(record.num_classes),
+        "Images": f"{record.in_chans}×{height}×{width}, {images.interpolation}, "
+        f"crop {images.crop_pct:g}",
+        "Mean, std": f"{images.mean}, {images.std}",
+        "SHA-1 of the source": f"`{record.source.sha1}`" if record.source.sha1 else "–",
+        "Content SHA-256": f"`{record.content_sha256}`",
+    }
+    accuracies = {"Published top-1": entry.top1, "Published top-5": entry.top5}
+    if record.source.kind == "pretrained":
+        rows |= {key: f"{value:.2f} %" for key, value in accuracies.items() if value is not None}
+    return "\n".join(["| | |", "|---|---|", *(f"| {key} | {text} |" for key, text in rows.items())])
+
+
+def parity_text(parity: Parity) -> str:
+    """What was measured, as a table."""
+    if parity.passed is None:
+        return "Equality with Gluon's network was not measured."
+    lines = [
+        f"Measured against the reference `{parity.reference}`: the largest difference of the "
+        "logits over the largest logit.",
+        "",
+        "| dtype | input | difference | limit |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {check.dtype} | {check.input} | {check.max_rel:.1e} | {check.limit:.0e} |"
+        for check in parity.checks
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,76 @@
+"""A network → its files, and the record of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..files.atomic_file import record_path, staging, write_text
+from ..mapping.layout_keys import to_layout
+from ..weights.converted import Converted
+from .clock import Clock
+from .loading_snippet import snippet
+from .record import Record, WrittenFile, to_json
+
+if TYPE_CHECKING:
+    from ..models import ResNet
+    from ..weights.state_dict import Tensors
+
+
+def write(
+    converted: Converted, record: Record, out: Path, formats: Sequence[str], clock: Clock
+) -> Record:
+    """Write a converted network under the keys of its record's layout, as `write_files` does."""
+    name = record.name if record.backbone_of is None else f"{record.name}_backbone"
+    tensors = to_layout(record.layout, converted.fit.entry, converted.tensors)
+    return write_files(record, tensors, converted.network, out, name, formats, clock)
+
+
+def write_files(
+    record: Record,
+    tensors: Tensors,
+    network: Callable[[], ResNet],
+    out: Path,
+    name: str,
+    formats: Sequence[str] = ("pth",),
+    clock: Clock | None = None,
+) -> Record:
+    """Write a network in each format, and for each file the record, which gets them.
+
+    All of them appear in the folder when the last is written; what failed leaves no file, and what
+    was there before stays.
+
+    Args:
+        record: all but its files.
+        tensors: the state_dict, under the keys of the record's layout.
+        network: makes the network, for formats that hold more than its state_dict.
+        name: of the files, before their hashes.
+        clock: of the work that the record tells of.
+
+    Raises:
+        CheckpointError: a file could not be written as it should be.
+    """
+    from .formats import write_file
+    from .formats.job import Job
+
+    clock = clock or Clock()
+    with staging(out) as staged:
+        with clock("write"):
+            job = Job(tensors, staged, name, record, network)
+            written = [write_file(format_, job) for format_ in formats]
+        files = [replace(file, file=str(out / Path(file.file).name)) for file in written]
+        records = [_record_of(file, files, record, clock) for file in files]
+        for file, about in zip(written, records, strict=True):
+            write_text(to_json(about.as_dict()), record_path(Path(file.file)))
+    return records[0]
+
+
+def _record_of(
+    file: WrittenFile, files: Sequence[WrittenFile], record: Record, clock: Clock
+) -> Record:
+    """The record of one of the files, which it names first."""
+    others = tuple(each for each in files if each is not file)
+    load = snippet(record.layout, record, file.file)
+    return replace(record, files=(file, *others), load=load, seconds=clock.seconds())

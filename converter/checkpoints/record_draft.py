@@ -1,0 +1,75 @@
+"""What is known of a converted network before it is written: its record, still without files."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+from .. import __version__
+from ..mapping.trunk import Trunk
+from ..mappings.catalog import Dataset
+from ..mappings.choices import FOLDER, OURS
+from ..mappings.class_labels import Labels
+from ..mappings.layout import load_layout
+from ..parity.result import Parity
+from ..sources.source import Source
+from ..weights.content_hash import content_sha256
+from ..weights.converted import Converted
+from .record import Record
+
+_REFERENCES = {"gluon": ("mxnet", "gluoncv")}  # the libraries that a reference is computed by
+
+
+def draft_record(
+    converted: Converted,
+    parity: Parity,
+    source: Source,
+    *,
+    layout: str = OURS,
+    labels: Labels | None = None,
+    trunk: Trunk | None = None,
+) -> Record:
+    """The record of a network that is proved, and is to be written.
+
+    Args:
+        labels: a user's own names of the classes; without them, as many classes as the data set
+            has are taken for its own.
+        trunk: what was taken out of another network.
+    """
+    fit, entry = converted.fit, converted.fit.entry
+    dataset = entry.dataset
+    rows = load_layout(OURS if layout == FOLDER else layout).networks
+    return Record(
+        model=entry.name,
+        name=entry.published,
+        family=entry.family,
+        files=(),
+        layout=OURS if layout == FOLDER else layout,
+        content_sha256=content_sha256(converted.tensors),
+        parameters=fit.parameters,
+        num_classes=fit.num_classes,
+        in_chans=fit.in_chans,
+        num_features=converted.network().num_features,
+        preprocessing=dataset.preprocessing,
+        labels=_labels(labels, fit.num_classes, dataset),
+        source=source,
+        parity=parity,
+        note=rows[entry.name].note if entry.name in rows else None,
+        versions=versions(parity.reference),
+        backbone_of=trunk.kind if trunk else None,
+        left_out=trunk.left_out if trunk else None,
+    )
+
+
+def _labels(
+    labels: Labels | None, num_classes: int, dataset: Dataset
+) -> str | tuple[str, ...] | None:
+    if labels is not None:
+        return labels.lines()
+    return dataset.name if num_classes == dataset.num_classes else None
+
+
+def versions(reference: str) -> dict[str, str]:
+    """The libraries that have a part in a conversion, with what parity is measured against."""
+    libraries = ("torch", "numpy", *_REFERENCES.get(reference, ()))
+    found = {name: importlib.metadata.version(name) for name in libraries}
+    return {"gluon2torch": __version__, **found}

@@ -1,0 +1,75 @@
+"""What a person sees while networks are converted, and after."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from ..checkpoints.record import Failure, GraphRecord, Record
+from ..mappings.choices import OURS
+from ..parity.result import Parity
+
+if TYPE_CHECKING:
+    from ..mappings.catalog import Entry
+
+
+def result_line(result: Record | GraphRecord | Failure) -> str:
+    """One conversion on one line."""
+    if isinstance(result, Failure):
+        return f"{result.model or 'unknown':24} not converted"
+    lines = [f"{result.model:24} {parity_line(result.parity):42} {result.file}"]
+    if isinstance(result, GraphRecord):
+        shape = ", ".join(map(str, result.input_shape))
+        return f"{lines[0]}\n  takes (N, {shape}); --size names other images"
+    lines += [f"{'':67} {each.file}" for each in result.files[1:]]
+    if result.left_out is not None:
+        left_out = ", ".join(f"{len(names)} {rule}*" for rule, names in result.left_out.items())
+        lines.append(f"  the trunk of a {result.backbone_of} network; left out: {left_out}")
+    if result.note is not None:
+        lines.append(f"  {result.note}")
+    if result.layout != OURS and result.load is not None:
+        lines += ["", *(f"    {line}" for line in result.load.splitlines()), ""]
+    return "\n".join(lines)
+
+
+def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:
+    """How many of how many."""
+    records = [result for result in results if isinstance(result, Record)]
+    equal = sum(record.parity.passed is True for record in records)
+    return f"{len(records)} of {len(results)} converted, {equal} proved equal"
+
+
+def parity_line(parity: Parity) -> str:
+    """What parity measured, in a few words."""
+    if parity.passed is None:
+        return "parity was not run"
+    worst: dict[str, float] = {}
+    for check in parity.checks:
+        worst[check.dtype] = max(worst.get(check.dtype, 0.0), check.max_rel)
+    return "equal: " + ", ".join(f"{dtype} {value:.1e}" for dtype, value in worst.items())
+
+
+def print_catalog(entries: Iterable[Entry]) -> None:
+    """The models known, as a table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    for title in ("GluonCV", "published as", "input"):
+        table.add_column(title, no_wrap=True)
+    for title in ("params", "top-1", "top-5"):
+        table.add_column(title, no_wrap=True, justify="right")
+    for entry in entries:
+        table.add_row(
+            entry.name,
+            entry.published if entry.sha1 else "never published",
+            "{}x{}".format(*entry.dataset.input_size),
+            f"{entry.parameters / 1e6:.2f}M",
+            *(
+                "-" if accuracy is None else f"{accuracy:.2f}"
+                for accuracy in (entry.top1, entry.top5)
+            ),
+        )
+    # in a pipe a line is a model, however long
+    Console(width=None if sys.stdout.isatty() else 120).print(table)

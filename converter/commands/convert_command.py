@@ -1,0 +1,102 @@
+"""`convert`: options in, lines or JSON out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConversionError, UnknownModelError
+from .convert_options import convert_options
+from .convert_usage import check_usage, make_requests
+from .shared_options import CONTEXT, shortened, write_json
+
+if TYPE_CHECKING:
+    from ..checkpoints.record import Failure, GraphRecord, Record
+    from ..files.download import Progress
+    from ..mappings.catalog import Entry
+    from ..pipeline.request import Request
+
+
+@click.command("convert", context_settings=CONTEXT)
+@convert_options
+def convert_command(
+    models: tuple[str, ...],
+    everything: bool,
+    listing: bool,
+    json_file: str | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Convert GluonCV networks to PyTorch, each proved equal before it is written.
+
+    MODEL is GluonCV's name (resnet50_v1d) or the published one (gluon_resnet50_v1d). With --params
+    it can be left out: the network is detected from the file.
+    """
+    from ..mappings.catalog import load_catalog
+
+    catalog = load_catalog()
+    if listing:
+        show_catalog(catalog.values(), json_file)
+        return
+    check_usage(models, everything, json_file, options)
+    try:
+        wanted = catalog.published_set if everything else models
+        names: list[str | None] = [catalog.find(name).name for name in wanted]
+    except UnknownModelError as error:
+        raise click.UsageError(str(error)) from error
+    requests = make_requests(names or [None], options)
+
+    from ..pipeline.catalog_conversion import run_request
+
+    def one(request: Request, progress: Progress) -> Record | GraphRecord:
+        if request.symbol is not None:
+            from ..pipeline.graph_conversion import run_graph_request
+
+            return run_graph_request(request)
+        return run_request(request, progress)
+
+    results = run_each(requests, one, quiet=quiet or json_file == "-")
+    if json_file is not None:
+        write_json([result.as_dict() for result in results], json_file)
+    sys.exit(0 if all(result.succeeded for result in results) else 1)
+
+
+def run_each(
+    requests: Sequence[Request],
+    one: Callable[[Request, Progress], Record | GraphRecord],
+    *,
+    quiet: bool,
+) -> list[Record | GraphRecord | Failure]:
+    """Convert one after another; a failure is told at once on stderr and does not stop the rest."""
+    from ..checkpoints.record import Failure
+    from ..files.progress_bar import working
+    from . import console
+
+    results: list[Record | GraphRecord | Failure] = []
+    for request in requests:
+        try:
+            with working(request.model or "the file") as progress:
+                result: Record | GraphRecord | Failure = one(request, progress)
+        except ConversionError as error:
+            result = error.failure or Failure(model=request.model, error=str(error))
+            click.echo(f"error: {shortened(str(error))}", err=True)
+        results.append(result)
+        if not quiet:
+            click.echo(console.result_line(result))
+    if len(results) > 1 and not quiet:
+        click.echo(console.summary_line(results))
+    return results
+
+
+def show_catalog(entries: Iterable[Entry], json_file: str | None) -> None:
+    """The models known, as a table or as JSON."""
+    from . import console
+
+    if json_file is None:
+        console.print_catalog(entries)
+    else:
+        write_json([asdict(entry) for entry in entries], json_file)

@@ -1,0 +1,96 @@
+"""`features`: options in, an .npz out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import ConversionError
+from .shared_options import (
+    AMP,
+    BATCH_SIZE,
+    CHANNELS_LAST,
+    CONTEXT,
+    DEVICE,
+    JSON,
+    MODEL,
+    PRESET,
+    WORKERS,
+    make_setup,
+    shortened,
+    write_json,
+)
+
+
+@click.command("features", context_settings=CONTEXT)
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="The .npz file to write.",
+)
+@click.option(
+    "--stages", is_flag=True, help="The maps of the stem and every stage, not the pooled features."
+)
+@BATCH_SIZE
+@WORKERS
+@PRESET
+@DEVICE
+@AMP
+@CHANNELS_LAST
+@MODEL
+@JSON
+def features_command(
+    checkpoint: Path,
+    images: tuple[str, ...],
+    out: Path,
+    stages: bool,
+    batch_size: int,
+    workers: int | None,
+    preset: str,
+    device: str,
+    amp: bool,
+    channels_last: bool,
+    model: str | None,
+    json_file: str | None,
+) -> None:
+    """Write what a network sees in images, as arrays.
+
+    IMAGE is a file or a folder. The .npz has `images`, the files, and in their order `features`
+    (N, channels), or with --stages the maps `stem`, `stage1` … (N, channels, height, width).
+    """
+    from ..checkpoints.checkpoint import open_checkpoint
+    from ..inference.feature_extraction import extract_features, write_features
+
+    try:
+        found = extract_features(
+            open_checkpoint(checkpoint, model),
+            images,
+            stages=stages,
+            preset=preset,
+            setup=make_setup(device, amp, channels_last),
+            batch_size=batch_size,
+            workers=workers,
+        )
+        for message in found.broken:
+            click.echo(f"error: {message}", err=True)
+        if not found.images:
+            raise click.ClickException("no image could be read; nothing was written")
+        write_features(found, out)
+    except ConversionError as error:
+        raise click.ClickException(shortened(str(error))) from error
+    shapes = {name: list(array.shape) for name, array in found.arrays.items()}
+    if json_file is not None:
+        row = {"file": str(out), "images": len(found.images), "arrays": shapes}
+        write_json([{**row, "skipped": len(found.broken)}], json_file)
+    if json_file != "-":
+        click.echo(f"{len(found.images)} images in {out}")
+        for name, shape in shapes.items():
+            click.echo(f"  {name:10} {'x'.join(map(str, shape))}")
+    sys.exit(1 if found.broken else 0)

@@ -1,0 +1,74 @@
+"""`graph`: what a -symbol.json computes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import ConversionError
+from .shared_options import CONTEXT, JSON, shortened, write_json
+
+if TYPE_CHECKING:
+    from ..graph.summary import Summary
+
+TARGET = click.Path(path_type=Path, dir_okay=False)
+SHOWN_NODES = 3
+
+
+@click.command("graph", context_settings=CONTEXT)
+@click.argument("symbol", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--dot", type=TARGET, metavar="FILE", help="Draw it in Graphviz's language.")
+@click.option("--svg", type=TARGET, metavar="FILE", help="Draw it with Graphviz's program `dot`.")
+@JSON
+def graph_command(symbol: Path, dot: Path | None, svg: Path | None, json_file: str | None) -> None:
+    """Show what a -symbol.json computes: operators, inputs, outputs, and what is not supported."""
+    from ..files.atomic_file import write_bytes, write_text
+    from ..graph.picture import to_dot, to_svg
+    from ..graph.summary import summarize
+    from ..graph.symbol import read_symbol
+
+    try:
+        graph = read_symbol(symbol)
+        summary = summarize(graph)
+        if dot is not None:
+            write_text(to_dot(graph), dot)
+        if svg is not None:
+            write_bytes(to_svg(graph), svg)
+    except ConversionError as error:
+        raise click.ClickException(shortened(str(error))) from error
+    if json_file is not None:
+        write_json([summary.as_dict()], json_file)
+    if json_file != "-":
+        click.echo(_text(summary))
+
+
+def _text(summary: Summary) -> str:
+    version = f"MXNet {summary.mxnet_version}" if summary.mxnet_version else "MXNet 0.8 or before"
+    nodes = sum(summary.operators.values())
+    width = max(map(len, summary.operators), default=0)
+    lines = [
+        f"{summary.file}: {version}, {nodes} operators, {len(summary.arrays)} arrays",
+        f"inputs:  {', '.join(summary.inputs)}",
+        *([f"labels:  {', '.join(summary.labels)} (in training alone)"] if summary.labels else []),
+        f"outputs: {', '.join(summary.outputs)}",
+        *(
+            f"  {op.ljust(width)}  {count}{_remark(summary, op)}"
+            for op, count in summary.operators.items()
+        ),
+    ]
+    if summary.unsupported:
+        lines.append("cannot be imported: some operators are not supported")
+    else:
+        limits = ", ".join(f"{dtype} {limit:.0e}" for dtype, limit in summary.limits.items())
+        lines.append(f"can be imported; equal to MXNet means {limits}")
+    return "\n".join(lines)
+
+
+def _remark(summary: Summary, op: str) -> str:
+    if op not in summary.unsupported:
+        return ""
+    names = summary.unsupported[op]
+    more = ", …" if len(names) > SHOWN_NODES else ""
+    return f"  not supported ({', '.join(names[:SHOWN_NODES])}{more})"

@@ -1,0 +1,37 @@
+"""What the options' values are made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from ..mappings.choices import REFERENCES, SAVED
+
+
+class SizeType(click.ParamType[tuple[int, int]]):
+    """`HxW` in pixels → (H, W)."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        match = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", str(value))
+        if match is None:
+            self.fail(f"{value!r} is no size; write height x width, as in 224x224", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+class ReferenceType(click.ParamType[str]):
+    """One of the references, or the path of a saved one."""
+
+    name = "reference"
+
+    def get_metavar(self, param: Any, ctx: Any) -> str:
+        return f"[{'|'.join(REFERENCES)}|FILE.npz]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        text = str(value)
+        if text not in REFERENCES and not text.endswith(SAVED):
+            self.fail(f"{text!r} is not one of {', '.join(REFERENCES)}, nor a FILE.npz", param, ctx)
+        return text

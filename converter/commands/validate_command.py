@@ -1,0 +1,147 @@
+"""`validate`: options in; a table, JSON, CSV and a picture out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConversionError
+from .shared_options import (
+    AMP,
+    BATCH_SIZE,
+    CHANNELS_LAST,
+    CONTEXT,
+    DEVICE,
+    JSON,
+    LABELS,
+    MODEL,
+    PRESET,
+    WORKERS,
+    make_setup,
+    shortened,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from ..inference.validation import Validation
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("validate", context_settings=CONTEXT)
+@click.argument("paths", metavar="CHECKPOINT DIR|LIST", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--all",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Every checkpoint in a folder, in place of CHECKPOINT.",
+)
+@BATCH_SIZE
+@WORKERS
+@LABELS
+@PRESET
+@DEVICE
+@AMP
+@CHANNELS_LAST
+@click.option("--predictions", type=FILE, metavar="FILE", help="Write every answer as CSV.")
+@click.option(
+    "--confusion", type=FILE, metavar="FILE", help="Draw which class is taken for which, as PNG."
+)
+@MODEL
+@JSON
+def validate_command(
+    paths: tuple[Path, ...],
+    folder: Path | None,
+    batch_size: int,
+    workers: int | None,
+    labels: Path | None,
+    preset: str,
+    device: str,
+    amp: bool,
+    channels_last: bool,
+    predictions: Path | None,
+    confusion: Path | None,
+    model: str | None,
+    json_file: str | None,
+) -> None:
+    """Count how many images a network gets right.
+
+    DIR has a folder of images for each class; LIST has lines of `path class`. Several processes
+    share the work when torchrun starts them: torchrun --nproc-per-node 4 -m gluon2torch validate …
+    """
+    if folder is None and len(paths) != 2:
+        raise click.UsageError("give a CHECKPOINT, and a DIR or LIST of images.")
+    if folder is not None and len(paths) != 1:
+        raise click.UsageError("--all DIR takes the place of CHECKPOINT: give a DIR or LIST alone.")
+    if folder is not None and (predictions or confusion or model):
+        raise click.UsageError("--predictions, --confusion and --model are of one CHECKPOINT.")
+    from ..checkpoints.checkpoint import open_checkpoint
+    from ..inference.figures import draw_confusion, require_matplotlib
+    from ..inference.process_group import join_world
+    from ..inference.validation import find_checkpoints, validate, write_predictions
+    from ..mappings.class_labels import read_labels
+    from . import scoreboard
+
+    setup = make_setup(device, amp, channels_last)
+    try:
+        names = read_labels(labels) if labels is not None else None
+        if confusion is not None:
+            require_matplotlib()
+        with join_world(setup.device) as world:
+
+            def one(checkpoint: Path) -> Validation:
+                with scoreboard.counting(checkpoint.name, silent=world.rank > 0) as progress:
+                    done = validate(
+                        open_checkpoint(checkpoint, model),
+                        paths[-1],
+                        labels=names,
+                        preset=preset,
+                        setup=setup,
+                        world=world,
+                        progress=progress,
+                        batch_size=batch_size,
+                        workers=workers,
+                    )
+                if world.rank == 0:
+                    for message in done.answers.broken.values():
+                        click.echo(f"skipped: {message}", err=True)
+                return done
+
+            if folder is not None:
+                rows = each_row(find_checkpoints(folder), one, silent=world.rank > 0)
+            else:
+                done = one(paths[0])
+                rows = [done.as_dict()]
+            if world.rank > 0:
+                return
+        if predictions is not None:
+            write_predictions(done, predictions)
+        if confusion is not None:
+            draw_confusion(done.answers.targets, done.answers.top[:, 0], done.names, confusion)
+    except ConversionError as error:
+        raise click.ClickException(shortened(str(error))) from error
+    if json_file is not None:
+        write_json(rows if folder is not None else rows[0], json_file)
+    if json_file != "-":
+        scoreboard.print_accuracy([row for row in rows if "error" not in row])
+    sys.exit(1 if any("error" in row for row in rows) else 0)
+
+
+def each_row(
+    checkpoints: list[Path], one: Callable[[Path], Validation], *, silent: bool
+) -> list[dict[str, Any]]:
+    """Validate one after another; what is wrong with one does not stop the others."""
+    rows: list[dict[str, Any]] = []
+    for checkpoint in checkpoints:
+        try:
+            rows.append(one(checkpoint).as_dict())
+        except ConversionError as error:
+            rows.append({"checkpoint": str(checkpoint), "error": str(error)})
+            if not silent:
+                click.echo(f"error: {shortened(str(error))}", err=True)
+    return rows

@@ -1,0 +1,155 @@
+"""The whole training, spelled once: images → epochs → checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ..checkpoints.record import Record
+from ..errors import CheckpointError, ImageError
+from ..files.atomic_file import check_writable
+from ..inference.classification import Progress
+from ..inference.images.batches import default_workers
+from ..inference.process_group import World
+from ..inference.runner import Setup, compute_dtype, place, require_rgb
+from .training import Row, Training, Work
+from .training_data import split_images
+from .training_options import FinetuneOptions
+from .training_output import Board, write_checkpoint, write_curves
+
+STATE = "training.pt"
+Watch = Callable[[int], AbstractContextManager[Callable[[Progress], None]]]
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """What a training left.
+
+    Attributes:
+        best: the checkpoint that judged best, `best_accuracy` its accuracy on what was held out (on
+            the training images, where nothing was); `last`: the one of the last epoch.
+        history: a row for each epoch.
+        notes: what is missing, and why.
+    """
+
+    best: Record
+    last: Record
+    best_accuracy: float
+    history: list[Row]
+    notes: tuple[str, ...]
+
+
+def finetune(
+    checkpoint: Checkpoint | str | os.PathLike[str],
+    images: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: FinetuneOptions | None = None,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
+    setup: Setup | None = None,
+    world: World | None = None,
+    workers: int | None = None,
+    watch: Watch = lambda epoch: nullcontext(lambda progress: None),
+    report: Callable[[Row], None] = lambda row: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Finetuned | None:
+    """Train a checkpoint on for the classes of a folder of images.
+
+    Its classifier is replaced by a fresh one; all weights are trained. After each epoch the state
+    of the training is written to `out`; a run that was killed goes on from there with `resume`,
+    and ends with the same bits on the same machine.
+
+    Args:
+        checkpoint: opened, or its path.
+        images: a folder with a folder for each class, or with `train` and `val`, each like that.
+        out: a folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
+        resume: go on with the training in `out`; begin it where there is none.
+        watch: makes what is told of the progress of an epoch.
+        report: told of each epoch that is done; `warn`: of each image that cannot be read.
+
+    Returns:
+        None in all processes of a world but the first.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, `out` cannot be written to, or holds
+            another training.
+        ImageError: there are no classes, or too few images.
+        MissingDependencyError: a library that was asked for is not installed.
+    """
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = open_checkpoint(checkpoint)
+    require_rgb(checkpoint)
+    options = options or FinetuneOptions()
+    out = Path(out)
+    setup, world = setup or Setup(torch.device("cpu")), world or World()
+    split = split_images(Path(images), options.holdout, options.seed)
+    least = 2 * world.size
+    if len(split.train.paths) < least or options.batch_size < least:
+        raise ImageError(
+            f"{images}: a batch is of {min(len(split.train.paths), options.batch_size)} images; "
+            f"training takes {least} at least, two for each process"
+        )
+    check_writable(out)
+    if (out / STATE).exists() and not resume:
+        raise CheckpointError(
+            f"{out / STATE}: a training is there; go on with it (`--resume`), or choose another "
+            "folder with `--out`"
+        )
+    first = world.rank == 0
+    board = Board(out / "tensorboard") if tensorboard and first else None
+    work = Work(
+        options=options,
+        split=split,
+        preprocessing=checkpoint.preprocessing,
+        setup=setup,
+        world=world,
+        workers=default_workers() if workers is None else workers,
+        warn=warn,
+    )
+    training = Training(_network(checkpoint, len(split.labels.ids), setup, options.seed), work)
+    if (out / STATE).exists():
+        training.load(out / STATE)
+    while len(training.history) < options.epochs:
+        with watch(len(training.history) + 1) as progress:
+            row = training.run_epoch(progress)
+        if first:
+            training.save(out / STATE)
+            report(row)
+            if board is not None:
+                board.add(row)
+    if board is not None:
+        board.close()
+
+    def write(name: str, tensors: dict[str, torch.Tensor]) -> Record:
+        return write_checkpoint(name, tensors, checkpoint, split.labels, out, options.seed)
+
+    if not first:
+        return None
+    note = write_curves(training.history, out)
+    return Finetuned(
+        best=write("best", training.best),
+        last=write("last", training.weights()),
+        best_accuracy=training.best_accuracy,
+        history=training.history,
+        notes=(note,) if note else (),
+    )
+
+
+def _network(checkpoint: Checkpoint, num_classes: int, setup: Setup, seed: int) -> torch.nn.Module:
+    """The checkpoint's network with a fresh classifier, in memory of its own."""
+    network = checkpoint.network()
+    network.load_state_dict(
+        {name: tensor.clone() for name, tensor in network.state_dict().items()}, assign=True
+    )
+    torch.manual_seed(seed)
+    network.reset_classifier(num_classes)
+    network.to(compute_dtype(network))
+    place(network, setup)
+    return network

@@ -1,0 +1,157 @@
+"""The images to train on: their split, their order, their crops.
+
+What is random depends on the seed, the epoch and the image alone, not on what was drawn before: an
+epoch can be run again, by any number of worker processes, and is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from ..errors import ImageError
+from ..inference.images.image_file import read_image
+from ..inference.images.labelled_images import LabelledImages, class_folders, find_labelled
+from ..inference.images.linear_resize import Image, Size, resize_linear
+from ..mappings.class_labels import Labels
+
+TRAIN, VALIDATION = "train", ("val", "validation", "test")
+ATTEMPTS = 10  # to find a crop that fits, before the whole image is taken
+
+
+@dataclass(frozen=True)
+class Split:
+    """What to train on, what to judge by (None where nothing is), and the classes of both."""
+
+    train: LabelledImages
+    held_out: LabelledImages | None
+    labels: Labels
+
+
+def split_images(folder: Path, holdout: float, seed: int) -> Split:
+    """A folder with a folder for each class, or with `train` and `val`, each of that kind.
+
+    Raises:
+        ImageError: there are fewer than two classes, or a class has no images.
+    """
+    if not folder.is_dir():
+        raise ImageError(f"{folder}: there is no such folder")
+    given = next((folder / name for name in VALIDATION if (folder / name).is_dir()), None)
+    root = folder / TRAIN if given is not None and (folder / TRAIN).is_dir() else folder
+    names = tuple(each.name for each in class_folders(root))
+    if len(names) < 2:
+        raise ImageError(
+            f"{root}: has {len(names)} folders; training takes one for each class, two at least"
+        )
+    labels = Labels(names, names)
+    images = find_labelled(root, len(names), labels)
+    if missing := sorted(set(range(len(names))).difference(images.targets)):
+        raise ImageError(f"{root / names[missing[0]]}: has no images")
+    if root != folder:
+        assert given is not None
+        return Split(images, find_labelled(given, len(names), labels), labels)
+    held = _held_out(images.targets, holdout, seed)
+    rest = [index for index in range(len(images.targets)) if index not in set(held)]
+    return Split(_part(images, rest), _part(images, held) if held else None, labels)
+
+
+def _held_out(targets: Sequence[int], share: float, seed: int) -> list[int]:
+    """The share of each class, but never all of it."""
+    rng = np.random.default_rng(seed)
+    held: list[int] = []
+    for target in sorted(set(targets)):
+        mine = [index for index, each in enumerate(targets) if each == target]
+        count = min(round(share * len(mine)), len(mine) - 1)
+        held += rng.permutation(mine)[:count].tolist()
+    return sorted(held)
+
+
+def _part(images: LabelledImages, indices: Sequence[int]) -> LabelledImages:
+    paths = tuple(images.paths[index] for index in indices)
+    return LabelledImages(paths, tuple(images.targets[index] for index in indices), images.by)
+
+
+def epoch_batches(
+    count: int, batch_size: int, seed: int, epoch: int, least: int = 2
+) -> list[list[int]]:
+    """The order of an epoch: every image once, in batches.
+
+    A last batch of fewer images than `least` is left out: a norm over one is not defined.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(count).tolist()
+    batches = [order[at : at + batch_size] for at in range(0, count, batch_size)]
+    return batches[:-1] if len(batches) > 1 and len(batches[-1]) < least else batches
+
+
+@dataclass(frozen=True)
+class TrainBatch:
+    """A process's part of a batch.
+
+    Attributes:
+        pixels: (N, H, W, 3), of 8-bit values.
+        targets: (N,)
+        weights: (N,): 1, or 0 for an image that could not be read.
+        broken: what is wrong with those.
+    """
+
+    pixels: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainBatches(Dataset[TrainBatch]):
+    """The batches of one epoch, cropped at random and mirrored every other time."""
+
+    images: LabelledImages
+    batches: Sequence[Sequence[int]]
+    size: Size
+    min_scale: float
+    seed: int
+    epoch: int
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> TrainBatch:
+        indices = self.batches[number]
+        pixels = np.zeros((len(indices), *self.size, 3), np.uint8)
+        weights = np.ones(len(indices), np.float32)
+        broken: list[str] = []
+        for place, index in enumerate(indices):
+            rng = np.random.default_rng([self.seed, self.epoch, index])
+            try:
+                image = read_image(self.images.paths[index])
+            except ImageError as error:
+                broken.append(str(error))
+                weights[place] = 0
+            else:
+                pixels[place] = random_crop(image, self.size, self.min_scale, rng)
+        targets = torch.tensor([self.images.targets[index] for index in indices])
+        return TrainBatch(
+            torch.from_numpy(pixels), targets, torch.from_numpy(weights), tuple(broken)
+        )
+
+
+def random_crop(image: Image, size: Size, min_scale: float, rng: np.random.Generator) -> Image:
+    """A part of an image, of random area and shape (3:4 to 4:3), resized, mirrored or not."""
+    height, width = image.shape[:2]
+    top = left = 0
+    rows, columns = height, width
+    for _ in range(ATTEMPTS if min_scale < 1 else 0):
+        area = height * width * rng.uniform(min_scale, 1)
+        shape = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+        high, wide = round(np.sqrt(area / shape)), round(np.sqrt(area * shape))
+        if 0 < high <= height and 0 < wide <= width:
+            top, left = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
+            rows, columns = high, wide
+            break
+    part = np.ascontiguousarray(image[top : top + rows, left : left + columns])
+    out = resize_linear(part, size, (0, size[0]), (0, size[1]))
+    return out[:, ::-1] if rng.random() < 0.5 else out

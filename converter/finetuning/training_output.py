@@ -1,0 +1,112 @@
+"""What a training leaves: checkpoints like any other of ours, and its curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.output import write_files
+from ..checkpoints.record import Record
+from ..checkpoints.record_draft import versions
+from ..errors import MissingDependencyError
+from ..files.atomic_file import record_path, remove, write_text
+from ..inference.figures import draw_curves
+from ..mapping.network_spec import empty_network
+from ..mappings.choices import OURS
+from ..mappings.class_labels import Labels
+from ..parity.result import Parity
+from ..sources.source import Source
+from ..weights.content_hash import content_sha256
+from ..weights.state_dict import Tensors
+from .training import Row
+
+
+def write_checkpoint(
+    name: str, tensors: Tensors, origin: Checkpoint, labels: Labels, folder: Path, seed: int
+) -> Record:
+    """Write `folder/name-<hash>.pth` and its record; an older one of that name is taken away.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+    entry = origin.entry
+    network = empty_network(entry.name, len(labels.ids), origin.in_chans)
+    tensors = {key: tensors[key] for key in network.state_dict()}
+
+    def filled() -> Any:
+        network.load_state_dict(tensors, assign=True)
+        return network
+
+    record = Record(
+        model=entry.name,
+        name=entry.published,
+        family=entry.family,
+        files=(),
+        layout=OURS,
+        content_sha256=content_sha256(tensors),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        num_classes=len(labels.ids),
+        in_chans=origin.in_chans,
+        num_features=network.num_features,
+        preprocessing=origin.preprocessing,
+        labels=labels.lines(),
+        source=Source("finetuned", path=str(origin.path), seed=seed),
+        parity=Parity("none", None),
+        versions=versions("none"),
+    )
+    record = write_files(record, tensors, filled, folder, name)
+    path = Path(record.file)
+    for older in folder.glob(f"{name}-????????.pth"):
+        if older != path:
+            remove(older)
+            remove(record_path(older))
+    return record
+
+
+def write_curves(history: list[Row], folder: Path) -> str | None:
+    """Write `curves.csv`, and `curves.png` where matplotlib is; else say what it needs.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    write_text(text.getvalue(), folder / "curves.csv")
+    try:
+        draw_curves(history, folder / "curves.png")
+    except MissingDependencyError as error:
+        return str(error)
+    return None
+
+
+class Board:
+    """TensorBoard's events, in a folder.
+
+    Raises:
+        MissingDependencyError: tensorboardX is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            raise MissingDependencyError(
+                "--tensorboard needs tensorboardX: `pip install 'gluon2torch[tensorboard]'`"
+            ) from error
+        self._writer = SummaryWriter(str(folder))
+
+    def add(self, row: Row) -> None:
+        """One epoch."""
+        for name, value in row.items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, int(row["epoch"]))
+        self._writer.flush()
+
+    def close(self) -> None:
+        """No more epochs."""
+        self._writer.close()

@@ -1,0 +1,1 @@
+"""Images → a network ready on its device → predictions, accuracy, features, figures."""

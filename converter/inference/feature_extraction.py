@@ -1,0 +1,106 @@
+"""What a network sees in images: its features, as arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ..files.atomic_file import publish, temporary_file
+from ..sources.arrays import Array, Arrays
+from .classification import BATCH_SIZE
+from .images.batches import default_workers, load_batches
+from .images.image_file import find_images
+from .images.presets import make_crop
+from .runner import Setup, make_runner
+
+POOLED = "features"
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of images.
+
+    Attributes:
+        images: the files, in the order of the arrays.
+        arrays: `features` (N, num_features), pooled over the image, or for the stem and each stage
+            `stem`, `stage1` … (N, channels, height, width); float32, or as exact as the weights.
+        broken: what is wrong with each file that could not be read, and is in no array.
+    """
+
+    images: tuple[str, ...]
+    arrays: Arrays
+    broken: tuple[str, ...]
+
+
+def extract_features(
+    checkpoint: Checkpoint | str | os.PathLike[str],
+    images: Iterable[str | os.PathLike[str]],
+    *,
+    stages: bool = False,
+    preset: str = "gluon",
+    setup: Setup | None = None,
+    batch_size: int = BATCH_SIZE,
+    workers: int | None = None,
+) -> Features:
+    """The features of images: pooled, as the classifier gets them, or the map of every stage.
+
+    Args:
+        checkpoint: opened, or its path; a trunk without a classifier will do.
+        images: files, or folders of them.
+        stages: the maps of the stem and the stages in place of the pooled features.
+        preset: how images are prepared (images/presets.py).
+        setup: how the network is computed; on the CPU by default.
+        workers: processes that read images; None for one a core.
+
+    Raises:
+        ImageError: an image is not there.
+        CheckpointError: the checkpoint cannot be read, or is not of RGB images.
+    """
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint = open_checkpoint(checkpoint)
+    files = find_images(images)
+    run = make_runner(checkpoint, setup or Setup(torch.device("cpu")), features_only=stages)
+    if not stages:
+        network: Any = run.network
+        network.reset_classifier(0)
+    found: list[int] = []
+    broken: dict[int, str] = {}
+    batches: list[list[Array]] = []
+    for batch in load_batches(
+        files,
+        make_crop(checkpoint.preprocessing, preset),
+        batch_size=batch_size,
+        workers=default_workers() if workers is None else workers,
+    ):
+        broken |= batch.broken
+        if batch.indices:
+            found += batch.indices
+            out = run(batch.pixels)
+            batches.append([_array(each) for each in (out if stages else [out])])
+    together = [np.concatenate(each) for each in zip(*batches, strict=True)]
+    names = ["stem", *(f"stage{n}" for n in range(1, len(together)))] if stages else [POOLED]
+    arrays = dict(zip(names, together, strict=False))
+    return Features(tuple(files[index] for index in found), arrays, tuple(broken.values()))
+
+
+def write_features(features: Features, path: Path) -> None:
+    """Write `.npz`: the arrays, and the images' files as `images`.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+    with temporary_file(path.parent) as (file, temporary):
+        np.savez(file, images=np.array(features.images, dtype=np.str_), **features.arrays)
+        publish(file, temporary, path)
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    # AMP gives bfloat16, which NumPy does not have
+    return (tensor if tensor.dtype == torch.float64 else tensor.float()).cpu().numpy()

@@ -1,0 +1,90 @@
+"""Pictures of results, drawn by matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import MissingDependencyError
+from ..files.atomic_file import publish, temporary_file
+
+NAMED_CLASSES = 40  # more names cannot be read
+
+
+def draw_confusion(
+    targets: ArrayLike, guesses: ArrayLike, names: Sequence[str], path: Path
+) -> None:
+    """A picture of which classes are taken for which; rows are what the images are of.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+        CheckpointError: the file cannot be written.
+    """
+    figure_class = require_matplotlib()
+    counts = np.zeros((len(names), len(names)), int)
+    np.add.at(counts, (np.asarray(targets), np.asarray(guesses)), 1)
+    shares = counts / counts.sum(1, keepdims=True).clip(1)
+    figure = figure_class(figsize=(8, 7), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(drawn, label="share of the class's images")
+    axes.set(xlabel="predicted", ylabel="is", title=f"{counts.trace()} of {counts.sum()} right")
+    if len(names) <= NAMED_CLASSES:
+        axes.set_xticks(range(len(names)), names, rotation=90)
+        axes.set_yticks(range(len(names)), names)
+        for row, column in np.argwhere(counts) if len(names) <= NAMED_CLASSES // 2 else ():
+            dark = shares[row, column] > 0.5
+            color = "white" if dark else "black"
+            axes.text(column, row, counts[row, column], ha="center", va="center", color=color)
+    save_figure(figure, path)
+
+
+def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Loss, accuracy and learning rate by epoch.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+        CheckpointError: the file cannot be written.
+    """
+    figure = require_matplotlib()(figsize=(12, 3.6), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    for axes, name in zip(
+        figure.subplots(1, 3), ("loss", "accuracy", "learning rate"), strict=True
+    ):
+        for column in history[0]:
+            if column.endswith(name):
+                label = column.removesuffix(name).strip() or name
+                axes.plot(epochs, [row[column] for row in history], marker=".", label=label)
+        axes.set(xlabel="epoch", title=name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    save_figure(figure, path)
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a picture in the format that the file's name says, or a PNG."""
+    kind = path.suffix[1:] if path.suffix[1:] in figure.canvas.get_supported_filetypes() else "png"
+    file: IO[bytes]
+    with temporary_file(path.parent) as (file, temporary):
+        figure.savefig(file, format=kind, dpi=120)
+        publish(file, temporary, path)
+
+
+def require_matplotlib() -> Any:
+    """matplotlib's Figure, which needs no window.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError(
+            "pictures are drawn by matplotlib, which is not installed: "
+            "`pip install 'gluon2torch[plots]'`"
+        ) from error
+    return Figure

@@ -1,0 +1,125 @@
+"""Image files of any kind → RGB pixels."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ...errors import ImageError, MissingDependencyError
+from .linear_resize import Image
+
+SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+STDIN = "-"
+# what Pillow raises where bytes are wrong: its own errors are OSErrors; a decompression bomb is not
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """RGB pixels (H, W, 3) of 8 bits, as a person sees them: upright by the EXIF orientation.
+
+    Transparency is dropped, as OpenCV drops it; of 16 bits the upper 8 are kept; of an animation
+    the first picture. `-` reads from standard input.
+
+    Raises:
+        ImageError: the file cannot be read, or is no sound image.
+        MissingDependencyError: Pillow is not installed.
+    """
+    pillow = require_pillow()
+    name = os.fspath(path)
+    try:
+        content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read ({error.strerror or error})") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of size short of a bomb
+            with _strictly(), pillow.open(io.BytesIO(content)) as image:
+                return _pixels(image)
+    except (*_DAMAGED, pillow.DecompressionBombError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if isinstance(error, pillow.UnidentifiedImageError):
+            reason = "no kind of image that Pillow knows"
+        raise ImageError(f"{name}: is no sound image ({reason})") from error
+
+
+def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The files, and in place of each folder the images in it and below, sorted.
+
+    Raises:
+        ImageError: a path is not there, or a folder has no image.
+    """
+    found: list[str] = []
+    for each in paths:
+        path = os.fspath(each)
+        if not os.path.isdir(path):
+            if path != STDIN and not os.path.exists(path):
+                raise ImageError(f"{path}: there is no such file or folder")
+            found.append(path)
+            continue
+        inside = images_below(Path(path))
+        if not inside:
+            raise ImageError(f"{path}: has no images ({', '.join(sorted(SUFFIXES))})")
+        found += map(str, inside)
+    return found
+
+
+def images_below(folder: Path) -> list[Path]:
+    """The images in a folder and in those below it, in an order that is the same everywhere."""
+    return sorted(
+        Path(parent, name)
+        for parent, _, names in os.walk(folder, followlinks=True)
+        for name in names
+        if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
+    )
+
+
+def require_pillow() -> ModuleType:
+    """Pillow's module of images.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        import PIL.Image
+    except ImportError as error:
+        raise MissingDependencyError(
+            "images are read with Pillow, which is not installed: "
+            "`pip install 'gluon2torch[images]'`"
+        ) from error
+    return PIL.Image
+
+
+@contextmanager
+def _strictly() -> Iterator[None]:
+    """Other libraries (gluoncv.data is one) tell Pillow to fill up truncated images with grey."""
+    from PIL import ImageFile
+
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _pixels(image: Any) -> Image:
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or image.mode == "I":  # Pillow would clip at 255
+        grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        return grey[:, :, None].repeat(3, axis=2)
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, of which nobody knows the range")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.asarray(image.convert("RGB"))

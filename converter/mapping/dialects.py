@@ -1,0 +1,127 @@
+"""The dialects in which MXNet names parameters → the structural names that key maps are written in.
+
+structural  `layer1.0.conv1.weight`            net.save_parameters
+prefixed    `resnetv1b_layers1_conv0_weight`   net.save_params, collect_params().save; the net's
+                                               own prefix may be stripped
+exported    `arg:resnetv1b_layers1_conv0_weight`, `aux:…_running_mean`   net.export, Module
+
+MXNet's own rule is that a file without a dot in its names is not structural. Prefixed names count
+the layers of a scope by kind, in the order in which they were made. That order is our network's, so
+the names a network has are made from it, and looked up; nothing depends on the order in the file.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from ..errors import KeyMapError
+from ..mappings.key_map import KINDS, KeyMap
+from ..sources.arrays import bare_name
+from .assignment import gluon_names
+
+_SYNONYMS = (
+    (re.compile(r"(?<=[_.])moving_(?=(mean|var)$)"), "running_"),
+    (re.compile(r"(batchnormcudnnoff|syncbatchnorm)(?=[0-9]+_\w+$)"), "batchnorm"),
+)
+_CLASSIFIER = re.compile(r".*dense[0-9]+_(weight|bias)")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """Names of a file in structural form.
+
+    Attributes:
+        dialect: `structural`, `prefixed` or `exported`.
+        prefix: the net's own, in front of every name; empty where there is none.
+        names: the file's name → the structural one; what has none keeps its name.
+    """
+
+    dialect: str
+    prefix: str
+    names: dict[str, str]
+
+
+def prefixed_names(keymap: KeyMap, targets: Iterable[str]) -> dict[str, str]:
+    """What Gluon calls a network's parameters, without the net's prefix → their structural names.
+
+    Args:
+        targets: our state_dict's names, in its order.
+    """
+    names: dict[str, str] = {}
+    numbers: dict[str, int] = {}
+    counters: Counter[str] = Counter()
+    for structural, kind in gluon_names(keymap, targets):
+        layer, _, parameter = structural.rpartition(".")
+        group = _scope(keymap, layer) + KINDS[kind].word
+        if layer not in numbers:
+            numbers[layer] = counters[group]
+            counters[group] += 1
+        names[f"{group}{numbers[layer]}_{parameter}"] = structural
+    return names
+
+
+def _scope(keymap: KeyMap, layer: str) -> str:
+    """The innermost scope that a layer is in; the network's own is the empty one."""
+    parts = layer.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        for scope in keymap.scopes:
+            if (name := scope.apply(".".join(parts[:length]))) is not None:
+                return name
+    return ""
+
+
+def dialect_of(names: Collection[str]) -> str:
+    """`structural`, `prefixed` or `exported`."""
+    if any(name.startswith(("arg:", "aux:")) for name in names):
+        return "exported"
+    return "structural" if any("." in name for name in names) else "prefixed"
+
+
+def plain_name(name: str) -> str:
+    """A name without `arg:` and `aux:`, and with Gluon's words for MXNet's synonyms."""
+    name = bare_name(name)
+    for pattern, word in _SYNONYMS:
+        name = pattern.sub(word, name)
+    return name
+
+
+def translate(names: Collection[str], known: Mapping[str, str]) -> Translation:
+    """A file's names → structural ones.
+
+    A classifier that was replaced counts on (`dense1` in place of `dense0`) or stands outside the
+    net's scope; being the only one, it is still the classifier.
+
+    Args:
+        names: as in the file.
+        known: the network's, from `prefixed_names`.
+
+    Raises:
+        KeyMapError: two names in the file mean the same parameter.
+    """
+    bare = {name: plain_name(name) for name in names}
+    dialect = dialect_of(names)
+    prefix = ""
+    if not any("." in name for name in bare.values()):
+        # a network's own names have no letter in common, so what all begin with is the net's
+        inner = [short for short in bare.values() if not _CLASSIFIER.fullmatch(short)]
+        prefix = os.path.commonprefix(inner)  # noqa: RUF071 (letters, not folders)
+        bare = {name: known.get(short.removeprefix(prefix), short) for name, short in bare.items()}
+        bare |= _replaced_classifier(bare, known)
+    times = Counter(bare.values())
+    if twice := sorted(name for name, short in bare.items() if times[short] > 1):
+        raise KeyMapError("two names in the file mean the same parameter:", twice)
+    return Translation(dialect, prefix, bare)
+
+
+def _replaced_classifier(bare: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    missing = {k: s for k, s in known.items() if _CLASSIFIER.fullmatch(k)}
+    missing = {key: s for key, s in missing.items() if s not in bare.values()}
+    leftover = [name for name, short in bare.items() if _CLASSIFIER.fullmatch(short)]
+    by_parameter = {key.rpartition("_")[2]: structural for key, structural in missing.items()}
+    if len(leftover) != len(missing) or len(by_parameter) != len(missing):
+        return {}
+    return {name: by_parameter[name.rpartition("_")[2]] for name in leftover}

@@ -1,0 +1,99 @@
+"""Our state_dict's keys ↔ those of other libraries, by the tables of mappings/layouts/."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
+
+from ..errors import KeyMapError
+from ..mappings.catalog import Entry
+from ..mappings.choices import LAYOUTS
+from ..mappings.key_map import load_keymap
+from ..mappings.layout import Layout, Renaming, load_layout
+from .assignment import refuse, rename
+
+T = TypeVar("T")
+
+
+def library_keys(layout: Layout, entry: Entry, names: Iterable[str]) -> dict[str, str]:
+    """Our keys → the library's, in the order given.
+
+    Raises:
+        UnknownModelError: the library has no such network.
+        KeyMapError: the table does not give each key exactly one name.
+    """
+    names = list(names)
+    if layout.families is None:
+        return {name: name for name in names}
+    table = _rules(layout, entry, names)
+    return _rename(table, names, f"{entry.name} in {layout.title}'s keys")
+
+
+def our_keys(layout: Layout, entry: Entry, names: Iterable[str]) -> dict[str, str]:
+    """The library's keys → ours.
+
+    Raises:
+        UnknownModelError: the library has no such network.
+        KeyMapError: these are not its keys.
+    """
+    names = list(names)
+    if layout.families is None:
+        return {name: name for name in names}
+    table = _rules(layout, entry, names).reversed()
+    return _rename(table, names, f"these are not {layout.title}'s keys of {entry.name}")
+
+
+def to_layout(name: str, entry: Entry, tensors: Mapping[str, T]) -> dict[str, T]:
+    """A state_dict of ours under a library's keys, in the same order; the tensors are shared.
+
+    Raises:
+        UnknownModelError: the library has no such network.
+    """
+    keys = library_keys(load_layout(name), entry, tensors)
+    return {keys[key]: tensor for key, tensor in tensors.items()}
+
+
+def find_layout(entry: Entry, names: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
+    """Keys of any layout → ours.
+
+    Args:
+        wanted: the network's own keys.
+
+    Raises:
+        KeyMapError: the keys are of no layout; with those that are not ours.
+    """
+    names, wanted = list(names), set(wanted)
+    for name in LAYOUTS:
+        layout = load_layout(name)
+        if layout.families is not None and entry.name not in layout.networks:
+            continue
+        try:
+            keys = our_keys(layout, entry, names)
+        except KeyMapError:
+            continue
+        if wanted.issuperset(keys.values()):
+            return keys
+    problems = [f"{name}: {entry.name} has no such key" for name in names if name not in wanted]
+    raise KeyMapError(f"these are not the keys of {entry.name} in any layout", problems)
+
+
+def _rules(layout: Layout, entry: Entry, names: Collection[str]) -> Renaming:
+    """The network's rules; a trunk has no classifier, and so no rule for one."""
+    layout.row(entry)
+    assert layout.families is not None, "layouts without rules are not asked"
+    table = layout.families[entry.family]
+    classifier = load_keymap(entry.family).classifier
+    has_one = any(
+        f"{layer}.weight" in names
+        for rule in table.rules
+        if rule.source == classifier
+        for layer in (rule.source, rule.target)
+    )
+    rules = tuple(rule for rule in table.rules if rule.source != classifier or has_one)
+    return Renaming(table.where, rules)
+
+
+def _rename(table: Renaming, names: Iterable[str], summary: str) -> dict[str, str]:
+    assignments, problems = rename(table, names)
+    refuse(summary, problems)
+    return {assignment.source: assignment.target for assignment in assignments}

@@ -1,0 +1,1 @@
+"""The proof that two networks are equal: references, measurements, saved references, the report."""

@@ -1,0 +1,190 @@
+"""Pages: what was measured → HTML that needs nothing but a browser."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+import numpy as np
+from markupsafe import Markup
+
+from ...files.atomic_file import write_text
+from ...mappings.schema import Row, structure
+from ...weights.converted import Converted
+from ..measurement import LIMITS
+from ..result import Parity
+from .layer_differences import LayerDifference
+from .svg_plot import Plot, draw
+
+SHOWN_WORST = 12  # rows of the table of channels
+_SUMMARY = re.compile(r'<script type="application/json" id="summary">(.*?)</script>', re.DOTALL)
+
+
+class Summary(Row, frozen=True):
+    """What the index shows of a network; every page holds its own, as JSON."""
+
+    model: str | None
+    source: str | None
+    reference: str | None
+    passed: bool | None
+    worst: dict[str, str]
+
+
+def write_pages(
+    folder: Path,
+    facts: Mapping[str, Any],
+    parity: Parity | None,
+    converted: Converted,
+    layers: Sequence[LayerDifference],
+) -> Path:
+    """Write a network's page, and the index over all that are in the folder.
+
+    Args:
+        facts: the record of the conversion, or of its failure, as `--json` prints it.
+        parity: what was measured; None where nothing was.
+        layers: what was measured layer by layer; none where the reference has stages alone.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+    page = _template("page.html").render(
+        style=Markup(_text("style.css")),
+        result=facts,
+        badge=_badge(parity),
+        parity=parity,
+        plot=_plot(parity, layers),
+        points="Layer by layer" if layers else "Stage by stage",
+        worst=_worst(layers),
+        facts=_facts(facts),
+        keys=_keys(converted),
+        summary=_embedded(_summary(facts, parity)),
+    )
+    path = folder / f"{facts['name']}.html"
+    write_text(page, path)
+    write_index(folder)
+    return path
+
+
+def write_index(folder: Path) -> None:
+    """Write index.html over the pages of a folder, of earlier runs too."""
+    rows = []
+    for path in sorted(folder.glob("*.html")):
+        if (row := _row(path)) is not None:
+            rows.append({**msgspec.structs.asdict(row), "page": path.name})
+    dtypes = [dtype for dtype in LIMITS if any(dtype in row["worst"] for row in rows)]
+    values = {dtype: [float(row["worst"].get(dtype, "nan")) for row in rows] for dtype in dtypes}
+    plot = draw([row["model"] for row in rows], values, _lines(dtypes)) if dtypes else None
+    text = _template("index.html").render(
+        style=Markup(_text("style.css")), rows=rows, dtypes=dtypes, plot=plot
+    )
+    write_text(text, folder / "index.html")
+
+
+def _row(path: Path) -> Summary | None:
+    """What a page tells the index; None for a file that is none of ours."""
+    try:
+        found = _SUMMARY.search(path.read_text(encoding="utf-8"))
+        return structure(json.loads(found[1]), Summary) if found is not None else None
+    except (OSError, ValueError):
+        return None
+
+
+def _badge(parity: Parity | None) -> dict[str, str]:
+    if parity is None or parity.passed is None:
+        return {"kind": "none", "text": "not measured"}
+    return {"kind": "good", "text": "equal"} if parity.passed else {"kind": "", "text": "differs"}
+
+
+def _lines(dtypes: Sequence[str]) -> dict[str, dict[str, float]]:
+    return {
+        dtype: {"limit": LIMITS[dtype], "epsilon": float(np.finfo(dtype).eps)} for dtype in dtypes
+    }
+
+
+def _plot(parity: Parity | None, layers: Sequence[LayerDifference]) -> Plot | None:
+    if layers:
+        dtypes = list(layers[0].relative)
+        values = {dtype: [layer.relative[dtype] for layer in layers] for dtype in dtypes}
+        return draw([layer.name for layer in layers], values, _lines(dtypes))
+    if parity is None or not parity.stages:
+        return None
+    dtype = parity.checks[0].dtype
+    values = {dtype: [stage.max_rel for stage in parity.stages]}
+    return draw([stage.name for stage in parity.stages], values, _lines([dtype]))
+
+
+def _worst(layers: Sequence[LayerDifference]) -> list[tuple[float, int, LayerDifference]]:
+    rows = [(relative, channel, layer) for layer in layers for channel, relative in layer.worst]
+    return sorted(rows, key=lambda row: -row[0])[:SHOWN_WORST]
+
+
+def _facts(plain: Mapping[str, Any]) -> list[tuple[str, str]]:
+    source = plain.get("source") or {}
+    rows = {
+        "Source": source.get("path") or source.get("kind"),
+        "Published at": source.get("url"),
+        "SHA-1 of the source": source.get("sha1"),
+        "Seed": source.get("seed"),
+        "File": plain.get("file"),
+        "SHA-256": plain.get("sha256"),
+        "Content SHA-256": plain.get("content_sha256"),
+        "Versions": ", ".join(f"{k} {v}" for k, v in (plain.get("versions") or {}).items()),
+        "Seconds": ", ".join(f"{k} {v}" for k, v in plain["seconds"].items()),
+    }
+    return [(name, str(value)) for name, value in rows.items() if value not in (None, "")]
+
+
+def _keys(converted: Converted) -> list[dict[str, str]]:
+    return [
+        {
+            "source": assignment.source,
+            "target": assignment.target,
+            "shape": "×".join(map(str, converted.arrays[assignment.source].shape)),
+            "rule": assignment.rule,
+        }
+        for assignment in converted.fit.assignments
+    ]
+
+
+def _summary(facts: Mapping[str, Any], parity: Parity | None) -> Summary:
+    """What the index shows of a network."""
+    worst: dict[str, float] = {}
+    for check in parity.checks if parity else ():
+        worst[check.dtype] = max(worst.get(check.dtype, 0.0), check.max_rel)
+    return Summary(
+        model=facts["model"],
+        source=(facts.get("source") or {}).get("kind"),
+        reference=parity.reference if parity else None,
+        passed=parity.passed if parity else None,
+        worst={dtype: str(value) for dtype, value in worst.items()},
+    )
+
+
+def _embedded(summary: Summary) -> Markup:
+    """JSON that may stand in a script element."""
+    return Markup(
+        json.dumps(msgspec.to_builtins(summary), ensure_ascii=True).replace("<", "\\u003c")
+    )
+
+
+@functools.cache
+def _text(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_text),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(name)

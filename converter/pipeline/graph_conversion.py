@@ -1,0 +1,213 @@
+"""The road of any exported network: graph and arrays → module → proof → program."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import fx
+
+from ..checkpoints.clock import Clock
+from ..checkpoints.formats.pt2 import write_program
+from ..checkpoints.record import Failure, GraphRecord, to_json
+from ..checkpoints.record_draft import versions
+from ..errors import ConversionError, ImageSizeError, ParityError
+from ..files.atomic_file import check_writable, record_path, staging, write_text
+from ..files.hashes import file_sha1
+from ..graph.importer import build_module, read_arrays
+from ..graph.precision import limits
+from ..graph.shapes import example_shape, only_input
+from ..graph.symbol import VARIABLE, Graph, read_symbol
+from ..mapping.assignment import refuse
+from ..mapping.dialects import plain_name
+from ..mappings.catalog import Size
+from ..parity.head_measurement import measure_heads, run
+from ..parity.measurement import require
+from ..parity.result import Parity
+from ..sources.arrays import Array, Arrays
+from ..sources.mxnet_compat import has_mxnet
+from ..sources.source import Source
+from ..weights.content_hash import content_sha256
+from ..weights.soundness import unsound
+from .request import Request
+
+# of images, where none is named: the first that the graph computes at
+SIZES = ((224, 224), (299, 299), (112, 112), (32, 32), (28, 28))
+
+
+def convert_graph(
+    symbol: str | os.PathLike[str],
+    params: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] = "weights",
+    reference: str = "auto",
+    sizes: Sequence[Size] | None = None,
+    seed: int = 0,
+) -> GraphRecord:
+    """Convert an exported network, prove it equal to what MXNet computes, write it.
+
+    Args:
+        symbol: the `-symbol.json`.
+        params: the `.params` beside it.
+        out: the folder to write `gluon_<stem>-<hash>.pt2` to.
+        reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet where it is installed.
+        sizes: heights and widths of images; the program takes the first. Where none is given, it is
+            224×224, or what else the graph computes at. Vectors have none.
+        seed: of the inputs that parity is measured with.
+
+    Raises:
+        ConversionError: one of its children (errors.py); then no file is written.
+        ValueError: the reference is none of its choices.
+    """
+    request = Request(
+        symbol=symbol,
+        params=params,
+        out=out,
+        reference=reference,
+        sizes=tuple(sizes or ()),
+        seed=seed,
+    )
+    return run_graph_request(request)
+
+
+def run_graph_request(request: Request) -> GraphRecord:
+    """Convert the exported network that is asked for.
+
+    Raises:
+        ConversionError: as `convert_graph`.
+    """
+    symbol, params, out = request.symbol, request.params, request.out
+    assert symbol is not None, "a request without one is for a network of the catalogue"
+    assert params is not None, "a request with a symbol has the arrays' file"
+    reference, sizes, seed = os.fspath(request.reference), request.sizes, request.seed
+    if reference == "auto":
+        reference = "gluon" if has_mxnet() else "none"
+    model = Path(symbol).name.removesuffix(".json").removesuffix("-symbol")
+    name = "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", model)
+    clock, source = Clock(), Source("params", os.fsencode(params).decode("utf-8", "replace"))
+    try:
+        check_writable(Path(out))
+        with clock("source"):
+            graph, arrays = read_symbol(symbol), read_arrays(params)
+            sha1 = file_sha1(Path(params))
+            source = Source(source.kind, source.path, sha1=sha1)
+            refuse(
+                f"{model}: these are no sound weights",
+                unsound({plain_name(key): array for key, array in arrays.items()}),
+            )
+        with clock("map"):
+            data = only_input(graph, arrays)
+            # float64 first: arrays that are wider than float32 count as they are
+            module = build_module(graph, arrays, dtype="float64")
+            shapes = [example_shape(graph, arrays, size) for size in sizes or SIZES]
+            if not sizes:
+                shapes = [first_that_computes(module, shapes)]
+            heads, *_ = [try_run(module, shape) for shape in shapes]
+        with clock("parity"):
+            parity = prove_graph(module, graph, arrays, reference, shapes, seed)
+        module.float()
+        with staging(Path(out)) as staged:
+            with clock("write"):
+                written = write_program(module, shapes[0], staged, name)
+            record = GraphRecord(
+                model=model,
+                name=name,
+                family="graph",
+                format=written.format,
+                file=str(Path(out) / Path(written.file).name),
+                sha256=written.sha256,
+                bytes=written.bytes,
+                content_sha256=content_sha256(module.state_dict()),
+                parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
+                num_classes=heads[0].shape[1] if heads[0].ndim == 2 else None,
+                symbol=os.fsencode(symbol).decode("utf-8", "replace"),
+                mxnet_version=graph.version,
+                operators=dict(
+                    Counter(n.op for n in graph.nodes if n.op != VARIABLE).most_common()
+                ),
+                input=data,
+                input_shape=shapes[0],
+                source=source,
+                parity=parity,
+                versions=versions(parity.reference),
+                seconds=clock.seconds(),
+            )
+            write_text(to_json(record.as_dict()), record_path(Path(written.file)))
+    except ConversionError as error:
+        error.failure = Failure(
+            model=model,
+            name=name,
+            family="graph",
+            error=str(error),
+            source=source,
+            parity=error.parity if isinstance(error, ParityError) else None,
+            seconds=clock.seconds(),
+        )
+        raise
+    return record
+
+
+def first_that_computes(
+    module: fx.GraphModule, shapes: Sequence[tuple[int, ...]]
+) -> tuple[int, ...]:
+    """The first of some shapes at which a module computes.
+
+    Raises:
+        ImageSizeError: it computes at none; tells of the first.
+    """
+    errors = []
+    for shape in shapes:
+        try:
+            try_run(module, shape)
+        except ImageSizeError as error:
+            errors.append(error)
+        else:
+            return shape
+    raise errors[0]
+
+
+def try_run(module: fx.GraphModule, shape: tuple[int, ...]) -> list[Array]:
+    """A module's heads for one example of zeros.
+
+    Raises:
+        ImageSizeError: it does not compute at that size.
+    """
+    try:
+        return run(module, np.zeros((1, *shape)))
+    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
+        size = "x".join(map(str, shape))
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ImageSizeError(
+            f"the graph does not compute for an input of {size} ({reason}); "
+            "name the size of its images with `--size HxW`"
+        ) from error
+
+
+def prove_graph(
+    module: fx.GraphModule,
+    graph: Graph,
+    arrays: Arrays,
+    reference: str,
+    shapes: Sequence[tuple[int, ...]],
+    seed: int = 0,
+) -> Parity:
+    """Measure parity with MXNet and insist on it.
+
+    Raises:
+        ParityError: it does not hold.
+        MissingDependencyError: MXNet is not at hand.
+    """
+    if reference == "none":
+        return Parity("none", None)
+    from ..parity.exported_reference import ExportedReference
+
+    data = only_input(graph, arrays)
+    allowed = limits(graph)
+    original = ExportedReference(graph.where, arrays, tuple(allowed), data)
+    parity = measure_heads(module, original, shapes, allowed, seed=seed)
+    require(parity, Path(graph.where).name)
+    return parity

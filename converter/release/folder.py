@@ -1,0 +1,84 @@
+"""A folder to publish, written whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from ..errors import ReleaseError
+from ..files.atomic_file import publish, temporary_file, write_text
+from ..files.hashes import BLOCK
+from .choice import Choice
+from .contents import generate
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file of a release: its name, how long it is, the SHA-256 of its bytes."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+def build(folder: Path, choices: Sequence[Choice]) -> None:
+    """Write the checkpoints and what is generated of them to a new folder.
+
+    Raises:
+        ReleaseError: there is something in the folder already, or it cannot be written.
+    """
+    check_empty(folder)
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
+        for choice in choices:
+            _copy(choice.path, temporary / choice.path.name)
+        for name, text in texts(choices).items():
+            write_text(text, temporary / name)
+        temporary.chmod(0o755)
+        temporary.replace(folder)
+    except OSError as error:
+        raise ReleaseError(f"{folder}: cannot be written ({error.strerror})", []) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _copy(path: Path, target: Path) -> None:
+    with path.open("rb") as source, temporary_file(target.parent) as (file, temporary):
+        shutil.copyfileobj(source, file, BLOCK)
+        publish(file, temporary, target)
+
+
+def check_empty(folder: Path) -> None:
+    """Refuse a folder with something in it.
+
+    Raises:
+        ReleaseError: with what to do.
+    """
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ReleaseError(
+            f"{folder}: is here already; take it away, choose another folder, or look through it "
+            "with `--check`",
+            [],
+        )
+
+
+def texts(choices: Sequence[Choice]) -> Mapping[str, str]:
+    """What is generated, by file name."""
+    return generate([choice.record for choice in choices])
+
+
+def contents(choices: Sequence[Choice]) -> list[PublishedFile]:
+    """The files that `build` writes."""
+    checkpoints = [choice.record.files[0] for choice in choices]
+    files = [PublishedFile(each.file, each.bytes, each.sha256) for each in checkpoints]
+    for name, text in texts(choices).items():
+        content = text.encode()
+        files.append(PublishedFile(name, len(content), sha256(content).hexdigest()))
+    return files

@@ -1,0 +1,158 @@
+"""The converted weights that were published: a folder of a release, on a server or on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DownloadError
+from ..files.download import Progress, download
+from ..files.hashes import file_sha256
+from ..mappings.catalog import Entry, load_catalog
+from ..mappings.schema import structure
+
+MANIFEST = "manifest.json"
+_SHA256 = re.compile("[0-9a-f]{64}")
+ADVICE = "name a mirror or a folder in GLUON2TORCH_RELEASE"
+
+
+def release_address() -> str:
+    """Where the release lies: GLUON2TORCH_RELEASE, an address or a folder, else the catalogue's.
+
+    Raises:
+        DownloadError: nothing was published yet.
+    """
+    address = os.environ.get("GLUON2TORCH_RELEASE") or load_catalog().release
+    if not address:
+        raise DownloadError(
+            "no converted weights are published yet: `release` in mappings/catalog.yaml is empty; "
+            "convert them (`gluon2torch convert --all`), or name a release's address or folder in "
+            "GLUON2TORCH_RELEASE"
+        )
+    if "://" in address:
+        return address.rstrip("/")
+    return os.path.expanduser(address)
+
+
+def fetch_weights(entry: Entry, progress: Progress | None = None) -> Path:
+    """The published checkpoint of a network, with the SHA-256 that the release's manifest lists.
+
+    A file from a server is kept where torch.hub keeps its own. A file that has another hash is not
+    used.
+
+    Raises:
+        DownloadError: no network, no such file, or another than was published.
+    """
+    address = release_address()
+    remote = "://" in address
+    manifest = _remote_manifest(address) if remote else _local_manifest(Path(address))
+    name, sha256 = _row(manifest, entry, address)
+    if not remote:
+        path = Path(address) / name
+        _require(path, sha256, str(path))
+        return path
+    path = _cache() / name
+    if path.is_file() and file_sha256(path) == sha256:
+        return path
+    url, part = f"{address}/{name}", path.with_name(f"{name}.part")
+    try:
+        download(url, part, ADVICE, progress)
+        try:
+            _require(part, sha256, url)
+            part.replace(path)
+        finally:  # a whole download that is wrong must not be gone on with
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise _no_cache(path.parent, error) from error
+    return path
+
+
+def _cache() -> Path:
+    import torch
+
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_cache(folder, error) from error
+    return folder
+
+
+def _no_cache(folder: Path, error: OSError) -> DownloadError:
+    return DownloadError(
+        f"{folder}: cannot be written ({error.strerror}); set TORCH_HOME to a folder that can"
+    )
+
+
+def _remote_manifest(address: str) -> str:
+    """The manifest of a server; the one seen last, where the server cannot be reached."""
+    kept = _cache() / f"gluon2torch-{hashlib.sha256(address.encode()).hexdigest()[:16]}.json"
+    part = kept.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    try:
+        download(f"{address}/{MANIFEST}", part, ADVICE)
+    except DownloadError:
+        if kept.is_file():
+            return kept.read_text(encoding="utf-8")
+        raise
+    text = part.read_text(encoding="utf-8", errors="replace")
+    if text.lstrip().startswith("{"):  # else a page that tells of an error: it is not kept
+        part.replace(kept)
+    return text
+
+
+def _local_manifest(folder: Path) -> str:
+    try:
+        return (folder / MANIFEST).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DownloadError(
+            f"{folder / MANIFEST}: cannot be read ({reason}); is GLUON2TORCH_RELEASE a folder made "
+            "by `gluon2torch release`?"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Row:
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    models: dict[str, dict[str, Any]]
+
+
+def _row(manifest: str, entry: Entry, address: str) -> tuple[str, str]:
+    """The name and the SHA-256 of a network's file."""
+    where = f"{address}/{MANIFEST}"
+    try:
+        models = structure(json.loads(manifest), _Manifest).models
+        row = models.get(entry.published)
+        found = structure(row, _Row, entry.published) if row is not None else None
+    except ValueError as error:
+        raise DownloadError(f"{where}: is no manifest of a release ({error})") from error
+    if found is None:
+        raise DownloadError(
+            f"{address}: holds no {entry.published}; it has {', '.join(models) or 'nothing'}"
+        )
+    if "/" in found.file or not _SHA256.fullmatch(found.sha256):
+        raise DownloadError(f"{where}: {entry.published} has no sound file and hash")
+    return found.file, found.sha256
+
+
+def _require(path: Path, sha256: str, where: str) -> None:
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise DownloadError(f"{where}: cannot be read ({error.strerror})") from error
+    if found != sha256:
+        raise DownloadError(
+            f"{where}: holds another file than was published (SHA-256 {found}, {sha256} is "
+            "expected); it was not used: run it again, or " + ADVICE
+        )

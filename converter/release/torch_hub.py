@@ -1,0 +1,84 @@
+"""torch.hub's entry points: one for each network, by its published name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import KeyMapError
+from ..mappings.catalog import Entry, load_catalog
+from ..mappings.key_map import load_keymap
+from ..models import create_model
+from .published_weights import fetch_weights
+
+if TYPE_CHECKING:
+    from ..models import ResNet
+
+EntryPoint = Callable[..., "ResNet"]
+
+
+def entry_points() -> dict[str, EntryPoint]:
+    """The published names → functions that build the networks."""
+    return {entry.published: _entry_point(entry) for entry in load_catalog().values()}
+
+
+def _entry_point(entry: Entry) -> EntryPoint:
+    def build(pretrained: bool = False, progress: bool = True, **options: Any) -> ResNet:
+        if not pretrained:
+            network: ResNet = create_model(entry.name, **options)
+            return network
+        return load_published(entry.name, progress=progress, **options)
+
+    accuracy = "" if entry.top1 is None else f"; top-1 {entry.top1:.2f} % as published"
+    build.__name__ = build.__qualname__ = entry.published
+    build.__doc__ = f"""Gluon's {entry.name}: {entry.parameters / 1e6:.1f} M parameters{accuracy}.
+
+    Args:
+        pretrained: with the published weights, in eval mode, else untrained. Another `num_classes`
+            than theirs leaves the classifier untrained.
+        progress: show the download on stderr.
+        options: num_classes, in_chans, features_only, output_stride … (models/factory.py).
+    """
+    return build
+
+
+def load_published(name: str, *, progress: bool = True, **options: Any) -> ResNet:
+    """A network with its published weights, in eval mode.
+
+    Args:
+        name: GluonCV's or the published one.
+        progress: show the download on stderr.
+        options: as of `models.create_model`. Another `num_classes` than the published leaves the
+            classifier untrained.
+
+    Raises:
+        UnknownModelError: no network has that name.
+        DownloadError: the weights cannot be had, or are not those that were published.
+        KeyMapError: they do not fit the network that the options ask for.
+    """
+    from ..checkpoints.checkpoint import open_checkpoint
+    from ..files.progress_bar import working
+
+    entry = load_catalog().find(name)
+    with working(entry.published) as show:
+        path = fetch_weights(entry, show if progress else None)
+    checkpoint = open_checkpoint(path, entry.name)
+    if options.get("in_chans", checkpoint.in_chans) != checkpoint.in_chans:
+        raise KeyMapError(
+            f"{entry.published}: the published weights take images of {checkpoint.in_chans} "
+            "channels",
+            ["in_chans: leave it out, or take pretrained=False"],
+        )
+    if options.get("num_classes", checkpoint.num_classes) == checkpoint.num_classes:
+        options.pop("num_classes", None)
+        options.pop("in_chans", None)
+        return checkpoint.network(**options)
+    network: ResNet = create_model(entry.name, **options)
+    classifier = load_keymap(entry.family).classifier
+    trained = {
+        name: tensor
+        for name, tensor in checkpoint.tensors.items()
+        if not name.startswith(f"{classifier}.") and name in network.state_dict()
+    }
+    network.load_state_dict(trained, strict=False)
+    return network.eval()

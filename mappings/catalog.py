@@ -1,0 +1,223 @@
+"""The networks known, read from mappings/catalog.yaml."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from ..errors import TableError, UnknownModelError
+from .schema import Row
+from .yaml_table import read_row, read_table
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes the network's input.
+
+    Attributes:
+        input_size: height and width of the crop, in pixels.
+        mean, std: of RGB values in 0 … 1, by channel.
+        crop_pct: the crop's side over the short side after resizing; 1 where nothing is cropped.
+        interpolation: of that resizing.
+    """
+
+    input_size: Size
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    crop_pct: float
+    interpolation: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a network was trained on, and how its images are prepared.
+
+    Attributes:
+        input_size: height and width of the published evaluation.
+        odd_size: a second size for parity, odd at every stage and not square, so that rounding in
+            strided layers shows.
+        mean, std: of RGB values in 0 … 1, by channel.
+        crop_pct: the crop's side over the short side after resizing; 1 where nothing is cropped.
+        interpolation: of that resizing.
+    """
+
+    name: str
+    num_classes: int
+    input_size: Size
+    odd_size: Size
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    crop_pct: float
+    interpolation: str
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How an image becomes the input of a network that was trained on it."""
+        return Preprocessing(
+            self.input_size, self.mean, self.std, self.crop_pct, self.interpolation
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network.
+
+    Attributes:
+        name: GluonCV's.
+        published: the name its weights are published under.
+        family: the key map, mappings/<family>.yaml.
+        network: ResNet's arguments (models/resnet.py).
+        parameters: of the published class count.
+        arrays: in a file of Gluon's, of any class count.
+        prefix: of its names in Gluon, where that is fixed and tells it from networks of the same
+            shapes; None elsewhere.
+        file: the name of the published `.params`, which pruned networks have another of.
+        sha1: of the published `.params`; None where none was published.
+        top1, top5: published accuracy in per cent; None where none was published.
+    """
+
+    name: str
+    published: str
+    family: str
+    dataset: Dataset
+    network: dict[str, Any]
+    parameters: int
+    arrays: int
+    prefix: str | None
+    file: str
+    sha1: str | None
+    top1: float | None
+    top5: float | None
+
+
+class Catalog(Mapping[str, Entry]):
+    """The networks by GluonCV's name, in the order of the table.
+
+    Attributes:
+        published_set: the names of the 21 whose weights are published as a set (`--all`).
+        licence: of the published weights, by its SPDX name in small letters.
+        release: where the converted weights are published, an address; empty until they are.
+    """
+
+    def __init__(
+        self, entries: list[Entry], published_set: list[str], licence: str, release: str
+    ) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+        self._by_any_name = {entry.published: entry for entry in entries} | self._entries
+        self.published_set = published_set
+        self.licence = licence
+        self.release = release
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, name: str) -> Entry:
+        """The network of GluonCV's or the published name.
+
+        Raises:
+            UnknownModelError: with the near names.
+        """
+        entry = self._by_any_name.get(name.lower())
+        if entry is None:
+            near = difflib.get_close_matches(name.lower(), self._by_any_name, n=3, cutoff=0.6)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`--list` shows them all."
+            raise UnknownModelError(f"no network is called {name!r}; {hint}")
+        return entry
+
+
+class _CatalogTable(Row, frozen=True):
+    licence: str
+    release: str
+    datasets: dict[str, Any]
+    families: dict[str, Any]
+
+
+class _DatasetRow(Row, frozen=True):
+    num_classes: int
+    input_size: Size
+    odd_size: Size
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    crop_pct: float
+    interpolation: str
+
+
+class _FamilyRow(Row, frozen=True):
+    dataset: str
+    network: dict[str, Any]
+    models: dict[str, Any]
+    in_set: bool = True
+
+
+class _ModelRow(Row, frozen=True):
+    published: str
+    network: dict[str, Any]
+    parameters: int
+    arrays: int
+    prefix: str | None = None
+    file: str | None = None
+    sha1: str | None = None
+    top1: float | None = None
+    top5: float | None = None
+    input_size: Size | None = None
+    in_set: bool | None = None
+
+
+@functools.cache
+def load_catalog() -> Catalog:
+    """The catalogue of mappings/catalog.yaml.
+
+    Raises:
+        TableError: the table is wrong; names the place.
+    """
+    where = "mappings/catalog.yaml"
+    table = read_row(read_table("catalog.yaml"), _CatalogTable, where)
+    datasets = {}
+    for name, row in table.datasets.items():
+        facts = read_row(row, _DatasetRow, f"{where}: datasets: {name}")
+        datasets[name] = Dataset(name=name, **msgspec.structs.asdict(facts))
+    entries, published_set = [], []
+    for family, row in table.families.items():
+        here = f"{where}: {family}"
+        group = read_row(row, _FamilyRow, here)
+        if group.dataset not in datasets:
+            raise TableError(f"{here}: its dataset {group.dataset!r} is not in the table")
+        for name, model in group.models.items():
+            fields = read_row(model, _ModelRow, f"{here}: {name}")
+            entries.append(_entry(name, family, fields, group, datasets[group.dataset]))
+            in_set = group.in_set if fields.in_set is None else fields.in_set
+            if in_set and fields.sha1:
+                published_set.append(name)
+    return Catalog(entries, published_set, table.licence, table.release)
+
+
+def _entry(name: str, family: str, row: _ModelRow, group: _FamilyRow, dataset: Dataset) -> Entry:
+    if row.input_size is not None:
+        dataset = replace(dataset, input_size=row.input_size)
+    return Entry(
+        name=name,
+        published=row.published,
+        family=family,
+        dataset=dataset,
+        network={**group.network, **row.network},
+        parameters=row.parameters,
+        arrays=row.arrays,
+        prefix=row.prefix,
+        file=row.file or name,
+        sha1=row.sha1,
+        top1=row.top1,
+        top5=row.top5,
+    )

@@ -1,0 +1,100 @@
+"""The project's YAML tables: where they are, and a strict way to read them."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import TableError
+from .schema import T, structure
+
+_FOLDER = Path(__file__).resolve().parent
+
+_Base: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_Base):  # type: ignore[misc]
+    """YAML's safe loader, which also refuses a key that stands twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None,
+                    None,
+                    f"the key {key!r} stands twice; keep one of the two",
+                    key_node.start_mark,
+                )
+            seen.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def parse_table(text: str, where: str) -> dict[str, Any]:
+    """YAML text → its top mapping.
+
+    Args:
+        text: the YAML.
+        where: what errors call it.
+
+    Raises:
+        TableError: not YAML, a key that stands twice, or no mapping at the top.
+    """
+    try:
+        table = yaml.load(text, Loader=_StrictLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = "" if mark is None else f", line {mark.line + 1}"
+        raise TableError(f"{where}{line}: {getattr(error, 'problem', error)}") from error
+    if not isinstance(table, dict):
+        raise TableError(f"{where}: a mapping is expected at the top")
+    return table
+
+
+def mapping_file(name: str) -> Path:
+    """Where `mappings/<name>` lies."""
+    return _FOLDER / name
+
+
+@functools.cache
+def read_table(name: str) -> dict[str, Any]:
+    """The table `mappings/<name>`; the caller must not change it.
+
+    Raises:
+        TableError: there is no such table, or as `parse_table`.
+    """
+    return parse_table(read_text(name), f"mappings/{name}")
+
+
+def read_row(value: Any, type_: type[T], where: str) -> T:
+    """A part of a table as a row of its schema.
+
+    Args:
+        where: the file and the place in it, for errors.
+
+    Raises:
+        TableError: a key is missing or unknown, or a value is of another type.
+    """
+    try:
+        return structure(value, type_)
+    except ValueError as error:
+        raise TableError(f"{where}: {error}") from error
+
+
+def read_text(name: str) -> str:
+    """The text of `mappings/<name>`.
+
+    Raises:
+        TableError: there is no such table.
+    """
+    try:
+        return mapping_file(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise TableError(
+            f"mappings/{name} cannot be read ({error}); install gluon2torch again"
+        ) from error

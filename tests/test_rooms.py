@@ -1,0 +1,105 @@
+"""The rooms: few files at the top, no two of one name, and imports that run one way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("converter", "models", "mappings")
+
+
+def modules() -> list[Path]:
+    return [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+
+
+def test_few_files_stand_at_the_top() -> None:
+    files = [path for path in (ROOT / "converter").iterdir() if path.is_file()]
+    assert len(files) <= 8, files
+
+
+def test_no_two_files_have_one_name() -> None:
+    names = Counter(path.name for path in modules() if path.name != "__init__.py")
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_every_room_says_what_it_knows() -> None:
+    for path in modules():
+        if path.name == "__init__.py":
+            assert path.read_text().startswith('"""'), path
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package as it is installed."""
+    package = tmp_path_factory.mktemp("rooms") / "gluon2torch"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "converter", package, ignore=ignore)
+    for name in ("models", "mappings"):
+        shutil.copytree(ROOT / name, package / name, ignore=ignore)
+    return package
+
+
+def lint(package: Path) -> tuple[int, str]:
+    command = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [command, ROOT / "pyproject.toml", "--no-cache"],
+        cwd=package.parent,
+        env={**os.environ, "PYTHONPATH": str(package.parent)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, " ".join(done.stdout.split())
+
+
+def test_imports_run_one_way(package: Path) -> None:
+    status, shown = lint(package)
+    assert status == 0, shown
+    assert "0 broken" in shown
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "broken"),
+    [
+        (
+            "mappings/catalog.py",
+            "from ..weights import soundness",
+            "gluon2torch.mappings is not allowed to import gluon2torch.weights",
+        ),
+        (
+            "release/target.py",
+            "from .upload import plan_upload",
+            "are allowed in gluon2torch.release. It could be made acyclic",
+        ),
+        (
+            "sources/cursor.py",
+            "import torch",
+            "gluon2torch.sources.params is not allowed to import torch",
+        ),
+        (
+            "mappings/schema.py",
+            "import numpy",
+            "gluon2torch.mappings is not allowed to import numpy",
+        ),
+    ],
+)
+def test_a_planted_import_breaks_a_contract(
+    module: str, line: str, broken: str, package: Path
+) -> None:
+    path = package / module
+    before = path.read_text()
+    path.write_text(f"{before}\n{line}\n")
+    try:
+        status, shown = lint(package)
+    finally:
+        path.write_text(before)
+    assert status == 1
+    assert broken in shown
+    assert "1 broken" in shown or "2 broken" in shown
