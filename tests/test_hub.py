@@ -127,46 +127,6 @@ def test_a_corrupted_file_is_refused(
     assert not list(tmp_path.glob("torch/**/*.pth*"))
 
 
-def test_foreign_packages_of_our_names_are_left_alone(release: Path, tmp_path: Path) -> None:
-    for name in ("models", "converter"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text(f"mine = {name!r}\n")
-    before = "import models, converter\n"
-    after = (
-        "import models, converter; print(models.mine, converter.mine, hasattr(models, 'ResNet'))"
-    )
-    done = python(before + LOAD + after, tmp_path, str(release))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "107.0 10\nmodels converter False\n"
-    # imported only afterwards, the caller's own are still found
-    done = python(LOAD + after, tmp_path, str(release))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "107.0 10\nmodels converter False\n"
-
-
-def test_the_converter_runs_in_a_folder_with_a_models_package(
-    release: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "__init__.py").write_text("raise ImportError('not this one')\n")
-    params = tmp_path / "mine.params"
-    for code in (
-        "from gluon2torch.cli import main; main()",
-        "import sys; sys.path.insert(0, ''); from gluon2torch.cli import main; main()",
-    ):
-        arguments = ["convert", "--params", str(params), "--reference", "none", "-o", "x"]
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "parity was not run" in done.stdout
-
-
 def test_every_published_name_is_listed_and_explained(tmp_path: Path) -> None:
     (tmp_path / "owner_name_main").symlink_to(ROOT)  # as torch.hub keeps a repository
     torch.hub.set_dir(str(tmp_path))

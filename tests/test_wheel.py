@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -15,10 +13,9 @@ from PIL import Image
 
 from gluon2torch.sources.params_writer import write_params
 
+from .environments import ROOT, bare_python, run
 from .images import noise
 from .test_commands import arrays
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -42,28 +39,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with the wheel, and with the libraries of this one, but not its checkout."""
     folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = bare_python(folder)
     (site,) = folder.glob("lib/python*/site-packages")
     options = ["--no-deps", "--quiet", "--disable-pip-version-check", "--target", str(site)]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel)], check=True)
-    # a folder named in a .pth file is searched, but its own .pth files, an editable install's
-    # among them, are not read
-    (site / "libraries.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    return folder / "bin" / "python"
-
-
-def run(python: Path, cwd: Path, *arguments: object) -> str:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        [python, *map(str, arguments)],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return python
 
 
 def test_the_wheel_holds_one_package_and_every_table(wheel: Path) -> None:
