@@ -8,14 +8,19 @@ SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 python,\
 	$(shell $(each) -c '$(SUITABLE)' 2>/dev/null && echo $(each))))
 BIN := .venv/bin
+CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub
 
-.PHONY: convert test lint proof bench clean
+.PHONY: convert test quick lint proof bench clean
 
 convert: .venv/installed
 	$(BIN)/python convert.py $(MODEL) --init $(INIT) --out $(OUT)
 
 test: lint
 	$(BIN)/pytest -n 2 -m 'not slow'
+
+# the tests without other libraries, for the inner loop
+quick: .venv/installed
+	$(BIN)/pytest -n 2 -m 'not (slow or costly or $(CLIENTS))'
 
 # mypy and import-linter read the package as it is installed: links to the folders of the checkout
 lint: .venv/installed
@@ -27,7 +32,7 @@ lint: .venv/installed
 	$(BIN)/mypy convert.py hubconf.py
 	cd build/view && PYTHONPATH=. ../../$(BIN)/lint-imports ../../pyproject.toml
 
-# what the issues show, at full size
+# the proofs at full size
 proof: .venv/installed
 	$(BIN)/pytest -m slow
 

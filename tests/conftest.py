@@ -7,6 +7,8 @@ import importlib
 import importlib.util
 import json
 import os
+import shutil
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +35,10 @@ SMALL = (65, 33)  # 2·32 + 1 and 32 + 1: odd before every strided layer
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose library is missing; in CI that is a failure."""
-    needs = {"mxnet": mxnet_compat.has_mxnet}
+    if sys.platform == "win32" and item.get_closest_marker("posix"):
+        pytest.skip("Windows has no fork, signals or shell scripts")
+    needs: dict[str, Callable[[], object]] = {"mxnet": mxnet_compat.has_mxnet}
+    needs["graphviz"] = functools.partial(shutil.which, "dot")
     needs |= {name: functools.partial(importlib.util.find_spec, name) for name in CLIENTS}
     missing = [name for name, here in needs.items() if item.get_closest_marker(name) and not here()]
     if missing:
@@ -41,6 +46,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest tests first, so that no process ends long after the other."""
+    items.sort(key=lambda item: item.get_closest_marker("costly") is None)
+
+
+def require_data() -> Path:
+    """The folder of real files; a test that needs it is skipped where it is not there."""
+    if not DATA.is_dir():
+        pytest.skip("needs the real files in ../shared/data, which is not part of the repository")
+    return DATA
 
 
 def import_client(name: str) -> Any:
@@ -141,9 +158,7 @@ def mmpretrain() -> Any:
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real `.params` files and labelled images."""
-    if not DATA.is_dir():
-        pytest.skip("the folder of real files is not here")
-    return DATA
+    return require_data()
 
 
 @pytest.fixture(scope="session")
@@ -151,8 +166,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The path of a real, trained, converted network: `structural` or `export` (images.py)."""
     from .images import convert_trained
 
-    if not DATA.is_dir():
-        pytest.skip("the folder of real files is not here")
+    require_data()
     out = tmp_path_factory.mktemp("trained")
     return functools.cache(lambda which: Path(convert_trained(which, out).file))
 

@@ -10,7 +10,7 @@ from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.key_map import load_keymap
 from gluon2torch.models import create_model
 
-from .conftest import DATA
+from .conftest import DATA, require_data
 
 CATALOG = load_catalog()
 
@@ -44,8 +44,7 @@ def test_the_catalogue_tells_the_network_as_it_is(name: str) -> None:
 
 def test_the_figures_are_those_that_were_published() -> None:
     path = DATA.parent / "docs" / "published.json"
-    if not path.is_file():
-        pytest.skip("the list of published figures is not here")
+    require_data()
     for row in json.loads(path.read_text()):
         entry = CATALOG[row["gluon"]]
         assert (entry.published, entry.top1, entry.top5) == (

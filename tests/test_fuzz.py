@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import warnings
@@ -78,6 +77,8 @@ def write_inputs(folder: Path) -> int:
 
 def compare_all(folder: Path, count: int) -> dict[str, int]:
     """How often each outcome came about."""
+    import resource  # which Windows does not have
+
     from gluon2torch.sources.mxnet_compat import import_mxnet
 
     mxnet = import_mxnet()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -89,12 +88,13 @@ def test_without_graphviz_the_error_says_what_to_install(
     assert not (tmp_path / "net.svg").exists()
 
 
-@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+@pytest.mark.graphviz
 def test_a_picture_as_svg(symbol: Path, tmp_path: Path) -> None:
     assert run(symbol, "--svg", tmp_path / "net.svg").exit_code == 0
     assert "<svg" in (tmp_path / "net.svg").read_text()
 
 
+@pytest.mark.posix
 def test_a_picture_by_a_program_that_fails(
     symbol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def assert_published(gh: Path, release: Path) -> None:
         assert (gh / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.posix
 def test_a_draft_is_made_filled_and_published(gh: Path, release: Path) -> None:
     result = send(release)
     assert result.exit_code == 0, result.output
@@ -100,6 +101,7 @@ def test_a_draft_is_made_filled_and_published(gh: Path, release: Path) -> None:
     assert [row[0] for row in calls(gh)] == ["view"]
 
 
+@pytest.mark.posix
 def test_a_dry_run_changes_nothing(gh: Path, release: Path, tmp_path: Path) -> None:
     result = send(release, "--dry-run")
     assert result.exit_code == 0, result.output
@@ -117,6 +119,7 @@ def test_a_dry_run_changes_nothing(gh: Path, release: Path, tmp_path: Path) -> N
     assert not (gh / "calls.jsonl").exists()
 
 
+@pytest.mark.posix
 def test_what_is_not_there_is_built_first(gh: Path, tmp_path: Path) -> None:
     weights = make_weights(tmp_path / "weights")
     options = ["--from", str(weights), "--model", TINY[0]]
@@ -128,6 +131,7 @@ def test_what_is_not_there_is_built_first(gh: Path, tmp_path: Path) -> None:
     assert_published(gh, tmp_path / "new")
 
 
+@pytest.mark.posix
 def test_killed_in_the_middle_it_goes_on_where_it_stopped(gh: Path, release: Path) -> None:
     (weights,) = release.glob("*.pth")
     faults(gh, {"verb": "upload", "file": "manifest.json", "how": "kill"})
@@ -150,6 +154,7 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(gh: Path, release: Pat
     assert_published(gh, release)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("how", ["fail", "half"])
 def test_a_failed_upload_is_tried_again(gh: Path, release: Path, how: str) -> None:
     faults(gh, {"verb": "upload", "file": "README.md", "how": how})
@@ -160,6 +165,7 @@ def test_a_failed_upload_is_tried_again(gh: Path, release: Path, how: str) -> No
     assert_published(gh, release)
 
 
+@pytest.mark.posix
 def test_it_gives_up_in_one_line_and_publishes_nothing(
     gh: Path, release: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +185,7 @@ def test_it_gives_up_in_one_line_and_publishes_nothing(
     assert_published(gh, release)
 
 
+@pytest.mark.posix
 def test_what_arrives_spoilt_is_not_published(gh: Path, release: Path) -> None:
     faults(gh, {"verb": "upload", "file": "README.md", "how": "spoil"})
     result = send(release)
@@ -187,6 +194,7 @@ def test_what_arrives_spoilt_is_not_published(gh: Path, release: Path) -> None:
     assert there(gh)["draft"] is True
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("digests", [True, False])
 def test_a_differing_file_is_never_written_over(gh: Path, release: Path, digests: bool) -> None:
     (gh / "digests.json").write_text(json.dumps(digests))
@@ -211,6 +219,7 @@ def test_a_differing_file_is_never_written_over(gh: Path, release: Path, digests
     assert there(gh)["notes"] == before["notes"]
 
 
+@pytest.mark.posix
 def test_a_release_made_by_hand_is_filled(gh: Path, release: Path) -> None:
     asset = {"size": 3, "digest": "sha256:0", "state": "uploaded"}
     state = {"v1": {"draft": False, "assets": {"theirs.zip": asset}, "notes": "mine"}}
@@ -221,6 +230,7 @@ def test_a_release_made_by_hand_is_filled(gh: Path, release: Path) -> None:
     assert len(there(gh)["assets"]) == 7
 
 
+@pytest.mark.posix
 def test_a_folder_that_is_wrong_is_not_sent(gh: Path, release: Path) -> None:
     (weights,) = release.glob("*.pth")
     flip(weights, 5000)
@@ -242,6 +252,7 @@ def test_a_folder_that_is_wrong_is_not_sent(gh: Path, release: Path) -> None:
         ({"verb": "create", "how": "fail"}, "gh release create failed (HTTP 503"),
     ],
 )
+@pytest.mark.posix
 def test_what_gh_says_is_one_line(
     gh: Path, release: Path, fault: dict[str, str], message: str
 ) -> None:
@@ -254,6 +265,7 @@ def test_what_gh_says_is_one_line(
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.posix
 def test_a_tag_that_nobody_pushed_is_not_made(gh: Path, release: Path) -> None:
     (gh / "tags.json").write_text("[]")
     result = send(release)

@@ -1,0 +1,123 @@
+"""What is asked of a conversion is checked once, for Python and for the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gluon2torch import convert
+from gluon2torch.cli import main
+from gluon2torch.pipeline.graph_conversion import convert_graph
+from gluon2torch.pipeline.request import RULES, Request, RequestError
+
+# for each rule: the fields, the command line, and the options that the message names
+CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
+    (
+        {"params": "x", "init": "random"},
+        ["--params", "x", "--init", "random"],
+        ["--params", "--init"],
+    ),
+    (
+        {"model": "resnet18_v1b", "backbone": True},
+        ["resnet18_v1b", "--backbone"],
+        ["--backbone", "--params"],
+    ),
+    (
+        {"params": "x", "layout": "timm-folder", "formats": ["pth"]},
+        ["--params", "x", "--layout", "timm-folder", "--format", "pth"],
+        ["--layout", "--format"],
+    ),
+    (
+        {"params": "x", "layout": "torchvision", "formats": ["onnx"]},
+        ["--params", "x", "--layout", "torchvision", "--format", "onnx"],
+        ["--layout"],
+    ),
+    (
+        {"params": "x", "reference": "r.npz", "sizes": ((9, 9),)},
+        ["--params", "x", "--reference", "r.npz", "--size", "9x9"],
+        ["--size"],
+    ),
+    (
+        {"params": "x", "save_reference": "r.npz", "reference": "none"},
+        ["--params", "x", "--save-reference", "r.npz", "--reference", "none"],
+        ["--save-reference", "--reference"],
+    ),
+    (
+        {"params": "x", "save_reference": "r.txt"},
+        ["--params", "x", "--save-reference", "r.txt"],
+        ["--save-reference"],
+    ),
+    ({"symbol": "s"}, ["--symbol", "s"], ["--symbol", "--params"]),
+    (
+        {"symbol": "s", "params": "x", "model": "resnet18_v1b"},
+        ["--symbol", "s", "--params", "x", "resnet18_v1b"],
+        ["--symbol", "MODEL"],
+    ),
+    (
+        {"symbol": "s", "params": "x", "reference": "r.npz"},
+        ["--symbol", "s", "--params", "x", "--reference", "r.npz"],
+        ["--symbol"],
+    ),
+    (
+        {"symbol": "s", "params": "x", "reference": "graph"},
+        ["--symbol", "s", "--params", "x", "--reference", "graph"],
+        ["--reference"],
+    ),
+]
+
+
+@pytest.mark.parametrize("number", range(len(RULES)))
+def test_each_rule_refuses_in_python_and_on_the_command_line(number: int) -> None:
+    fields, words, named = CASES[number]
+    _, template = RULES[number]
+    with pytest.raises(RequestError) as caught:
+        Request(**fields)
+    assert caught.value.template == template
+    assert "--" not in str(caught.value)
+    done = CliRunner().invoke(main, ["convert", *words])
+    assert done.exit_code == 2
+    message = " ".join(done.output.split())
+    assert caught.value.message(lambda name: name) == str(caught.value)
+    for option in named:
+        assert option in message
+    assert "{" not in message
+
+
+def test_every_rule_has_a_case() -> None:
+    assert len(CASES) == len(RULES)
+
+
+def test_a_request_that_is_right_is_taken() -> None:
+    request = Request(params="x", save_reference="a/r.npz", report="b", out="c", sizes=((3, 4),))
+    assert [str(folder) for folder in request.folders()] == ["c", "b", "a"]
+    assert not request.saved_reference
+    Request(symbol="s", params="x", reference="none", sizes=((3, 4),), seed=3, out="o")
+    Request(model="resnet18_v1b", layout="timm-folder")
+    Request(model="resnet18_v1b", init="random", layout="timm", formats=["onnx", "pth"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"init": "magic"}, "init is 'magic'; it must be one of pretrained, random"),
+        ({"dtype": "int8"}, "dtype is 'int8'"),
+        ({"layout": "keras"}, "layout is 'keras'"),
+        ({"formats": []}, "formats is empty"),
+        ({"formats": ["pb"]}, "formats is 'pb'"),
+        ({"reference": "caffe"}, "reference is 'caffe'"),
+        ({"symbol": "s", "params": "x", "dtype": "float32"}, "dtype is for networks of the"),
+        ({"symbol": "s", "params": "x", "labels": "l"}, "labels is for networks of the"),
+    ],
+)
+def test_a_wrong_field_is_named(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Request(**fields)
+
+
+def test_python_callers_share_the_checks() -> None:
+    with pytest.raises(RequestError, match="params and init both say"):
+        convert("resnet18_v1b", params="x", init="pretrained")
+    with pytest.raises(ValueError, match="reference is 'magic'"):
+        convert_graph("s", "x", reference="magic")
