@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Convert MXNet Gluon networks to PyTorch: `python convert.py --help`."""
+"""Convert MXNet Gluon networks to PyTorch; see `python convert.py --help`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from types import ModuleType
 
 
 def load_package() -> ModuleType:
-    """The package gluon2torch, made of the folders beside this file; nothing has to be installed.
+    """Import the package gluon2torch from the folders beside this file, without installation.
 
-    Where another copy has the name, an installed one or another clone's, this one is loaded under a
-    name of its own, so that the modules of the two never mix.
+    If another copy already has the name (an installed one, or another clone's), this one is loaded
+    under a different name, so that the modules of the two never mix.
     """
     checkout = Path(__file__).resolve().parent
     init = checkout / "converter" / "__init__.py"
@@ -37,5 +37,6 @@ def load_package() -> ModuleType:
 
 if __name__ == "__main__":
     package = load_package().__name__
-    commands = importlib.import_module(f"{package}.commands.convert_command")
-    commands.convert_command(prog_name="convert.py")
+    cli = importlib.import_module(f"{package}.cli")
+    with cli.orderly_end():
+        cli.convert_command(prog_name="convert.py")

@@ -1,7 +1,7 @@
-"""Converts MXNet Gluon's networks to PyTorch, exactly.
+"""Convert MXNet Gluon networks to PyTorch, exactly.
 
-The public names are those of __init__.pyi. Importing this package imports nothing heavy: each name
-is loaded from its module when it is first used.
+The public names are listed in __init__.pyi. Importing the package is cheap: each name is loaded
+from its module on first use.
 """
 
 import lazy_loader

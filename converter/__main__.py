@@ -1,4 +1,4 @@
-"""`python -m gluon2torch` is `gluon2torch`."""
+"""Run `python -m gluon2torch`, which is the same as `gluon2torch`."""
 
 from .cli import main
 

@@ -1,6 +1,14 @@
-"""The command line `gluon2torch`: a verb each; nothing heavy is imported before it is used."""
+"""The command line `gluon2torch`; its commands import heavy libraries only when they run."""
 
 from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -14,12 +22,58 @@ from .commands.predict_command import predict_command
 from .commands.release_commands import release_command, verify_command
 from .commands.to_gluon_command import to_gluon_command
 from .commands.validate_command import validate_command
+from .files.atomic_file import remove_temporaries
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@contextmanager
+def orderly_end() -> Iterator[None]:
+    """Make SIGTERM unwind the program, so that it cleans up; its exit status is then 143.
+
+    For whole programs only: a library leaves signals alone.
+    """
+    if threading.current_thread() is not threading.main_thread():  # it cannot handle signals
+        yield
+        return
+    program, received, ending = os.getpid(), False, False
+
+    def unwind(number: int, _: object) -> None:
+        nonlocal received
+        if os.getpid() != program:  # a forked worker, which must not remove the program's files
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        if received or ending:  # nothing stops the clean-up
+            return
+        received = True
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    before = signal.getsignal(signal.SIGTERM)
+    if before == signal.SIG_DFL:  # else the caller of the program wants it ignored
+        signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    finally:
+        ending = True
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        remove_temporaries()
+        if received:  # libraries turn the exception into others of their own
+            sys.exit(128 + signal.SIGTERM)
+        signal.signal(signal.SIGINT, interrupt or signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+class Program(click.Group):
+    """The commands; called, as by a console script, they are a whole program."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        with orderly_end():
+            return super().__call__(*arguments, **options)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gluon2torch")
 def main() -> None:
-    """MXNet Gluon's networks in PyTorch, exactly."""
+    """Convert MXNet Gluon networks to PyTorch, exactly, and use them there."""
 
 
 for command in (

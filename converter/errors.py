@@ -1,21 +1,23 @@
-"""The errors a user can meet: command lines print them as one line, code catches the root.
+"""Exceptions of the project.
+
+Commands print them as one line; Python code can catch the base class, ConversionError.
 
 ConversionError
-├── UnknownModelError        no network of that name
-├── TableError               a YAML table of the project is wrong
-├── MissingDependencyError   a library that this step needs is not installed
-├── ParamsFileError          a file is not what it should be, or is damaged
-├── DownloadError            the published file could not be fetched whole
-├── ProblemsError            several things are wrong
-│   ├── GraphError           a -symbol.json is damaged, or computes what is not supported
+├── UnknownModelError        a name or a file matches no network, or several
+├── TableError               a YAML table of the project is invalid
+├── MissingDependencyError   a library required by this step is not installed
+├── ParamsFileError          a file has the wrong format or is damaged
+├── DownloadError            a published file could not be downloaded completely
+├── ProblemsError            several problems, reported together
+│   ├── GraphError           a -symbol.json is invalid, or its computation is not supported
 │   ├── KeyMapError          names, shapes or dtypes do not fit the network
-│   └── ReleaseError         a folder to publish cannot be built
-├── ImageSizeError           the reference does not compute at that size of image
-├── ImageError               an image, or a list of images, cannot be read
-├── LabelsError              a list of class names is wrong
+│   └── ReleaseError         a release folder cannot be built or read
+├── ImageSizeError           the reference does not support that image size
+├── ImageError               an image or a list of images cannot be read
+├── LabelsError              a list of class names is invalid
 ├── ParityError              the converted network differs from the reference
-├── CheckpointError          a checkpoint could not be written as it should be, or is none
-└── UploadError              a release could not be sent
+├── CheckpointError          a checkpoint cannot be written, or a file is not a checkpoint
+└── UploadError              a release could not be uploaded
 """
 
 from __future__ import annotations
@@ -29,40 +31,40 @@ if TYPE_CHECKING:
 
 
 class ConversionError(Exception):
-    """The root of the project's errors. Its text says what, where and what to do.
+    """Base class of the project's errors; its message says what is wrong, where and what to do.
 
     Attributes:
-        failure: what was known of the conversion that it ended, where it ended one.
+        failure: facts about the conversion that this error ended; None if it ended none.
     """
 
     failure: Failure | None = None
 
 
 class UnknownModelError(ConversionError):
-    """No network of that name."""
+    """A name or a file matches no network, or several."""
 
 
 class TableError(ConversionError):
-    """A YAML table of the project is wrong; names the file and the place."""
+    """A YAML table of the project is invalid; the message names the file and the location."""
 
 
 class MissingDependencyError(ConversionError):
-    """A library that this step needs is not installed; names the extra that brings it."""
+    """A library required by this step is not installed; the message names the extra to install."""
 
 
 class ParamsFileError(ConversionError):
-    """A file is not what it should be, or is damaged; names the file and the byte."""
+    """A file has the wrong format or is damaged; the message names the file and the byte offset."""
 
 
 class DownloadError(ConversionError):
-    """The published file could not be fetched whole."""
+    """A published file could not be downloaded completely."""
 
 
 class ProblemsError(ConversionError):
-    """Several things are wrong, and all of them are told.
+    """Several problems, reported together.
 
     Attributes:
-        problems: a line each; empty where the summary says it all.
+        problems: one line per problem; empty if the summary is sufficient.
     """
 
     def __init__(self, summary: str, problems: Sequence[str] = ()) -> None:
@@ -75,26 +77,26 @@ class KeyMapError(ProblemsError):
 
 
 class GraphError(ProblemsError):
-    """A `-symbol.json` is not what it should be, or computes what is not supported."""
+    """A `-symbol.json` is invalid, or its computation is not supported."""
 
 
 class ImageSizeError(ConversionError):
-    """The reference does not compute at that size of image."""
+    """The reference does not support that image size."""
 
 
 class ImageError(ConversionError):
-    """An image, or a list of images, cannot be read; names the file."""
+    """An image or a list of images cannot be read; the message names the file."""
 
 
 class LabelsError(ConversionError):
-    """A list of class names is wrong; names the file and the line."""
+    """A list of class names is invalid; the message names the file and the line."""
 
 
 class ParityError(ConversionError):
     """The converted network differs from the reference.
 
     Attributes:
-        parity: what was measured.
+        parity: the measured differences.
     """
 
     def __init__(self, message: str, parity: Parity) -> None:
@@ -103,12 +105,12 @@ class ParityError(ConversionError):
 
 
 class CheckpointError(ConversionError):
-    """A checkpoint could not be written as it should be, or a file is none of ours."""
+    """A checkpoint cannot be written correctly, or a file is not a checkpoint of this project."""
 
 
 class ReleaseError(ProblemsError):
-    """A folder to publish cannot be built, or cannot be read as one."""
+    """A release folder cannot be built, or a folder cannot be read as a release."""
 
 
 class UploadError(ConversionError):
-    """A release could not be sent; names the target, and says what went wrong there."""
+    """A release could not be uploaded; the message names the target and the cause."""

@@ -1,4 +1,4 @@
-"""The tables, and their strict reader: the catalogue, key maps, layouts, class names, graphs.
+"""Tables and their strict reader: the catalogue, key maps, layouts, class names and graphs.
 
-Nothing here knows NumPy or torch.
+Nothing here imports NumPy or torch.
 """

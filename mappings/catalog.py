@@ -1,4 +1,4 @@
-"""The networks known, read from mappings/catalog.yaml."""
+"""The catalogue of known networks, read from mappings/catalog.yaml."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes the network's input.
+    """How an image is prepared as the network's input.
 
     Attributes:
         input_size: height and width of the crop, in pixels.
-        mean, std: of RGB values in 0 … 1, by channel.
-        crop_pct: the crop's side over the short side after resizing; 1 where nothing is cropped.
-        interpolation: of that resizing.
+        mean, std: per channel, for RGB values in 0 … 1.
+        crop_pct: side of the crop / shorter side of the resized image; 1 means no cropping.
+        interpolation: method of that resizing.
     """
 
     input_size: Size
@@ -37,21 +37,23 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a network was trained on, and how its images are prepared.
+    """The data set that a network was trained on, and the preprocessing of its images.
 
     Attributes:
-        input_size: height and width of the published evaluation.
-        odd_size: a second size for parity, odd at every stage and not square, so that rounding in
-            strided layers shows.
-        mean, std: of RGB values in 0 … 1, by channel.
-        crop_pct: the crop's side over the short side after resizing; 1 where nothing is cropped.
-        interpolation: of that resizing.
+        input_size: height and width of the published evaluation, in pixels.
+        odd_size: a second size for parity, odd at every stage and not square, so that differences
+            in the rounding of strided layers become visible.
+        small_size: the same, as small as the network allows; for proofs with random weights.
+        mean, std: per channel, for RGB values in 0 … 1.
+        crop_pct: side of the crop / shorter side of the resized image; 1 means no cropping.
+        interpolation: method of that resizing.
     """
 
     name: str
     num_classes: int
     input_size: Size
     odd_size: Size
+    small_size: Size
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     crop_pct: float
@@ -59,7 +61,7 @@ class Dataset:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How an image becomes the input of a network that was trained on it."""
+        """How an image is prepared for a network trained on this data set."""
         return Preprocessing(
             self.input_size, self.mean, self.std, self.crop_pct, self.interpolation
         )
@@ -67,20 +69,20 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Entry:
-    """One network.
+    """One network of the catalogue.
 
     Attributes:
-        name: GluonCV's.
-        published: the name its weights are published under.
-        family: the key map, mappings/<family>.yaml.
-        network: ResNet's arguments (models/resnet.py).
-        parameters: of the published class count.
-        arrays: in a file of Gluon's, of any class count.
-        prefix: of its names in Gluon, where that is fixed and tells it from networks of the same
-            shapes; None elsewhere.
-        file: the name of the published `.params`, which pruned networks have another of.
-        sha1: of the published `.params`; None where none was published.
-        top1, top5: published accuracy in per cent; None where none was published.
+        name: GluonCV's name.
+        published: name under which the weights are published.
+        family: name of the key map, mappings/<family>.yaml.
+        network: arguments of ResNet (models/resnet.py).
+        parameters: number of trainable parameters with the published class count.
+        arrays: number of arrays in a file of Gluon's, for any class count.
+        prefix: prefix of its names in Gluon, if that is fixed and distinguishes it from networks
+            of the same shapes; None otherwise.
+        file: name of the published `.params` file; differs from `name` for pruned networks.
+        sha1: SHA-1 of the published `.params`; None if none was published.
+        top1, top5: published accuracy in per cent; None if none was published.
     """
 
     name: str
@@ -98,12 +100,12 @@ class Entry:
 
 
 class Catalog(Mapping[str, Entry]):
-    """The networks by GluonCV's name, in the order of the table.
+    """The known networks by GluonCV's name, in the order of the table.
 
     Attributes:
-        published_set: the names of the 21 whose weights are published as a set (`--all`).
-        licence: of the published weights, by its SPDX name in small letters.
-        release: where the converted weights are published, an address; empty until they are.
+        published_set: names of the 21 networks whose weights are published as a set (`--all`).
+        licence: licence of the published weights, an SPDX identifier in lower case.
+        release: URL where the converted weights are published; empty until they are.
     """
 
     def __init__(
@@ -125,10 +127,10 @@ class Catalog(Mapping[str, Entry]):
         return len(self._entries)
 
     def find(self, name: str) -> Entry:
-        """The network of GluonCV's or the published name.
+        """Return the network with GluonCV's or the published name, in upper or lower case.
 
         Raises:
-            UnknownModelError: with the near names.
+            UnknownModelError: there is none; the message suggests similar names.
         """
         entry = self._by_any_name.get(name.lower())
         if entry is None:
@@ -149,6 +151,7 @@ class _DatasetRow(Row, frozen=True):
     num_classes: int
     input_size: Size
     odd_size: Size
+    small_size: Size
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     crop_pct: float
@@ -178,10 +181,10 @@ class _ModelRow(Row, frozen=True):
 
 @functools.cache
 def load_catalog() -> Catalog:
-    """The catalogue of mappings/catalog.yaml.
+    """Load mappings/catalog.yaml; the result is cached.
 
     Raises:
-        TableError: the table is wrong; names the place.
+        TableError: the table is invalid; the message names the location.
     """
     where = "mappings/catalog.yaml"
     table = read_row(read_table("catalog.yaml"), _CatalogTable, where)
@@ -194,7 +197,7 @@ def load_catalog() -> Catalog:
         here = f"{where}: {family}"
         group = read_row(row, _FamilyRow, here)
         if group.dataset not in datasets:
-            raise TableError(f"{here}: its dataset {group.dataset!r} is not in the table")
+            raise TableError(f"{here}: dataset {group.dataset!r} is not in the datasets section")
         for name, model in group.models.items():
             fields = read_row(model, _ModelRow, f"{here}: {name}")
             entries.append(_entry(name, family, fields, group, datasets[group.dataset]))

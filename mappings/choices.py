@@ -1,26 +1,27 @@
-"""What can be chosen, on the command line and from Python."""
+"""Values that options accept, on the command line and from Python."""
 
 from __future__ import annotations
 
 INITS = ("pretrained", "random")
 REFERENCES = ("auto", "gluon", "graph", "none")
-SAVED = ".npz"  # what the name of a saved reference ends in
-GRAPH_REFERENCES = ("auto", "gluon", "none")  # of a graph itself
+SAVED = ".npz"  # suffix of a saved reference's file name
+GRAPH_REFERENCES = ("auto", "gluon", "none")  # for the conversion of a graph
 DTYPES = ("keep", "float32")
+PROOFS = ("training",)  # beside the forward passes
 FORMATS = ("pth", "safetensors", "onnx")
-OURS = "timm"  # the layout of our own keys
+OURS = "timm"  # the layout with the project's own keys
 LAYOUTS = (OURS, "torchvision", "mmpretrain")
-FOLDER = "timm-folder"  # a layout that is a folder, and so its own format
-PRESETS = ("gluon", "timm")  # how images are prepared
+FOLDER = "timm-folder"  # a layout that is a folder, and therefore also a format
+PRESETS = ("gluon", "timm")  # preprocessing of images
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("cosine", "linear", "step", "constant")
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse a word that is none of the choices.
+    """Require that the value of an option is one of its choices.
 
     Raises:
-        ValueError: with the choices.
+        ValueError: it is not; the message lists the choices.
     """
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}; it can be {', '.join(choices)}")
+        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")

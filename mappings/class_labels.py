@@ -1,4 +1,4 @@
-"""Names of classes: those of the data sets known, and a user's own."""
+"""Class names: those of the known data sets, and lists supplied by the user."""
 
 from __future__ import annotations
 
@@ -17,35 +17,37 @@ class Labels:
     """The classes of a network, in the order of its logits.
 
     Attributes:
-        ids: a word for each, by which folders of images are called; ImageNet's are WordNet's.
-        names: what people call them.
+        ids: identifiers, which name the folders of image data sets; WordNet's for ImageNet.
+        names: human-readable names.
     """
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
 
     def lines(self) -> tuple[str, ...]:
-        """As `parse_labels` reads them."""
+        """Return the lines that `parse_labels` reads."""
         pairs = zip(self.ids, self.names, strict=True)
         return tuple(name if id_ == name else f"{id_}\t{name}" for id_, name in pairs)
 
 
 @functools.cache
 def dataset_labels(dataset: str) -> Labels:
-    """The classes of a data set of the catalogue (mappings/labels/<dataset>.txt).
+    """Load the classes of a data set in the catalogue (mappings/labels/<dataset>.txt).
 
     Raises:
-        TableError: there is no such table.
+        TableError: there is no such file.
     """
     name = f"labels/{dataset}.txt"
     return parse_labels(read_text(name), f"mappings/{name}")
 
 
 def read_labels(path: str | os.PathLike[str]) -> Labels:
-    """A user's own: a line for each class, its name, or its id, a tab and its name.
+    """Read a user's list of classes.
+
+    Each line is the name of a class, or its id, a tab and its name.
 
     Raises:
-        LabelsError: the file cannot be read, or a line in it is empty or stands twice.
+        LabelsError: the file cannot be read, a line is empty, or an id appears twice.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -56,32 +58,42 @@ def read_labels(path: str | os.PathLike[str]) -> Labels:
 
 
 def recorded_labels(labels: str | Sequence[str] | None) -> Labels | None:
-    """The classes that a record names: those of a data set, or a user's own, as lines.
+    """Return the classes given in a checkpoint's record, or None if it gives none.
+
+    Args:
+        labels: the name of a data set, or a user's own classes as lines.
 
     Raises:
-        LabelsError: it names none.
+        LabelsError: `labels` is neither.
     """
     if labels is None:
         return None
     if isinstance(labels, str):
         return dataset_labels(labels)
     if not all(isinstance(line, str) for line in labels):
-        raise LabelsError("the record's labels are no list of texts; give them with `--labels`")
+        raise LabelsError("the record's labels are not a list of strings; pass `--labels`")
     return parse_labels("\n".join(labels), "the record's labels")
 
 
 def parse_labels(text: str, where: str) -> Labels:
-    """As `read_labels`, from the text itself; errors call it `where`."""
+    """Parse the text of a list of classes as `read_labels` does.
+
+    Args:
+        where: name of the text in error messages.
+
+    Raises:
+        LabelsError: a line is empty, or an id appears twice.
+    """
     lines = text.splitlines()
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         id_ = line.partition("\t")[0].strip()
         if not id_:
-            raise LabelsError(f"{where}, line {number}: is empty; write one class a line")
+            raise LabelsError(f"{where}, line {number}: is empty; write one class per line")
         if id_ in seen:
             raise LabelsError(
-                f"{where}, line {number}: {id_!r} stands in line {seen[id_]} too; "
-                "set them apart by an id before a tab"
+                f"{where}, line {number}: {id_!r} is already in line {seen[id_]}; "
+                "write a distinct id and a tab before the name"
             )
         seen[id_] = number
     names = tuple(line.rpartition("\t")[2].strip() for line in lines)

@@ -1,6 +1,6 @@
-"""Key maps: the YAML that renames Gluon's parameters to ours.
+"""Key maps: YAML tables that rename Gluon's parameters to ours.
 
-A map names layers; a layer's kind says which parameters it has. mapping/assignment.py applies it.
+A map lists layers; the kind of a layer determines its parameters. mapping/assignment.py applies it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .yaml_table import parse_table, read_row, read_table
 
 @dataclass(frozen=True)
 class Kind:
-    """What a layer holds.
+    """The parameters of one kind of layer.
 
     Attributes:
-        word: what Gluon calls it in prefixed names.
-        parameters: Gluon's parameter → ours.
-        ones: our parameters that are 1, whatever the file says.
-        as_conv: weights (out, in) become those of a 1×1 convolution (out, in, 1, 1).
+        word: Gluon's word for the kind in prefixed names.
+        parameters: Gluon's parameter names → ours.
+        ones: our parameters that are set to 1, whatever the file contains.
+        as_conv: reshape weights (out, in) to those of a 1×1 convolution (out, in, 1, 1).
     """
 
     word: str
@@ -41,32 +41,32 @@ KINDS = {
     "conv": Kind("conv", {"weight": "weight"}),
     "conv_bias": Kind("conv", {"weight": "weight", "bias": "bias"}),
     "norm": Kind("batchnorm", _AFFINE | _STATISTICS),
-    # `scale=False` is MXNet's fix_gamma: the file has a gamma, and MXNet computes with 1
+    # `scale=False` is MXNet's fix_gamma: the file has a gamma, but MXNet computes with 1
     "norm_fixed_gamma": Kind("batchnorm", _AFFINE | _STATISTICS, ones=frozenset({"weight"})),
     "group_norm": Kind("groupnorm", _AFFINE),
     "dense": Kind("dense", {"weight": "weight", "bias": "bias"}),
     "dense_as_conv": Kind("dense", {"weight": "weight"}, as_conv=True),
 }
-# in a layout, whose parameters have the names that ours have
+# the kind of all layers in a layout: the parameters have the same names as ours
 LAYER = "layer"
 _OURS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 ALL_KINDS = {**KINDS, LAYER: Kind("", {name: name for name in _OURS})}
-# PyTorch counts batches in its norms; MXNet does not. The only value that is made up, as 0.
+# PyTorch's norms count batches, MXNet's do not: the only value not taken from the file, set to 0
 MADE_UP = "num_batches_tracked"
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 IndexTable = dict[str, Literal["same"] | dict[int, int]]
-"""The index section as it is written: Gluon's numbers → ours, or `same`."""
+"""The index section as written in a table: Gluon's numbers → ours, or `same`."""
 
 Index = Mapping[str, Mapping[str, str] | None]
-"""What a number becomes, by placeholder; None leaves every number as it is."""
+"""For each placeholder, Gluon's numbers → ours; None keeps every number."""
 
 
 @dataclass(frozen=True)
 class _Substitution:
-    """Names of one pattern → names of another, their numbers translated."""
+    """Renaming from one pattern to another, which translates the numbers in the names."""
 
     pattern: re.Pattern[str]
     template: str
@@ -87,7 +87,7 @@ class _Substitution:
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of a map: layers of one kind, Gluon's pattern and ours."""
+    """One line of a map: a kind of layer, Gluon's name pattern and ours."""
 
     kind: str
     source: str
@@ -96,15 +96,15 @@ class Rule:
     backward: _Substitution
 
     def ours(self, layer: str) -> str | None:
-        """Our name of a Gluon layer; None where the rule is for others."""
+        """Return our name of a Gluon layer, or None if the rule does not match."""
         return self.forward.apply(layer)
 
     def gluons(self, layer: str) -> str | None:
-        """Gluon's name of our layer; None where the rule is for others."""
+        """Return Gluon's name of our layer, or None if the rule does not match."""
         return self.backward.apply(layer)
 
     def reversed(self) -> Rule:
-        """The same line read from right to left."""
+        """Return the inverse rule: our names → Gluon's."""
         return Rule(self.kind, self.target, self.source, self.backward, self.forward)
 
     def __str__(self) -> str:
@@ -113,7 +113,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Stage:
-    """A place where the two networks are compared: Gluon's block path and our module's."""
+    """A point where the two networks are compared: path of Gluon's block and of our module."""
 
     name: str
     gluon: str
@@ -122,19 +122,19 @@ class Stage:
 
 @dataclass(frozen=True)
 class KeyMap:
-    """One family's table.
+    """The key map of one family.
 
     Attributes:
-        family: the table is mappings/<family>.yaml.
-        source: the file of GluonCV that defines the networks.
-        rules: the layers.
-        stages: where parity is measured, in forward order; the last is the logits.
-        first_conv: our first convolution, whose weight tells the image's channels.
-        classifier: our classifier, whose weight tells the class count.
+        family: name of the table, mappings/<family>.yaml.
+        source: the GluonCV file that defines the networks.
+        rules: one per layer pattern.
+        stages: points where parity is measured, in forward order; the last is the logits.
+        first_conv: our first convolution; its weight's shape gives the number of image channels.
+        classifier: our classifier; its weight's shape gives the number of classes.
         imperative: GluonCV's network runs neither as a graph nor in float64.
-        scopes: how Gluon's name scopes are called, by the blocks that are in them.
-        residual_end: by block, the pattern of the Gluon parameter that scales the end of each
-            residual branch; `--init random` damps it.
+        scopes: patterns of Gluon's blocks → the name scopes of their layers.
+        residual_end: for each type of block, the pattern of the Gluon parameter that scales the
+            end of each residual branch; `--init random` damps it.
     """
 
     family: str
@@ -148,7 +148,7 @@ class KeyMap:
     imperative: bool = False
 
     def headless(self) -> KeyMap:
-        """The map of the trunk alone: without the classifier, and without the logits."""
+        """Return the map of the trunk alone, without the classifier and the logits."""
         rules = tuple(rule for rule in self.rules if rule.target != self.classifier)
         return replace(self, rules=rules, stages=self.stages[:-1])
 
@@ -168,7 +168,7 @@ class _Sections(Row, frozen=True):
     imperative: bool = False
 
 
-# a section for each kind, of Gluon's layers → ours
+# one section per kind: Gluon's layers → ours
 _KeyMapTable = msgspec.defstruct(
     "_KeyMapTable",
     [(kind, dict[str, str], msgspec.field(default_factory=dict)) for kind in KINDS],
@@ -181,19 +181,19 @@ _KeyMapTable = msgspec.defstruct(
 
 @functools.cache
 def load_keymap(family: str) -> KeyMap:
-    """The key map of a family of the catalogue.
+    """Load the key map of a family in the catalogue; it is cached.
 
     Raises:
-        TableError: the table is wrong.
+        TableError: the table is invalid.
     """
     return parse_keymap(read_table(f"{family}.yaml"), family)
 
 
 def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
-    """A table (or its YAML text) → a key map.
+    """Build a key map from a table or its YAML text.
 
     Raises:
-        TableError: an unknown section or placeholder, a key that stands twice …
+        TableError: an unknown section or placeholder, a duplicate key …
     """
     where = f"mappings/{family}.yaml"
     if isinstance(table, str):
@@ -221,7 +221,7 @@ def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
 
 
 def parse_index(table: IndexTable) -> Index:
-    """The index section of a table: what each placeholder's numbers become."""
+    """Parse the index section of a table."""
     return {
         name: None
         if isinstance(numbers, str)
@@ -231,17 +231,17 @@ def parse_index(table: IndexTable) -> Index:
 
 
 def parse_rule(kind: str, source: str, target: str, index: Index, where: str) -> Rule:
-    """One line of a table.
+    """Parse one line of a table.
 
     Raises:
-        TableError: a placeholder is unknown, or does not stand once on either side.
+        TableError: a placeholder is unknown, or does not appear exactly once on each side.
     """
     placeholders, needed = _PLACEHOLDER.findall(source), _PLACEHOLDER.findall(target)
     if unknown := sorted({*placeholders, *needed} - set(index)):
         raise TableError(f"{where}: {source}: {', '.join(unknown)} is not in the index section")
     if sorted(placeholders) != sorted(needed) or len(set(placeholders)) != len(placeholders):
-        raise TableError(f"{where}: {source}: each index must stand once on either side")
-    back = {
+        raise TableError(f"{where}: {source}: each index must appear exactly once on each side")
+    inverse = {
         name: None if numbers is None else {new: old for old, new in numbers.items()}
         for name, numbers in index.items()
     }
@@ -250,7 +250,7 @@ def parse_rule(kind: str, source: str, target: str, index: Index, where: str) ->
         source,
         target,
         forward=_Substitution(_compile(source), target, index),
-        backward=_Substitution(_compile(target), source, back),
+        backward=_Substitution(_compile(target), source, inverse),
     )
 
 
@@ -265,6 +265,6 @@ def _compile(source: str) -> re.Pattern[str]:
 
 
 def select(pattern: str, names: Iterable[str]) -> list[str]:
-    """The names that a pattern of the map (`layer{stage}.{block}.bn3.gamma`) stands for."""
+    """Return the names that match a pattern, such as `layer{stage}.{block}.bn3.gamma`."""
     compiled = _compile(pattern)
     return [name for name in names if compiled.fullmatch(name)]

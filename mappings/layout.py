@@ -1,4 +1,4 @@
-"""Other libraries' keys, read from mappings/layouts/<library>.yaml."""
+"""Layouts: the state_dict keys of other libraries, from mappings/layouts/<library>.yaml."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .yaml_table import read_row, read_table
 
 
 class LibraryNetwork(Row, frozen=True):
-    """What a library calls one network.
+    """A library's version of one network.
 
     Attributes:
-        build: the code that builds it there, with places for a network's facts.
-        fix: a line that makes the library's network equal to Gluon's, where it is not.
-        note: what to mind there.
+        build: code that builds it, with placeholders for the network's properties.
+        fix: a line of code that makes the library's network equal to Gluon's; None if not needed.
+        note: a caveat for users of the library's network.
     """
 
     build: str
@@ -33,25 +33,26 @@ class LibraryNetwork(Row, frozen=True):
 
 @dataclass(frozen=True)
 class Renaming:
-    """The rules of one network's keys, read from left to right."""
+    """Rules that rename one network's keys, from the left pattern to the right."""
 
     where: str
     rules: tuple[Rule, ...]
 
     def reversed(self) -> Renaming:
-        """The same from right to left."""
+        """Return the inverse renaming."""
         return Renaming(self.where, tuple(rule.reversed() for rule in self.rules))
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One library's keys.
+    """The state_dict keys of one library.
 
     Attributes:
         title: the library's name.
-        snippet: code that builds and fills a network there, with places for a network's facts.
-        families: the rules of each family, our keys → theirs; None where the keys are ours.
-        networks: the networks that the library has, by GluonCV's name.
+        snippet: code that builds a network in the library and loads its weights, with placeholders
+            for the network's properties.
+        families: rules of each family, our keys → the library's; None if its keys are ours.
+        networks: networks that the library has, by GluonCV's name.
     """
 
     name: str
@@ -67,15 +68,15 @@ class Layout:
         return any(rule.source != rule.target for table in tables for rule in table.rules)
 
     def row(self, entry: Entry) -> LibraryNetwork:
-        """What the library calls a network.
+        """Return the library's version of a network.
 
         Raises:
-            UnknownModelError: it has none that is equal.
+            UnknownModelError: the library has no equal network.
         """
         if entry.name not in self.networks:
             raise UnknownModelError(
-                f"{self.title} has no network like {entry.name}; it has those like "
-                f"{', '.join(self.networks)}. Ours loads it with `--layout {OURS}`"
+                f"{self.title} has no network equal to {entry.name}, only to "
+                f"{', '.join(self.networks)}; gluon2torch loads it with `--layout {OURS}`"
             )
         return self.networks[entry.name]
 
@@ -91,10 +92,10 @@ class _LayoutTable(Row, frozen=True):
 
 @functools.cache
 def load_layout(name: str) -> Layout:
-    """The layout of mappings/layouts/<name>.yaml.
+    """Load mappings/layouts/<name>.yaml; the result is cached.
 
     Raises:
-        TableError: the table is wrong.
+        TableError: the table is invalid.
     """
     where = f"mappings/layouts/{name}.yaml"
     table = read_row(read_table(f"layouts/{name}.yaml"), _LayoutTable, where)

@@ -1,4 +1,4 @@
-"""Plain values, as YAML and JSON give them → typed ones, checked strictly by msgspec."""
+"""Strict conversion of YAML and JSON values to typed objects, by msgspec."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _PLACE = re.compile(r"(?P<problem>.*?) - at `\$\.?(?P<path>.*)`", re.DOTALL)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping of a table: a field that is missing or unknown is an error."""
+    """A mapping in a table; missing and unknown fields are errors."""
 
 
 def structure(value: Any, type_: type[T], where: str = "") -> T:
-    """A value of YAML or JSON as an object of `type_`: a Row, a dataclass, or what these hold.
+    """Convert a YAML or JSON value to `type_`: a Row, a dataclass, or the type of one of a field.
 
-    Nothing is coerced but a whole number to a float. Fields that a dataclass does not have are left
-    out; a Row refuses them.
+    Nothing is coerced, except integers to floats. Fields unknown to a dataclass are dropped; a Row
+    rejects them.
 
     Args:
-        where: the place of the value, with which the errors' paths begin.
+        where: location of the value, prepended to the path in error messages.
 
     Raises:
-        ValueError: `place: what was expected`.
+        ValueError: the value does not match; the message is `location: what was expected`.
     """
     try:
         return msgspec.convert(value, type_)

@@ -1,4 +1,4 @@
-"""The project's YAML tables: where they are, and a strict way to read them."""
+"""Strict reader of the project's YAML tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Base: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_Base):  # type: ignore[misc]
-    """YAML's safe loader, which also refuses a key that stands twice in one mapping."""
+    """YAML's safe loader, which also rejects duplicate keys in a mapping."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -27,7 +27,7 @@ class _StrictLoader(_Base):  # type: ignore[misc]
                 raise yaml.constructor.ConstructorError(
                     None,
                     None,
-                    f"the key {key!r} stands twice; keep one of the two",
+                    f"the key {key!r} appears twice; keep one of the two",
                     key_node.start_mark,
                 )
             seen.add(key)
@@ -36,14 +36,14 @@ class _StrictLoader(_Base):  # type: ignore[misc]
 
 
 def parse_table(text: str, where: str) -> dict[str, Any]:
-    """YAML text → its top mapping.
+    """Parse YAML text whose top level is a mapping.
 
     Args:
         text: the YAML.
-        where: what errors call it.
+        where: name of the text in error messages.
 
     Raises:
-        TableError: not YAML, a key that stands twice, or no mapping at the top.
+        TableError: invalid YAML, a duplicate key, or no mapping at the top level.
     """
     try:
         table = yaml.load(text, Loader=_StrictLoader)
@@ -52,33 +52,33 @@ def parse_table(text: str, where: str) -> dict[str, Any]:
         line = "" if mark is None else f", line {mark.line + 1}"
         raise TableError(f"{where}{line}: {getattr(error, 'problem', error)}") from error
     if not isinstance(table, dict):
-        raise TableError(f"{where}: a mapping is expected at the top")
+        raise TableError(f"{where}: a mapping is expected at the top level")
     return table
 
 
 def mapping_file(name: str) -> Path:
-    """Where `mappings/<name>` lies."""
+    """Return the path of `mappings/<name>`."""
     return _FOLDER / name
 
 
 @functools.cache
 def read_table(name: str) -> dict[str, Any]:
-    """The table `mappings/<name>`; the caller must not change it.
+    """Load the table `mappings/<name>`; it is cached, so the caller must not modify it.
 
     Raises:
-        TableError: there is no such table, or as `parse_table`.
+        TableError: there is no such table, or it is invalid as in `parse_table`.
     """
     return parse_table(read_text(name), f"mappings/{name}")
 
 
 def read_row(value: Any, type_: type[T], where: str) -> T:
-    """A part of a table as a row of its schema.
+    """Convert a part of a table to a row of its schema.
 
     Args:
-        where: the file and the place in it, for errors.
+        where: the file and the location in it, for error messages.
 
     Raises:
-        TableError: a key is missing or unknown, or a value is of another type.
+        TableError: a key is missing or unknown, or a value has the wrong type.
     """
     try:
         return structure(value, type_)
@@ -87,7 +87,7 @@ def read_row(value: Any, type_: type[T], where: str) -> T:
 
 
 def read_text(name: str) -> str:
-    """The text of `mappings/<name>`.
+    """Read the text of `mappings/<name>`.
 
     Raises:
         TableError: there is no such table.
@@ -96,5 +96,5 @@ def read_text(name: str) -> str:
         return mapping_file(name).read_text(encoding="utf-8")
     except OSError as error:
         raise TableError(
-            f"mappings/{name} cannot be read ({error}); install gluon2torch again"
+            f"mappings/{name} cannot be read ({error}); reinstall gluon2torch"
         ) from error

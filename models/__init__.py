@@ -1,4 +1,4 @@
-"""PyTorch networks equal to MXNet Gluon's, with timm's keys."""
+"""PyTorch networks equal to MXNet Gluon's, with timm's state_dict keys."""
 
 from .factory import create_model, list_models
 from .features import FeatureResNet

@@ -1,4 +1,4 @@
-"""Residual blocks that end in an activation, named as in timm so that its checkpoints load."""
+"""Residual blocks that end in an activation; named as in timm, so that its checkpoints load."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class BasicBlock(nn.Module):
     Args:
         in_channels: channels of the input.
         planes: channels of the output.
-        stride: of the first convolution.
-        downsample: brings the input to the output's shape; None where it has it already.
+        stride: stride of the first convolution.
+        downsample: maps the input to the output's shape; None if the shapes are equal.
         dilation: of the second convolution; of the first too, unless `first_dilation` is given.
-        first_dilation: the dilation of the first convolution.
-        norm: makes the normalisations.
-        gate: `biased` or `unbiased` squeeze and excitation (models/layers.py).
+        first_dilation: dilation of the first convolution.
+        norm: builds a norm layer for a number of channels.
+        gate: `biased` or `unbiased` squeeze and excitation (models/layers.py); None for none.
 
     Shapes: (N, in_channels, H, W) → (N, planes, ⌈H/stride⌉, ⌈W/stride⌉).
     """
@@ -64,19 +64,20 @@ class Bottleneck(nn.Module):
     Args:
         in_channels: channels of the input.
         planes: a quarter of the output's channels.
-        stride: of the 3×3 convolution, or of the first with `stride_first`.
-        downsample: brings the input to the output's shape; None where it has it already.
+        stride: stride of the 3×3 convolution, or of the first one with `stride_first`.
+        downsample: maps the input to the output's shape; None if the shapes are equal.
         dilation: of the 3×3 convolution, unless `first_dilation` is given.
-        first_dilation: the dilation of the 3×3 convolution in the first block of a stage.
-        norm: makes the normalisations.
-        gate: `biased` or `unbiased` squeeze and excitation (models/layers.py).
+        first_dilation: dilation of the 3×3 convolution in the first block of a stage.
+        norm: builds a norm layer for a number of channels.
+        gate: `biased` or `unbiased` squeeze and excitation (models/layers.py); None for none.
         cardinality: groups of the 3×3 convolution.
-        base_width: channels of one group for 64 planes.
-        reduce_first: the first convolution has the 3×3's width divided by this (2 in SENet-154).
-        stride_first: v1, where the first 1×1 has the stride.
-        bias: v1, where both 1×1 have a bias.
-        radix: ResNeSt, where the 3×3 is a split attention of so many splits, and an average
-            pooling behind it has the stride. Zeros at the edges count in its mean.
+        base_width: channels per group for 64 planes.
+        reduce_first: divisor of the 3×3's width that gives the first 1×1's (2 in SENet-154).
+        stride_first: put the stride in the first 1×1 convolution (v1).
+        bias: give both 1×1 convolutions a bias (v1).
+        radix: if not 0, replace the 3×3 convolution by a split attention with this many splits,
+            followed by an average pooling that has the stride and counts the zero padding in its
+            mean (ResNeSt).
 
     Shapes: (N, in_channels, H, W) → (N, 4·planes, ⌈H/stride⌉, ⌈W/stride⌉).
     """
@@ -104,15 +105,17 @@ class Bottleneck(nn.Module):
         super().__init__()
         width = planes * base_width // 64 * cardinality
         out_channels = planes * self.expansion
-        spread = first_dilation or dilation
+        conv2_dilation = first_dilation or dilation
         first_stride, second_stride = (stride, 1) if stride_first else (1, stride)
         self.conv1 = conv(in_channels, width // reduce_first, 1, first_stride, bias=bias)
         self.bn1 = norm(width // reduce_first)
         self.act1 = nn.ReLU(inplace=True)
         self.conv2: nn.Module
         if radix:
-            self.conv2 = SplitAttention(width, dilation=spread, groups=cardinality, radix=radix)
-            self.bn2: nn.Module = nn.Identity()  # split attention has its own
+            self.conv2 = SplitAttention(
+                width, dilation=conv2_dilation, groups=cardinality, radix=radix, norm=norm
+            )
+            self.bn2: nn.Module = nn.Identity()  # part of the split attention
             self.act2: nn.Module = nn.Identity()
         else:
             self.conv2 = conv(
@@ -120,12 +123,12 @@ class Bottleneck(nn.Module):
                 width,
                 3,
                 second_stride,
-                dilation=spread,
+                dilation=conv2_dilation,
                 groups=cardinality,
             )
             self.bn2 = norm(width)
             self.act2 = nn.ReLU(inplace=True)
-        pooled = radix and (stride > 1 or spread != dilation)
+        pooled = radix and (stride > 1 or conv2_dilation != dilation)
         self.avd_last = nn.AvgPool2d(3, stride, padding=1) if pooled else nn.Identity()
         self.conv3 = conv(width, out_channels, 1, bias=bias)
         self.bn3 = norm(out_channels)

@@ -1,4 +1,4 @@
-"""Networks by name, built as mappings/catalog.yaml says."""
+"""Build networks by name from mappings/catalog.yaml."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .resnet import ResNet
 
 
 def list_models() -> list[str]:
-    """GluonCV's names of the networks that `create_model` builds."""
+    """List the networks that `create_model` builds, by GluonCV's names."""
     return list(load_catalog())
 
 
@@ -21,22 +21,25 @@ def create_model(
     in_chans: int = 3,
     features_only: bool = False,
     output_stride: int = 32,
+    gluon_batch_norm: bool = False,
     **options: Any,
 ) -> ResNet:
-    """Build a network, untrained.
+    """Build an untrained network.
 
     Args:
         name: GluonCV's or the published name (`resnet50_v1d`, `gluon_resnet50_v1d`).
-        num_classes: outputs of the classifier, 0 for none; the published network's by default.
+        num_classes: outputs of the classifier; 0 for none; the published network's by default.
         in_chans: channels of the images.
-        features_only: give the maps of the stem and the stages instead of logits
-            (models/features.py); `out_indices` chooses among them.
-        output_stride: 8, 16 or 32; 8 equals GluonCV's `dilated=True`.
-        options: any other of ResNet's, such as `drop_rate`.
+        features_only: return the feature maps of the stem and the stages instead of logits
+            (models/features.py); `out_indices` selects among them.
+        output_stride: 8, 16 or 32; 8 is equivalent to GluonCV's `dilated=True`.
+        gluon_batch_norm: keep the running statistics of BatchNorm as MXNet does in training
+            (models/gluon_batch_norm.py); keys and outputs are the same.
+        options: other arguments of ResNet, such as `drop_rate`.
 
     Raises:
-        UnknownModelError: no network has that name; it names the near ones.
-        ValueError: an option is out of its range.
+        UnknownModelError: no network has that name; the message suggests similar names.
+        ValueError: an option is out of range.
     """
     entry = load_catalog().find(name)
     arguments = {
@@ -46,4 +49,6 @@ def create_model(
         "output_stride": output_stride,
         **options,
     }
+    if gluon_batch_norm and arguments.get("norm", "batch") == "batch":
+        arguments["norm"] = "gluon_batch"
     return FeatureResNet(**arguments) if features_only else ResNet(**arguments)

@@ -1,4 +1,4 @@
-"""A network without its classifier, which gives the outputs of its stem and stages."""
+"""Networks without a classifier, which return the feature maps of their stem and stages."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from .resnet import ResNet
 
 
 class FeatureResNet(ResNet):
-    """A backbone: the maps of the stem and the stages instead of logits.
+    """A backbone that returns the feature maps of the stem and the stages instead of logits.
 
-    Keys are the network's own without `fc.*`, so a checkpoint loads once those two are dropped.
+    The keys are the network's without `fc.*`, so a checkpoint loads once those two are removed.
 
     Args:
-        out_indices: which maps, in order: 0 is the stem before its pooling, 1 … the stages.
-            All by default.
-        options: ResNet's.
+        out_indices: indices of the maps to return, in order: 0 is the stem before its pooling,
+            1 … are the stages. All by default.
+        options: arguments of ResNet.
 
     Shapes: images (N, in_chans, H, W) → a list of maps (N, num_chs, ⌈H/reduction⌉, ⌈W/reduction⌉),
-        with `num_chs` and `reduction` of `feature_info` at the same place of `out_indices`.
+        where the map of index i has the `num_chs` and `reduction` of `feature_info[i]`.
+
+    Raises:
+        ValueError: the network has no map of an index.
     """
 
     def __init__(self, *, out_indices: Sequence[int] | None = None, **options: Any) -> None:
@@ -29,7 +32,9 @@ class FeatureResNet(ResNet):
         known = range(len(self.feature_info))
         self.out_indices = tuple(known if out_indices is None else out_indices)
         if unknown := [index for index in self.out_indices if index not in known]:
-            raise ValueError(f"out_indices {unknown}: this network has maps 0 to {known[-1]}")
+            raise ValueError(
+                f"out_indices {unknown} out of range; this network has maps 0 to {known[-1]}"
+            )
         del self.global_pool, self.drop
 
     def forward(self, x: Tensor) -> list[Tensor]:  # type: ignore[override]

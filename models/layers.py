@@ -1,4 +1,4 @@
-"""Pieces that the blocks and the networks share."""
+"""Layers shared by the blocks and the networks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from .gluon_batch_norm import GluonBatchNorm2d
+
 Norm = Callable[[int], nn.Module]
-"""Makes the normalisation of so many channels."""
+"""Builds a norm layer for a number of channels."""
 
 NORMS: dict[str, Norm] = {
     "batch": nn.BatchNorm2d,
+    "gluon_batch": GluonBatchNorm2d,
     "group": lambda channels: nn.GroupNorm(32, channels),
 }
 
@@ -25,7 +28,7 @@ def conv(
     groups: int = 1,
     bias: bool = False,
 ) -> nn.Conv2d:
-    """A convolution that keeps height and width but for its stride.
+    """Build a convolution, padded so that only the stride changes height and width.
 
     Shapes: (N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).
     """
@@ -42,7 +45,9 @@ def conv(
 
 
 class SqueezeExcite(nn.Module):
-    """Gates each channel by what the whole image holds (https://arxiv.org/abs/1709.01507).
+    """Squeeze and excitation (https://arxiv.org/abs/1709.01507).
+
+    Scales each channel by a gate computed from the channels' means over the image.
 
     Shapes: (N, channels, H, W) → the same.
     """
@@ -57,7 +62,7 @@ class SqueezeExcite(nn.Module):
 
     @staticmethod
     def hidden(channels: int) -> int:
-        """GluonCV's hidden width: a sixteenth, which is not rounded up."""
+        """Return GluonCV's hidden width: a sixteenth of the channels, not rounded up."""
         return channels // 16
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,14 +72,14 @@ class SqueezeExcite(nn.Module):
 
 
 def squeeze_excite(channels: int, kind: str | None) -> nn.Module | None:
-    """The gate of a block: `biased` (ResNeXt), `unbiased` (SE-ResNet), or none."""
+    """Build a block's gate: `biased` (ResNeXt), `unbiased` (SE-ResNet), or None for none."""
     return None if kind is None else SqueezeExcite(channels, bias=kind == "biased")
 
 
 def bare_downsample(
     in_channels: int, out_channels: int, stride: int, *, kernel_size: int = 1
 ) -> nn.Conv2d:
-    """The skip connection where blocks begin with their norm: a convolution alone."""
+    """Build the skip connection of pre-activation blocks: a convolution without a norm."""
     return conv(in_channels, out_channels, kernel_size, stride)
 
 
@@ -87,12 +92,12 @@ def downsample(
     average: bool = False,
     norm: Norm = nn.BatchNorm2d,
 ) -> nn.Sequential:
-    """The skip connection of a stage's first block.
+    """Build the skip connection of a stage's first block.
 
-    `average` puts an average pooling before the convolution and takes the stride there (v1d, v1e).
-    It rounds sizes up and leaves padding out of the mean, as Gluon's
-    `AvgPool2D(ceil_mode=True, count_include_pad=False)` does. A stage without a stride keeps an
-    empty first place, so that the convolution is `downsample.1` in every stage.
+    `average` puts an average pooling with the stride before the convolution (v1d, v1e). It rounds
+    sizes up and excludes padding from the mean, as Gluon's
+    `AvgPool2D(ceil_mode=True, count_include_pad=False)` does. A stage without a stride has an
+    Identity instead, so that the convolution is `downsample.1` in every stage.
 
     Shapes: (N, in_channels, H, W) → (N, out_channels, ⌈H/stride⌉, ⌈W/stride⌉).
     """

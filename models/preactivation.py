@@ -1,27 +1,29 @@
-"""Residual blocks that begin with norm and activation: v2 (https://arxiv.org/abs/1603.05027)."""
+"""Pre-activation residual blocks of ResNet v2 (https://arxiv.org/abs/1603.05027)."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .layers import conv, squeeze_excite
+from .layers import Norm, conv, squeeze_excite
 
 
 class Preactivation(nn.Module):
-    """Norm, activation, convolution, as often as there are convolutions, and a skip connection.
+    """Base class: norm, activation and convolution, repeated, and a skip connection.
 
-    A child says which convolutions: `conv1` …; each has its norm before it, `bn1` …
+    Subclasses define the convolutions `conv1` …; each is preceded by its norm, `bn1` …
 
     Args:
         in_channels: channels of the input.
-        planes: channels of the output over the child's `expansion`.
-        stride: of the block.
-        downsample: a bare convolution; None where the shapes are equal already.
-        dilation: of the 3×3 convolutions.
-        first_dilation: of the first of them, where it differs.
-        gate: `biased` or `unbiased` squeeze and excitation of the output (models/layers.py).
-        raw_shortcut: CIFAR's v2 sends the input itself through the skip connection; elsewhere it
-            is taken behind the first activation, where it has a convolution.
+        planes: channels of the output / the subclass's `expansion`.
+        stride: stride of the block.
+        downsample: convolution of the skip connection; None if the shapes are equal.
+        dilation: dilation of the 3×3 convolutions.
+        first_dilation: dilation of the first of them, if it differs.
+        gate: `biased` or `unbiased` squeeze and excitation of the output (models/layers.py); None
+            for none.
+        raw_shortcut: the skip connection's convolution takes the block's input itself (CIFAR's
+            v2), not the output of the first activation.
+        norm: constructor of the normalisation layers.
 
     Shapes: (N, in_channels, H, W) → (N, expansion·planes, ⌈H/stride⌉, ⌈W/stride⌉).
     """
@@ -39,13 +41,14 @@ class Preactivation(nn.Module):
         first_dilation: int | None = None,
         gate: str | None = None,
         raw_shortcut: bool = False,
+        norm: Norm = nn.BatchNorm2d,
     ) -> None:
         super().__init__()
         convs = self._convolutions(
             in_channels, planes, stride, first_dilation or dilation, dilation
         )
         for number, each in enumerate(convs, start=1):
-            self.add_module(f"bn{number}", nn.BatchNorm2d(each.in_channels))
+            self.add_module(f"bn{number}", norm(each.in_channels))
             self.add_module(f"conv{number}", each)
         self.act = nn.ReLU(inplace=True)
         self.se = squeeze_excite(planes * self.expansion, gate)

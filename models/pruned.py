@@ -1,4 +1,4 @@
-"""Networks whose convolutions are each of a width of their own, as pruning left them."""
+"""Pruned networks, in which each convolution has its own width."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from torch import nn
 
 
 def set_widths(network: nn.Module, stages: Sequence[nn.Module], widths: Sequence[int]) -> list[int]:
-    """Give each convolution its output channels, and each norm those of its convolution.
+    """Set the output channels of each convolution, and resize its norm accordingly.
 
     Args:
-        network: its stem is `conv1` and `bn1`.
-        stages: of blocks with `conv1`, `bn1` … and perhaps a `downsample`.
-        widths: one for each convolution, in the state_dict's order.
+        network: has the stem `conv1` and `bn1`.
+        stages: sequences of blocks with `conv1`, `bn1` … and possibly a `downsample`.
+        widths: output channels of each convolution, in the state_dict's order.
 
     Returns:
-        The channels of the stem and of each stage.
+        The output channels of the stem and of each stage.
 
     Raises:
         ValueError: there are more or fewer widths than convolutions.
     """
-    rest = iter(widths)
-    channels = _resize(_chain(network, ["conv1", "bn1"]), _in_channels(network), rest)
+    remaining = iter(widths)
+    channels = _resize(_chain(network, ["conv1", "bn1"]), _in_channels(network), remaining)
     out = [channels]
     for stage in stages:
         for block in stage.children():
             names = [name for name, _ in block.named_children()]
             main = _chain(block, [name for name in names if name.startswith(("conv", "bn"))])
-            after = _resize(main, channels, rest)
+            after = _resize(main, channels, remaining)
             if "downsample" in names and block.get_submodule("downsample") is not None:
-                _resize(_chain(block, ["downsample"]), channels, rest)
+                _resize(_chain(block, ["downsample"]), channels, remaining)
             channels = after
         out.append(channels)
-    if (left := sum(1 for _ in rest)) > 0:
-        raise ValueError(f"{left} widths more than convolutions")
+    if (extra := sum(1 for _ in remaining)) > 0:
+        raise ValueError(f"there are {extra} more widths than convolutions")
     return out
 
 
@@ -42,7 +42,7 @@ Place = tuple[nn.Module, str]
 
 
 def _chain(parent: nn.Module, names: Sequence[str]) -> Iterator[Place]:
-    """Convolutions and norms in order, each as its parent and its name there."""
+    """Yield convolutions and norms in order, each as its parent and its name in it."""
     for name in names:
         module = parent.get_submodule(name)
         if isinstance(module, nn.Sequential):
@@ -62,11 +62,11 @@ def _resize(places: Iterator[Place], channels: int, widths: Iterator[int]) -> in
             try:
                 width = next(widths)
             except StopIteration:
-                raise ValueError("fewer widths than convolutions") from None
+                raise ValueError("there are fewer widths than convolutions") from None
             module.in_channels, module.out_channels = channels, width
             weight = module.weight.new_empty(width, channels, *module.kernel_size)
             module.weight = nn.Parameter(weight)
             channels = width
         else:
-            setattr(parent, name, nn.BatchNorm2d(channels))
+            setattr(parent, name, type(module)(channels))
     return channels

@@ -1,4 +1,4 @@
-"""The ResNet of all families: a stem, stages of residual blocks, a pooled classifier."""
+"""The ResNet of all families: a stem, stages of residual blocks, pooling and a classifier."""
 
 from __future__ import annotations
 
@@ -25,34 +25,39 @@ BLOCKS: dict[str, Any] = {
 
 
 class ResNet(nn.Module):
-    """A residual network whose keys are timm's (torchvision's, where torchvision has the network).
+    """A residual network with timm's keys (torchvision's, if torchvision has the network).
 
     Args:
-        block: `basic`, `bottleneck`, `preactivation_basic` or `preactivation_bottleneck`. With a
-            preactivation, the images pass a norm first (`data_bn`) and the last stage's output a
-            norm and an activation (`norm`, `act`).
-        layers: the number of blocks of each stage.
-        widths: the planes of each stage.
-        stem: one of models/stem.py.
+        block: `basic`, `bottleneck`, `preactivation_basic` or `preactivation_bottleneck`. Networks
+            with pre-activation blocks also have a norm before the stem (`data_bn`), and a norm and
+            an activation after the last stage (`norm`, `act`).
+        layers: number of blocks in each stage.
+        widths: planes of each stage.
+        stem: a key of STEMS (models/stem.py).
         stem_width: channels of the stem's first convolution.
-        average_downsample: pool the skip connection before its convolution (v1d, v1e).
-        downsample_kernel: kernel of the skip connection's convolution, from the second stage on.
-        norm: `batch` or `group`.
-        block_options: passed on to every block (cardinality, gate …).
-        conv_widths: output channels of every convolution, in the state_dict's order, where pruning
-            has left each its own.
-        num_classes: outputs of the classifier; 0 leaves it out.
+        average_downsample: put an average pooling before the skip connection's convolution (v1d,
+            v1e).
+        downsample_kernel: kernel size of the skip connection's convolution, from the second stage
+            on.
+        norm: a key of NORMS (models/layers.py).
+        block_options: arguments passed to every block (cardinality, gate …).
+        conv_widths: output channels of every convolution, in the state_dict's order, for pruned
+            networks.
+        num_classes: outputs of the classifier; 0 for none.
         in_chans: channels of the images.
-        drop_rate: dropout before the classifier, while training.
-        output_stride: 8, 16 or 32. A stage that would shrink the image further keeps its size and
-            dilates instead; 8 is what GluonCV calls `dilated=True`.
+        drop_rate: dropout probability before the classifier, during training.
+        output_stride: 8, 16 or 32. A stage that would reduce the resolution further is dilated
+            instead; 8 is GluonCV's `dilated=True`.
 
     Attributes:
         feature_info: for the stem and each stage: `module`, `num_chs` (channels) and `reduction`
-            (by how much the image has shrunk).
+            (factor by which the image has shrunk).
         num_features: channels of the last stage.
 
     Shapes: images (N, in_chans, H, W) → logits (N, num_classes).
+
+    Raises:
+        ValueError: `output_stride` is not 8, 16 or 32, or `conv_widths` has the wrong length.
     """
 
     def __init__(
@@ -75,14 +80,15 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         if output_stride not in OUTPUT_STRIDES:
-            raise ValueError(f"output_stride is {output_stride}; it can be 8, 16 or 32")
+            raise ValueError(f"output_stride is {output_stride}; it must be 8, 16 or 32")
         block_class = BLOCKS[block]
         preactivation = issubclass(block_class, Preactivation)
-        parts = STEMS[stem](in_chans, stem_width, NORMS[norm])
+        make_norm = NORMS[norm]
+        parts = STEMS[stem](in_chans, stem_width, make_norm)
         self.data_bn: nn.Module = nn.Identity()
         if preactivation:
-            self.data_bn = nn.BatchNorm2d(in_chans)
-            self.data_bn.weight.requires_grad_(False)  # Gluon's has none: it computes with 1
+            # Gluon's has scale=False and center=False: gamma is 1, and beta is not trained
+            self.data_bn = make_norm(in_chans).requires_grad_(False)
         self.conv1 = parts.conv1
         self.bn1 = parts.bn1
         self.act1 = parts.act1
@@ -90,11 +96,10 @@ class ResNet(nn.Module):
         self.feature_info: list[dict[str, Any]] = [
             {"module": "act1", "num_chs": parts.channels, "reduction": parts.stride}
         ]
-        options = dict(block_options or {})
+        options = {**(block_options or {}), "norm": make_norm}
         make_shortcut: Any = bare_downsample
         if not preactivation:
-            options["norm"] = NORMS[norm]
-            make_shortcut = partial(downsample, average=average_downsample, norm=NORMS[norm])
+            make_shortcut = partial(downsample, average=average_downsample, norm=make_norm)
 
         channels, reduction = parts.channels, parts.stride * parts.pool_stride
         geometry = _geometry(len(layers), reduction, output_stride)
@@ -121,7 +126,7 @@ class ResNet(nn.Module):
                 self.feature_info, set_widths(self, self.stages(), conv_widths), strict=True
             ):
                 info["num_chs"] = channels = width
-        self.norm = nn.BatchNorm2d(channels) if preactivation else nn.Identity()
+        self.norm = make_norm(channels) if preactivation else nn.Identity()
         self.act = nn.ReLU(inplace=True) if preactivation else nn.Identity()
         self.num_features = channels
         self.global_pool = nn.AdaptiveAvgPool2d(1)
@@ -131,9 +136,9 @@ class ResNet(nn.Module):
         self.apply(_initialise)
 
     def reset_classifier(self, num_classes: int) -> None:
-        """Put a fresh classifier of `num_classes` outputs in place; 0 leaves the pooled features.
+        """Replace the classifier by a new one; with `num_classes` 0, return pooled features.
 
-        The new layer stands where the network stands, with its dtype.
+        The new layer has the network's device and dtype.
         """
         weight = next(self.parameters())
         self.num_classes = num_classes
@@ -144,11 +149,11 @@ class ResNet(nn.Module):
         )
 
     def stages(self) -> list[nn.Module]:
-        """`layer1`, `layer2` …, as many as the network has."""
+        """Return the stages `layer1`, `layer2` … of the network."""
         return [self.get_submodule(info["module"]) for info in self.feature_info[1:]]
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Images (N, in_chans, H, W) → the last stage's output (N, num_features, H/32, W/32)."""
+        """Compute features (N, num_features, H/32, W/32) of images (N, in_chans, H, W)."""
         x = self.maxpool(self.act1(self.bn1(self.conv1(self.data_bn(x)))))
         for stage in self.stages():
             x = stage(x)
@@ -156,9 +161,9 @@ class ResNet(nn.Module):
         return out
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Features (N, num_features, h, w) → logits (N, num_classes).
+        """Compute logits (N, num_classes) of features (N, num_features, h, w).
 
-        With `pre_logits` → the pooled features (N, num_features).
+        With `pre_logits`, return the pooled features (N, num_features) instead.
         """
         x = self.drop(self.global_pool(x).flatten(1))
         return x if pre_logits else self.fc(x)
@@ -168,21 +173,21 @@ class ResNet(nn.Module):
 
 
 def _geometry(stages: int, reduction: int, output_stride: int) -> Iterator[tuple[int, int, int]]:
-    """Each stage's stride, its first block's dilation, and the dilation of the others.
+    """Yield each stage's stride, its first block's dilation, and the dilation of its other blocks.
 
-    Dilation starts at the second convolution that sees the unshrunk image, so the first block has
-    the dilation of the stage before (as in GluonCV's dilated networks).
+    Dilation starts at the second convolution that sees the image at full size, so the first block
+    has the dilation of the stage before (as in GluonCV's dilated networks).
     """
     dilation = 1
     for stage in range(stages):
-        stride, before = (2 if stage else 1), dilation
+        stride, first_dilation = (2 if stage else 1), dilation
         if reduction * stride > output_stride:
             stride, dilation = 1, dilation * stride
         reduction *= stride
-        yield stride, before, dilation
+        yield stride, first_dilation, dilation
 
 
 def _initialise(module: nn.Module) -> None:
-    """He's initialisation, for networks that are trained from scratch."""
+    """Apply He initialisation, for networks that are trained from scratch."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

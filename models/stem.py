@@ -1,4 +1,4 @@
-"""What stands before the first stage."""
+"""Stems: the layers before the first stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .layers import Norm, conv
 
 @dataclass(frozen=True)
 class Stem:
-    """`conv1`, `bn1`, `act1` and `maxpool` of a network, and what comes out of them.
+    """The layers `conv1`, `bn1`, `act1` and `maxpool` of a network, and their geometry.
 
     `channels` and `stride` are those after `act1`; `pool_stride` is the pooling's own.
     """
@@ -27,7 +27,7 @@ class Stem:
 
 
 def conv7_stem(in_chans: int, width: int, norm: Norm) -> Stem:
-    """One 7×7 convolution: v1, v1b, v2 and ResNeXt."""
+    """Build a stem of one 7×7 convolution: v1, v1b, v2 and ResNeXt."""
     return Stem(
         conv1=conv(in_chans, width, 7, 2),
         bn1=norm(width),
@@ -40,7 +40,10 @@ def conv7_stem(in_chans: int, width: int, norm: Norm) -> Stem:
 
 
 def deep_stem(in_chans: int, width: int, norm: Norm) -> Stem:
-    """Three 3×3 convolutions, the last twice as wide: v1c, v1d (32), v1s, v1e (64), ResNeSt."""
+    """Build a stem of three 3×3 convolutions, the last twice as wide.
+
+    Used by v1c and v1d (width 32), v1s and v1e (width 64) and ResNeSt.
+    """
     return Stem(
         conv1=nn.Sequential(
             conv(in_chans, width, 3, 2),
@@ -61,17 +64,17 @@ def deep_stem(in_chans: int, width: int, norm: Norm) -> Stem:
 
 
 def senet_stem(in_chans: int, width: int, norm: Norm) -> Stem:
-    """The deep stem with SENet-154's pooling: no padding, sizes rounded up.
+    """Build the deep stem with SENet-154's pooling: no padding, sizes rounded up.
 
-    The ports in public use pad by one pixel here. Every window is then off by one, and the logits
-    differ from Gluon's by about 7e-3 of the largest.
+    Public ports pad by one pixel here. That shifts every window by one pixel, and the logits differ
+    from Gluon's by about 7e-3 of the largest.
     """
     stem = deep_stem(in_chans, width, norm)
     return replace(stem, maxpool=nn.MaxPool2d(3, 2, padding=0, ceil_mode=True))
 
 
 def cifar_stem(in_chans: int, width: int, norm: Norm) -> Stem:
-    """One 3×3 convolution that keeps the size: CIFAR's ResNeXt."""
+    """Build a stem of one 3×3 convolution that keeps the image size: CIFAR's ResNeXt."""
     return Stem(
         conv1=conv(in_chans, width, 3),
         bn1=norm(width),
@@ -84,12 +87,12 @@ def cifar_stem(in_chans: int, width: int, norm: Norm) -> Stem:
 
 
 def cifar_linear_stem(in_chans: int, width: int, norm: Norm) -> Stem:
-    """The same without an activation behind its norm: CIFAR's v1 and wide networks."""
+    """Build `cifar_stem` without the activation after the norm: CIFAR's v1 and wide networks."""
     return replace(cifar_stem(in_chans, width, norm), act1=nn.Identity())
 
 
 def cifar_bare_stem(in_chans: int, width: int, norm: Norm) -> Stem:
-    """The convolution alone: CIFAR's v2, whose blocks begin with a norm."""
+    """Build `cifar_stem` with the convolution alone: CIFAR's v2, whose blocks begin with a norm."""
     return replace(cifar_linear_stem(in_chans, width, norm), bn1=nn.Identity())
 
 

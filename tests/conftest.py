@@ -39,6 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("Windows has no fork, signals or shell scripts")
     needs: dict[str, Callable[[], object]] = {"mxnet": mxnet_compat.has_mxnet}
     needs["graphviz"] = functools.partial(shutil.which, "dot")
+    needs["linters"] = functools.partial(importlib.util.find_spec, "importlinter")
     needs |= {name: functools.partial(importlib.util.find_spec, name) for name in CLIENTS}
     missing = [name for name, here in needs.items() if item.get_closest_marker(name) and not here()]
     if missing:

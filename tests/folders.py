@@ -10,17 +10,30 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from gluon2torch import convert
+from gluon2torch.checkpoints.metadata import facts_sha256
+from gluon2torch.checkpoints.record import Record
 from gluon2torch.cli import main
+from gluon2torch.mappings.schema import structure
 from gluon2torch.sources.params_writer import write_params
 
 from .test_commands import arrays
 
 TINY = ("cifar_resnet20_v1", "cifar_resnet56_v1")
-CHECKS = [
-    {"dtype": "float64", "input": "2x3x32x32", "max_abs": 2e-15, "max_rel": 1e-15, "limit": 1e-12},
-    {"dtype": "float32", "input": "2x3x32x32", "max_abs": 4e-7, "max_rel": 3e-7, "limit": 1e-5},
+CHECKS: list[dict[str, Any]] = [
+    {"dtype": "float64", "max_abs": 2e-15, "max_rel": 1e-15, "limit": 1e-12},
+    {"dtype": "float32", "max_abs": 4e-7, "max_rel": 3e-7, "limit": 1e-5},
 ]
-PROVED = {"reference": "gluon", "passed": True, "checks": CHECKS, "stages": [], "condition": 1.5}
+CHECKS = [{**each, "input": "2x3x32x32", "max_own": 0.1} for each in CHECKS]
+PROVED = {
+    "reference": "gluon",
+    "passed": True,
+    "checks": CHECKS,
+    "stages": [],
+    "condition": 1.5,
+    "constant_from": None,
+    "map_proof": None,
+    "training": None,
+}
 
 
 def run(*arguments: object) -> Result:
@@ -38,10 +51,16 @@ def make_weights(folder: Path, *names: str) -> Path:
     return folder
 
 
-def edit(record: Path, **values: Any) -> dict[str, Any]:
-    """Change a record; it as it is then."""
-    content = json.loads(record.read_text()) | values
-    record.write_text(json.dumps(content))
+def edit(path: Path, *, sealed: bool = True, **values: Any) -> dict[str, Any]:
+    """Change a record, and return it.
+
+    Args:
+        sealed: with the hash of its new fields, as one would who wants the change to pass.
+    """
+    content = json.loads(path.read_text()) | values
+    if sealed:
+        content["facts_sha256"] = facts_sha256(structure(content, Record))
+    path.write_text(json.dumps(content))
     return content
 
 

@@ -229,7 +229,7 @@ def test_a_gate_whose_width_is_rounded_to_8_is_caught(
     fit._network.cache_clear()
     assert (
         "features.4.0.se.0.weight: has shape (4, 64); "
-        "layer1.0.se.fc1.weight takes (8, 64, 1, 1)" in error.value.problems
+        "layer1.0.se.fc1.weight needs (8, 64, 1, 1)" in error.value.problems
     )
 
 
@@ -237,12 +237,12 @@ def test_a_gate_whose_width_is_rounded_to_8_is_caught(
 @pytest.mark.parametrize(
     ("section", "line", "problem"),
     [
-        ("norm", "bn1", "bn1.gamma: no rule of mappings/resnet_v1b.yaml takes it"),
-        ("dense", "fc", "fc.weight: no array becomes it"),
+        ("norm", "bn1", "bn1.gamma: no rule of mappings/resnet_v1b.yaml matches it"),
+        ("dense", "fc", "fc.weight: no array maps to it"),
         (
             "conv",
             "layer{stage}.{block}.conv{n}",
-            "layer3.5.conv2.weight: no rule of mappings/resnet_v1b.yaml takes it",
+            "layer3.5.conv2.weight: no rule of mappings/resnet_v1b.yaml matches it",
         ),
     ],
 )

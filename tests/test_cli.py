@@ -80,6 +80,9 @@ def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
         "checks": [],
         "stages": [],
         "condition": None,
+        "constant_from": None,
+        "map_proof": None,
+        "training": None,
     }
 
 
@@ -88,14 +91,17 @@ def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
     [
         (["resnet50v1d"], "did you mean resnet50_v1d"),
         ([], "give a MODEL, or --all"),
-        (["--all", "resnet18_v1b"], "--all takes neither"),
-        (["--params", "x.params", "resnet18_v1b", "resnet34_v1b"], "--params is of one MODEL"),
-        (["resnet18_v1b", "--size", "224"], "'224' is no size"),
-        (["resnet18_v1b", "--json", "/no/such/folder/r.json"], "there is no folder to write"),
+        (["--all", "resnet18_v1b"], "--all accepts neither"),
+        (
+            ["--params", "x.params", "resnet18_v1b", "resnet34_v1b"],
+            "--params accepts only one MODEL",
+        ),
+        (["resnet18_v1b", "--size", "224"], "'224' is not a size"),
+        (["resnet18_v1b", "--json", "/no/such/folder/r.json"], "or is in no existing folder"),
         (["resnet18_v1b", "--seed", "-1"], "-1 is not in the range"),
-        (["resnet18_v1b", "--json", "/"], "there is no folder to write"),
-        (["resnet18_v1b", "--backbone"], "--backbone takes the trunk out of a file"),
-        (["resnet18_v1b", "--size", "0x4"], "'0x4' is no size"),
+        (["resnet18_v1b", "--json", "/"], "--json: / is a folder"),
+        (["resnet18_v1b", "--backbone"], "--backbone extracts the trunk from a file"),
+        (["resnet18_v1b", "--size", "0x4"], "'0x4' is not a size"),
         (["resnet18_v1b", "--init", "magic"], "'magic' is not one of"),
     ],
 )
@@ -112,7 +118,7 @@ def test_wrong_usage_is_status_2_and_one_line(arguments: list[str], message: str
     [
         (None, "cannot be read (No such file or directory)"),
         (b"", "0 bytes are too few"),
-        (b"\x12\x01" + bytes(14) + b"\x09" + bytes(25), "at byte 16: 9 arrays cannot stand in"),
+        (b"\x12\x01" + bytes(14) + b"\x09" + bytes(25), "at byte 16: 9 arrays do not fit in"),
         (b"<!DOCTYPE html><html>", "a web page"),
     ],
 )

@@ -116,8 +116,8 @@ def test_diff_compares_dialects_and_checkpoints(mine: Path, tmp_path: Path) -> N
     result = run("diff", mine, other)
     assert result.exit_code == 1
     assert result.output.splitlines() == [
-        "conv1.weight: has other values, by up to 0.5",
-        "fc.bias: is float32 and float16, by up to 107",
+        "conv1.weight: has different values, by up to 0.5",
+        "fc.bias: has dtypes float32 and float16, by up to 107",
         "105 equal, 2 different",
     ]
 
@@ -128,8 +128,8 @@ def test_diff_of_networks_unknown_goes_by_their_names(tmp_path: Path) -> None:
     write_params(other, {"x": np.ones(4, np.float32), "z": np.ones(2, np.int32)})
     (comparison,) = json.loads(run("diff", one, other, "--json", "-").output)
     assert [(d["name"], d["what"]) for d in comparison["differences"]] == [
-        ("y", f"stands only in {one}"),
-        ("z", f"stands only in {other}"),
+        ("y", f"is only in {one}"),
+        ("z", f"is only in {other}"),
         ("x", "has shapes (3,) and (4,)"),
     ]
 
@@ -150,7 +150,7 @@ def test_weights_that_are_no_numbers_are_refused_unless_allowed(mine: Path, tmp_
     options = ["--params", mine, "--reference", "none", "-o", tmp_path / "out"]
     result = run("convert", *options)
     assert result.exit_code == 1
-    assert "features.0.weight: holds 27 NaN" in result.output
+    assert "features.0.weight: contains 27 NaN" in result.output
     assert not (tmp_path / "out").exists()
     assert run("convert", *options, "--allow-nonfinite").exit_code == 0
 
@@ -161,12 +161,12 @@ def test_diff_of_foreign_checkpoints_is_one_line(mine: Path, tmp_path: Path) -> 
         torch.save(content, path)
         result = run("diff", path, mine)
         assert result.exit_code == 1
-        assert "holds no state_dict" in result.output
+        assert "contains no state_dict" in result.output
     torch.save({"w": torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))}, path)
     assert run("diff", path, path).output == "1 equal, 0 different\n"
     with_tail = tmp_path / "tail.params"
     with_tail.write_bytes(mine.read_bytes() + b"PK\x05\x06" + bytes(18))
-    assert "are left over behind the last name" in run("diff", with_tail, mine).output
+    assert "are left after the last name" in run("diff", with_tail, mine).output
 
 
 def test_diff_asks_for_the_model_and_checks_it(mine: Path) -> None:
@@ -181,7 +181,7 @@ def test_diff_of_nan_is_json(tmp_path: Path) -> None:
     write_params(other, {"x": np.ones(2, np.float32), "none": np.ones(1, np.float32)})
     (comparison,) = json.loads(run("diff", one, other, "--json", "-").output)
     assert comparison["differences"] == [
-        {"name": "x", "what": "has other values", "max_abs": "nan"},
+        {"name": "x", "what": "has different values", "max_abs": "nan"},
         {"name": "none", "what": "has shapes (0,) and (1,)", "max_abs": None},
     ]
 

@@ -86,7 +86,7 @@ def test_every_network_is_detected_from_any_dialect(name: str) -> None:
         found = detect(renamed)
         if name in LOOKALIKES:  # only the prefix told them apart
             assert set(found.models) == {name, LOOKALIKES[name]}
-            with pytest.raises(UnknownModelError, match=f"{name}|{LOOKALIKES[name]}.* alike"):
+            with pytest.raises(UnknownModelError, match=f"{name}|{LOOKALIKES[name]}.* equally"):
                 require_one(found, "my.params")
             assert fit(CATALOG[name], renamed).problems == ()  # told by name, it converts
         else:
@@ -157,10 +157,10 @@ def test_an_unknown_network_is_told_the_nearest_and_what_differs() -> None:
     assert found.models == ()
     assert found.nearest == "cifar_resnet20_v1"
     assert found.differs == (
-        "bn1.bias: no array becomes it",
-        "extra.weight: no rule of mappings/cifar_resnet_v1.yaml takes it",
+        "bn1.bias: no array maps to it",
+        "extra.weight: no rule of mappings/cifar_resnet_v1.yaml matches it",
         "features.3.1.body.0.weight: has shape (32, 32, 5, 5); "
-        "layer2.1.conv1.weight takes (32, 32, 3, 3)",
+        "layer2.1.conv1.weight needs (32, 32, 3, 3)",
     )
     with pytest.raises(UnknownModelError, match="nearest is cifar_resnet20_v1, with 3 differences"):
         require_one(found, "my.params")

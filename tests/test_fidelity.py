@@ -33,9 +33,9 @@ def test_all_problems_are_named() -> None:
         "ok.running_mean": -np.ones(3, np.float32),
     }
     assert unsound(arrays) == [
-        "a.weight: holds 1 NaN and 0 Inf among 2 values; "
-        "--allow-nonfinite --reference none converts it, unproved",
-        "bn.running_var: a variance is below 0 (-0.5)",
-        "fc.weight: has no size, its shape is (0, 3)",
+        "a.weight: contains 1 NaN and 0 Inf in 2 values; "
+        "`--allow-nonfinite --reference none` converts it without parity",
+        "bn.running_var: has a negative variance (-0.5)",
+        "fc.weight: is empty, with shape (0, 3)",
     ]
     assert len(unsound(arrays, allow_nonfinite=True)) == 2

@@ -33,6 +33,7 @@ from gluon2torch.inference.images.linear_resize import resize_linear
 from gluon2torch.inference.validation import validate
 from gluon2torch.sources.source import Source
 
+from .conftest import require_data
 from .images import SHEET, encode, noise, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -165,10 +166,10 @@ def test_the_results_are_checkpoints_as_any_other(
     assert run("to-gluon", row["last"], "-o", tmp_path / "my.params").exit_code == 0
     judged = validate(row["last"], colours, workers=0)
     assert judged.answers.images == 24
-    assert "a training is there" in run("finetune", *arguments).output
+    assert "a training already exists" in run("finetune", *arguments).output
     assert run("finetune", *arguments, "--resume", "--device", "cpu").exit_code == 0
     assert (
-        "was begun with other batch_size, seed"
+        "was started with different batch_size, seed"
         in run(
             "finetune", untrained, colours, "-o", out, "--epochs", 2, "--seed", 1, "--resume"
         ).output
@@ -272,12 +273,12 @@ def test_schedules(schedule: str, rates: list[float]) -> None:
 def test_a_foreign_state_is_refused(untrained: Path, colours: Path, tmp_path: Path) -> None:
     for content in ([1], {"network": {}}):
         torch.save(content, tmp_path / STATE)
-        with pytest.raises(CheckpointError, match="is no training that can be resumed"):
+        with pytest.raises(CheckpointError, match="is not the state of a training"):
             train(untrained, colours, tmp_path, resume=True)
     (tmp_path / STATE).write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="is no training that can be resumed"):
+    with pytest.raises(CheckpointError, match="is not the state of a training"):
         train(untrained, colours, tmp_path, resume=True)
-    with pytest.raises(ImageError, match="two for each process"):
+    with pytest.raises(ImageError, match="two per process"):
         train(untrained, colours, tmp_path / "b", FinetuneOptions(batch_size=1))
 
 
@@ -296,8 +297,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 @pytest.fixture
 def three(tmp_path: Path) -> Path:
     """Three classes of the real images."""
-    if not SHEET.is_dir():
-        pytest.skip("the folder of real files is not here")
+    require_data()
     for name in ("cat", "ship", "truck"):
         (tmp_path / "three").mkdir(exist_ok=True)
         (tmp_path / "three" / name).symlink_to(SHEET / name)
@@ -305,6 +305,7 @@ def three(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.posix
 def test_three_classes_are_learnt_in_a_minute_and_a_kill_changes_nothing(
     three: Path, trained: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -109,9 +109,8 @@ def test_metadata_is_the_records_own_part_there_and_back() -> None:
     assert after.source == replace(before.source, path=None)
     assert from_metadata(to_metadata(record()), "x").labels == "cifar10"
     assert from_metadata({}, "x") == RecordedFacts()
-    with pytest.raises(
-        CheckpointError, match=r"x: its metadata is not ours \(num_classes: expected"
-    ):
+    message = r"x: its metadata was not written by gluon2torch \(num_classes: expected"
+    with pytest.raises(CheckpointError, match=message):
         from_metadata({"num_classes": "ten"}, "x")
 
 
@@ -130,7 +129,7 @@ def test_what_reads_back_different_gets_no_name(
         return tensors
 
     monkeypatch.setattr(safetensors, "load_file", flipped)
-    with pytest.raises(CheckpointError, match=r"fc\.bias reads back different"):
+    with pytest.raises(CheckpointError, match=r"fc\.bias reads back with different values"):
         write_file(format_, job("resnet18_v1b", tmp_path))
     assert list(tmp_path.iterdir()) == []
 
@@ -217,8 +216,8 @@ def test_onnx_at_full_size(name: str, tmp_path: Path) -> None:
     [
         (["--format", "keras"], "'keras' is not one of"),
         (["--layout", "keras"], "'keras' is not one of"),
-        (["--layout", "timm-folder", "--format", "pth"], "has a format of its own"),
-        (["--init", "random"], "--params and --init both say where the weights come from"),
+        (["--layout", "timm-folder", "--format", "pth"], "is a format of its own"),
+        (["--init", "random"], "--params and --init are both sources of the weights"),
     ],
 )
 def test_wrong_wishes_are_usage_errors(options: list[str], message: str, mine: Path) -> None:
@@ -232,9 +231,9 @@ def test_labels_must_be_as_many_as_classes(mine: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ["--params", mine, "--reference", "none", "-o", out, "--labels", labels]
     for text, message in (
-        ("a\nb\n", "2 names of classes were given; the file has 10"),
+        ("a\nb\n", "2 class names were given; the file has 10 classes"),
         ("a\n\nb\n", "labels.txt, line 2: is empty"),
-        ("a\nb\na\n", "labels.txt, line 3: 'a' stands in line 1 too"),
+        ("a\nb\na\n", "labels.txt, line 3: 'a' is already in line 1"),
     ):
         labels.write_text(text)
         done = run("convert", *options)
@@ -318,12 +317,12 @@ def test_each_files_record_says_how_that_file_is_loaded(mine: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--layout", "torchvision", "--format", "onnx"], "--layout names keys"),
+        (["--layout", "torchvision", "--format", "onnx"], "--layout selects state_dict keys"),
         (
             ["--save-reference", "x.npz", "--reference", "none"],
             "saves the outputs of gluon or graph",
         ),
-        (["--reference", "x.npz", "--size", "64x64"], "has its own images"),
+        (["--reference", "x.npz", "--size", "64x64"], "contains its own images"),
     ],
 )
 def test_wishes_that_mean_nothing_are_usage_errors(

@@ -306,5 +306,5 @@ def test_arrays_of_another_network_are_refused(exported: tuple[Path, Path], tmp_
     _, other = export("cifar_resnet56_v1", tmp_path, (32, 32))
     with pytest.raises(GraphError, match=re.escape("cannot be imported")) as error:
         import_graph(exported[0], other)
-    assert any("no node takes this array" in problem for problem in error.value.problems)
+    assert any("no node uses this array" in problem for problem in error.value.problems)
     assert any("is not in the .params file" in problem for problem in error.value.problems)

@@ -142,7 +142,7 @@ def test_arrays_and_images_that_do_not_fit_are_told() -> None:
     with pytest.raises(GraphError, match=r"'output\.bias' is not in the \.params file"):
         GraphReference("cifar_resnet20_v1", missing, stages)
     reference = GraphReference("cifar_resnet20_v1", converted.arrays, stages)
-    with pytest.raises(ImageSizeError, match="does not compute at 32x32"):
+    with pytest.raises(ImageSizeError, match="cannot run on 32x32 images"):
         reference(np.zeros((1, 4, 32, 32)))
     with pytest.raises(GraphError, match="resnet50_v1b_gn: has no graph"):
         load_graph("resnet50_v1b_gn")

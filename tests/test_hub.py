@@ -123,7 +123,7 @@ def test_a_corrupted_file_is_refused(
     done = python(LOAD, tmp_path, server if remote else str(release))
     assert done.returncode == 1
     found = hashlib.sha256(content).hexdigest()
-    assert f"holds another file than was published (SHA-256 {found}" in done.stderr
+    assert f"differs from the published file (SHA-256 {found}" in done.stderr
     assert not list(tmp_path.glob("torch/**/*.pth*"))
 
 
@@ -152,7 +152,7 @@ def test_other_classes_keep_the_trained_trunk(
     assert network.conv1.weight.unique().item() == 1.0
     maps = load(features_only=True)(torch.zeros(1, 3, 32, 32))
     assert len(maps) == 4
-    with pytest.raises(Exception, match="take images of 3 channels"):
+    with pytest.raises(Exception, match="expect 3-channel images"):
         load(in_chans=1)
     monkeypatch.delenv("GLUON2TORCH_RELEASE")
     with pytest.raises(Exception, match="no converted weights are published yet"):
@@ -166,10 +166,10 @@ def manifest_of(file: str) -> str:
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        ("{", "is no manifest of a release"),
-        ('{"models": []}', "is no manifest of a release"),
-        ('{"models": {}}', "holds no gluon_cifar_resnet20_v1; it has nothing"),
-        (manifest_of("../x"), "no sound file"),
+        ("{", "is not a valid release manifest"),
+        ('{"models": []}', "is not a valid release manifest"),
+        ('{"models": {}}', "does not contain gluon_cifar_resnet20_v1; it contains no models"),
+        (manifest_of("../x"), "no valid file name and SHA-256"),
         (manifest_of("x.pth"), "x.pth: cannot be read"),
     ],
 )

@@ -63,16 +63,16 @@ def test_layers_expand_to_their_parameters() -> None:
 )
 def test_a_name_without_a_rule_is_a_problem(name: str, why: str) -> None:
     _, problems = rename(parse_keymap(MAP, "m"), [*NAMES, name])
-    assert problems == [f"{name}: no rule of mappings/m.yaml takes it"], why
+    assert problems == [f"{name}: no rule of mappings/m.yaml matches it"], why
 
 
 def test_two_rules_for_one_name_are_a_problem() -> None:
     keymap = parse_keymap(MAP + "conv_bias:\n  output: other\n", "m")
     _, problems = rename(keymap, NAMES)
     assert sorted(problems) == [
-        "output.bias: two rules of mappings/m.yaml take it: "
+        "output.bias: two rules of mappings/m.yaml match it: "
         "`conv_bias: output → other` and `dense: output → fc`",
-        "output.weight: two rules of mappings/m.yaml take it: "
+        "output.weight: two rules of mappings/m.yaml match it: "
         "`conv_bias: output → other` and `dense: output → fc`",
     ]
 
@@ -82,8 +82,8 @@ def test_two_names_for_one_target_are_a_problem() -> None:
     names = [*NAMES, "features.5.0.body.0.weight"]
     _, problems = rename(keymap, names)
     assert problems == [
-        "layer1.0.conv1.weight: made twice, here from features.4.0.body.0.weight",
-        "layer1.0.conv1.weight: made twice, here from features.5.0.body.0.weight",
+        "layer1.0.conv1.weight: assigned more than once, here from features.4.0.body.0.weight",
+        "layer1.0.conv1.weight: assigned more than once, here from features.5.0.body.0.weight",
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_rule_that_never_fires_is_a_problem() -> None:
     _, problems = rename(parse_keymap(MAP, "m"), NAMES[2:])
     assert problems == [
         "rule `conv: features.{stage}.{block}.body.0 → layer{stage}.{block}.conv1` of "
-        "mappings/m.yaml: no array has such a name"
+        "mappings/m.yaml: no array has a matching name"
     ]
 
 
@@ -108,10 +108,10 @@ def test_shapes_dtypes_and_targets_are_checked_all_at_once() -> None:
     targets["extra.weight"] = good
     problems = check(assignments, sources, targets)
     assert problems == [
-        "features.1.gamma: becomes bn1.weight, which the network does not have",
-        "output.weight: has shape (2, 3); fc.weight takes (3, 2)",
-        "output.bias: is int8; weights are float16, float32, float64",
-        "extra.weight: no array becomes it",
+        "features.1.gamma: maps to bn1.weight, which the network does not have",
+        "output.weight: has shape (2, 3); fc.weight needs (3, 2)",
+        "output.bias: has dtype int8; supported are float16, float32, float64",
+        "extra.weight: no array maps to it",
     ]
     with pytest.raises(KeyMapError) as error:
         refuse("no", problems)
@@ -124,9 +124,9 @@ def test_shapes_dtypes_and_targets_are_checked_all_at_once() -> None:
     [
         (MAP + "\nlstm: {}", "unknown field `lstm`"),
         (MAP.replace("source: here", ""), "missing required field `source`"),
-        (MAP.replace("{block}.conv1", "0.conv1"), "stand once on either side"),
+        (MAP.replace("{block}.conv1", "0.conv1"), "appear exactly once on each side"),
         (MAP.replace("output: fc", "out{depth}: fc{depth}"), "depth is not in the index"),
-        (MAP.replace("  output: fc", "  output: fc\n  output: fc2"), "'output' stands twice"),
+        (MAP.replace("  output: fc", "  output: fc\n  output: fc2"), "'output' appears twice"),
     ],
 )
 def test_a_wrong_table_is_refused(text: str, message: str) -> None:

@@ -252,8 +252,9 @@ def test_a_trunk_has_a_layout_too() -> None:
     assert set(theirs.values()) == {f"backbone.{key}" for key in keys}
 
 
+@pytest.mark.mxnet
 def test_what_a_library_has_not_is_refused_before_the_proof(tmp_path: Path) -> None:
-    with pytest.raises(UnknownModelError, match="mmpretrain has no network like senet_154"):
+    with pytest.raises(UnknownModelError, match="mmpretrain has no network equal to senet_154"):
         convert("senet_154", init="random", layout="mmpretrain", out=tmp_path)
     with pytest.raises(ValueError, match="layout is 'keras'"):
         convert("senet_154", init="random", layout="keras", out=tmp_path)
@@ -268,14 +269,17 @@ def test_strange_keys_are_refused_by_name() -> None:
         find_layout(entry, keys, wanted)
     assert "backbone.extra.weight" in str(caught.value)
     layout = load_layout("torchvision")
-    with pytest.raises(KeyMapError, match="no rule of .*torchvision.yaml takes it"):
+    with pytest.raises(KeyMapError, match="no rule of .*torchvision.yaml matches it"):
         library_keys(layout, entry, [*wanted, "layer1.0.se.fc1.weight"])
 
 
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (("layer{stage}.{block}.bn{n}: ", "layer{stage}.bn{n}: "), "each index must stand once"),
+        (
+            ("layer{stage}.{block}.bn{n}: ", "layer{stage}.bn{n}: "),
+            "each index must appear exactly once",
+        ),
         (
             ("title: torchvision", "titel: torchvision"),
             "unknown field `titel`|missing required field `title`",
@@ -284,7 +288,7 @@ def test_strange_keys_are_refused_by_name() -> None:
             ('build: "resnet18(', 'bild: "resnet18('),
             "resnet18_v1b.*(unknown field `bild`|missing required field `build`)",
         ),
-        (("  fc: fc", "  fc: fc\n    fc: head"), "stands twice"),
+        (("  fc: fc", "  fc: fc\n    fc: head"), "appears twice"),
     ],
 )
 def test_a_wrong_table_is_named(

@@ -93,9 +93,9 @@ def test_a_broken_image_stops_no_other(untrained: Path, tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(encode(Image.fromarray(noise(40, 50)), "PNG"))
     result = run("predict", untrained, tmp_path, "--json", tmp_path / "out.json")
     assert result.exit_code == 1
-    assert f"error: {tmp_path / 'a.png'}: is no sound image" in result.output
+    assert f"error: {tmp_path / 'a.png'}: is not a valid image" in result.output
     broken, sound = json.loads((tmp_path / "out.json").read_text())
-    assert "is no sound image" in broken["error"]
+    assert "is not a valid image" in broken["error"]
     assert [guess["index"] for guess in sound["top"]] == list(
         dict.fromkeys(guess["index"] for guess in sound["top"])
     )
@@ -114,9 +114,9 @@ def test_the_classes_names_are_those_given(untrained: Path, tmp_path: Path) -> N
     names.write_text("one\ntwo\n")
     result = run("predict", untrained, image, "--labels", names)
     assert result.exit_code == 1
-    assert "has 10 classes; 2 names of classes were given" in result.output
+    assert "has 10 classes, but 2 class names were given" in result.output
     untrained.with_suffix(".json").unlink()
-    assert "say which network it is with `--model`" in run("predict", untrained, image).output
+    assert "name the network with `--model`" in run("predict", untrained, image).output
     result = run("predict", untrained, image, "--model", "cifar_resnet20_v1", "--json", "-")
     assert [set(guess) for guess in json.loads(result.output)[0]["top"]] == [
         {"label", "index", "probability"}
@@ -155,10 +155,10 @@ def test_weights_of_other_precisions_answer(untrained: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "classes", "channels", "message", "status"),
     [
-        ([], 0, 3, "is a trunk without a classifier", 1),
-        ([], 10, 1, "takes images of 1 channels", 1),
-        (["--device", "abacus"], 10, 3, "--device: there is no device 'abacus' here", 2),
-        (["--device", "cuda:99"], 10, 3, "--device: there is no device 'cuda:99' here", 2),
+        ([], 0, 3, "is a backbone without a classifier", 1),
+        ([], 10, 1, "expects 1-channel images", 1),
+        (["--device", "abacus"], 10, 3, "--device: device 'abacus' is not available", 2),
+        (["--device", "cuda:99"], 10, 3, "--device: device 'cuda:99' is not available", 2),
         (["--topk", "0"], 10, 3, "0 is not in the range", 2),
     ],
 )

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 import torch
 import yaml
 
+from gluon2torch.checkpoints.metadata import facts_sha256
 from gluon2torch.errors import DownloadError, ReleaseError
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.release.choice import choose
+from gluon2torch.release.contents import generate, read_manifest
 from gluon2torch.release.folder import build
 from gluon2torch.release.torch_hub import load_published
 
@@ -24,6 +27,7 @@ from .folders import PROVED, TINY, edit, flip, make_release, make_weights, run, 
 
 ONE = ("--model", TINY[0])
 PUBLISHED = {"kind": "pretrained", "path": "elsewhere/x.params", "url": "http://x/y.zip"}
+SHA1 = {f"gluon_{name}": load_catalog()[name].sha1 for name in TINY}
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def front_matter(path: Path) -> dict[str, Any]:
 def test_a_folder_has_all_that_is_published(tmp_path: Path) -> None:
     weights = make_weights(tmp_path / "weights", *TINY)
     for record in weights.glob("*.json"):
-        source = {**PUBLISHED, "sha1": "5" * 40, "seed": None}
+        source = {**PUBLISHED, "sha1": SHA1[record.name.rpartition("-")[0]], "seed": None}
         edit(record, source=source, seconds={"total": 1.25}, load="secret")
     release = make_release(tmp_path / "release", weights, *TINY)
     one, other = sorted(path.name for path in release.glob("*.pth"))
@@ -70,7 +74,7 @@ def test_a_folder_has_all_that_is_published(tmp_path: Path) -> None:
     assert row["source"] == {
         "kind": "pretrained",
         "url": "http://x/y.zip",
-        "sha1": "5" * 40,
+        "sha1": SHA1["gluon_cifar_resnet20_v1"],
         "seed": None,
     }
     assert row["parity"] == PROVED
@@ -112,6 +116,17 @@ def spoil_source(weights: Path, record: Path) -> None:
     edit(record, source={"kind": "random", "seed": 0})
 
 
+def spoil_claim(weights: Path, record: Path) -> None:
+    """Random weights whose record was edited to be the published ones."""
+    edit(record, source={"kind": "random", "seed": 0})
+    sha1 = SHA1["gluon_cifar_resnet20_v1"]
+    edit(record, sealed=False, source={**PUBLISHED, "sha1": sha1, "seed": None})
+
+
+def spoil_other_file(weights: Path, record: Path) -> None:
+    edit(record, source={**PUBLISHED, "sha1": "5" * 40, "seed": None})
+
+
 def spoil_unproved(weights: Path, record: Path) -> None:
     edit(record, parity={"reference": "none", "passed": None})
 
@@ -138,7 +153,7 @@ def spoil_record(weights: Path, record: Path) -> None:
 
 
 def spoil_type(weights: Path, record: Path) -> None:
-    edit(record, parameters="many")
+    edit(record, sealed=False, parameters="many")
 
 
 def spoil_layout(weights: Path, record: Path) -> None:
@@ -166,17 +181,19 @@ def spoil_twice(weights: Path, record: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_source, "has random weights, which only `--allow-random` publishes"),
+        (spoil_source, "has random weights; publish them with `--allow-random`"),
+        (spoil_claim, "it was edited, or written by another version"),
+        (spoil_other_file, "is not of the published file: its SHA-1 is 5555"),
         (spoil_unproved, "was not proved equal"),
         (spoil_failed, "was not proved equal"),
         (spoil_gone, "cannot be read (No such file or directory)"),
         (spoil_bit, "; its record says "),
-        (spoil_name, "is not called gluon_cifar_resnet20_v1-"),
-        (spoil_record, "is no record (Expecting property name"),
-        (spoil_type, "is no record (parameters: expected `int`, got `str`)"),
+        (spoil_name, "is not named gluon_cifar_resnet20_v1-"),
+        (spoil_record, "is not a valid record (Expecting property name"),
+        (spoil_type, "is not a valid record (parameters: expected `int`, got `str`)"),
         (spoil_layout, "gluon_cifar_resnet20_v1: was not converted"),
-        (spoil_all, "there is no such folder"),
-        (spoil_twice, "are both here; take one away"),
+        (spoil_all, "weights: no such folder; give the output folder"),
+        (spoil_twice, "can both be published; remove one"),
     ],
 )
 def test_what_may_not_be_published_is_refused(
@@ -211,7 +228,7 @@ def test_a_trial_beside_the_real_one_is_passed_over(weights: Path, tmp_path: Pat
     release = make_release(tmp_path / "release", weights)
     assert checkpoint(release).with_suffix(".json").name != record.name
     result = run("release", tmp_path / "r", "--from", weights, *ONE, "--allow-random")
-    assert "are both here" in result.output
+    assert "can both be published" in result.output
 
 
 def test_what_is_missing_of_the_published_set_is_named(weights: Path, tmp_path: Path) -> None:
@@ -227,7 +244,7 @@ def test_a_folder_with_something_in_it_is_left_alone(weights: Path, tmp_path: Pa
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
     result = run("release", mine, "--from", weights, *ONE)
-    assert (result.exit_code, "is here already" in result.output) == (1, True)
+    assert (result.exit_code, "already exists" in result.output) == (1, True)
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
     (mine / "thesis.txt").unlink()
     assert run("release", mine, "--from", weights, *ONE).exit_code == 0  # an empty one is filled
@@ -248,8 +265,9 @@ def check(release: Path, *options: str) -> Any:
 def test_a_sound_folder_passes(release: Path) -> None:
     result = check(release)
     assert result.exit_code == 0, result.output
-    assert "right by name, sha256, content_sha256; parity was not run" in result.output
-    assert "6 files, all as they should be; 0 models proved equal" in result.output
+    assert "matches its digits, sha256, content_sha256, name, family, parameters" in result.output
+    assert "num_features; parity was not run" in result.output
+    assert "6 files, all correct; 0 models proved equal" in result.output
     (report,) = json.loads(check(release, "--json", "-").output)
     assert report["passed"] is True
     assert [model["model"] for model in report["models"]] == [TINY[0]]
@@ -279,10 +297,10 @@ def test_what_is_missing_or_too_much_is_named(release: Path) -> None:
     (release / "RELEASE_NOTES.md").unlink()
     output = check(release).output
     for text in (
-        "extra.txt: is not in SHA256SUMS",
-        "folder: is no plain file",
-        "link.md: is no plain file",
-        "RELEASE_NOTES.md: is missing; SHA256SUMS has it",
+        "extra.txt: is not listed in SHA256SUMS",
+        "folder: is not a regular file",
+        "link.md: is not a regular file",
+        "RELEASE_NOTES.md: is missing, but listed in SHA256SUMS",
         "4 wrong",
     ):
         assert text in output
@@ -295,19 +313,19 @@ def test_what_is_missing_or_too_much_is_named(release: Path) -> None:
 def change_card(release: Path) -> str:
     card = release / "gluon_cifar_resnet20_v1.md"
     card.write_text(card.read_text().replace("0.27 M", "0.28 M"))
-    return f"{card.name}: is not what its model's facts in manifest.json make"
+    return f"{card.name}: differs from the text generated from manifest.json"
 
 
 def change_notes(release: Path) -> str:
     notes = release / "RELEASE_NOTES.md"
     notes.write_text(notes.read_text().replace("1.0e-15", "1.0e-17"))
-    return f"{notes.name}: is not what"
+    return f"{notes.name}: differs from the text"
 
 
 def change_manifest(release: Path) -> str:
     manifest = release / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"top1": null', '"top1": 99.0'))
-    return "manifest.json: is not what"
+    return "manifest.json: differs from the text"
 
 
 def change_content_hash(release: Path) -> str:
@@ -315,44 +333,68 @@ def change_content_hash(release: Path) -> str:
     content = json.loads(manifest.read_text())
     (row,) = content["models"].values()
     row["content_sha256"] = "0" * 64
-    from gluon2torch.release.contents import generate, read_manifest
+    generate_again(release, content)
+    return f"{checkpoint(release).name}: its content SHA-256 is "
 
+
+def generate_again(release: Path, content: dict[str, Any], *, sealed: bool = True) -> None:
+    """Write all texts anew of a changed manifest, so that all but the weights agrees."""
     _, records = read_manifest(json.dumps(content))
-    for name, text in generate(records).items():  # all but the weights agrees
+    if sealed:
+        records = [replace(each, facts_sha256=facts_sha256(each)) for each in records]
+    for name, text in generate(records).items():
         (release / name).write_text(text)
-    return f"{checkpoint(release).name}: its content's SHA-256 is "
+
+
+def change_class_count(release: Path) -> str:
+    content = json.loads((release / "manifest.json").read_text())
+    (row,) = content["models"].values()
+    row["num_classes"] = 11
+    generate_again(release, content)
+    return f"{checkpoint(release).name}: its num_classes is 10; expected 11"
+
+
+def change_source(release: Path) -> str:
+    content = json.loads((release / "manifest.json").read_text())
+    (row,) = content["models"].values()
+    row["source"] = {**PUBLISHED, "sha1": SHA1["gluon_cifar_resnet20_v1"], "seed": None}
+    generate_again(release, content, sealed=False)
+    return "has facts in manifest.json that do not have the hash it gives"
 
 
 def change_checkpoint(release: Path) -> str:
     flip(checkpoint(release), 5000)
-    return f"{checkpoint(release).name}: is not the file of gluon_cifar_resnet20_v1 in manifest"
+    return (
+        f"{checkpoint(release).name}: differs from the file of gluon_cifar_resnet20_v1 in manifest"
+    )
 
 
 def add_a_file(release: Path) -> str:
     (release / "more.txt").write_text("x")
-    return "more.txt: is of no model in manifest.json"
+    return "more.txt: belongs to no model in manifest.json"
 
 
 def no_manifest(release: Path) -> str:
     (release / "manifest.json").write_text("[]")
-    return "manifest.json: is no manifest of a release (expected `object`, got `array`)"
+    return "manifest.json: is not a valid release manifest (expected `object`, got `array`)"
 
 
 def no_models(release: Path) -> str:
     (release / "manifest.json").write_text('{"format": 1, "gluon2torch": "0", "models": {}}')
-    return "manifest.json: is no manifest of a release (it has no models)"
+    return "manifest.json: is not a valid release manifest (it has no models)"
 
 
 def another_model(release: Path) -> str:
     manifest = release / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"cifar_resnet20_v1"', '"cifar_resnet56_v1"'))
-    return "models.gluon_cifar_resnet20_v1 is not what cifar_resnet56_v1 is published as"
+    return "models.gluon_cifar_resnet20_v1 is not the published name of cifar_resnet56_v1"
 
 
 @pytest.mark.parametrize(
     "change",
     [
         *(change_card, change_notes, change_manifest, change_content_hash, change_checkpoint),
+        *(change_class_count, change_source),
         *(add_a_file, no_manifest, no_models, another_model),
     ],
 )
@@ -370,7 +412,7 @@ def test_a_change_with_hashes_to_match_is_named(
 def test_hashes_in_another_order_are_named(release: Path) -> None:
     sums = release / "SHA256SUMS"
     sums.write_text("".join(reversed(sums.read_text().splitlines(keepends=True))))
-    assert "SHA256SUMS: has its lines in another order" in check(release).output
+    assert "SHA256SUMS: lists the files in another order" in check(release).output
 
 
 def test_a_folder_of_another_version_is_held_against_its_hashes(release: Path) -> None:
@@ -410,7 +452,7 @@ def test_torch_hub_loads_from_a_folder(release: Path, monkeypatch: pytest.Monkey
     assert network.state_dict().keys() == weights.keys()
     assert all(torch.equal(network.state_dict()[key], weights[key]) for key in weights)
     flip(checkpoint(release), 5000)
-    with pytest.raises(DownloadError, match="holds another file than was published"):
+    with pytest.raises(DownloadError, match="differs from the published file"):
         load_published(TINY[0])
 
 
@@ -471,6 +513,72 @@ def test_the_21_built_checked_and_one_byte_flipped(tmp_path: Path) -> None:
     assert f"error: {victim}: has the SHA-256 " in result.output
     assert "1 wrong" in result.output
     # the third witness: its name
-    assert (
-        "whose first digits its name tells" in run("verify", victim, "--model", "senet_154").output
-    )
+    output = run("verify", victim, "--model", "senet_154").output
+    assert "whose first digits are in the file name" in output
+
+
+def test_only_the_published_file_proved_has_the_published_accuracy() -> None:
+    """Neither random nor fine-tuned nor unproved weights, nor another file of that kind."""
+    from gluon2torch.checkpoints.model_card import front_matter, model_card
+    from gluon2torch.parity.result import Parity
+    from gluon2torch.release.contents import manifest_text
+    from gluon2torch.sources.source import Source
+
+    from .conftest import record
+
+    sha1 = SHA1["gluon_cifar_resnet20_v1"]
+    right, proved = Source("pretrained", sha1=sha1), Parity("gluon", True)
+    cases = [
+        (right, proved, True, True),
+        (right, Parity("none", None), True, False),
+        (right, Parity("gluon", False), True, False),
+        (Source("pretrained", sha1="5" * 40), proved, False, False),
+        (Source("pretrained"), proved, False, False),
+        (Source("random", seed=0), proved, False, False),
+        (Source("finetuned", sha1=sha1), proved, False, False),
+        (Source("params", sha1=sha1), proved, False, False),
+    ]
+    for source, parity, licensed, accurate in cases:
+        about = record(source=source, parity=parity)
+        card, front = model_card(about, ""), front_matter(about)
+        assert ("license" in front) is licensed, source
+        assert ("model-index" in front, "92.10 %" in card) == (accurate, accurate), source
+        (row,) = json.loads(manifest_text([about]))["models"].values()
+        assert (row["licence"] is not None, row["top1"] == 92.1) == (licensed, accurate), source
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("name", ["x.txt", "gluon_cifar_resnet20_v1.MD", "é.md", "e\u0301.md"])
+def test_files_that_do_not_belong_to_a_release_are_named(name: str, release: Path) -> None:
+    (release / name).write_text("x")
+    result = run("release", "--check", release, "--reference", "none")
+    assert result.exit_code == 1
+    assert f"{name}: is not listed in SHA256SUMS" in result.output
+
+
+@pytest.mark.posix
+def test_links_in_a_release_are_no_files(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.pth").write_bytes(checkpoint(release).read_bytes())
+    path = checkpoint(release)
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere.pth")
+    result = run("release", "--check", release, "--reference", "none")
+    assert result.exit_code == 1
+    assert f"{path.name}: is not a regular file" in result.output
+    path.unlink()
+    path.symlink_to("nowhere")
+    result = run("release", "--check", release, "--reference", "none")
+    assert f"{path.name}: is not a regular file" in result.output
+
+
+def test_a_file_that_stands_twice_in_the_sums_is_refused(release: Path) -> None:
+    sums = release / "SHA256SUMS"
+    sums.write_text(sums.read_text() + sums.read_text().splitlines()[0] + "\n")
+    result = run("release", "--check", release, "--reference", "none")
+    assert result.exit_code == 1
+    assert "SHA256SUMS" in result.output
+    manifest = release / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"models": {', '"models": {}, "models": {'))
+    seal(release)
+    result = run("release", "--check", release, "--reference", "none")
+    assert result.exit_code == 1

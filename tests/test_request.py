@@ -49,6 +49,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["--params", "x", "--save-reference", "r.txt"],
         ["--save-reference"],
     ),
+    (
+        {"params": "x", "prove": ["training"], "reference": "graph"},
+        ["--params", "x", "--prove", "training", "--reference", "graph"],
+        ["--prove", "--reference"],
+    ),
     ({"symbol": "s"}, ["--symbol", "s"], ["--symbol", "--params"]),
     (
         {"symbol": "s", "params": "x", "model": "resnet18_v1b"},
@@ -107,8 +112,14 @@ def test_a_request_that_is_right_is_taken() -> None:
         ({"formats": []}, "formats is empty"),
         ({"formats": ["pb"]}, "formats is 'pb'"),
         ({"reference": "caffe"}, "reference is 'caffe'"),
-        ({"symbol": "s", "params": "x", "dtype": "float32"}, "dtype is for networks of the"),
-        ({"symbol": "s", "params": "x", "labels": "l"}, "labels is for networks of the"),
+        (
+            {"symbol": "s", "params": "x", "dtype": "float32"},
+            "dtype applies to catalogue networks",
+        ),
+        (
+            {"symbol": "s", "params": "x", "labels": "l"},
+            "labels applies to catalogue networks",
+        ),
     ],
 )
 def test_a_wrong_field_is_named(fields: dict[str, Any], message: str) -> None:
@@ -117,7 +128,7 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], message: str) -> None:
 
 
 def test_python_callers_share_the_checks() -> None:
-    with pytest.raises(RequestError, match="params and init both say"):
+    with pytest.raises(RequestError, match="params and init are both sources of the weights"):
         convert("resnet18_v1b", params="x", init="pretrained")
     with pytest.raises(ValueError, match="reference is 'magic'"):
         convert_graph("s", "x", reference="magic")

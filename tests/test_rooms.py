@@ -59,12 +59,14 @@ def lint(package: Path) -> tuple[int, str]:
     return done.returncode, " ".join(done.stdout.split())
 
 
+@pytest.mark.linters
 def test_imports_run_one_way(package: Path) -> None:
     status, shown = lint(package)
     assert status == 0, shown
     assert "0 broken" in shown
 
 
+@pytest.mark.linters
 @pytest.mark.parametrize(
     ("module", "line", "broken"),
     [

@@ -105,7 +105,7 @@ def test_a_spoiled_file_in_the_cache_is_loaded_anew(server: Server) -> None:
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_broken_download_goes_on_or_starts_again(server: Server, ranges: bool) -> None:
     server.cut, server.ranges = 1000, ranges
-    with pytest.raises(DownloadError, match="broke off after 1000 of .* run it again"):
+    with pytest.raises(DownloadError, match="interrupted after 1000 of .* run it again"):
         store.fetch("net", SHA1)
     assert files() == [f"{NAME}.zip.part"]
     server.cut = None
@@ -123,10 +123,10 @@ def test_a_whole_part_is_used(server: Server) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (zipped(content=PARAMS + b"x"), f"holds another file.*{SHA1} is expected"),
-        (zipped(member="other.params"), f"is no zip with {NAME}.params in it"),
-        (b"<html>sorry</html>", "is no zip"),
-        (zipped()[:-4000], "is no zip"),
+        (zipped(content=PARAMS + b"x"), f"not the published file.*expected {SHA1}"),
+        (zipped(member="other.params"), f"not a zip that contains {NAME}.params"),
+        (b"<html>sorry</html>", "not a zip"),
+        (zipped()[:-4000], "not a zip"),
     ],
 )
 def test_a_wrong_file_is_not_used_and_not_kept(
@@ -149,7 +149,7 @@ def test_a_server_that_falls_silent_is_given_up(server: Server) -> None:
 
 def test_a_file_that_is_not_there(server: Server) -> None:
     server.status = 404
-    with pytest.raises(DownloadError, match="the server answers 404"):
+    with pytest.raises(DownloadError, match="the server returned 404"):
         store.fetch("net", SHA1)
 
 

@@ -8,7 +8,7 @@ from gluon2torch.mappings.yaml_table import parse_table, read_row, read_table
 
 
 def test_a_key_that_stands_twice_is_refused_and_named() -> None:
-    with pytest.raises(TableError, match=r"t\.yaml, line 4: the key 'conv1' stands"):
+    with pytest.raises(TableError, match=r"t\.yaml, line 4: the key 'conv1' appears twice"):
         parse_table("conv:\n  conv1: a\n  bn: b\n  conv1: c\n", "t.yaml")
 
 

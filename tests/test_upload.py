@@ -190,7 +190,7 @@ def test_what_arrives_spoilt_is_not_published(gh: Path, release: Path) -> None:
     faults(gh, {"verb": "upload", "file": "README.md", "how": "spoil"})
     result = send(release)
     assert result.exit_code == 1
-    assert "README.md did not arrive whole; the draft stays one" in result.output
+    assert "README.md did not arrive intact; the release stays a draft" in result.output
     assert there(gh)["draft"] is True
 
 
@@ -212,8 +212,9 @@ def test_a_differing_file_is_never_written_over(gh: Path, release: Path, digests
     calls(gh)
     result = send(release)
     assert result.exit_code == 1
-    assert f"{GITHUB}: has README.md with other content, and nothing is written over" in (
-        result.output
+    assert (
+        f"{GITHUB}: has README.md with different content, and published files are not overwritten"
+        in result.output
     )
     assert {row[0] for row in calls(gh)} <= {"view", "download"}  # not even what is missing
     assert there(gh)["notes"] == before["notes"]
@@ -281,8 +282,8 @@ def test_without_gh_one_line_says_where_to_get_it(
     result = send(release)
     assert result.exit_code == 1
     assert result.stderr == (
-        "Error: publishing on GitHub needs its program gh: get it from https://cli.github.com, "
-        "then `gh auth login`\n"
+        "Error: publishing on GitHub needs gh, which is not installed: get it from "
+        "https://cli.github.com, then run `gh auth login`\n"
     )
 
 
@@ -294,7 +295,7 @@ def test_a_target_that_is_none_is_told(text: str, tmp_path: Path) -> None:
         parse_target(text)
     result = send(tmp_path / "release", target=text)
     assert result.exit_code == 1
-    assert "is no place to publish at" in result.output
+    assert "is not an upload target" in result.output
 
 
 def test_targets() -> None:

@@ -80,7 +80,7 @@ def test_an_interrupted_commit_is_gone_on_with(hub: Hub, release: Path, tmp_path
     hub.broken = True  # of the two checkpoints one arrives
     done = send(both, hub)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {HUB}: the Hub refuses, or is not reached (")
+    assert done.stderr.startswith(f"Error: {HUB}: the Hub refused or is unreachable (")
     assert len(done.stderr.splitlines()) == 1
     assert (hub.commits, hub.files, len(hub.store)) == (0, {}, 1)
     hub.calls.clear()
@@ -99,7 +99,10 @@ def test_a_differing_file_is_never_written_over(hub: Hub, release: Path, kind: s
     hub.files = {path.name: bytes(content), ".gitattributes": b"x"}
     done = send(release, hub)
     assert done.returncode == 1
-    assert f"has {path.name} with other content, and nothing is written over" in done.stderr
+    assert (
+        f"has {path.name} with different content, and published files are not overwritten"
+        in done.stderr
+    )
     assert {call.split()[0] for call in hub.calls} == {"GET"}
     hub.files = {path.name: path.read_bytes(), ".gitattributes": b"x"}
     assert send(release, hub).returncode == 0
@@ -113,7 +116,7 @@ def test_what_the_hub_says_is_one_line(hub: Hub, release: Path) -> None:
     done = send(release, hub)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"Error: {HUB}: the Hub refuses, or is not reached (")
+    assert line.startswith(f"Error: {HUB}: the Hub refused or is unreachable (")
     assert "You don't have the rights" in line
 
 
@@ -121,4 +124,4 @@ def test_without_a_network_one_line_says_so(release: Path) -> None:
     done = send(release, None)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"Error: {HUB}: the Hub refuses, or is not reached (")
+    assert line.startswith(f"Error: {HUB}: the Hub refused or is unreachable (")

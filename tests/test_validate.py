@@ -102,7 +102,7 @@ def test_two_processes_find_what_one_finds(untrained: Path, tmp_path: Path) -> N
     options = ("--labels", names, "--batch-size", 2, "--predictions", tmp_path / "two.csv")
     two = torchrun(2, untrained, folder, *options)
     assert two["skipped"] == 1
-    assert "1/4.png: is no sound image" in two["skipped_images"][0]
+    assert "1/4.png: is not a valid image" in two["skipped_images"][0]
     assert (tmp_path / "two.csv").read_text() == (tmp_path / "one.csv").read_text()
     alone = one.as_dict()
     for key in ("images", "top1", "top5"):
@@ -117,7 +117,7 @@ def test_a_broken_image_is_named_and_counted(untrained: Path, tmp_path: Path) ->
         "validate", untrained, folder, *CPU, "--json", tmp_path / "r.json", "--batch-size", 1
     )
     assert result.exit_code == 0, result.output
-    assert f"skipped: {folder / 'cat' / 'b.png'}: is no sound image" in result.output
+    assert f"skipped: {folder / 'cat' / 'b.png'}: is not a valid image" in result.output
     row = json.loads((tmp_path / "r.json").read_text())
     assert (row["images"], row["skipped"]) == (3, 1)
     for image in folder.glob("*/*"):
@@ -169,9 +169,9 @@ def test_folders_and_lists_tell_classes_alike(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["wolf/x.png", "wulf/x.png"], "wulf are none of the network's classes"),
-        (["one/x.png", "two/x.png"], "has 2 folders, and their names are not the classes'"),
-        (["crane/x.png"], "has 1 folders, and their names are not"),  # two classes are called so
+        (["wolf/x.png", "wulf/x.png"], "but these do not: wulf; rename them"),
+        (["one/x.png", "two/x.png"], "has 2 folders whose names match no class"),
+        (["crane/x.png"], "has 1 folders whose names match no class"),  # two classes are called so
         (["x.png"], "has 0 folders"),
     ],
 )
@@ -184,14 +184,14 @@ def test_folders_that_are_not_the_classes(names: list[str], message: str, tmp_pa
 def test_lists_that_are_wrong(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     for text, message in [
-        ("a.png wolf\nb.png 3\n", "line 2: '3' is no class"),
-        ("a.png\n", "line 1: 'a.png' is no class"),
+        ("a.png wolf\nb.png 3\n", "line 2: '3' is not a class"),
+        ("a.png\n", "line 1: 'a.png' is not a class"),
         ("", "has no images"),
     ]:
         path.write_text(text)
         with pytest.raises(ImageError, match=message):
             find_labelled(path, 3, Labels(("wolf", "b", "c"), ("wolf", "b", "c")))
-    with pytest.raises(ImageError, match="no folder, and no list"):
+    with pytest.raises(ImageError, match="is neither a folder nor a readable list"):
         find_labelled(tmp_path / "none", 3, None)
 
 
@@ -203,7 +203,7 @@ def test_a_folder_of_checkpoints_makes_a_table(untrained: Path, tmp_path: Path) 
     torch.save({"fc.bias": torch.zeros(10)}, tmp_path / "all" / "lost.pth")
     result = run("validate", "--all", tmp_path / "all", folder, *CPU, "--json", tmp_path / "r.json")
     assert result.exit_code == 1
-    assert "lost.json, its record, is not beside it" in result.output
+    assert "its record, lost.json, is missing" in result.output
     good, lost = json.loads((tmp_path / "r.json").read_text())
     assert (good["model"], good["images"], good["published_top1"]) == ("cifar_resnet20_v1", 2, 92.1)
     assert "error" in lost
@@ -216,8 +216,8 @@ def test_a_folder_of_checkpoints_makes_a_table(untrained: Path, tmp_path: Path) 
     [
         ([], "give a CHECKPOINT, and a DIR or LIST"),
         (["a", "b", "c"], "give a CHECKPOINT, and a DIR or LIST"),
-        (["--all", ".", "a", "b"], "takes the place of CHECKPOINT"),
-        (["--all", ".", "a", "--model", "resnet50_v1d"], "are of one CHECKPOINT"),
+        (["--all", ".", "a", "b"], "--all DIR replaces CHECKPOINT"),
+        (["--all", ".", "a", "--model", "resnet50_v1d"], "need one CHECKPOINT"),
         (["a", "b", "--batch-size", "0"], "0 is not in the range"),
     ],
 )

@@ -19,6 +19,9 @@ from .folders import TINY, edit, flip, make_weights, run
 
 NAME = TINY[0]
 
+FIELDS = ("name", "family", "parameters", "num_classes", "in_chans", "num_features")
+ALL = ("digits", "sha256", "content_sha256", *FIELDS)
+
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
@@ -48,15 +51,13 @@ def resave(path: Path) -> str:
 def test_a_sound_file_passes(weights: Path) -> None:
     result = check(weights)
     assert result.exit_code == 0, result.output
-    assert result.output == (
-        f"{weights}: right by name, sha256, content_sha256; parity was not run\n"
-    )
+    assert result.output == (f"{weights}: matches its {', '.join(ALL)}; parity was not run\n")
     (found,) = json.loads(check(weights, "--json", "-").output)
     assert found["passed"] is True
     assert found["model"] == NAME
     assert found["sha256"][:8] == weights.stem[-8:]
     assert found["bytes"] == weights.stat().st_size
-    assert found["compared"] == ["name", "sha256", "content_sha256"]
+    assert found["compared"] == list(ALL)
     assert found["parity"]["passed"] is None
 
 
@@ -65,7 +66,7 @@ def test_a_flipped_byte_is_told(weights: Path) -> None:
         flip(weights, at)
         result = check(weights)
         assert result.exit_code == 1
-        assert "whose first digits its name tells, is " in result.output
+        assert "whose first digits are in the file name, is " in result.output
         assert "error: " + str(weights) in result.output
         assert "Traceback" not in result.output
         flip(weights, at)
@@ -76,33 +77,33 @@ def test_each_witness_counts(weights: Path) -> None:
     flip(weights, 5000)
     (found,) = json.loads(check(weights, "--json", "-").stdout)
     name, sha256 = found["problems"][:2]
-    assert "first digits its name tells" in name
+    assert "first digits are in the file name" in name
     assert sha256.startswith("its SHA-256 is ")
     assert found["parity"] is None  # not of weights that are wrong
     flip(weights, 5000)
 
     renamed = weights.rename(weights.with_name("gluon_x-00000000.pth"))
     (problem,) = verify(renamed, NAME, reference="none").problems
-    assert "its name tells" in problem
+    assert "in the file name" in problem
     renamed = renamed.rename(renamed.with_name("mine.pth"))
     found = verify(renamed, NAME, reference="none")
     assert (found.passed, found.compared) == (True, ())
-    assert "nothing to hold its hash against" in check(renamed, "--model", NAME).output
+    assert "no hash to compare it with" in check(renamed, "--model", NAME).output
 
 
 def test_other_weights_under_a_hash_to_match_are_told(weights: Path) -> None:
     (problem,) = verify(resave(weights), reference="none").problems
-    assert problem.startswith("its content's SHA-256 is ")
+    assert problem.startswith("its content SHA-256 is ")
 
 
 def test_without_its_record_the_model_is_asked_for(weights: Path) -> None:
     weights.with_suffix(".json").unlink()
     result = check(weights)
     assert result.exit_code == 1
-    assert "say which network it is with `--model`" in result.output
+    assert "name the network with `--model`" in result.output
     result = check(weights, "--model", NAME)
     assert result.exit_code == 0
-    assert f"{weights}: right by name; parity was not run" in result.output
+    assert f"{weights}: matches its digits; parity was not run" in result.output
     assert "has shape" in check(weights, "--model", "cifar_resnet56_v1").output or (
         "is missing" in check(weights, "--model", "cifar_resnet56_v1").output
     )
@@ -112,9 +113,9 @@ def test_safetensors_tell_their_content_inside(weights: Path, tmp_path: Path) ->
     params = tmp_path / f"{NAME}.params"
     options = {"params": params, "reference": "none", "out": tmp_path / "s"}
     path = Path(convert(NAME, formats=["safetensors"], **options).file)
-    assert verify(path, reference="none").compared == ("name", "sha256", "content_sha256")
+    assert verify(path, reference="none").compared == ALL
     path.with_suffix(".json").unlink()
-    assert verify(path, reference="none").compared == ("name", "content_sha256")
+    assert verify(path, reference="none").compared == ("digits", "content_sha256", *FIELDS)
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
@@ -124,15 +125,15 @@ def test_safetensors_tell_their_content_inside(weights: Path, tmp_path: Path) ->
     other = tmp_path / "other.safetensors"
     save_file(tensors, other, metadata)
     (problem,) = verify(other, reference="none").problems
-    assert problem.startswith("its content's SHA-256 is ")
+    assert problem.startswith("its content SHA-256 is ")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "cannot be read (No such file or directory)"),
-        (b"", "no checkpoint that loads safely"),
-        (b"\x80\x02cos\nsystem\n", "no checkpoint that loads safely"),
+        (b"", "not a checkpoint that can be loaded safely"),
+        (b"\x80\x02cos\nsystem\n", "not a checkpoint that can be loaded safely"),
     ],
 )
 def test_a_foreign_file_is_one_line(content: bytes | None, message: str, tmp_path: Path) -> None:
@@ -189,6 +190,6 @@ def test_other_formats_and_layouts_are_proved_too(
     record = convert("resnet18_v1b", init="random", out=tmp_path, **options)
     found = verify(record.file, sizes=[(65, 33)])
     assert found.passed, found.problems
-    assert found.compared == ("name", "sha256", "content_sha256")
+    assert found.compared == ALL
     assert found.parity is not None
     assert found.parity.passed is True

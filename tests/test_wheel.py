@@ -139,6 +139,8 @@ def check_types(environment: Path, folder: Path, text: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.linters
+@pytest.mark.costly
 def test_a_users_program_type_checks_against_the_wheel(environment: Path, tmp_path: Path) -> None:
     shown = check_types(environment, tmp_path, PROGRAM)
     assert 'Revealed type is "gluon2torch.models.resnet.ResNet"' in shown

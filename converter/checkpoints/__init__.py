@@ -1,1 +1,1 @@
-"""Converted networks as files: writers, records, metadata, cards; opened, verified, compared."""
+"""Checkpoints: writing them with records and model cards; opening, verifying and comparing them."""

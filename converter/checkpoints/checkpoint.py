@@ -1,4 +1,4 @@
-"""A checkpoint of ours, opened: which network it is, its weights, and what its record tells."""
+"""Opening a checkpoint: its network, its weights and the facts in its record."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from .weights_file import read_tensors
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One checkpoint, whatever its format and layout.
+    """An opened checkpoint of any format and layout.
 
     Attributes:
-        path: of the file, or the folder.
-        entry: which network it is.
-        tensors: the state_dict under our keys, in the network's order.
-        num_classes: outputs of its classifier; 0 where it has none.
-        in_chans: channels of its images.
-        record: what its record says; empty where the record is lost.
+        path: Path of the file or folder.
+        entry: Catalogue entry of the network.
+        tensors: The state_dict under our keys, in the network's order.
+        num_classes: Number of outputs of the classifier; 0 if there is none.
+        in_chans: Number of input channels.
+        record: Facts from the record; empty if the record is missing.
     """
 
     path: Path
@@ -48,23 +48,23 @@ class Checkpoint:
 
     @property
     def labels(self) -> Labels | None:
-        """The classes, where they are known.
+        """The class labels, or None if they are not known.
 
         Raises:
-            LabelsError: the record's list is wrong.
+            LabelsError: If the list in the record is invalid.
         """
         return recorded_labels(self.record.labels)
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How images are prepared: as the record says, else as the network's data set does."""
+        """The preprocessing in the record, or else that of the network's data set."""
         return self.record.preprocessing or self.entry.dataset.preprocessing
 
     def network(self, **options: Any) -> ResNet:
-        """The network with these weights, in eval mode.
+        """Build the network with these weights, in eval mode.
 
         Args:
-            options: of `models.create_model`, such as `features_only`.
+            options: Passed to `models.create_model`, such as `features_only`.
         """
         with torch.device("meta"):
             network: ResNet = create_model(
@@ -79,25 +79,29 @@ class Checkpoint:
         return network.eval()
 
     def gluon_arrays(self) -> Arrays:
-        """The arrays that GluonCV's `load_parameters` accepts, by structural name.
+        """Convert the weights to the arrays that GluonCV's `load_parameters` accepts.
+
+        Returns:
+            The arrays, by structural name.
 
         Raises:
-            CheckpointError: a tensor is of a dtype or a value that MXNet would not read.
+            CheckpointError: If MXNet cannot read the data type or a value of a tensor.
         """
         headless = not self.num_classes
         return gluon_arrays(self.entry.family, self.tensors, self.path, headless=headless)
 
 
 def open_checkpoint(path: str | os.PathLike[str], model: str | None = None) -> Checkpoint:
-    """Open a `.pth`, a `.safetensors` or a folder of timm's, in any of the layouts.
+    """Open a `.pth`, a `.safetensors` or a timm folder, in any of the layouts.
 
     Args:
-        model: which network it is, where the record is lost.
+        path: Path of the file or folder.
+        model: Name of the network; needed only if the record is missing.
 
     Raises:
-        CheckpointError: the file cannot be read, or its record.
-        UnknownModelError: no record tells which network it is, and no model was given.
-        KeyMapError: the weights are not those of that network.
+        CheckpointError: If the file or its record cannot be read.
+        UnknownModelError: If there is no record that names the network, and no model was given.
+        KeyMapError: If the weights do not belong to that network.
     """
     path = Path(path)
     tensors, metadata = read_tensors(path)
@@ -105,37 +109,40 @@ def open_checkpoint(path: str | os.PathLike[str], model: str | None = None) -> C
     name = model or record.model
     if name is None:
         raise UnknownModelError(
-            f"{path}: {record_path(path).name}, its record, is not beside it; "
-            "say which network it is with `--model`"
+            f"{path}: its record, {record_path(path).name}, is missing; "
+            "name the network with `--model`"
         )
     entry = load_catalog().find(name)
     return Checkpoint(path, entry, *_fit(path, entry, tensors), record)
 
 
 def _fit(path: Path, entry: Entry, tensors: Tensors) -> tuple[Tensors, int, int]:
-    """Tensors of any layout → ours, class count, channels of images.
+    """Map tensors of any layout to our keys.
+
+    Returns:
+        The tensors under our keys, the number of classes and the number of input channels.
 
     Raises:
-        KeyMapError: they are not the network's.
+        KeyMapError: If the tensors do not belong to the network.
     """
     keymap = load_keymap(entry.family)
     classifier, first_conv = f"{keymap.classifier}.weight", f"{keymap.first_conv}.weight"
-    wanted = describe_network(empty_network(entry.name, entry.dataset.num_classes, 3))
-    keys = find_layout(entry, tensors, wanted)
+    expected = describe_network(empty_network(entry.name, entry.dataset.num_classes, 3))
+    keys = find_layout(entry, tensors, expected)
     ours = {keys[name]: tensor for name, tensor in tensors.items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in ours.items()}
     in_chans = shapes[first_conv][1] if len(shapes.get(first_conv, ())) == 4 else 3
-    # a classifier of an odd shape is told below, and not taken for none
+    # a classifier of the wrong shape counts as present, and is reported below
     num_classes = max([1, *shapes[classifier][:1]]) if classifier in shapes else 0
-    wanted = describe_network(empty_network(entry.name, num_classes, in_chans))
+    expected = describe_network(empty_network(entry.name, num_classes, in_chans))
     problems = [
-        f"{name}: has shape {tuple(ours[name].shape)}; {entry.name} has {spec.shape}"
+        f"{name}: has shape {tuple(ours[name].shape)}; {entry.name} expects {spec.shape}"
         if name in ours
         else f"{name}: is missing"
-        for name, spec in wanted.items()
+        for name, spec in expected.items()
         if (name in ours or not name.endswith(f".{MADE_UP}"))
         and (name not in ours or tuple(ours[name].shape) != spec.shape)
     ]
     refuse(f"{path}: these are not the weights of {entry.name}", problems)
     zero = torch.zeros((), dtype=torch.int64)
-    return {name: ours.get(name, zero) for name in wanted}, num_classes, in_chans
+    return {name: ours.get(name, zero) for name in expected}, num_classes, in_chans

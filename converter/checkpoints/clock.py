@@ -1,4 +1,4 @@
-"""Wall time by step."""
+"""Timing of the steps of a conversion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Wall time by step."""
+    """Measures the wall time of each step, in seconds."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Two files, by name and value: `.params` of any dialect, or converted checkpoints."""
+"""Comparison of two files by name and value: `.params` of any dialect, or checkpoints."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ from ..mappings.key_map import MADE_UP
 from ..sources.arrays import Array, Arrays, SparseArray, StoredArray
 from ..sources.params import read_params
 
-MAX_DENSE = 1 << 28  # values of a sparse array that is made dense to be compared
+MAX_DENSE = 1 << 28  # largest number of values to which a sparse array is expanded
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One name that differs; `max_abs` is the largest difference where shapes are equal."""
+    """A name that differs.
+
+    Attributes:
+        name: Name of the array.
+        what: Description of the difference.
+        max_abs: Largest absolute difference; None if the shapes differ or an array is missing.
+    """
 
     name: str
     what: str
@@ -33,7 +39,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two files have in common: `equal` names, bit for bit, and the rest."""
+    """Result of a comparison.
+
+    Attributes:
+        first: Path of the first file.
+        second: Path of the second file.
+        equal: Number of names whose arrays are equal bit for bit.
+        differences: All other names.
+    """
 
     first: str
     second: str
@@ -41,26 +54,28 @@ class Comparison:
     differences: tuple[Difference, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return the comparison as `--json` prints it."""
         return asdict(self)
 
 
 def compare_files(
     first: str | os.PathLike[str], second: str | os.PathLike[str], model: str | None = None
 ) -> Comparison:
-    """Compare two files under the project's keys where the network is known, else by their names.
+    """Compare two files, under our keys if the network is known, otherwise under their own names.
 
     Args:
-        model: which network both are of, where names alone do not tell.
+        first: Path of the first file.
+        second: Path of the second file.
+        model: Network of both files; needed only if their names do not identify it.
 
     Raises:
-        ParamsFileError, CheckpointError: one of them cannot be read.
-        UnknownModelError: names fit two networks; the model is to be given.
-        KeyMapError: one of them is not of the model given.
+        ParamsFileError, CheckpointError: If one of the files cannot be read.
+        UnknownModelError: If the names fit two networks and no model was given.
+        KeyMapError: If one of the files does not belong to the given model.
     """
     one, other = _load(first, model), _load(second, model)
     differences = [
-        Difference(name, f"stands only in {path}")
+        Difference(name, f"is only in {path}")
         for path, mine, theirs in ((first, one, other), (second, other, one))
         for name in mine
         if name not in theirs
@@ -81,13 +96,13 @@ def _difference(name: str, one: Array, other: Array) -> Difference | None:
     if one.dtype == other.dtype and one.tobytes() == other.tobytes():
         return None
     if one.dtype.kind == "V" or other.dtype.kind == "V":
-        return Difference(name, "is no array in one of them")
+        return Difference(name, "has no array in one of the files")
     with np.errstate(all="ignore"):
         gap = np.abs(one.astype(np.float64) - other.astype(np.float64))
     largest = float(gap.max()) if gap.size else 0.0
     if one.dtype != other.dtype:
-        return Difference(name, f"is {one.dtype} and {other.dtype}", largest)
-    return Difference(name, "has other values", largest)
+        return Difference(name, f"has dtypes {one.dtype} and {other.dtype}", largest)
+    return Difference(name, "has different values", largest)
 
 
 def _load(path: str | os.PathLike[str], model: str | None) -> Arrays:
@@ -111,10 +126,12 @@ def _load(path: str | os.PathLike[str], model: str | None) -> Arrays:
 
 def _values(array: StoredArray, where: str) -> Array:
     if array is None:
-        return np.empty(0, np.void)  # no array: equal to none but its like
+        return np.empty(0, np.void)  # a name without an array: equal only to another such name
     if isinstance(array, SparseArray):
         if math.prod(array.shape) > MAX_DENSE:
-            raise ParamsFileError(f"{where}: of shape {array.shape} is too large to be made dense")
+            raise ParamsFileError(
+                f"{where}: a sparse array of shape {array.shape} is too large to compare"
+            )
         return array.dense()
     return array
 

@@ -1,4 +1,4 @@
-"""What stands in a `.params` file, array by array."""
+"""Inspection of a `.params` file, array by array."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class ArrayReport:
 
     Attributes:
         layout: `dense`, `row_sparse`, `csr`, or `none` for a name without an array.
-        nan, inf: how many of its values are.
-        target: what it becomes in PyTorch, by which `rule`; None where the network is unknown.
+        nan, inf: Number of NaN and Inf values.
+        target: Its key in PyTorch; None if the network is unknown.
+        rule: The rule that gives the key; None if the network is unknown.
     """
 
     name: str
@@ -39,7 +40,13 @@ class ArrayReport:
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file. `version` is that of the format, `detection` what network it is of."""
+    """One file.
+
+    Attributes:
+        version: Version of the file format.
+        values: Number of stored values of all arrays.
+        detection: The networks that the names fit.
+    """
 
     path: str
     version: str
@@ -49,33 +56,33 @@ class FileReport:
     arrays: tuple[ArrayReport, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return the report as `--json` prints it."""
         return asdict(self)
 
 
 def inspect_file(path: str | os.PathLike[str]) -> FileReport:
-    """Read a `.params` file and tell all about it.
+    """Read a `.params` file and describe all its arrays.
 
     Raises:
-        ParamsFileError: it cannot be read.
-        KeyMapError: two names in it mean the same parameter.
+        ParamsFileError: If the file cannot be read.
+        KeyMapError: If two of its names refer to the same parameter.
     """
     file = read_params_file(path)
     specs = array_specs(file.arrays)
     detection = detect(specs)
-    becomes: dict[str, tuple[str, str]] = {}
-    # where two networks fit, what an array becomes is not known
+    targets: dict[str, tuple[str, str]] = {}
+    # if several networks fit, the targets are unknown
     name = detection.models[0] if len(detection.models) == 1 else detection.nearest
     if name is not None:
         fitted = fit(load_catalog()[name], specs)
         by_source = {a.source: (a.target, a.rule) for a in fitted.assignments}
-        becomes = {
+        targets = {
             original: by_source[structural]
             for original, structural in fitted.translation.names.items()
             if structural in by_source
         }
     reports = tuple(
-        _report(key, array, *becomes.get(key, (None, None))) for key, array in file.arrays.items()
+        _report(key, array, *targets.get(key, (None, None))) for key, array in file.arrays.items()
     )
     return FileReport(
         path=file.path,

@@ -1,4 +1,4 @@
-"""Code that loads a checkpoint with the library whose keys it has."""
+"""Code snippets that load a checkpoint with the library whose keys it uses."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ _WEIGHTS = {
 
 
 def snippet(name: str, record: Record, file: str) -> str | None:
-    """Code that builds a record's network in a layout's library, and fills it from a file.
+    """Return code that builds a record's network in a layout's library and loads a file into it.
 
-    None where the library has no such network or none with these classes and channels, or where
-    the file is no state_dict.
+    Args:
+        name: Name of the layout.
+        record: Record of the checkpoint.
+        file: Path of the checkpoint, as it appears in the code.
+
+    Returns:
+        The code; None if the library does not have the network or cannot build it with these
+        classes and channels, or if the file is not a state_dict.
     """
     layout, entry = load_layout(name), load_catalog()[record.model]
     row = layout.networks.get(entry.name)
     weights = next((code for suffix, code in _WEIGHTS.items() if file.endswith(suffix)), None)
     if row is None or weights is None:
         return None
-    # their builders make a classifier, and take three channels unless they are asked for others
+    # other libraries' builders always add a classifier, and have three channels by default
     if name != OURS and not record.num_classes:
         return None
     if record.in_chans != 3 and "{in_chans}" not in layout.snippet:

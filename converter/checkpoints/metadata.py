@@ -1,7 +1,8 @@
-"""What a checkpoint tells of itself inside: the part of its record that is the weights' own."""
+"""Metadata inside a checkpoint: the part of its record that depends only on the weights."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -11,20 +12,30 @@ from ..errors import CheckpointError
 from ..mappings.schema import structure
 from .record import Record, RecordedFacts
 
-# Of the record, what does not depend on the file, the folder, the run or the machine: equal weights
-# make equal bytes.
+# Fields of the record that do not depend on the file, the folder, the run or the machine, so that
+# equal weights give equal bytes.
 _KEPT = (
     *("model", "name", "family", "layout", "content_sha256", "parameters", "num_classes"),
     *("in_chans", "num_features", "preprocessing", "labels", "backbone_of"),
 )
-_TEXTS = ("model", "name", "family", "layout", "content_sha256")
+_STRINGS = ("model", "name", "family", "layout", "content_sha256")
 
 
 def to_metadata(record: Record) -> dict[str, str]:
-    """A record → texts by name; what is no text is JSON.
+    """Convert a record to strings by name; values that are not strings are encoded as JSON.
 
-    Of parity it keeps what was proved: against what, and within which limits.
+    Of parity it keeps the reference, whether it passed, and the limits.
     """
+    return {**_facts(record), "facts_sha256": facts_sha256(record)}
+
+
+def facts_sha256(record: Record) -> str:
+    """Hash what a record says of its weights, so that a later edit of a field is noticed."""
+    text = json.dumps(_facts(record), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _facts(record: Record) -> dict[str, str]:
     source, parity = asdict(record.source), record.parity
     values = {key: value for key, value in asdict(record).items() if key in _KEPT}
     values["source"] = {key: source[key] for key in ("kind", "url", "sha1", "seed")}
@@ -41,27 +52,30 @@ def to_metadata(record: Record) -> dict[str, str]:
 
 
 def from_metadata(metadata: Mapping[str, str], where: object) -> RecordedFacts:
-    """The part of the record that `to_metadata` wrote.
+    """Read back the part of the record that `to_metadata` wrote.
 
     Args:
-        where: the file, for errors.
+        metadata: Strings by name.
+        where: Path of the file, for error messages.
 
     Raises:
-        CheckpointError: a field is of another type; names it.
+        CheckpointError: If a field has the wrong type; names the field.
     """
     values: dict[str, Any] = {}
     for field in fields(RecordedFacts):
         text = metadata.get(field.name)
         if text is not None:
-            values[field.name] = text if field.name in _TEXTS else _value(text)
+            values[field.name] = text if field.name in _STRINGS else _value(text)
     try:
         return structure(values, RecordedFacts)
     except ValueError as error:
-        raise CheckpointError(f"{where}: its metadata is not ours ({error})") from error
+        raise CheckpointError(
+            f"{where}: its metadata was not written by gluon2torch ({error})"
+        ) from error
 
 
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        return text  # the name of the labels' data set
+        return text  # `labels` can be the name of a data set, which is not JSON

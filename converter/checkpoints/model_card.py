@@ -1,4 +1,4 @@
-"""The model card: what a person reads who finds the weights, and what the Hub reads."""
+"""Model cards of checkpoints, for readers and for the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from ..mappings.layout import load_layout
 from ..parity.result import Parity
 from .record import Record
 
-DATASETS = {"imagenet": "imagenet-1k", "cifar10": "cifar10"}  # as the Hub calls them
+DATASETS = {"imagenet": "imagenet-1k", "cifar10": "cifar10"}  # names on the Hub
 
 
 def model_card(record: Record, code: str) -> str:
-    """The text of a README.md with the Hub's front matter.
+    """Return the text of a README.md with the Hub's front matter.
 
     Args:
-        code: how the weights that the card stands beside are loaded.
+        record: Record of the checkpoint.
+        code: Code that loads the weights in the card's folder.
     """
     entry = load_catalog()[record.model]
     front = yaml.safe_dump(front_matter(record), sort_keys=False, allow_unicode=True)
@@ -37,10 +38,21 @@ def model_card(record: Record, code: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def is_published_file(record: Record) -> bool:
+    """Whether the weights are those of the file that GluonCV published, by its SHA-1."""
+    sha1 = load_catalog()[record.model].sha1
+    return record.source.kind == "pretrained" and sha1 is not None and record.source.sha1 == sha1
+
+
+def has_published_accuracy(record: Record) -> bool:
+    """Whether the published accuracy is that of these weights: the published file's, proved."""
+    return is_published_file(record) and record.parity.passed is True
+
+
 def front_matter(record: Record) -> dict[str, Any]:
-    """What the Hub reads of a card, as its YAML has it."""
+    """Return the metadata that the Hub reads from the card's YAML front matter."""
     entry = load_catalog()[record.model]
-    published = record.source.kind == "pretrained"
+    published = is_published_file(record)
     dataset = DATASETS[entry.dataset.name]
     library = OURS if record.model in load_layout(OURS).networks else "pytorch"
     task = "image-classification" if record.num_classes else "image-feature-extraction"
@@ -51,7 +63,7 @@ def front_matter(record: Record) -> dict[str, Any]:
     }
     if published:
         front |= {"license": load_catalog().licence, "datasets": [dataset]}
-    if published and entry.top1 is not None:
+    if has_published_accuracy(record) and entry.top1 is not None:
         metrics = [("Top-1 accuracy", entry.top1), ("Top-5 accuracy", entry.top5)]
         front["model-index"] = [
             {
@@ -98,13 +110,13 @@ def _facts(record: Record, entry: Entry) -> str:
         "Content SHA-256": f"`{record.content_sha256}`",
     }
     accuracies = {"Published top-1": entry.top1, "Published top-5": entry.top5}
-    if record.source.kind == "pretrained":
+    if has_published_accuracy(record):
         rows |= {key: f"{value:.2f} %" for key, value in accuracies.items() if value is not None}
     return "\n".join(["| | |", "|---|---|", *(f"| {key} | {text} |" for key, text in rows.items())])
 
 
 def parity_text(parity: Parity) -> str:
-    """What was measured, as a table."""
+    """Return the measured parity as a Markdown table."""
     if parity.passed is None:
         return "Equality with Gluon's network was not measured."
     lines = [

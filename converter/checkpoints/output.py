@@ -1,4 +1,4 @@
-"""A network → its files, and the record of each."""
+"""Writing a network's files and their records."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..mapping.layout_keys import to_layout
 from ..weights.converted import Converted
 from .clock import Clock
 from .loading_snippet import snippet
+from .metadata import facts_sha256
 from .record import Record, WrittenFile, to_json
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def write(
     converted: Converted, record: Record, out: Path, formats: Sequence[str], clock: Clock
 ) -> Record:
-    """Write a converted network under the keys of its record's layout, as `write_files` does."""
+    """Write a converted network under the keys of its record's layout; see `write_files`."""
     name = record.name if record.backbone_of is None else f"{record.name}_backbone"
     tensors = to_layout(record.layout, converted.fit.entry, converted.tensors)
     return write_files(record, tensors, converted.network, out, name, formats, clock)
@@ -37,25 +38,31 @@ def write_files(
     formats: Sequence[str] = ("pth",),
     clock: Clock | None = None,
 ) -> Record:
-    """Write a network in each format, and for each file the record, which gets them.
+    """Write a network in each format, with a record for each file.
 
-    All of them appear in the folder when the last is written; what failed leaves no file, and what
-    was there before stays.
+    All files appear in the folder together, after the last is written. A failure leaves no new
+    file and keeps the existing ones.
 
     Args:
-        record: all but its files.
-        tensors: the state_dict, under the keys of the record's layout.
-        network: makes the network, for formats that hold more than its state_dict.
-        name: of the files, before their hashes.
-        clock: of the work that the record tells of.
+        record: The record, without its files.
+        tensors: The state_dict, under the keys of the record's layout.
+        network: Builds the network, for formats that contain more than its state_dict.
+        out: Folder of the files.
+        name: Start of the file names; a hash is appended.
+        formats: Formats to write.
+        clock: Clock of the whole conversion; its times go into the record.
+
+    Returns:
+        The record of the first file.
 
     Raises:
-        CheckpointError: a file could not be written as it should be.
+        CheckpointError: If a file cannot be written, or is not as expected.
     """
     from .formats import write_file
     from .formats.job import Job
 
     clock = clock or Clock()
+    record = replace(record, facts_sha256=facts_sha256(record))
     with staging(out) as staged:
         with clock("write"):
             job = Job(tensors, staged, name, record, network)
@@ -70,7 +77,7 @@ def write_files(
 def _record_of(
     file: WrittenFile, files: Sequence[WrittenFile], record: Record, clock: Clock
 ) -> Record:
-    """The record of one of the files, which it names first."""
+    """Return the record of one of the files, which it lists first."""
     others = tuple(each for each in files if each is not file)
     load = snippet(record.layout, record, file.file)
     return replace(record, files=(file, *others), load=load, seconds=clock.seconds())

@@ -1,4 +1,4 @@
-"""What a conversion tells of itself: the JSON record."""
+"""The JSON record of a conversion."""
 
 from __future__ import annotations
 
@@ -18,9 +18,15 @@ from ..sources.source import Source
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A file that was written: its format, its path, the SHA-256 of its bytes, how many they are.
+    """A file that was written.
 
-    Where the format is a folder, `file` is the folder, and the rest is of the weights in it.
+    For the folder format, `file` is the folder, and `sha256` and `bytes` are of the weights in it.
+
+    Attributes:
+        format: Name of the format.
+        file: Path of the file.
+        sha256: SHA-256 of the file's content.
+        bytes: Size of the file.
     """
 
     format: str
@@ -31,25 +37,32 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class Record:
-    """One conversion.
+    """Record of a conversion.
 
     Attributes:
-        model: GluonCV's name; `name`: the published one; `family`: the key map.
-        files: the checkpoint, in each format that was asked for.
-        layout: whose keys it has.
-        content_sha256: of names, dtypes, shapes and values under the project's keys
-            (weights/content_hash.py), the same whatever the file's format.
-        parameters: the trainable ones.
-        num_classes: of the file, which need not be the published network's.
-        in_chans: channels of its images; `num_features`: of its last stage.
-        labels: the data set whose classes they are, or a user's own names, or None.
-        load: code that builds the network in the layout's library and fills it; None where that
-            library has no such network.
-        note: what to mind there.
-        versions: of the libraries that had a part in it.
-        seconds: wall time by step.
-        backbone_of: `segmentation`, `detection` … where the network is the trunk of one.
-        left_out: the file's arrays that are not the trunk's, by the rule that leaves them out.
+        model: GluonCV's name of the network.
+        name: Published name of the network.
+        family: Name of the key map.
+        files: The checkpoint in each requested format.
+        layout: Library whose keys the checkpoint uses.
+        content_sha256: Hash of names, data types, shapes and values under our keys
+            (weights/content_hash.py); the same for every file format.
+        parameters: Number of trainable parameters.
+        num_classes: Number of classes of the file, which can differ from the published network's.
+        in_chans: Number of input channels.
+        num_features: Number of channels of the last stage.
+        preprocessing: Preprocessing of the images.
+        labels: Name of the data set with these classes, or a user's own class names, or None.
+        source: Origin of the weights.
+        parity: The measured parity.
+        load: Code that builds the network in the layout's library and loads the file; None if the
+            library does not have the network.
+        note: Remark on using the network in that library.
+        versions: Versions of the libraries that were used.
+        seconds: Wall time by step.
+        backbone_of: `segmentation`, `detection` … if the network is the trunk of such a network.
+        left_out: Arrays of the file that are not part of the trunk, by the rule that excludes them.
+        facts_sha256: Hash of the fields that belong to the weights (metadata.py).
     """
 
     model: str
@@ -72,16 +85,17 @@ class Record:
     seconds: dict[str, float] = field(default_factory=dict)
     backbone_of: str | None = None
     left_out: dict[str, tuple[str, ...]] | None = None
+    facts_sha256: str | None = None
 
     succeeded = True
 
     @property
     def file(self) -> str:
-        """The first of the files."""
+        """Path of the first file."""
         return self.files[0].file
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return the record as `--json` prints it."""
         first = asdict(self.files[0])
         names = {key: getattr(self, key) for key in ("model", "name", "family")}
         plain: dict[str, Any] = _plain({**names, **first, **asdict(self)})
@@ -90,17 +104,21 @@ class Record:
 
 @dataclass(frozen=True)
 class GraphRecord:
-    """One conversion of an exported network, which need be no network of the catalogue.
+    """Record of the conversion of an exported network, which need not be in the catalogue.
 
     Attributes:
-        model: the stem of the `-symbol.json`; `name`: the file's, before its hash.
-        file: the program, in `format` (`pt2`).
-        content_sha256: of the module's names, dtypes, shapes and values.
-        num_classes: how wide its first output is, where that is a list of numbers for each image.
-        symbol: the graph's file; `mxnet_version`: that wrote it.
-        operators: how many nodes each of MXNet's has.
-        input: the graph's input; `input_shape`: of one example of it.
-        versions: of the libraries that had a part in it.
+        model: Stem of the `-symbol.json`.
+        name: Start of the file name; the hash follows.
+        format: Format of the file (`pt2`).
+        file: Path of the program.
+        content_sha256: Hash of the module's names, data types, shapes and values.
+        num_classes: Width of the first output, if that is one vector per image; otherwise None.
+        symbol: Path of the graph.
+        mxnet_version: Version of MXNet that wrote the graph.
+        operators: Number of nodes of each MXNet operator.
+        input: Name of the graph's input.
+        input_shape: Shape of the input, without the batch dimension.
+        versions: Versions of the libraries that were used.
     """
 
     model: str
@@ -126,16 +144,16 @@ class GraphRecord:
     succeeded = True
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return the record as `--json` prints it."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A conversion that did not succeed; `error` takes the place of the file.
+    """Record of a failed conversion, with `error` in place of the file.
 
-    The other fields are the record's; what was not known yet is None.
+    The other fields are those of `Record`; they are None if they were not known yet.
     """
 
     model: str | None = None
@@ -149,14 +167,14 @@ class Failure:
     succeeded = False
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return the record as `--json` prints it."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
 
 @dataclass(frozen=True)
 class RecordedParity:
-    """What a record says of parity: against what it was measured, and whether it held."""
+    """Parity in a record: the reference, and whether parity held."""
 
     reference: str
     passed: bool | None
@@ -164,10 +182,10 @@ class RecordedParity:
 
 @dataclass(frozen=True)
 class RecordedFacts:
-    """What a checkpoint's record says, read again; None for what is not there.
+    """Facts read from a checkpoint's record; None for those that are missing.
 
-    A record beside the file has all of it, the metadata inside a `.safetensors` has what belongs to
-    the weights alone. The fields are Record's.
+    A record file has all of them; the metadata inside a `.safetensors` has only those that depend
+    on the weights alone. The fields are those of `Record`.
     """
 
     model: str | None = None
@@ -188,10 +206,10 @@ class RecordedFacts:
 
 
 def read_record(path: Path) -> RecordedFacts | None:
-    """The record beside a checkpoint; None where there is none.
+    """Read the record of a checkpoint from the same folder; None if there is none.
 
     Raises:
-        CheckpointError: it is no JSON, or no record; names the field and what was expected.
+        CheckpointError: If it is not JSON or not a record; names the field and the expected type.
     """
     where = record_path(path)
     try:
@@ -207,13 +225,13 @@ def read_record(path: Path) -> RecordedFacts | None:
     except ValueError as error:
         problem, line = str(error), ""
     raise CheckpointError(
-        f"{where}{line}: is no record of a checkpoint ({problem}); move the file away and say "
-        "which network it is with `--model`"
+        f"{where}{line}: is not a checkpoint record ({problem}); move the file away and name the "
+        "network with `--model`"
     )
 
 
 def _plain(value: Any) -> Any:
-    """Values as JSON has them. A number that is none is a text there: `nan`, `inf`."""
+    """Convert values to JSON types; NaN and infinities become strings (`nan`, `inf`)."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -224,5 +242,5 @@ def _plain(value: Any) -> Any:
 
 
 def to_json(records: Any) -> str:
-    """Records → JSON text that ends in a newline."""
+    """Encode records as JSON text that ends in a newline."""
     return json.dumps(_plain(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,4 +1,4 @@
-"""What is known of a converted network before it is written: its record, still without files."""
+"""The record of a converted network before its files are written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..weights.content_hash import content_sha256
 from ..weights.converted import Converted
 from .record import Record
 
-_REFERENCES = {"gluon": ("mxnet", "gluoncv")}  # the libraries that a reference is computed by
+_REFERENCES = {"gluon": ("mxnet", "gluoncv")}  # libraries that run a reference
 
 
 def draft_record(
@@ -28,12 +28,16 @@ def draft_record(
     labels: Labels | None = None,
     trunk: Trunk | None = None,
 ) -> Record:
-    """The record of a network that is proved, and is to be written.
+    """Make the record of a proved network that is about to be written.
 
     Args:
-        labels: a user's own names of the classes; without them, as many classes as the data set
-            has are taken for its own.
-        trunk: what was taken out of another network.
+        converted: The converted network.
+        parity: Its measured parity.
+        source: Origin of the weights.
+        layout: Layout of the files.
+        labels: A user's own class names; without them, a network with as many classes as its data
+            set is assumed to have the data set's classes.
+        trunk: The trunk, if it was extracted from another network.
     """
     fit, entry = converted.fit, converted.fit.entry
     dataset = entry.dataset
@@ -69,7 +73,7 @@ def _labels(
 
 
 def versions(reference: str) -> dict[str, str]:
-    """The libraries that have a part in a conversion, with what parity is measured against."""
+    """Return the versions of the libraries used in a conversion, including the reference's."""
     libraries = ("torch", "numpy", *_REFERENCES.get(reference, ()))
     found = {name: importlib.metadata.version(name) for name in libraries}
     return {"gluon2torch": __version__, **found}

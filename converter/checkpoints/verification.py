@@ -1,4 +1,4 @@
-"""Is a checkpoint what it was? Its hashes, and parity measured again from the file itself."""
+"""Verification of a checkpoint: its hashes, and parity measured again from the file."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ from .record import RecordedFacts, read_record
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
-_DIGITS = re.compile(r"-([0-9a-f]{8})(\.[a-z0-9]+)?$")  # of the SHA-256, at the end of a name
+_DIGITS = re.compile(r"-([0-9a-f]{8})(\.[a-z0-9]+)?$")  # SHA-256 prefix in a file name
 _FAULTS = (CheckpointError, KeyMapError, LabelsError, UnknownModelError)
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found out about one checkpoint.
+    """Result of the verification of one checkpoint.
 
     Attributes:
-        model: GluonCV's name; None where the file could not be opened.
-        file: its path.
-        sha256, bytes: of the weights' file.
-        content_sha256: of the weights in it; None where it could not be opened.
-        compared: what there was to hold it against: `name`, whose digits are those of the hash,
-            `sha256` and `content_sha256`, which its record tells.
-        parity: as measured now; None where something was wrong before.
-        problems: what is wrong, a line each.
+        model: GluonCV's name of the network; None if the file could not be opened.
+        file: Path of the checkpoint.
+        sha256: SHA-256 of the weights' file.
+        bytes: Size of the weights' file.
+        content_sha256: Content hash of the weights; None if the file could not be opened.
+        compared: The claims that could be checked: `digits`, the hash digits in the file name;
+            `sha256` and `content_sha256`, the hashes in the record; and fields of the record that
+            can be read from the weights.
+        parity: The parity measured now; None if it was not measured because of another problem.
+        problems: All problems, one line each.
     """
 
     model: str | None
@@ -52,11 +54,11 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no problems."""
         return not self.problems
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return the result as `--json` prints it."""
         return {**asdict(self), "passed": self.passed}
 
 
@@ -68,19 +70,20 @@ def verify(
     reference: str = "auto",
     sizes: Sequence[Size] | None = None,
 ) -> Verification:
-    """Hold a checkpoint against its record and its name, and measure parity from it.
+    """Compare a checkpoint with its record and its file name, and measure its parity.
 
-    Parity is not measured where a hash already differs.
+    Parity is not measured if a hash differs.
 
     Args:
-        model: which network it is, where its record is lost.
-        expected: the hashes as they should be; by default those of the file's record.
-        reference, sizes: as in `gluon2torch.convert`.
+        path: Path of the checkpoint.
+        model: Name of the network; needed only if the record is missing.
+        expected: Facts with the expected hashes; by default those in the file's record.
+        reference, sizes: As in `gluon2torch.convert`.
 
     Raises:
-        MissingDependencyError: there is no reference to measure against.
-        CheckpointError: there is no such file, or its record is none.
-        ImageSizeError: the reference does not compute at that size.
+        MissingDependencyError: If the libraries of the reference are not installed.
+        CheckpointError: If the file does not exist, or its record is invalid.
+        ImageSizeError: If the reference cannot run on images of that size.
     """
     from ..weights.content_hash import content_sha256
     from .checkpoint import open_checkpoint
@@ -91,24 +94,30 @@ def verify(
     record = expected or read_record(path) or RecordedFacts()
     compared, problems = [], []
 
-    def hold(what: str, wanted: str | None, found: str, who: str) -> None:
-        if wanted is not None:
-            compared.append(what)
-            short = what == "name"  # it has the first digits alone
-            if (found[: len(wanted)] if short else found) != wanted:
-                problems.append(f"its {who} is {found}; {wanted} was expected")
+    def check(key: str, value: str | None, actual: str, label: str) -> None:
+        if value is not None:
+            compared.append(key)
+            short = key == "digits"  # a file name has only the first digits
+            if (actual[: len(value)] if short else actual) != value:
+                problems.append(f"its {label} is {actual}; expected {value}")
 
     digits = _DIGITS.search(path.name)
-    hold(
-        "name", digits[1] if digits else None, sha256, "SHA-256, whose first digits its name tells,"
+    check(
+        "digits",
+        digits[1] if digits else None,
+        sha256,
+        "SHA-256, whose first digits are in the file name,",
     )
-    hold("sha256", record.sha256, sha256, "SHA-256")
+    check("sha256", record.sha256, sha256, "SHA-256")
     opened, content, parity = None, None, None
     try:
         opened = open_checkpoint(path, model)
         content = content_sha256(opened.tensors)
-        told = expected or opened.record
-        hold("content_sha256", told.content_sha256, content, "content's SHA-256")
+        facts = expected or opened.record
+        check("content_sha256", facts.content_sha256, content, "content SHA-256")
+        for field, actual in _facts(opened).items():
+            value = getattr(facts, field)
+            check(field, None if value is None else str(value), str(actual), field)
         if not problems:
             parity = prove_checkpoint(opened, reference, sizes)
     except ParityError as error:
@@ -128,20 +137,33 @@ def verify(
     )
 
 
+def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a record says that can be read from the weights, too."""
+    network = checkpoint.network()
+    return {
+        "name": checkpoint.entry.published,
+        "family": checkpoint.entry.family,
+        "parameters": sum(each.numel() for each in network.parameters()),
+        "num_classes": checkpoint.num_classes,
+        "in_chans": checkpoint.in_chans,
+        "num_features": network.num_features,
+    }
+
+
 def prove_checkpoint(
     checkpoint: Checkpoint, reference: str, sizes: Sequence[Size] | None = None
 ) -> Parity:
-    """Parity of the weights in a file: Gluon's network gets them back by the key map.
+    """Measure parity of the weights in a file; the key map converts them back for the reference.
 
     Raises:
-        ParityError: it does not hold.
-        KeyMapError: the weights are not sound.
+        ParityError: If parity does not hold.
+        KeyMapError: If the weights are invalid.
     """
     headless = not checkpoint.num_classes
     arrays = checkpoint.gluon_arrays()
     fitted = fit(checkpoint.entry, array_specs(arrays), headless=headless).require()
     converted = assemble(fitted, arrays)
-    # not what was made of the arrays again, but what stands in the file
+    # prove the tensors in the file, not those converted again from the arrays
     return prove(replace(converted, tensors=checkpoint.tensors), reference, sizes)
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint's tensors, read so that nothing in the file is run."""
+"""Reading a checkpoint's tensors without running code from the file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 from ..errors import CheckpointError
 from ..weights.state_dict import Tensors
 
-# what torch's unpickler raises besides its own error, where bytes are wrong
+# exceptions of torch's unpickler on damaged files, besides its own
 _DAMAGED = (ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError)
 
 
 def is_checkpoint(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is one of torch's, or a `.safetensors`, or a folder with one in it."""
+    """Whether a path is a torch file, a `.safetensors` or a folder."""
     path = Path(path)
     if path.is_dir() or path.suffix == ".safetensors":
         return True
@@ -28,16 +28,17 @@ def is_checkpoint(path: str | os.PathLike[str]) -> bool:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("data.pkl") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError):
-        return False  # the reader of .params says what it is
+        return False  # the .params reader reports the problem
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]:
-    """A state_dict by its own names, and the metadata of a `.safetensors`.
+    """Read a state_dict under its own names, and the metadata of a `.safetensors`.
 
-    A `.pth` may hold the state_dict alone, or under the key `state_dict`, as training programs do.
+    A `.pth` can be the state_dict itself, or contain it under the key `state_dict`, as training
+    scripts save it.
 
     Raises:
-        CheckpointError: the file cannot be read, or holds no state_dict.
+        CheckpointError: If the file cannot be read or contains no state_dict.
     """
     path = weights_file(path)
     if path.suffix == ".safetensors":
@@ -46,7 +47,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, *_DAMAGED) as error:
         raise CheckpointError(
-            f"{path}: no checkpoint that loads safely ({_reason(path, error)})"
+            f"{path}: not a checkpoint that can be loaded safely ({_reason(path, error)})"
         ) from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
@@ -58,28 +59,30 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
             for name, tensor in content.items()
         )
     ):
-        raise CheckpointError(f"{path}: holds no state_dict; save network.state_dict()")
+        raise CheckpointError(f"{path}: contains no state_dict; save network.state_dict()")
     if odd := [name for name, tensor in content.items() if tensor.layout != torch.strided]:
-        raise CheckpointError(f"{path}: {', '.join(odd)}: sparse; weights are dense")
+        raise CheckpointError(
+            f"{path}: {', '.join(odd)}: sparse tensors are not supported; save dense tensors"
+        )
     return dict(content), {}
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """Why torch did not read a file; its own advice, to run what stands in it, is left out."""
+    """Explain why torch could not read a file, without torch's advice to allow running its code."""
     if isinstance(error, FileNotFoundError):
         return str(error.strerror)
     if path.suffix == ".params":
-        return "a .params file; `gluon2torch convert --params` makes a checkpoint of it"
+        return "a .params file; convert it with `gluon2torch convert --params`"
     if path.suffix == ".onnx":
-        return "an ONNX file; onnxruntime reads it"
+        return "an ONNX file; load it with onnxruntime"
     if isinstance(error, pickle.UnpicklingError):
-        return "it is none of torch's, or holds more than tensors"
+        return "it is not a torch file, or contains more than tensors"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"damaged or cut short: {str(text).splitlines()[0]}"
+    return f"damaged or truncated: {str(text).splitlines()[0]}"
 
 
 def weights_file(path: str | os.PathLike[str]) -> Path:
-    """The file with the weights: the path itself, or the one in a folder that timm opens."""
+    """Return the file with the weights: the path, or `model.safetensors` in a timm folder."""
     path = Path(path)
     return path / "model.safetensors" if path.is_dir() else path
 
@@ -91,4 +94,4 @@ def _read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
             return tensors, dict(file.metadata() or {})
     except (safetensors.SafetensorError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"{path}: no .safetensors that can be read ({reason})") from error
+        raise CheckpointError(f"{path}: not a readable .safetensors file ({reason})") from error

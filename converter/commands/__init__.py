@@ -1,1 +1,1 @@
-"""The command line: options in, lines and JSON out."""
+"""The commands of the command line."""

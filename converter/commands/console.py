@@ -1,4 +1,4 @@
-"""What a person sees while networks are converted, and after."""
+"""Console output of conversions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def result_line(result: Record | GraphRecord | Failure) -> str:
-    """One conversion on one line."""
+    """Format the result of one conversion: a line, and its notes below."""
     if isinstance(result, Failure):
         return f"{result.model or 'unknown':24} not converted"
     lines = [f"{result.model:24} {parity_line(result.parity):42} {result.file}"]
@@ -37,14 +37,14 @@ def result_line(result: Record | GraphRecord | Failure) -> str:
 
 
 def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:
-    """How many of how many."""
+    """Format the number of conversions, and how many of them are proved equal."""
     records = [result for result in results if isinstance(result, Record)]
     equal = sum(record.parity.passed is True for record in records)
     return f"{len(records)} of {len(results)} converted, {equal} proved equal"
 
 
 def parity_line(parity: Parity) -> str:
-    """What parity measured, in a few words."""
+    """Format the largest relative difference that parity measured, for each dtype."""
     if parity.passed is None:
         return "parity was not run"
     worst: dict[str, float] = {}
@@ -54,7 +54,7 @@ def parity_line(parity: Parity) -> str:
 
 
 def print_catalog(entries: Iterable[Entry]) -> None:
-    """The models known, as a table."""
+    """Print the known models as a table."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for title in ("GluonCV", "published as", "input"):
         table.add_column(title, no_wrap=True)
@@ -71,5 +71,5 @@ def print_catalog(entries: Iterable[Entry]) -> None:
                 for accuracy in (entry.top1, entry.top5)
             ),
         )
-    # in a pipe a line is a model, however long
+    # in a pipe each model is one line, whatever its length
     Console(width=None if sys.stdout.isatty() else 120).print(table)

@@ -1,4 +1,4 @@
-"""`convert`: options in, lines or JSON out."""
+"""The `convert` command."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def convert_command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Convert GluonCV networks to PyTorch, each proved equal before it is written.
+    """Convert GluonCV networks to PyTorch; each is proved equal before it is written.
 
-    MODEL is GluonCV's name (resnet50_v1d) or the published one (gluon_resnet50_v1d). With --params
-    it can be left out: the network is detected from the file.
+    MODEL is the GluonCV name (resnet50_v1d) or the published name (gluon_resnet50_v1d). With
+    --params it is optional: the network is detected from the file.
     """
     from ..mappings.catalog import load_catalog
 
@@ -44,22 +44,22 @@ def convert_command(
         return
     check_usage(models, everything, json_file, options)
     try:
-        wanted = catalog.published_set if everything else models
-        names: list[str | None] = [catalog.find(name).name for name in wanted]
+        chosen = catalog.published_set if everything else models
+        names: list[str | None] = [catalog.find(name).name for name in chosen]
     except UnknownModelError as error:
         raise click.UsageError(str(error)) from error
     requests = make_requests(names or [None], options)
 
     from ..pipeline.catalog_conversion import run_request
 
-    def one(request: Request, progress: Progress) -> Record | GraphRecord:
+    def convert_one(request: Request, progress: Progress) -> Record | GraphRecord:
         if request.symbol is not None:
             from ..pipeline.graph_conversion import run_graph_request
 
             return run_graph_request(request)
         return run_request(request, progress)
 
-    results = run_each(requests, one, quiet=quiet or json_file == "-")
+    results = run_each(requests, convert_one, quiet=quiet or json_file == "-")
     if json_file is not None:
         write_json([result.as_dict() for result in results], json_file)
     sys.exit(0 if all(result.succeeded for result in results) else 1)
@@ -71,7 +71,10 @@ def run_each(
     *,
     quiet: bool,
 ) -> list[Record | GraphRecord | Failure]:
-    """Convert one after another; a failure is told at once on stderr and does not stop the rest."""
+    """Convert one after another.
+
+    A failure is printed to stderr at once and does not stop the rest.
+    """
     from ..checkpoints.record import Failure
     from ..files.progress_bar import working
     from . import console
@@ -93,7 +96,7 @@ def run_each(
 
 
 def show_catalog(entries: Iterable[Entry], json_file: str | None) -> None:
-    """The models known, as a table or as JSON."""
+    """Print the known models as a table or as JSON."""
     from . import console
 
     if json_file is None:

@@ -8,41 +8,41 @@ from typing import Any
 
 import click
 
-from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, LAYOUTS, OURS
+from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, LAYOUTS, OURS, PROOFS
 from .option_types import ReferenceType, SizeType
 from .shared_options import JSON
 
 _OPTIONS = (
     click.argument("models", metavar="[MODEL]...", nargs=-1),
-    click.option("--all", "everything", is_flag=True, help="Every model of the published set."),
+    click.option("--all", "everything", is_flag=True, help="Convert the whole published set."),
     click.option(
-        "--list", "listing", is_flag=True, help="Show the models known, and nothing else."
+        "--list", "listing", is_flag=True, help="List the known models, and convert nothing."
     ),
     click.option(
         "--init",
         type=click.Choice(INITS),
         default="pretrained",
         show_default=True,
-        help="Where the weights come from: the published file, or random numbers.",
+        help="Source of the weights: the published file, or random numbers.",
     ),
     click.option(
         "--seed",
         type=click.IntRange(min=0),
         default=0,
         show_default=True,
-        help="Of random weights and images.",
+        help="Seed of random weights and images.",
     ),
     click.option(
         "--params",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A .params file of your own instead; any class count.",
+        help="Convert your own .params file, with any number of classes.",
     ),
     click.option(
         "--symbol",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The -symbol.json beside --params: convert what it computes, of any network, to .pt2.",
+        help="The -symbol.json of --params: convert its graph, of any network, to .pt2.",
     ),
     click.option(
         "-o",
@@ -51,7 +51,7 @@ _OPTIONS = (
         default="weights",
         show_default=True,
         metavar="DIR",
-        help="The folder to write to.",
+        help="Output folder.",
     ),
     click.option(
         "--format",
@@ -60,72 +60,78 @@ _OPTIONS = (
         multiple=True,
         default=["pth"],
         show_default=True,
-        help="Of the file; repeatable.",
+        help="File format; repeatable.",
     ),
     click.option(
         "--layout",
         type=click.Choice((*LAYOUTS, FOLDER)),
         default=OURS,
         show_default=True,
-        help="Whose keys the state_dict has; timm's are ours. timm opens a timm-folder as it is.",
+        help="Key names of the state_dict; ours are timm's. timm loads a timm-folder directly.",
     ),
     click.option(
         "--labels",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The names of the classes, a line each.",
+        help="File with the class names, one per line.",
     ),
     click.option(
         "--report",
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
-        help="Write an HTML page of what parity measured, layer by layer.",
+        help="Write an HTML report of parity, layer by layer, to this folder.",
     ),
     click.option(
         "--reference",
         type=ReferenceType(),
         default="auto",
         show_default=True,
-        help="What parity is measured against: GluonCV's network on MXNet, or its graph without "
-        "it; or what --save-reference wrote on another machine.",
+        help="Reference for parity: GluonCV's network on MXNet, its graph without MXNet, or a file "
+        "that --save-reference wrote on another machine.",
     ),
     click.option(
         "--save-reference",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE.npz",
-        help="Keep what the reference gave, to prove the conversion by where MXNet is not.",
+        help="Save the reference's outputs, to measure parity where MXNet is not installed.",
     ),
     click.option(
         "--dtype",
         type=click.Choice(DTYPES),
         default="keep",
         show_default=True,
-        help="Half-precision weights: kept, or widened.",
+        help="Keep half-precision weights, or widen them to float32.",
     ),
     click.option(
         "--backbone",
         is_flag=True,
-        help="FILE is of a segmentation, detection or pose network: convert its trunk.",
+        help="FILE belongs to a segmentation, detection or pose network: convert its backbone.",
     ),
     click.option(
         "--allow-nonfinite",
         is_flag=True,
-        help="Convert arrays that hold NaN or Inf; no parity can hold, so with --reference none.",
+        help="Convert arrays with NaN or Inf; needs --reference none, as parity cannot pass.",
     ),
     click.option(
         "--size",
         "sizes",
         type=SizeType(),
         multiple=True,
-        help="Image size for parity; repeatable. Default: the model's own and an odd one.",
+        help="Image size for parity; repeatable. Default: the model's own size and an odd one.",
+    ),
+    click.option(
+        "--prove",
+        type=click.Choice(PROOFS),
+        multiple=True,
+        help="Beside the forward passes: gradients, running statistics and three steps of SGD.",
     ),
     JSON,
-    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
 )
 
 
 def convert_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function all of them, in the order in which `--help` shows them."""
+    """Add all options to a command, in the order in which `--help` lists them."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""Which options of `convert` go together on the command line."""
+"""Checks of which options of `convert` can be combined."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from ..pipeline.request import Request, RequestError
 def check_usage(
     models: Sequence[str], everything: bool, json_file: str | None, options: Mapping[str, Any]
 ) -> None:
-    """Refuse what only a command line can ask: several models, or none.
+    """Check what only the command line accepts: several models, or none.
 
     Raises:
-        click.UsageError: what is wrong.
+        click.UsageError: options or arguments that cannot be combined.
     """
     params = options["params"]
     if everything and (models or params):
-        raise click.UsageError("--all takes neither a MODEL nor --params.")
+        raise click.UsageError("--all accepts neither a MODEL nor --params.")
     if params is not None and len(models) > 1:
-        raise click.UsageError("--params is of one MODEL, or of none: then it is detected.")
+        raise click.UsageError("--params accepts only one MODEL; without one, it is detected.")
     if options["save_reference"] is not None and (everything or len(models) > 1):
-        raise click.UsageError("--save-reference is of one network.")
+        raise click.UsageError("--save-reference accepts only one network.")
     if json_file not in (None, "-"):
         target = Path(str(json_file)).resolve()
         if target.is_dir() or not target.parent.is_dir():
-            raise click.UsageError(f"--json: there is no folder to write {json_file} to.")
+            raise click.UsageError(f"--json: {json_file} is a folder, or is in no existing folder.")
     if not (everything or models or params or options["symbol"]):
-        raise click.UsageError("give a MODEL, or --all; --list shows the models known.")
+        raise click.UsageError("give a MODEL, or --all; --list shows the known models.")
 
 
 def make_requests(names: Sequence[str | None], options: Mapping[str, Any]) -> list[Request]:
-    """A request for each model.
+    """Make a request for each model.
 
     Raises:
-        click.UsageError: options that do not go together.
+        click.UsageError: options that cannot be combined.
     """
     given = {name: value for name, value in options.items() if _is_given(name)}
     if "formats" in given:
@@ -53,13 +53,13 @@ def make_requests(names: Sequence[str | None], options: Mapping[str, Any]) -> li
 
 
 def _is_given(name: str) -> bool:
-    """Whether an option is on the command line."""
+    """Whether an option was given on the command line."""
     source = click.get_current_context().get_parameter_source(name)
     return source is ParameterSource.COMMANDLINE
 
 
 def _option(name: str) -> str:
-    """How the command line spells a field of a request."""
+    """Spelling of a request's field on the command line."""
     if name == "model":
         return "MODEL"
     parameters = click.get_current_context().command.params

@@ -1,4 +1,4 @@
-"""`features`: options in, an .npz out."""
+"""The `features` command."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from .shared_options import (
     help="The .npz file to write.",
 )
 @click.option(
-    "--stages", is_flag=True, help="The maps of the stem and every stage, not the pooled features."
+    "--stages", is_flag=True, help="Write feature maps of the stem and stages, not pooled features."
 )
 @BATCH_SIZE
 @WORKERS
@@ -60,10 +60,10 @@ def features_command(
     model: str | None,
     json_file: str | None,
 ) -> None:
-    """Write what a network sees in images, as arrays.
+    """Extract features of images, and write them as arrays.
 
-    IMAGE is a file or a folder. The .npz has `images`, the files, and in their order `features`
-    (N, channels), or with --stages the maps `stem`, `stage1` … (N, channels, height, width).
+    IMAGE is a file or a folder. The .npz has the file names as `images`, and in the same order
+    `features` (N, channels), or with --stages `stem`, `stage1` … (N, channels, height, width).
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..inference.feature_extraction import extract_features, write_features

@@ -1,4 +1,4 @@
-"""`inspect`, `detect` and `diff`: what stands in a file."""
+"""The `inspect`, `detect` and `diff` commands: what a file contains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path)
 @click.argument("file", type=FILE)
 @JSON
 def inspect_command(file: Path, json_file: str | None) -> None:
-    """Show what a .params file holds, and what each array becomes."""
+    """Show what a .params file contains, and what each array is converted to."""
     from ..checkpoints.inspection import inspect_file
 
     try:
@@ -39,7 +39,7 @@ def inspect_command(file: Path, json_file: str | None) -> None:
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @JSON
 def detect_command(files: tuple[Path, ...], json_file: str | None) -> None:
-    """Say which network each FILE is of, and why."""
+    """Show which network each FILE belongs to, and why."""
     from dataclasses import asdict
 
     from ..mapping.assignment import array_specs
@@ -65,12 +65,12 @@ def detect_command(files: tuple[Path, ...], json_file: str | None) -> None:
 @click.command("diff", context_settings=CONTEXT)
 @click.argument("first", type=FILE)
 @click.argument("second", type=FILE)
-@click.option("--model", help="The network of both, where names alone do not tell.")
+@click.option("--model", help="Network of both files, if names alone do not identify it.")
 @JSON
 def diff_command(first: Path, second: Path, model: str | None, json_file: str | None) -> None:
     """Compare two files by name and value: .params in any dialect, or converted checkpoints.
 
-    The exit status is 0 where they are equal, 1 where they differ.
+    The exit status is 0 if they are equal, and 1 if they differ.
     """
     from ..checkpoints.comparison import compare_files
 

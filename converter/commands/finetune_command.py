@@ -1,4 +1,4 @@
-"""`finetune`: options in; checkpoints and curves out."""
+"""The `finetune` command."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from .shared_options import (
     default="finetuned",
     show_default=True,
     metavar="DIR",
-    help="The folder to write to.",
+    help="Output folder.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a training that was stopped.")
+@click.option("--resume", is_flag=True, help="Resume a training that was interrupted.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option(
     "-b",
@@ -44,7 +44,7 @@ from .shared_options import (
     type=click.IntRange(min=2),
     default=32,
     show_default=True,
-    help="Over all processes.",
+    help="Images per step, over all processes.",
 )
 @click.option(
     "--optimizer", type=click.Choice(OPTIMIZERS), default=OPTIMIZERS[0], show_default=True
@@ -61,7 +61,7 @@ from .shared_options import (
     type=click.FloatRange(min=0),
     default=0.0,
     show_default=True,
-    help="Epochs over which the learning rate rises first.",
+    help="Epochs of learning rate warmup.",
 )
 @click.option(
     "--label-smoothing", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True
@@ -70,24 +70,24 @@ from .shared_options import (
     "--ema",
     type=click.FloatRange(0, 1, max_open=True),
     metavar="DECAY",
-    help="Judge and write a running mean of the weights.",
+    help="Evaluate and write an exponential moving average of the weights.",
 )
 @click.option(
     "--min-scale",
     type=click.FloatRange(0, 1, min_open=True),
     default=0.35,
     show_default=True,
-    help="The smallest share of an image that a training crop shows.",
+    help="Smallest share of an image's area in a training crop.",
 )
 @click.option(
     "--holdout",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.1,
     show_default=True,
-    help="Share of the images to judge by, where DIR has no `val`.",
+    help="Share of the images held out for evaluation, if DIR has no `val`.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard, too.")
+@click.option("--tensorboard", is_flag=True, help="Also write TensorBoard events.")
 @PRESET
 @WORKERS
 @DEVICE
@@ -109,10 +109,10 @@ def finetune_command(
     json_file: str | None,
     **training: Any,
 ) -> None:
-    """Train a network on for other classes.
+    """Fine-tune a network for other classes.
 
-    DIR has a folder of images for each class, or `train` and `val` folders of that kind. Processes
-    that torchrun starts share each batch.
+    DIR has one folder of images per class, or `train` and `val` folders of that form. Processes
+    started by torchrun share each batch.
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..finetuning.fine_tuning import finetune

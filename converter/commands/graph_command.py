@@ -1,4 +1,4 @@
-"""`graph`: what a -symbol.json computes."""
+"""The `graph` command: what a -symbol.json computes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SHOWN_NODES = 3
 
 @click.command("graph", context_settings=CONTEXT)
 @click.argument("symbol", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--dot", type=TARGET, metavar="FILE", help="Draw it in Graphviz's language.")
-@click.option("--svg", type=TARGET, metavar="FILE", help="Draw it with Graphviz's program `dot`.")
+@click.option("--dot", type=TARGET, metavar="FILE", help="Write it in Graphviz's DOT language.")
+@click.option("--svg", type=TARGET, metavar="FILE", help="Draw it as SVG with Graphviz's `dot`.")
 @JSON
 def graph_command(symbol: Path, dot: Path | None, svg: Path | None, json_file: str | None) -> None:
     """Show what a -symbol.json computes: operators, inputs, outputs, and what is not supported."""
@@ -45,13 +45,13 @@ def graph_command(symbol: Path, dot: Path | None, svg: Path | None, json_file: s
 
 
 def _text(summary: Summary) -> str:
-    version = f"MXNet {summary.mxnet_version}" if summary.mxnet_version else "MXNet 0.8 or before"
+    version = f"MXNet {summary.mxnet_version}" if summary.mxnet_version else "MXNet 0.8 or earlier"
     nodes = sum(summary.operators.values())
     width = max(map(len, summary.operators), default=0)
     lines = [
         f"{summary.file}: {version}, {nodes} operators, {len(summary.arrays)} arrays",
         f"inputs:  {', '.join(summary.inputs)}",
-        *([f"labels:  {', '.join(summary.labels)} (in training alone)"] if summary.labels else []),
+        *([f"labels:  {', '.join(summary.labels)} (only in training)"] if summary.labels else []),
         f"outputs: {', '.join(summary.outputs)}",
         *(
             f"  {op.ljust(width)}  {count}{_remark(summary, op)}"
@@ -62,7 +62,7 @@ def _text(summary: Summary) -> str:
         lines.append("cannot be imported: some operators are not supported")
     else:
         limits = ", ".join(f"{dtype} {limit:.0e}" for dtype, limit in summary.limits.items())
-        lines.append(f"can be imported; equal to MXNet means {limits}")
+        lines.append(f"can be imported; parity limits: {limits}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What the options' values are made of."""
+"""Types of option values."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class SizeType(click.ParamType[tuple[int, int]]):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
         match = re.fullmatch(r"([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", str(value))
         if match is None:
-            self.fail(f"{value!r} is no size; write height x width, as in 224x224", param, ctx)
+            self.fail(f"{value!r} is not a size; write height x width, such as 224x224", param, ctx)
         return int(match[1]), int(match[2])
 
 
 class ReferenceType(click.ParamType[str]):
-    """One of the references, or the path of a saved one."""
+    """The name of a reference, or the path of a saved one."""
 
     name = "reference"
 

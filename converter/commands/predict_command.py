@@ -1,4 +1,4 @@
-"""`predict`: options in, lines or JSON out."""
+"""The `predict` command."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .shared_options import (
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="How many classes to tell.",
+    help="Number of classes to show.",
 )
 @LABELS
 @PRESET
@@ -53,10 +53,10 @@ def predict_command(
     model: str | None,
     json_file: str | None,
 ) -> None:
-    """Say what is on images.
+    """Classify images.
 
-    IMAGE is a file, a folder, or - for standard input. The exit status is 1 where an image could
-    not be read; the others are answered all the same.
+    IMAGE is a file, a folder, or - for standard input. The exit status is 1 if an image cannot be
+    read; the others are still classified.
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..inference.images.image_file import find_images

@@ -1,4 +1,4 @@
-"""`release` and `verify`: a folder to publish, and one checkpoint."""
+"""The `release` and `verify` commands: a release folder, and one checkpoint."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIZE = click.option(
     "sizes",
     type=SizeType(),
     multiple=True,
-    help="Image size for parity; repeatable. Default: the model's own and an odd one.",
+    help="Image size for parity; repeatable. Default: the model's own size and an odd one.",
 )
 
 
@@ -39,32 +39,32 @@ SIZE = click.option(
     default="weights",
     show_default=True,
     metavar="WEIGHTS",
-    help="The folder of checkpoints and their records.",
+    help="Folder with the checkpoints and their records.",
 )
 @click.option(
     "--model",
     "models",
     multiple=True,
     metavar="MODEL",
-    help="Only this one; repeatable. Default: the published set, all of it.",
+    help="Publish only this model; repeatable. Default: the whole published set.",
 )
-@click.option("--allow-random", is_flag=True, help="Publish random weights too.")
-@click.option("--check", "checking", is_flag=True, help="Look through a DIR that is there.")
+@click.option("--allow-random", is_flag=True, help="Also publish random weights.")
+@click.option("--check", "checking", is_flag=True, help="Check an existing DIR, and build nothing.")
 @click.option(
     "--reference",
     type=click.Choice(REFERENCES),
     default="auto",
     show_default=True,
-    help="What parity is measured against; none leaves it out.",
+    help="Reference for parity; none skips it.",
 )
 @SIZE
 @click.option(
     "--upload",
     "target",
     metavar="TARGET",
-    help="Send DIR to github:OWNER/REPO@TAG or hf:OWNER/NAME; built first if it is not there.",
+    help="Send DIR to github:OWNER/REPO@TAG or hf:OWNER/NAME; build it first if it is missing.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what --upload would do, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what --upload would do, without doing it.")
 @JSON
 def release_command(
     folder: Path,
@@ -78,23 +78,24 @@ def release_command(
     dry_run: bool,
     json_file: str | None,
 ) -> None:
-    """Build a folder to publish from converted networks; check it; send it.
+    """Build a release folder from converted networks, check it, or send it.
 
-    DIR gets the checkpoints, SHA256SUMS, manifest.json, a card for each model and the notes.
+    DIR will contain the checkpoints, SHA256SUMS, manifest.json, a card for each model and the
+    release notes.
     """
     _check_usage(checking, target, dry_run)
     from ..release.target import parse_target
 
-    tell = _teller(json_file)
+    show = _make_printer(json_file)
     result: dict[str, Any] = {"folder": str(folder), "passed": True}
     try:
-        place = parse_target(target) if target is not None else None
+        destination = parse_target(target) if target is not None else None
         if checking:
-            result = _check(folder, reference, sizes, tell).as_dict()
-        elif place is None or not _is_there(folder):
-            result["files"] = _build(folder, source, models, allow_random, dry_run, tell)
-        if place is not None and result["passed"]:
-            result["upload"] = _upload(place, folder, dry_run, tell)
+            result = _check(folder, reference, sizes, show).as_dict()
+        elif destination is None or not _has_files(folder):
+            result["files"] = _build(folder, source, models, allow_random, dry_run, show)
+        if destination is not None and result["passed"]:
+            result["upload"] = _upload(destination, folder, dry_run, show)
     except ConversionError as error:
         raise click.ClickException(str(error)) from error
     if json_file is not None:
@@ -110,7 +111,7 @@ def release_command(
     type=ReferenceType(),
     default="auto",
     show_default=True,
-    help="What parity is measured against; none leaves it out.",
+    help="Reference for parity; none skips it.",
 )
 @SIZE
 @JSON
@@ -121,9 +122,9 @@ def verify_command(
     sizes: tuple[tuple[int, int], ...],
     json_file: str | None,
 ) -> None:
-    """Hold a checkpoint against its name and its record, and measure parity from it.
+    """Compare a checkpoint with its name and its record, and measure its parity.
 
-    CHECKPOINT is a .pth or .safetensors in any layout, or a folder of timm's.
+    CHECKPOINT is a .pth or .safetensors file in any layout, or a timm folder.
     """
     from ..checkpoints.verification import verify
 
@@ -134,14 +135,14 @@ def verify_command(
     for problem in found.problems:
         click.echo(f"error: {checkpoint}: {shortened(problem)}", err=True)
     if found.passed:
-        _teller(json_file)(_verified_line(found))
+        _make_printer(json_file)(_verified_line(found))
     if json_file is not None:
         write_json([found.as_dict()], json_file)
     sys.exit(0 if found.passed else 1)
 
 
 def _check_usage(checking: bool, target: str | None, dry_run: bool) -> None:
-    """Refuse options that would do nothing."""
+    """Reject options that would have no effect."""
     context = click.get_current_context()
     building = {"source": "--from", "models": "--model", "allow_random": "--allow-random"}
     looking = {"reference": "--reference", "sizes": "--size"}
@@ -150,15 +151,15 @@ def _check_usage(checking: bool, target: str | None, dry_run: bool) -> None:
             what = "is for building a folder, not for --check" if checking else "needs --check"
             raise click.UsageError(f"{option} {what}.")
     if dry_run and target is None:
-        raise click.UsageError("--dry-run shows what --upload would do: give both.")
+        raise click.UsageError("--dry-run shows what --upload would do: add --upload.")
 
 
-def _teller(json_file: str | None) -> Callable[[str], None]:
-    """Prints lines, unless stdout is for JSON."""
+def _make_printer(json_file: str | None) -> Callable[[str], None]:
+    """Make a function that prints lines, unless JSON goes to stdout."""
     return (lambda _: None) if json_file == "-" else click.echo
 
 
-def _is_there(folder: Path) -> bool:
+def _has_files(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
@@ -168,7 +169,7 @@ def _build(
     models: Sequence[str],
     allow_random: bool,
     dry_run: bool,
-    tell: Callable[[str], None],
+    show: Callable[[str], None],
 ) -> list[dict[str, Any]]:
     from ..release.choice import choose
     from ..release.folder import build, check_empty, contents
@@ -179,57 +180,57 @@ def _build(
     size = sum(file.bytes for file in files) / 1e6
     if not dry_run:
         build(folder, choices)
-    tell(f"{'would build' if dry_run else 'built'} {folder}: {len(files)} files, {size:.1f} MB")
+    show(f"{'would build' if dry_run else 'built'} {folder}: {len(files)} files, {size:.1f} MB")
     return [asdict(file) for file in files]
 
 
 def _check(
-    folder: Path, reference: str, sizes: Sequence[tuple[int, int]], tell: Callable[[str], None]
+    folder: Path, reference: str, sizes: Sequence[tuple[int, int]], show: Callable[[str], None]
 ) -> Report:
     from ..release.audit import check
 
     def verified(one: Verification) -> None:
         if one.passed:
-            tell(_verified_line(one))
+            show(_verified_line(one))
 
     report = check(folder, reference=reference, sizes=sizes or None, verified=verified)
     for file, problem in report.problems.items():
         click.echo(f"error: {folder / file}: {shortened(problem)}", err=True)
     if report.note is not None:
-        tell(report.note)
+        show(report.note)
     proved = sum(one.parity is not None and one.parity.passed is True for one in report.models)
-    wrong = f"{len(report.problems)} wrong" if report.problems else "all as they should be"
-    tell(f"{len(report.files)} files, {wrong}; {proved} models proved equal")
+    wrong = f"{len(report.problems)} wrong" if report.problems else "all correct"
+    show(f"{len(report.files)} files, {wrong}; {proved} models proved equal")
     return report
 
 
 def _upload(
-    place: Target, folder: Path, dry_run: bool, tell: Callable[[str], None]
+    destination: Target, folder: Path, dry_run: bool, show: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Send a folder whose bytes are right; the steps, as they are told."""
+    """Send a folder whose bytes are right; returns the target and the steps for `--json`."""
     from ..release.audit import require_sound
     from ..release.upload import plan_upload
 
-    if dry_run and not _is_there(folder):
-        steps = [f"send all of {folder}, once it is built, to {place.text}"]
-        tell(f"would {steps[0]}")
-        return {"target": place.text, "done": False, "steps": steps}
-    plan = plan_upload(place, folder, require_sound(folder))
+    if dry_run and not _has_files(folder):
+        steps = [f"send all of {folder}, once it is built, to {destination.text}"]
+        show(f"would {steps[0]}")
+        return {"target": destination.text, "done": False, "steps": steps}
+    plan = plan_upload(destination, folder, require_sound(folder))
     for step in plan:
         if dry_run:
-            tell(f"would {step.text}")
+            show(f"would {step.text}")
         else:
-            tell(step.text)
+            show(step.text)
             step.do()
     if not plan:
-        tell(f"nothing to do: all of {folder} is at {place.text}")
-    return {"target": place.text, "done": not dry_run, "steps": [step.text for step in plan]}
+        show(f"nothing to do: {destination.text} already has all of {folder}")
+    return {"target": destination.text, "done": not dry_run, "steps": [step.text for step in plan]}
 
 
 def _verified_line(found: Verification) -> str:
     from .console import parity_line
 
     names = ", ".join(found.compared)
-    held = f"right by {names}" if names else "nothing to hold its hash against"
-    assert found.parity is not None, "it is measured where nothing is wrong"
-    return f"{found.file}: {held}; {parity_line(found.parity)}"
+    hashes = f"matches its {names}" if names else "no hash to compare it with"
+    assert found.parity is not None, "parity is measured if there are no problems"
+    return f"{found.file}: {hashes}; {parity_line(found.parity)}"

@@ -1,4 +1,4 @@
-"""What a person sees while images are classified or trained on, and after."""
+"""Console output of validations and trainings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def counting(name: str, *, silent: bool = False) -> Iterator[Callable[[Progress], None]]:
-    """A bar on stderr with images per second and how many are right so far. Silent in a pipe."""
+    """Show a progress bar on stderr, with images per second and top-1 so far; none in a pipe."""
     stderr = Console(stderr=True)
     with rich.progress.Progress(
         rich.progress.TextColumn("{task.description}"),
@@ -45,7 +45,7 @@ def counting(name: str, *, silent: bool = False) -> Iterator[Callable[[Progress]
 
 
 def print_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
-    """What validate found, a checkpoint a line, with the published figures beside it."""
+    """Print the accuracy of each checkpoint on a line, beside the published accuracy."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     table.add_column("model", no_wrap=True)
     for title in ("images", "skipped", "top-1", "top-5", "published", "published", "images/s"):
@@ -68,7 +68,7 @@ def print_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_epoch(row: Mapping[str, float]) -> None:
-    """One epoch of a training on a line."""
+    """Print one epoch of a training on a line."""
     accuracies = (f"{name} {row[name]:.4f}" for name in row if name.endswith("accuracy"))
     parts = [f"loss {row['train loss']:.4f}", *accuracies, f"lr {row['learning rate']:.2g}"]
     print(f"epoch {row['epoch']:>3}  " + "  ".join(parts), flush=True)

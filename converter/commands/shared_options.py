@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Options and helpers that the commands share."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ if TYPE_CHECKING:
 SHOWN_PROBLEMS = 10
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 JSON = click.option(
-    "--json", "json_file", metavar="FILE|-", help="Write the results as JSON; - is stdout."
+    "--json", "json_file", metavar="FILE|-", help="Write the results as JSON; - for stdout."
 )
 
 MODEL = click.option(
-    "--model", metavar="MODEL", help="Which network it is, where its record is lost."
+    "--model", metavar="MODEL", help="Network of the checkpoint, if its record is missing."
 )
-# what the verbs that run a network share
+# shared by the commands that run a network
 LABELS = click.option(
     "--labels",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The names of the classes, a line each; the record's by default.",
+    help="File with the class names, one per line. Default: those of the record.",
 )
 PRESET = click.option(
     "--preset",
     type=click.Choice(PRESETS),
     default=PRESETS[0],
     show_default=True,
-    help="How images are prepared: as GluonCV does, or as timm (bicubic).",
+    help="How images are prepared: as in GluonCV, or as in timm (bicubic).",
 )
 DEVICE = click.option(
     "--device",
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="cpu, cuda, cuda:1 …; auto is a GPU where there is one.",
+    help="cpu, cuda, cuda:1 …; auto uses a GPU if there is one.",
 )
-AMP = click.option("--amp", is_flag=True, help="Compute in half precision where that is safe.")
+AMP = click.option("--amp", is_flag=True, help="Compute in half precision where it is safe.")
 CHANNELS_LAST = click.option(
-    "--channels-last", is_flag=True, help="Another order of memory; often faster."
+    "--channels-last", is_flag=True, help="Use the channels_last memory format; often faster."
 )
 BATCH_SIZE = click.option(
     "-b", "--batch-size", type=click.IntRange(min=1), default=64, show_default=True
@@ -54,12 +54,16 @@ WORKERS = click.option(
     "--workers",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Processes that read images; as many as cores by default.",
+    help="Processes that read images. Default: one per core, up to eight.",
 )
 
 
 def make_setup(device: str, amp: bool, channels_last: bool) -> Setup:
-    """The options of how to compute, as the rooms take them."""
+    """Make a Setup from the options of the command line.
+
+    Raises:
+        click.UsageError: this machine does not have the device.
+    """
     from ..inference.runner import Setup, find_device
 
     try:
@@ -69,16 +73,23 @@ def make_setup(device: str, amp: bool, channels_last: bool) -> Setup:
 
 
 def shortened(message: str) -> str:
-    """A file of another network has hundreds of problems; ten are enough to see which."""
+    """Shorten a message to its first ten problems.
+
+    A file that belongs to another network has hundreds; ten are enough to see which.
+    """
     lines = message.splitlines()
     if len(lines) <= SHOWN_PROBLEMS + 1:
         return message
     hidden = len(lines) - 1 - SHOWN_PROBLEMS
-    return "\n".join([*lines[: SHOWN_PROBLEMS + 1], f"  … and {hidden} more; --json tells all"])
+    return "\n".join([*lines[: SHOWN_PROBLEMS + 1], f"  … and {hidden} more; --json lists all"])
 
 
 def write_json(records: list[dict[str, Any]] | dict[str, Any], json_file: str) -> None:
-    """Records, or one thing → stdout (`-`) or a file."""
+    """Write records, or a single one, as JSON to a file or to stdout (`-`).
+
+    Raises:
+        click.FileError: the file cannot be written.
+    """
     from ..checkpoints.record import to_json
 
     text = to_json(records)

@@ -1,4 +1,4 @@
-"""The verbs on a converted checkpoint."""
+"""The `to-gluon` command."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
 @MODEL
 @JSON
 def to_gluon_command(checkpoint: Path, out: Path, model: str | None, json_file: str | None) -> None:
-    """Write the .params that GluonCV's load_parameters accepts, from a checkpoint of ours.
+    """Write a converted checkpoint as .params for GluonCV's load_parameters.
 
-    CHECKPOINT is a .pth or .safetensors in any layout, or a folder of timm's. GluonCV saves the
-    same bytes.
+    CHECKPOINT is a .pth or .safetensors file in any layout, or a timm folder. GluonCV itself saves
+    the same bytes.
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..sources.params_writer import write_params

@@ -1,4 +1,4 @@
-"""`validate`: options in; a table, JSON, CSV and a picture out."""
+"""The `validate` command."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "folder",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Every checkpoint in a folder, in place of CHECKPOINT.",
+    help="Validate every checkpoint in a folder, instead of CHECKPOINT.",
 )
 @BATCH_SIZE
 @WORKERS
@@ -48,10 +48,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @DEVICE
 @AMP
 @CHANNELS_LAST
-@click.option("--predictions", type=FILE, metavar="FILE", help="Write every answer as CSV.")
-@click.option(
-    "--confusion", type=FILE, metavar="FILE", help="Draw which class is taken for which, as PNG."
-)
+@click.option("--predictions", type=FILE, metavar="FILE", help="Write every prediction as CSV.")
+@click.option("--confusion", type=FILE, metavar="FILE", help="Draw the confusion matrix, as PNG.")
 @MODEL
 @JSON
 def validate_command(
@@ -69,17 +67,19 @@ def validate_command(
     model: str | None,
     json_file: str | None,
 ) -> None:
-    """Count how many images a network gets right.
+    """Measure the accuracy of a network on labelled images.
 
-    DIR has a folder of images for each class; LIST has lines of `path class`. Several processes
-    share the work when torchrun starts them: torchrun --nproc-per-node 4 -m gluon2torch validate …
+    DIR has one folder of images per class; LIST has lines of `path class`. Processes started by
+    torchrun share the work: torchrun --nproc-per-node 4 -m gluon2torch validate …
     """
     if folder is None and len(paths) != 2:
         raise click.UsageError("give a CHECKPOINT, and a DIR or LIST of images.")
     if folder is not None and len(paths) != 1:
-        raise click.UsageError("--all DIR takes the place of CHECKPOINT: give a DIR or LIST alone.")
+        raise click.UsageError("--all DIR replaces CHECKPOINT: give only a DIR or LIST of images.")
     if folder is not None and (predictions or confusion or model):
-        raise click.UsageError("--predictions, --confusion and --model are of one CHECKPOINT.")
+        raise click.UsageError(
+            "--predictions, --confusion and --model need one CHECKPOINT, without --all."
+        )
     from ..checkpoints.checkpoint import open_checkpoint
     from ..inference.figures import draw_confusion, require_matplotlib
     from ..inference.process_group import join_world
@@ -94,7 +94,7 @@ def validate_command(
             require_matplotlib()
         with join_world(setup.device) as world:
 
-            def one(checkpoint: Path) -> Validation:
+            def validate_one(checkpoint: Path) -> Validation:
                 with scoreboard.counting(checkpoint.name, silent=world.rank > 0) as progress:
                     done = validate(
                         open_checkpoint(checkpoint, model),
@@ -113,9 +113,9 @@ def validate_command(
                 return done
 
             if folder is not None:
-                rows = each_row(find_checkpoints(folder), one, silent=world.rank > 0)
+                rows = each_row(find_checkpoints(folder), validate_one, silent=world.rank > 0)
             else:
-                done = one(paths[0])
+                done = validate_one(paths[0])
                 rows = [done.as_dict()]
             if world.rank > 0:
                 return
@@ -135,7 +135,7 @@ def validate_command(
 def each_row(
     checkpoints: list[Path], one: Callable[[Path], Validation], *, silent: bool
 ) -> list[dict[str, Any]]:
-    """Validate one after another; what is wrong with one does not stop the others."""
+    """Validate one after another; an error in one does not stop the others."""
     rows: list[dict[str, Any]] = []
     for checkpoint in checkpoints:
         try:

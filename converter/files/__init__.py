@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, hashed, downloaded."""
+"""Files: atomic writes, hashes, downloads and their progress bar."""

@@ -1,4 +1,4 @@
-"""A file from a server, gone on with where it broke off."""
+"""Resumable download of one file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCK = 1 << 20
 TIMEOUT = 30.0  # seconds without a byte
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes so far and the bytes in all, where the server tells."""
+"""Called with the bytes received and the total, or None if the server does not send the total."""
 
 
 def download(
@@ -25,23 +25,23 @@ def download(
     progress: Progress | None = None,
     timeout: float = TIMEOUT,
 ) -> None:
-    """Load a file, or what is missing of it.
+    """Download a file, or the missing rest of it.
 
     Args:
-        part: where to; what stands there is gone on with.
-        advice: what errors tell the user to do.
-        timeout: seconds without a byte after which the server is given up.
+        part: path to write to; a partial file there is resumed.
+        advice: what to do if the server cannot be reached, for the error message.
+        timeout: seconds without a byte before the download is abandoned.
 
     Raises:
-        DownloadError: no network, no such file, or it broke off.
-        OSError: the part cannot be written.
+        DownloadError: no network, no such file, or the download was interrupted.
+        OSError: the partial file cannot be written.
     """
     done = part.stat().st_size if part.exists() else 0
     try:
         request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
         with urllib.request.urlopen(request, timeout=timeout) as response:
             if response.status != 206:
-                done = 0  # the server sends it all again
+                done = 0  # the server sends the whole file again
             total = _total(response, done)
             with part.open("ab" if done else "wb") as file:
                 while block := response.read(BLOCK):
@@ -50,22 +50,22 @@ def download(
                     if progress is not None:
                         progress(done, total)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to load, or the part is none of this file
+        if error.code == 416:  # the file is complete, or the part belongs to another file
             return
-        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
+        raise DownloadError(f"{url}: the server returned {error.code} {error.reason}") from error
     except (
         urllib.error.URLError,
         TimeoutError,
         HTTPException,
         ConnectionError,
         ssl.SSLError,
-        ValueError,  # no address at all
+        ValueError,  # invalid URL
     ) as error:
         reason = getattr(error, "reason", error)
         raise DownloadError(f"{url}: cannot be reached ({reason}); {advice}") from error
     if total is not None and done < total:
         raise DownloadError(
-            f"{url}: broke off after {done} of {total} bytes; run it again to go on"
+            f"{url}: interrupted after {done} of {total} bytes; run it again to resume"
         )
 
 

@@ -1,4 +1,4 @@
-"""Hashing beside the writing."""
+"""Hashes of files, also computed while they are written."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ BLOCK = 1 << 20
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal."""
     return _file_hash(path, hashlib.sha256())
 
 
 def file_sha1(path: Path) -> str:
-    """The SHA-1 of a file, which is what GluonCV's model store lists."""
+    """Return the SHA-1 of a file in hexadecimal, as GluonCV's model store lists it."""
     return _file_hash(path, hashlib.sha1(usedforsecurity=False))
 
 
@@ -29,10 +29,10 @@ def _file_hash(path: Path, digest: hashlib._Hash) -> str:
 
 
 class HashingFile:
-    """Hashes what is written through it, on a core of its own.
+    """A file wrapper that hashes the written data on a second thread, so on another core.
 
-    torch writes thousands of small pieces: they are handed over in blocks, since each hand-over
-    waits for the other thread.
+    torch writes thousands of small pieces: they are passed to the thread in blocks, since each
+    transfer waits for the other thread.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -51,16 +51,16 @@ class HashingFile:
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         for start in range(0, len(view), BLOCK):
-            self._block += view[start : start + BLOCK]  # a copy: torch may use its buffers again
+            self._block += view[start : start + BLOCK]  # a copy: torch may reuse its buffers
             if len(self._block) >= BLOCK:
-                self._hand_over()
+                self._queue_block()
         try:
             return self._file.write(data)
         except OSError as error:
             self.error = error
             raise
 
-    def _hand_over(self) -> None:
+    def _queue_block(self) -> None:
         self._blocks.put(self._block)
         self._block = bytearray()
 
@@ -71,10 +71,10 @@ class HashingFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hand_over()
+        self._queue_block()
         self._blocks.put(None)
         self._thread.join()
 
     def hexdigest(self) -> str:
-        """The hash of all that was written, once the writing is over."""
+        """Return the hash of all written data; call it after the `with` block."""
         return self._sha256.hexdigest()

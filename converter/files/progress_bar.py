@@ -1,4 +1,4 @@
-"""The progress of one task, on a terminal."""
+"""Progress display of one task on a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .download import Progress
 
 @contextmanager
 def working(name: str) -> Iterator[Progress]:
-    """A spinner on stderr, which turns into a bar while a file is loaded. Silent in a pipe."""
+    """Show a spinner on stderr, and a bar during downloads; nothing if stderr is not a terminal."""
     columns = (
         rich.progress.SpinnerColumn(),
         rich.progress.TextColumn("{task.description}"),
@@ -29,11 +29,11 @@ def working(name: str) -> Iterator[Progress]:
         task = live.add_task(f"converting {name}", total=None)
 
         def progress(done: int, total: int | None) -> None:
-            loading = done != total
-            live.columns = (spinner, description, *bar) if loading else (spinner, description)
+            downloading = done != total
+            live.columns = (spinner, description, *bar) if downloading else (spinner, description)
             live.update(
                 task,
-                description=f"{'loading' if loading else 'converting'} {name}",
+                description=f"{'downloading' if downloading else 'converting'} {name}",
                 completed=done,
                 total=total,
             )

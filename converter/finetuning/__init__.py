@@ -1,5 +1,5 @@
-"""A checkpoint, trained on for other classes.
+"""Fine-tuning of a checkpoint for other classes.
 
-The loop is ours: an epoch is sixty lines on torch, and training libraries do not promise what is
-promised here, that a run which was killed and resumed ends with the same bits.
+The training loop is our own: an epoch is sixty lines of torch, and training libraries do not
+guarantee what this one does, that a run which was killed and resumed ends with the same bits.
 """

@@ -1,4 +1,4 @@
-"""The whole training, spelled once: images → epochs → checkpoints."""
+"""Fine-tuning from start to end: images, epochs, checkpoints."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ Watch = Callable[[int], AbstractContextManager[Callable[[Progress], None]]]
 
 @dataclass(frozen=True)
 class Finetuned:
-    """What a training left.
+    """Result of a training.
 
     Attributes:
-        best: the checkpoint that judged best, `best_accuracy` its accuracy on what was held out (on
-            the training images, where nothing was); `last`: the one of the last epoch.
+        best: record of the checkpoint with the highest accuracy.
+        last: record of the checkpoint of the last epoch.
+        best_accuracy: accuracy of `best` on the held-out images, or on the training images if none
+            are held out.
         history: a row for each epoch.
-        notes: what is missing, and why.
+        notes: outputs that are missing, and why.
     """
 
     best: Record
@@ -60,28 +62,36 @@ def finetune(
     report: Callable[[Row], None] = lambda row: None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> Finetuned | None:
-    """Train a checkpoint on for the classes of a folder of images.
+    """Fine-tune a checkpoint for the classes of a folder of images.
 
-    Its classifier is replaced by a fresh one; all weights are trained. After each epoch the state
-    of the training is written to `out`; a run that was killed goes on from there with `resume`,
-    and ends with the same bits on the same machine.
+    Its classifier is replaced by a new one; all weights are trained. After each epoch the state of
+    the training is written to `out`; with `resume`, a run that was killed continues from there and
+    ends with the same bits on the same machine.
 
     Args:
-        checkpoint: opened, or its path.
-        images: a folder with a folder for each class, or with `train` and `val`, each like that.
-        out: a folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
-        resume: go on with the training in `out`; begin it where there is none.
-        watch: makes what is told of the progress of an epoch.
-        report: told of each epoch that is done; `warn`: of each image that cannot be read.
+        checkpoint: an open checkpoint or its path.
+        images: a folder with one subfolder per class, or with `train` and `val` folders of that
+            form.
+        out: the folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
+        options: hyperparameters.
+        resume: resume the training in `out`, or start one if there is none.
+        tensorboard: also write TensorBoard events.
+        setup: device and precision; the CPU by default.
+        world: the processes that share each batch; this one alone by default.
+        workers: processes that read images; None for `default_workers`.
+        watch: called with the number of each epoch; returns a context manager that yields the
+            epoch's progress callback.
+        report: called with the row of each finished epoch.
+        warn: called with a message for each image that cannot be read.
 
     Returns:
-        None in all processes of a world but the first.
+        The result; None in every process of a world but the first.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, `out` cannot be written to, or holds
+        CheckpointError: the checkpoint cannot be read, or `out` cannot be written to or contains
             another training.
-        ImageError: there are no classes, or too few images.
-        MissingDependencyError: a library that was asked for is not installed.
+        ImageError: there are fewer than two classes, or too few images.
+        MissingDependencyError: Pillow is not installed, or tensorboardX, which `tensorboard` needs.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = open_checkpoint(checkpoint)
@@ -93,14 +103,15 @@ def finetune(
     least = 2 * world.size
     if len(split.train.paths) < least or options.batch_size < least:
         raise ImageError(
-            f"{images}: a batch is of {min(len(split.train.paths), options.batch_size)} images; "
-            f"training takes {least} at least, two for each process"
+            f"{images}: a batch has {min(len(split.train.paths), options.batch_size)} images, but "
+            f"training needs at least {least}, two per process; add images or increase the batch "
+            "size"
         )
     check_writable(out)
     if (out / STATE).exists() and not resume:
         raise CheckpointError(
-            f"{out / STATE}: a training is there; go on with it (`--resume`), or choose another "
-            "folder with `--out`"
+            f"{out / STATE}: a training already exists; resume it with `--resume`, or choose "
+            "another folder with `--out`"
         )
     first = world.rank == 0
     board = Board(out / "tensorboard") if tensorboard and first else None
@@ -143,7 +154,7 @@ def finetune(
 
 
 def _network(checkpoint: Checkpoint, num_classes: int, setup: Setup, seed: int) -> torch.nn.Module:
-    """The checkpoint's network with a fresh classifier, in memory of its own."""
+    """The checkpoint's network with a new classifier; it shares no memory with the checkpoint."""
     network = checkpoint.network()
     network.load_state_dict(
         {name: tensor.clone() for name, tensor in network.state_dict().items()}, assign=True

@@ -1,4 +1,4 @@
-"""A training under way: all of its state, and one epoch."""
+"""State of a training, and one epoch of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Work:
-    """What a training is of, and does not change while it runs."""
+    """Inputs of a training, which stay the same while it runs."""
 
     options: FinetuneOptions
     split: Split
@@ -42,18 +42,19 @@ class Work:
 
 
 class Training:
-    """The network and all that must be kept to go on with it.
+    """The network that is trained, and all state that is needed to resume.
 
     Attributes:
-        history: a row for each epoch that is done.
-        best: the state_dict that judged best, and `best_accuracy`, its accuracy.
+        history: a row for each finished epoch.
+        best: the state_dict with the highest accuracy.
+        best_accuracy: its accuracy.
     """
 
     def __init__(self, network: nn.Module, work: Work) -> None:
         options, world = work.options, work.world
         self.work = work
         self.network = network
-        # a process has its part of each batch, and its statistics of norms
+        # each process has its share of each batch, and running statistics of its own
         self.parallel: nn.Module = DistributedDataParallel(network) if world.size > 1 else network
         self.ema: AveragedModel | None = None
         if options.ema is not None:
@@ -69,24 +70,24 @@ class Training:
 
     @property
     def judged(self) -> nn.Module:
-        """The network that is judged and written: the mean of its weights, where there is one."""
+        """The network that is evaluated and written: the EMA of the weights, if there is one."""
         return self.network if self.ema is None else self.ema.module
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """The judged network's state_dict, copied to the CPU."""
+        """The evaluated network's state_dict, copied to the CPU."""
         state = self.judged.state_dict()
         return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
     def run_epoch(self, progress: Callable[[Progress], None]) -> Row:
-        """Train on every image once, then judge; the row is added to the history."""
+        """Train on every image once, then evaluate, and add the row to the history."""
         epoch = len(self.history)
         rate = self.optimizer.param_groups[0]["lr"]
         row: Row = {"epoch": epoch + 1, **self._train(epoch, progress), "learning rate": rate}
-        for network in (self.network, self.judged):  # norms have seen other images elsewhere
+        for network in (self.network, self.judged):  # running statistics differ by process
             self.work.world.broadcast(network.buffers())
         accuracy = row["train accuracy"]
         if self.work.split.held_out is not None:
-            accuracy = row["held-out accuracy"] = self._judge()
+            accuracy = row["held-out accuracy"] = self._evaluate()
         self.history.append(row)
         if accuracy >= self.best_accuracy:
             self.best_accuracy, self.best = accuracy, self.weights()
@@ -102,7 +103,7 @@ class Training:
             batch_size=None,
             num_workers=min(work.workers, len(mine)),
         )
-        # dropout draws from torch's generator: an epoch begins it anew, so that none need be kept
+        # dropout uses torch's generator: each epoch reseeds it, so that no state need be saved
         seeds = np.random.SeedSequence([options.seed, epoch, world.rank])
         torch.manual_seed(int(seeds.generate_state(1)[0]))
         self.parallel.train()
@@ -120,7 +121,7 @@ class Training:
                 losses = nn.functional.cross_entropy(
                     logits, targets, reduction="none", label_smoothing=options.label_smoothing
                 )
-            # processes average their gradients; the parts of a batch need not be equal
+            # DDP averages gradients over processes, whose shares of a batch may differ in size
             loss = (losses * weights).sum() * (world.size / len(whole))
             self.optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()
@@ -145,7 +146,7 @@ class Training:
         least = 2 * self.work.world.size
         return epoch_batches(count, options.batch_size, options.seed, epoch, least)
 
-    def _judge(self) -> float:
+    def _evaluate(self) -> float:
         work = self.work
         assert work.split.held_out is not None
         self.judged.eval()
@@ -164,7 +165,7 @@ class Training:
         return Runner(network, self.work.setup, self.work.preprocessing, dtype)
 
     def save(self, path: Path) -> None:
-        """Write everything, in one step that a kill cannot halve.
+        """Write the whole state in one step, so that a kill leaves no partial file.
 
         Raises:
             CheckpointError: the folder cannot be written to.
@@ -183,17 +184,17 @@ class Training:
             publish(file, temporary, path)
 
     def load(self, path: Path) -> None:
-        """Go on from where `save` was called.
+        """Restore the state that `save` wrote.
 
         Raises:
-            CheckpointError: the file is of another training, or cannot be read.
+            CheckpointError: the file belongs to another training, or cannot be read.
         """
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-            raise CheckpointError(f"{path}: is no training that can be resumed") from error
+            raise CheckpointError(f"{path}: is not the state of a training") from error
         if not isinstance(state, dict) or "parts" not in state:
-            raise CheckpointError(f"{path}: is no training that can be resumed")
+            raise CheckpointError(f"{path}: is not the state of a training")
         options = asdict(self.work.options)
         differ = [name for name in options if state["options"].get(name) != options[name]]
         if state["classes"] != list(self.work.split.labels.ids):
@@ -202,8 +203,8 @@ class Training:
             differ.append("images")
         if differ:
             raise CheckpointError(
-                f"{path}: was begun with other {', '.join(differ)}; resume it with the same, or "
-                "choose another folder with `--out`"
+                f"{path}: was started with different {', '.join(differ)}; resume it with the "
+                "same, or choose another folder with `--out`"
             )
         for name, part in self._parts().items():
             part.load_state_dict(state["parts"][name])

@@ -1,7 +1,7 @@
-"""The images to train on: their split, their order, their crops.
+"""Training images: their split, their order and their random crops.
 
-What is random depends on the seed, the epoch and the image alone, not on what was drawn before: an
-epoch can be run again, by any number of worker processes, and is the same.
+Random choices depend on the seed, the epoch and the image alone, not on earlier draws: an epoch can
+be repeated, by any number of worker processes, with the same result.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ..inference.images.linear_resize import Image, Size, resize_linear
 from ..mappings.class_labels import Labels
 
 TRAIN, VALIDATION = "train", ("val", "validation", "test")
-ATTEMPTS = 10  # to find a crop that fits, before the whole image is taken
+ATTEMPTS = 10  # at a random crop that fits, before the whole image is used
 
 
 @dataclass(frozen=True)
 class Split:
-    """What to train on, what to judge by (None where nothing is), and the classes of both."""
+    """Training images, held-out images (None if there are none), and the classes of both."""
 
     train: LabelledImages
     held_out: LabelledImages | None
@@ -34,19 +34,25 @@ class Split:
 
 
 def split_images(folder: Path, holdout: float, seed: int) -> Split:
-    """A folder with a folder for each class, or with `train` and `val`, each of that kind.
+    """Split the images of a folder into training and held-out images.
+
+    Args:
+        folder: has one subfolder per class, or `train` and `val` folders of that form.
+        holdout: share of each class's images to hold out, if there is no `val`.
+        seed: seed of that choice.
 
     Raises:
         ImageError: there are fewer than two classes, or a class has no images.
     """
     if not folder.is_dir():
-        raise ImageError(f"{folder}: there is no such folder")
+        raise ImageError(f"{folder}: no such folder")
     given = next((folder / name for name in VALIDATION if (folder / name).is_dir()), None)
     root = folder / TRAIN if given is not None and (folder / TRAIN).is_dir() else folder
     names = tuple(each.name for each in class_folders(root))
     if len(names) < 2:
         raise ImageError(
-            f"{root}: has {len(names)} folders; training takes one for each class, two at least"
+            f"{root}: has {len(names)} folders; training needs one per class, and two classes at "
+            "least"
         )
     labels = Labels(names, names)
     images = find_labelled(root, len(names), labels)
@@ -61,7 +67,7 @@ def split_images(folder: Path, holdout: float, seed: int) -> Split:
 
 
 def _held_out(targets: Sequence[int], share: float, seed: int) -> list[int]:
-    """The share of each class, but never all of it."""
+    """Choose the held-out share of each class, but never all of its images."""
     rng = np.random.default_rng(seed)
     held: list[int] = []
     for target in sorted(set(targets)):
@@ -79,9 +85,18 @@ def _part(images: LabelledImages, indices: Sequence[int]) -> LabelledImages:
 def epoch_batches(
     count: int, batch_size: int, seed: int, epoch: int, least: int = 2
 ) -> list[list[int]]:
-    """The order of an epoch: every image once, in batches.
+    """Shuffle the images of an epoch into batches, every image once.
 
-    A last batch of fewer images than `least` is left out: a norm over one is not defined.
+    A last batch of fewer than `least` images is dropped: batch norm over one image is not defined.
+
+    Args:
+        count: number of images.
+        batch_size: images per batch.
+        seed, epoch: what the order depends on.
+        least: smallest size of a last batch.
+
+    Returns:
+        The indices of the images of each batch.
     """
     order = np.random.default_rng([seed, epoch]).permutation(count).tolist()
     batches = [order[at : at + batch_size] for at in range(0, count, batch_size)]
@@ -90,13 +105,13 @@ def epoch_batches(
 
 @dataclass(frozen=True)
 class TrainBatch:
-    """A process's part of a batch.
+    """One process's share of a batch.
 
     Attributes:
-        pixels: (N, H, W, 3), of 8-bit values.
-        targets: (N,)
-        weights: (N,): 1, or 0 for an image that could not be read.
-        broken: what is wrong with those.
+        pixels: (N, H, W, 3), 8-bit.
+        targets: class indices, (N,).
+        weights: 1, or 0 for an image that could not be read, (N,).
+        broken: the error messages of those.
     """
 
     pixels: torch.Tensor
@@ -107,7 +122,7 @@ class TrainBatch:
 
 @dataclass(frozen=True)
 class TrainBatches(Dataset[TrainBatch]):
-    """The batches of one epoch, cropped at random and mirrored every other time."""
+    """The batches of one epoch, with random crops, half of them mirrored."""
 
     images: LabelledImages
     batches: Sequence[Sequence[int]]
@@ -140,7 +155,14 @@ class TrainBatches(Dataset[TrainBatch]):
 
 
 def random_crop(image: Image, size: Size, min_scale: float, rng: np.random.Generator) -> Image:
-    """A part of an image, of random area and shape (3:4 to 4:3), resized, mirrored or not."""
+    """Crop a random area of random aspect ratio (3:4 to 4:3), resize it, and mirror it or not.
+
+    Args:
+        image: (H, W, 3), 8-bit.
+        size: height and width of the result, in pixels.
+        min_scale: smallest share of the image's area; 1 uses the whole image.
+        rng: source of the random choices.
+    """
     height, width = image.shape[:2]
     top = left = 0
     rows, columns = height, width

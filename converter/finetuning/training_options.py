@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""Hyperparameters of a training, and the optimizer and schedule they describe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from ..mappings.choices import OPTIMIZERS, SCHEDULES, check_choice
 
 LEARNING_RATES = {"sgd": 0.01, "adamw": 5e-4}
-# how much of the learning rate is left after a share of the training
+# factor of the learning rate, by the share of the training that is done
 SCHEDULE_FACTORS: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
     "linear": lambda done: 1 - done,
@@ -25,23 +25,23 @@ SCHEDULE_FACTORS: dict[str, Callable[[float], float]] = {
 
 @dataclass(frozen=True)
 class FinetuneOptions:
-    """What a training depends on, besides the checkpoint and the images.
+    """Hyperparameters: all that a training depends on, besides the checkpoint and the images.
 
     Attributes:
-        epochs: how often every image is seen.
-        batch_size: images of a step, over all processes.
-        optimizer: `sgd` (with Nesterov's momentum of 0.9) or `adamw`.
-        lr: the largest learning rate; None for the optimizer's usual one.
+        epochs: passes over the training images.
+        batch_size: images per step, over all processes.
+        optimizer: `sgd` (with Nesterov momentum 0.9) or `adamw`.
+        lr: peak learning rate; None for the optimizer's default (LEARNING_RATES).
         weight_decay: of matrices and kernels; norms and biases have none.
-        schedule: how the learning rate falls: `cosine`, `linear`, `step` or `constant`.
-        warmup: epochs over which it rises first.
-        label_smoothing: probability that is taken from the class and spread over all.
-        ema: decay of the running mean of the weights, which is then what is judged and written;
-            None for none.
-        min_scale: the smallest share of an image that a training crop shows; 1 shows all of it.
-        holdout: share of each class's images that is kept for judging, where no folder is.
-        preset: how the images that judge are prepared.
-        seed: of the new classifier, the order of images, their crops, and dropout.
+        schedule: decay of the learning rate: `cosine`, `linear`, `step` or `constant`.
+        warmup: epochs over which the learning rate first rises.
+        label_smoothing: probability taken from the true class and spread over all classes.
+        ema: decay of an exponential moving average of the weights, which is then evaluated and
+            written; None disables it.
+        min_scale: smallest share of an image's area in a training crop; 1 uses the whole image.
+        holdout: share of each class's images held out for evaluation, if there is no folder for it.
+        preset: how the images for evaluation are prepared.
+        seed: seed of the new classifier, the order of images, their crops, and dropout.
     """
 
     epochs: int = 10
@@ -64,7 +64,7 @@ class FinetuneOptions:
 
 
 def make_optimizer(network: torch.nn.Module, options: FinetuneOptions) -> Optimizer:
-    """torch's optimizer, over all parameters."""
+    """Make the optimizer of all parameters, without weight decay for norms and biases."""
     parameters = list(network.parameters())
     groups: list[dict[str, Any]] = [
         {"params": [each for each in parameters if each.ndim > 1]},
@@ -77,7 +77,7 @@ def make_optimizer(network: torch.nn.Module, options: FinetuneOptions) -> Optimi
 
 
 def make_schedule(optimizer: Optimizer, options: FinetuneOptions, steps: int) -> LambdaLR:
-    """The learning rate of every step, `steps` to an epoch."""
+    """Make the schedule of the learning rate, with `steps` steps per epoch."""
     whole, rising = options.epochs * steps, options.warmup * steps
     fall = SCHEDULE_FACTORS[options.schedule]
 

@@ -1,4 +1,4 @@
-"""What a training leaves: checkpoints like any other of ours, and its curves."""
+"""Output of a training: checkpoints in the package's usual form, and learning curves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .training import Row
 def write_checkpoint(
     name: str, tensors: Tensors, origin: Checkpoint, labels: Labels, folder: Path, seed: int
 ) -> Record:
-    """Write `folder/name-<hash>.pth` and its record; an older one of that name is taken away.
+    """Write `folder/name-<hash>.pth` and its record, in place of older ones of that name.
 
     Raises:
         CheckpointError: the folder cannot be written to.
@@ -67,7 +67,10 @@ def write_checkpoint(
 
 
 def write_curves(history: list[Row], folder: Path) -> str | None:
-    """Write `curves.csv`, and `curves.png` where matplotlib is; else say what it needs.
+    """Write `curves.csv`, and `curves.png` if matplotlib is installed.
+
+    Returns:
+        A message if `curves.png` was not written, else None.
 
     Raises:
         CheckpointError: the folder cannot be written to.
@@ -85,7 +88,7 @@ def write_curves(history: list[Row], folder: Path) -> str | None:
 
 
 class Board:
-    """TensorBoard's events, in a folder.
+    """TensorBoard events, written to a folder.
 
     Raises:
         MissingDependencyError: tensorboardX is not installed.
@@ -96,17 +99,18 @@ class Board:
             from tensorboardX import SummaryWriter
         except ImportError as error:
             raise MissingDependencyError(
-                "--tensorboard needs tensorboardX: `pip install 'gluon2torch[tensorboard]'`"
+                "--tensorboard needs tensorboardX, which is not installed: "
+                "`pip install 'gluon2torch[tensorboard]'`"
             ) from error
         self._writer = SummaryWriter(str(folder))
 
     def add(self, row: Row) -> None:
-        """One epoch."""
+        """Write the row of one epoch."""
         for name, value in row.items():
             if name != "epoch":
                 self._writer.add_scalar(name, value, int(row["epoch"]))
         self._writer.flush()
 
     def close(self) -> None:
-        """No more epochs."""
+        """Finish the event file."""
         self._writer.close()

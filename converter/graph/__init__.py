@@ -1,1 +1,1 @@
-"""MXNet's graphs: `-symbol.json` → what it computes, as a torch module."""
+"""Import of MXNet graphs (`-symbol.json`) as torch modules."""

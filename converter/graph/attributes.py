@@ -1,4 +1,4 @@
-"""A node's attributes, which are texts in the file, as the values they stand for."""
+"""Parser of a node's attributes, which the file stores as strings."""
 
 from __future__ import annotations
 
@@ -12,40 +12,45 @@ from ..errors import GraphError
 from .symbol import Node
 
 T = TypeVar("T")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 wrote an L behind long ones
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
 _FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 
 
 class Attributes:
-    """Reads a node's attributes, with the operator's defaults for those that are left out."""
+    """A node's attributes as typed values.
+
+    The methods take an attribute's name and the operator's default, which is returned where the
+    node does not have the attribute or its value is None. They raise GraphError if the value is
+    invalid, or missing without a default.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._texts: Mapping[str, str] = node.attributes
 
     def error(self, problem: str) -> GraphError:
-        """An error that begins with the node."""
+        """An error whose message starts with the node."""
         return GraphError(f"{self._node}: {problem}")
 
     def unsupported(self, name: str) -> GraphError:
-        """The error for a value that is MXNet's and not supported here."""
+        """The error for an attribute value that MXNet accepts and this importer does not."""
         return self.error(f"{name}={self._texts.get(name)!r} is not supported")
 
     def has(self, name: str) -> bool:
-        """Whether it is given, and not None."""
+        """Whether the attribute is present and not None."""
         return self._texts.get(name, "None") not in ("None", "")
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """A whole number."""
+        """An integer."""
         if not self.has(name):
             return self._default(name, default)
         text = self._texts[name].strip()
         if not _INTEGER.fullmatch(text):
-            raise self.error(f"{name}={text!r} is no whole number")
+            raise self.error(f"{name}={text!r} is not an integer")
         return int(text.rstrip("L"))
 
     def count(self, name: str, default: int | None = None) -> int:
-        """A whole number of at least 1."""
+        """An integer of at least 1."""
         value = self.integer(name, default)
         if value < 1:
             raise self.error(f"{name}={value} is less than 1")
@@ -58,13 +63,13 @@ class Attributes:
         try:
             value = float(self._texts[name])
         except ValueError as error:
-            raise self.error(f"{name}={self._texts[name]!r} is no number") from error
+            raise self.error(f"{name}={self._texts[name]!r} is not a number") from error
         if not math.isfinite(value):
             raise self.error(f"{name}={self._texts[name]!r} is not finite")
         return value
 
     def single(self, name: str, default: float | None = None) -> float:
-        """A number as MXNet stores it where its parameter is a `float`: rounded to float32."""
+        """A number rounded to float32, as MXNet stores parameters of type `float`."""
         value = self.number(name, default)
         try:
             rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
@@ -73,7 +78,7 @@ class Attributes:
         return rounded
 
     def flag(self, name: str, default: bool) -> bool:
-        """True or False."""
+        """A boolean."""
         if not self.has(name):
             return default
         if (text := self._texts[name]) not in _FLAGS:
@@ -81,27 +86,27 @@ class Attributes:
         return _FLAGS[text]
 
     def choice(self, name: str, default: str | None, choices: Sequence[str]) -> str:
-        """One of some words; another of MXNet's words is not supported here."""
+        """One of the supported keywords, `choices`."""
         text = self._texts[name] if self.has(name) else self._default(name, default)
         if text not in choices:
-            raise self.error(f"{name}={text!r} is not supported; {', '.join(choices)} are")
+            raise self.error(f"{name}={text!r} is not supported; supported: {', '.join(choices)}")
         return text
 
     def integers(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
-        """Whole numbers: `(3, 3)`, `[3,3]` or `3`."""
+        """A tuple of integers, written `(3, 3)`, `[3,3]` or `3`."""
         if not self.has(name):
             return tuple(self._default(name, default))
         values = self.optional_integers(name)
         if None in values:
-            raise self.error(f"{name}={self._texts[name]!r} has a None in it")
+            raise self.error(f"{name}={self._texts[name]!r} contains None")
         return tuple(value for value in values if value is not None)
 
     def optional_integers(self, name: str) -> tuple[int | None, ...]:
-        """The same where each may be None: `(None, 3)`."""
+        """A tuple of integers or None, written `(None, 3)`; empty if the attribute is missing."""
         text = self._texts.get(name, "()").strip()
         parts = [part.strip() for part in text.strip("()[]").split(",") if part.strip()]
         if len(parts) > 32 or not all(part == "None" or _INTEGER.fullmatch(part) for part in parts):
-            raise self.error(f"{name}={text[:80]!r} is no list of whole numbers")
+            raise self.error(f"{name}={text[:80]!r} is not a list of integers")
         return tuple(None if part == "None" else int(part.rstrip("L")) for part in parts)
 
     def _default(self, name: str, default: T | None) -> T:

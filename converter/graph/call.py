@@ -1,4 +1,4 @@
-"""What an operator's function works with: its node, and the torch graph that grows."""
+"""The interface between operator functions and the torch graph under construction."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Values = tuple[fx.Node, ...]
 
 
 class Names:
-    """MXNet's names → Python's: readable, and no two alike."""
+    """Map MXNet's node names to readable, unique Python identifiers."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         names = [node.name for node in nodes if node.op != VARIABLE]
         shared = os.path.commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 (letters)
-        # the network's own prefix, which counts the networks of the process that made it
+        # the network's prefix, which contains a counter of networks in the exporting process
         self._prefix = shared[: shared.rfind("_") + 1]
-        self._taken = {"training", "self"}  # an attribute of modules; forward's own argument
+        self._used = {"training", "self"}  # an attribute of modules; the argument of forward
 
     def __call__(self, name: str) -> str:
         short = name.removeprefix(self._prefix).removesuffix("_fwd")
@@ -34,9 +34,9 @@ class Names:
         if short[0].isdigit() or keyword.iskeyword(short) or hasattr(fx.GraphModule, short):
             short = f"node_{short}"
         unique, number = short, 1
-        while unique in self._taken:
+        while unique in self._used:
             unique, number = f"{short}_{number}", number + 1
-        self._taken.add(unique)
+        self._used.add(unique)
         return unique
 
 
@@ -44,9 +44,13 @@ class Builder:
     """The torch graph under construction.
 
     Attributes:
-        graph: its nodes; root: its modules and parameters.
-        values: by MXNet's node number, the node's outputs; None where it could not be built.
-        ranks: how many dimensions a value has, where that is known.
+        nodes: The nodes of MXNet's graph.
+        graph: The torch graph.
+        root: Its modules and parameters.
+        values: Outputs of each MXNet node, by number; None if the node could not be built.
+        ranks: Number of dimensions of each value; None if unknown.
+        names: Allocator of unique names.
+        tensors: The network's arrays, by name.
     """
 
     def __init__(self, graph: Graph, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -60,7 +64,7 @@ class Builder:
         self._modules: dict[Any, str] = {}
 
     def parameter(self, name: str) -> torch.Tensor:
-        """An array as a parameter, the same one wherever it is used; whole numbers stay as is."""
+        """An array as a parameter, shared by all its users; integer arrays remain plain tensors."""
         if name not in self._parameters:
             tensor = self.tensors[name]
             trained = tensor.is_floating_point()
@@ -68,7 +72,7 @@ class Builder:
         return self._parameters[name]
 
     def get_attr(self, name: str) -> fx.Node:
-        """An array as a value of its own."""
+        """Add an array to the graph as a value."""
         tensor, own = self.parameter(name), self.names(name)
         if isinstance(tensor, nn.Parameter):
             self.root.register_parameter(own, tensor)
@@ -79,7 +83,11 @@ class Builder:
         return node
 
     def add_module(self, key: Any, name: str, module: nn.Module) -> str:
-        """A module under its name; one of the same arrays and attributes is taken again."""
+        """Add a module, or reuse the one that was added with the same key.
+
+        Returns:
+            The module's name.
+        """
         if key not in self._modules:
             self._modules[key] = self.names(name)
             self.root.add_module(self._modules[key], module)
@@ -87,93 +95,105 @@ class Builder:
 
 
 class Call:
-    """One node on its way to torch.
+    """One MXNet node that an operator function converts to torch.
 
     Attributes:
-        node: MXNet's.
-        attributes: its attributes, with defaults.
+        node: MXNet's node.
+        attributes: Its attributes, with defaults.
     """
 
     def __init__(self, node: Node, builder: Builder) -> None:
         self.node, self.attributes = node, Attributes(node)
         self._builder = builder
-        self._taken: set[int] = set()
+        self._used: set[int] = set()
         self._arrays: list[str] = []
 
     def __len__(self) -> int:
         return len(self.node.inputs)
 
     def error(self, problem: str) -> GraphError:
-        """An error that begins with the node."""
+        """An error whose message starts with the node."""
         return self.attributes.error(problem)
 
     def value(self, index: int) -> fx.Node:
-        """An input as a value."""
+        """An input as a value of the torch graph."""
         number, output = self._edge(index)
         source = self._builder.nodes[number]
         if source.op == VARIABLE and source.name in self._builder.tensors:
             values = self._builder.values[number]
-            if not values:  # arrays become values when they are asked for
+            if not values:  # arrays become values on first use
                 values = self._builder.values[number] = (self._builder.get_attr(source.name),)
         values = self._builder.values[number]
-        assert values is not None, "nodes behind one that failed are not called"
+        assert values is not None, "nodes that depend on a failed one are not called"
         if output >= len(values):
-            raise self.error(f"takes output {output} of {source}, which has {len(values)}")
+            raise self.error(f"uses output {output} of {source}, which has {len(values)}")
         return values[output]
 
     def values(self) -> list[fx.Node]:
-        """All inputs as values, of which there must be one."""
+        """All inputs as values; at least one is required."""
         if not len(self):
             raise self.error("has no inputs")
         return [self.value(index) for index in range(len(self))]
 
     def array(self, index: int) -> torch.Tensor:
-        """An input that must be an array."""
+        """An input that must be an array of the `.params` file."""
         number, _ = self._edge(index)
         source = self._builder.nodes[number]
         if source.op != VARIABLE:
-            raise self.error(f"its input {index} is computed by {source}; it must be an array")
+            raise self.error(f"input {index} is computed by {source}; it must be an array")
         if source.name not in self._builder.tensors:
-            raise self.error(f"its array {source.name!r} is not in the .params file")
+            raise self.error(f"array {source.name!r} is not in the .params file")
         self._arrays.append(source.name)
         return self._builder.parameter(source.name)
 
     def ignore(self, index: int) -> None:
-        """An input that only training takes, as a label; it need not be there."""
-        self._taken.add(index)
+        """Ignore an input that only training uses, such as a label; it may be missing."""
+        self._used.add(index)
 
     def rank(self, index: int = 0) -> int | None:
-        """How many dimensions an input has; None where that is not known."""
+        """Number of dimensions of an input; None if unknown."""
         return self._builder.ranks.get(self.value(index))
 
     def known_rank(self, index: int = 0) -> int:
-        """The same, where it must be known."""
+        """Number of dimensions of an input.
+
+        Raises:
+            GraphError: If it is unknown.
+        """
         rank = self.rank(index)
         if rank is None:
-            raise self.error("how many dimensions its input has is not known, which it needs")
+            raise self.error("needs the number of dimensions of its input, which is unknown")
         return rank
 
     def fill(self, module: nn.Module, **arrays: int) -> nn.Module:
-        """Give a module of the meta device its arrays, by the inputs' numbers."""
+        """Set the parameters and buffers of a module that was created on the meta device.
+
+        Args:
+            arrays: The number of the input for each parameter or buffer.
+        """
         for name, index in arrays.items():
             self.put(module, name, self.array(index))
         return module
 
     def put(self, module: nn.Module, name: str, tensor: torch.Tensor) -> None:
-        """Set a module's parameter or statistic to a tensor of its shape."""
+        """Set a module's parameter or buffer to a tensor, which must have its shape."""
         own = getattr(module, name)
         if own.shape != tensor.shape:
-            raise self.error(f"its {name} has shape {tuple(tensor.shape)}, not {tuple(own.shape)}")
+            raise self.error(f"{name} has shape {tuple(tensor.shape)}, expected {tuple(own.shape)}")
         if not tensor.is_floating_point():
             kind = str(tensor.dtype).removeprefix("torch.")
-            raise self.error(f"its {name} is {kind}; weights are float16, float32 or float64")
+            raise self.error(f"{name} is {kind}; weights must be float16, float32 or float64")
         if isinstance(own, nn.Parameter):
             setattr(module, name, tensor)
         else:
             module.register_buffer(name, tensor.detach())
 
     def module(self, module: nn.Module, *values: fx.Node, rank: int | None = None) -> fx.Node:
-        """Call a module; the result has as many dimensions as its first value, or `rank`."""
+        """Add a call of a module to the graph; reuse the module of equal arrays and attributes.
+
+        Args:
+            rank: Number of dimensions of the result; by default, that of the first value.
+        """
         builder = self._builder
         attributes = tuple(sorted(self.node.attributes.items()))
         key = (self.node.op, attributes, *self._arrays) if self._arrays else object()
@@ -188,10 +208,11 @@ class Call:
         suffix: str = "",
         **kwargs: Any,
     ) -> fx.Node:
-        """Call a function of torch; ranks as in `module`.
+        """Add a call of a function to the graph.
 
         Args:
-            suffix: of the name, where the node's own is left to a layer.
+            rank: Number of dimensions of the result; by default, that of the first value.
+            suffix: Suffix of the name, for a node whose name a layer uses.
         """
         builder = self._builder
         name = builder.names(self.node.name + suffix)
@@ -199,18 +220,18 @@ class Call:
         return self._result(node, rank, args)
 
     def check_all_taken(self) -> None:
-        """Refuse a node with inputs that its operator does not have.
+        """Require that the operator has used all inputs of the node.
 
         Raises:
-            GraphError: there are some.
+            GraphError: If there are further inputs.
         """
-        if left := set(range(len(self))) - self._taken:
-            raise self.error(f"has {len(self)} inputs; {len(self) - len(left)} are expected")
+        if unused := set(range(len(self))) - self._used:
+            raise self.error(f"has {len(self)} inputs; expected {len(self) - len(unused)}")
 
     def _edge(self, index: int) -> tuple[int, int]:
         if index >= len(self):
-            raise self.error(f"has {len(self)} inputs; more are expected")
-        self._taken.add(index)
+            raise self.error(f"has {len(self)} inputs; expected more")
+        self._used.add(index)
         return self.node.inputs[index]
 
     def _result(self, node: fx.Node, rank: int | None, args: Iterable[Any]) -> fx.Node:

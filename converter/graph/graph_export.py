@@ -2,7 +2,8 @@
 
     python -m gluon2torch.graph.graph_export [MODEL]...        all by default
 
-It needs MXNet, and is run when the catalogue grows; a test compares what is there.
+Requires MXNet. Run it when a network is added to the catalogue; a test compares the files with a
+new export.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def has_graph(name: str) -> bool:
 
 
 def exported(name: str) -> bytes:
-    """A network's file, made anew."""
+    """The content of a network's file, exported from GluonCV."""
     entry = load_catalog()[name]
     stages = load_keymap(entry.family).stages
     symbol, structural, prefix = stage_graph(name, stages, entry.dataset.num_classes)
@@ -30,7 +31,7 @@ def exported(name: str) -> bytes:
 
 
 def main(names: list[str]) -> None:
-    """Write the files, and say how large they are."""
+    """Write the files and print their sizes; without names, of all networks that have a graph."""
     for name in names or filter(has_graph, load_catalog()):
         path = mapping_file(graph_file(name))
         path.parent.mkdir(exist_ok=True)

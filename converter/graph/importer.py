@@ -1,4 +1,4 @@
-"""A graph and its arrays → a torch.fx.GraphModule of real modules."""
+"""Import of a graph and its arrays as a torch.fx.GraphModule of torch.nn modules."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ def import_graph(
     *,
     dtype: str = "float32",
 ) -> fx.GraphModule:
-    """An exported MXNet network as a torch module, in eval mode.
+    """Import an exported MXNet network as a torch module in eval mode.
 
-    Its submodules are torch.nn's wherever torch.nn has the layer; their names come from the graph's
-    nodes. It takes the graph's inputs in the graph's order, and gives out its head, or a tuple
-    where there are several. Labels, which only training takes, are no inputs.
+    Submodules are those of torch.nn wherever it has the layer, with names derived from the graph's
+    nodes. The module takes the graph's inputs in the graph's order and returns its head, or a tuple
+    if there are several. Labels, which only training uses, are not inputs.
 
     Args:
-        symbol: the `-symbol.json`.
-        params: the `.params` beside it.
-        dtype: of the weights: `float32`, or `float64`.
+        symbol: The `-symbol.json`.
+        params: The `.params` file that belongs to it.
+        dtype: Data type of the weights: `float32` or `float64`.
 
     Raises:
-        GraphError: the graph is damaged, computes what is not supported (all of that is told at
-            once), or its arrays are others.
-        ParamsFileError: the arrays cannot be read.
+        GraphError: If the graph is damaged, contains something unsupported (all problems are
+            reported together) or does not match the arrays.
+        ParamsFileError: If the arrays cannot be read.
     """
     graph = read_symbol(symbol)
     return build_module(graph, read_arrays(params), dtype=dtype)
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:
-    """A file's arrays by the names that graphs call them by, without `arg:` and `aux:`.
+    """Read a file's arrays by their names in graphs, which have no `arg:` or `aux:` prefix.
 
     Raises:
-        ParamsFileError: they cannot be read, or are not dense.
+        ParamsFileError: If the file cannot be read, or an array is not dense.
     """
     return {bare_name(name): array for name, array in dense_arrays(params).items()}
 
@@ -63,10 +63,15 @@ def read_arrays(params: str | os.PathLike[str]) -> Arrays:
 def build_module(
     graph: Graph, arrays: Mapping[str, Array], *, dtype: str = "float32"
 ) -> fx.GraphModule:
-    """The same from what was read.
+    """Build the torch module of a graph that was already read, as `import_graph` does.
+
+    Args:
+        arrays: Arrays by their names in the graph.
+        dtype: Data type of the weights: `float32` or `float64`.
 
     Raises:
-        GraphError: as `import_graph`.
+        GraphError: As `import_graph`.
+        ParamsFileError: If an array has a data type that no weight has.
     """
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
@@ -80,13 +85,13 @@ def build_module(
             problems.append(str(error))
             builder.values.append(None)
     referred = {source for node in graph.nodes for source, _ in node.inputs}
-    taken = {graph.nodes[number].name for number in referred | {head for head, _ in graph.heads}}
-    problems += [f"{name!r}: no node takes this array" for name in arrays if name not in taken]
+    used = {graph.nodes[number].name for number in referred | {head for head, _ in graph.heads}}
+    problems += [f"{name!r}: no node uses this array" for name in arrays if name not in used]
     if problems:
         summary = f"{graph.where}: cannot be imported ({len(problems)} problems):"
         raise GraphError(summary, problems)
     builder.graph.output(_heads(graph, builder))
-    for node in builder.graph.nodes:  # labels, which nothing takes
+    for node in builder.graph.nodes:  # labels, which nothing uses
         if node.op == "placeholder" and not node.users:
             builder.graph.erase_node(node)
     work_in_place(builder)
@@ -94,41 +99,41 @@ def build_module(
 
 
 def work_in_place(builder: Builder) -> None:
-    """Let each ReLU write over what only it reads, as hand-written networks do.
+    """Make each ReLU in-place where it is the only user of its input, as hand-written networks do.
 
-    What it writes over must be of no use to anybody in training either: a convolution's, a norm's
-    or a sum's output is not.
+    Training must not need the overwritten input either. This holds for the outputs of
+    convolutions, norms and sums.
     """
     for node in builder.graph.nodes:
         if node.op != "call_module" or len(node.all_input_nodes) != 1:
             continue
         layer, (source,) = builder.root.get_submodule(node.target), node.all_input_nodes
-        alone = len(source.users) == 1 and (
+        overwritable = len(source.users) == 1 and (
             source.target is operator.add
             if source.op == "call_function"
             else source.op == "call_module"
             and isinstance(builder.root.get_submodule(source.target), OVERWRITABLE)
         )
-        if isinstance(layer, nn.ReLU) and alone:
+        if isinstance(layer, nn.ReLU) and overwritable:
             layer.inplace = True
 
 
 def refuse_unknown_operators(graph: Graph) -> None:
-    """Tell every operator that is not supported, with its nodes.
+    """Require that all operators of a graph are supported.
 
     Raises:
-        GraphError: there are some.
+        GraphError: If some are not; lists all of them with their nodes.
     """
     if unknown := unknown_operators(graph):
         lines = []
         for op, names in unknown.items():
             more = ", …" if len(names) > SHOWN_NODES else ""
             lines.append(f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})")
-        raise GraphError(f"{graph.where}: these operators are not supported:", lines)
+        raise GraphError(f"{graph.where}: unsupported operators:", lines)
 
 
 def unknown_operators(graph: Graph) -> dict[str, list[str]]:
-    """Operators that are not supported → the names of their nodes."""
+    """Map each unsupported operator to the names of its nodes."""
     unknown: defaultdict[str, list[str]] = defaultdict(list)
     for node in graph.nodes:
         if node.op != VARIABLE and node.op not in OPERATORS:
@@ -139,12 +144,16 @@ def unknown_operators(graph: Graph) -> dict[str, list[str]]:
 def _values(
     node: Node, number: int, builder: Builder, ranks: Mapping[int, int]
 ) -> tuple[fx.Node, ...] | None:
-    """A node's outputs; an array has none until it is asked for, and one that failed has None."""
+    """A node's outputs.
+
+    They are empty for an array, which becomes a value on first use, and None for a node that
+    depends on a failed one.
+    """
     if node.op == VARIABLE:
         if node.name in builder.tensors:
             return ()
         if is_marked(node):
-            raise GraphError(f"its array {node.name!r} is not in the .params file")
+            raise GraphError(f"array {node.name!r} is not in the .params file")
         value = builder.graph.placeholder(builder.names(node.name))
         builder.ranks[value] = ranks.get(number)
         return (value,)
@@ -164,8 +173,8 @@ def _heads(graph: Graph, builder: Builder) -> Any:
 
 def _tensor(name: str, array: Array, dtype: str) -> torch.Tensor:
     if array.dtype.kind not in "fiub" or array.dtype in (np.uint16, np.uint32, np.uint64):
-        raise ParamsFileError(f"{name}: is {array.dtype}, which no weight is")
+        raise ParamsFileError(f"{name}: is {array.dtype}, which is not a data type of weights")
     tensor = torch.from_numpy(np.ascontiguousarray(array))
-    # a copy: the module is not to depend on the file, which arrays are views into
+    # copy: arrays are views into the file, on which the module must not depend
     kind = getattr(torch, dtype) if tensor.is_floating_point() else tensor.dtype
     return tensor.to(kind, copy=True)

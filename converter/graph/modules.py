@@ -1,4 +1,4 @@
-"""What MXNet computes and torch.nn has no module for."""
+"""Modules for operators of MXNet that torch.nn does not have."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 
 class BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """BatchNorm over axis 1 of an input of any number of dimensions."""
+    """BatchNorm over axis 1 of an input with any number of dimensions."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         pass
 
 
 class FrozenBatchNorm(BatchNorm):
-    """BatchNorm with `use_global_stats`: the running statistics count in training, too."""
+    """BatchNorm with `use_global_stats`: it uses the running statistics in training, too."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.batch_norm(
@@ -27,16 +27,17 @@ class FrozenBatchNorm(BatchNorm):
 
 
 class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
-    """InstanceNorm of an input of any number of dimensions."""
+    """InstanceNorm of an input with any number of dimensions."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
 
 
 class L2Normalization(nn.Module):
-    """x / sqrt(Σ x² + eps), the sum over the dimensions that the mode says.
+    """x / sqrt(Σ x² + eps), with the sum over the dimensions of the mode.
 
-    `instance`: all but the first; `channel`: the second; `spatial`: the third and on.
+    Modes: `instance` is all dimensions but the first, `channel` the second, `spatial` the third and
+    later.
     """
 
     def __init__(self, mode: str, eps: float) -> None:
@@ -58,8 +59,8 @@ class L2Normalization(nn.Module):
 class Reshape(nn.Module):
     """MXNet's Reshape, with its special sizes.
 
-    0 keeps a size, −1 is worked out, −2 keeps all that are left, −3 is the product of two, −4 parts
-    one into the two that follow. With `reverse` sizes are matched from the right.
+    0 keeps a size, −1 is inferred, −2 keeps all remaining sizes, −3 is the product of two sizes and
+    −4 splits one into the two that follow it. With `reverse`, sizes are matched from the right.
     """
 
     def __init__(self, shape: Sequence[int], reverse: bool = False) -> None:
@@ -75,7 +76,7 @@ class Reshape(nn.Module):
     @staticmethod
     def _target(codes: Sequence[int], sizes: list[int]) -> list[int]:
         target: list[int] = []
-        at, place = 0, 0  # in the input's sizes, in the codes
+        at, place = 0, 0  # positions in the input's sizes and in the codes
         while place < len(codes):
             code = codes[place]
             place += 1
@@ -102,7 +103,7 @@ class Reshape(nn.Module):
 
 
 class BilinearResize(nn.Module):
-    """Bilinear interpolation to a size, by scales, or to the size of a second input."""
+    """Bilinear interpolation to a given size, by scales, or to the size of a second input."""
 
     def __init__(
         self, size: tuple[int, int] | None, scales: tuple[float, float], align_corners: bool
@@ -125,7 +126,10 @@ class BilinearResize(nn.Module):
 
 
 class UpSamplings(nn.Module):
-    """Several maps enlarged by repetition to `scale` times the first one's size, then joined."""
+    """Nearest-neighbour upsampling of several inputs, which are then concatenated or added.
+
+    The common size is `scale` times that of the first input; `join` is `concat` or `sum`.
+    """
 
     def __init__(self, scale: int, join: str) -> None:
         super().__init__()
@@ -141,14 +145,17 @@ class UpSamplings(nn.Module):
 
 
 class GlobalSumPool(nn.Module):
-    """The sum over all positions, as a map of one."""
+    """The sum over all positions: (N, C, …) to (N, C, 1, …)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return input.sum(tuple(range(2, input.dim())), keepdim=True)
 
 
 class Crop(nn.Module):
-    """A window of a map, of a size or of a second input's, at an offset or in the middle."""
+    """Crop of (N, C, H, W) to a fixed size or the size of a second input.
+
+    The window is at an offset (top, left) in pixels, or centred.
+    """
 
     def __init__(self, size: tuple[int, ...], offset: tuple[int, ...], center: bool) -> None:
         super().__init__()
@@ -166,7 +173,7 @@ class Crop(nn.Module):
 
 
 class SliceLike(nn.Module):
-    """The beginning of a tensor, as long as another along some axes (all, where none are given)."""
+    """The start of a tensor, with the length of another along the given axes (default: all)."""
 
     def __init__(self, axes: tuple[int, ...]) -> None:
         super().__init__()
@@ -182,12 +189,12 @@ class SliceLike(nn.Module):
 
 
 class ReshapeLike(nn.Module):
-    """The values of a tensor in the shape of another."""
+    """A tensor reshaped to the shape of another."""
 
     def forward(self, input: Tensor, like: Tensor) -> Tensor:
         return input.reshape(like.shape)
 
 
 def bilinear_padding(scale: int) -> int:
-    """The padding of the transposed convolution that UpSampling computes bilinear scaling by."""
+    """The padding of the transposed convolution that MXNet's bilinear UpSampling uses."""
     return math.ceil((scale - 1) / 2)

@@ -1,4 +1,4 @@
-"""A picture of a graph: the DOT language, and SVG by Graphviz's `dot`."""
+"""Drawing of a graph in the DOT language, or as SVG by Graphviz's `dot`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import GraphError, MissingDependencyError
 from .roles import roles
 from .symbol import VARIABLE, Graph, Node
 
-# attributes that a picture shows
+# attributes shown in a drawing
 _SHOWN = (
     *("kernel", "stride", "pad", "num_filter", "num_group", "num_hidden", "act_type"),
     *("pool_type", "shape", "axis", "dim", "scalar", "scale"),
@@ -18,7 +18,7 @@ _SECONDS = 120
 
 
 def to_dot(graph: Graph) -> str:
-    """Operators and inputs as a drawing in the DOT language; arrays and labels are left out."""
+    """Draw a graph's operators and inputs in the DOT language, without arrays and labels."""
     found = roles(graph)
     hidden = {*found.arrays, *found.labels}
     shown = [n for n, node in enumerate(graph.nodes) if not _is_hidden(node, hidden)]
@@ -34,17 +34,17 @@ def to_dot(graph: Graph) -> str:
 
 
 def to_svg(graph: Graph) -> bytes:
-    """The same drawn by `dot`.
+    """Draw a graph as SVG with Graphviz's `dot`.
 
     Raises:
-        MissingDependencyError: Graphviz is not installed.
-        GraphError: it cannot draw the graph.
+        MissingDependencyError: If Graphviz is not installed.
+        GraphError: If `dot` fails, or takes more than 120 seconds.
     """
     program = shutil.which("dot")
     if program is None:
         raise MissingDependencyError(
-            "--svg is drawn by Graphviz's program `dot`, which is not installed: "
-            "`apt install graphviz` or `brew install graphviz`; --dot needs nothing"
+            "--svg needs Graphviz's program `dot`, which is not installed; install it with "
+            "`apt install graphviz` or `brew install graphviz`, or use --dot"
         )
     try:
         done = subprocess.run(
@@ -55,7 +55,7 @@ def to_svg(graph: Graph) -> bytes:
             check=True,
         )
     except (subprocess.SubprocessError, OSError) as error:
-        raise GraphError(f"{graph.where}: `dot` does not draw it ({error}); try --dot") from error
+        raise GraphError(f"{graph.where}: `dot` failed ({error}); try --dot") from error
     return done.stdout
 
 

@@ -1,23 +1,24 @@
-"""How exactly MXNet itself computes a graph, which is what a comparison with it can show."""
+"""The precision of MXNet's own results, which limits what a comparison can show."""
 
 from __future__ import annotations
 
 from .symbol import VARIABLE, Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
-# measured on MXNet 1.9.1: these compute in float32 whatever the data
+# measured on MXNet 1.9.1: these compute in float32 whatever the dtype of the data
 _IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D"})
-_SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # elu does not
-# … and these refuse float64
+_SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
+# … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
     {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm"}
 )
 
 
 def limits(graph: Graph) -> dict[str, float]:
-    """By dtype, what MXNet's and torch's outputs may differ by, relative to the largest.
+    """The largest allowed difference between MXNet's and torch's outputs, by dtype.
 
-    float64 comes first; it is missing where MXNet cannot compute the graph in it.
+    The difference is relative to the largest output. float64 comes first; it is missing if MXNet
+    cannot compute the graph in float64.
     """
     operators = [node for node in graph.nodes if node.op != VARIABLE]
     if any(node.op in _WITHOUT_FLOAT64 for node in operators):

@@ -1,4 +1,4 @@
-"""How many dimensions a graph's inputs have, which the graph does not say."""
+"""Inference of the number of dimensions of a graph's inputs, which the file does not store."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from ..errors import GraphError
 from .attributes import Attributes
 from .symbol import VARIABLE, Graph
 
-# what a window of so many dimensions runs over has two more: images and channels
+# the input has two dimensions more than the kernel: batch and channels
 _WINDOWS = frozenset({"Convolution", "Deconvolution", "Pooling"})
-# what leaves the number of dimensions as it is, and stands before the first layer of real networks
+# keep the number of dimensions, and occur before the first layer of real networks
 KEEPING = frozenset(
     {"BatchNorm", "Activation", "Dropout", "LeakyReLU", "Pad", "Cast", "_copy", "identity"}
     | {f"_{name}_scalar" for name in ("plus", "minus", "mul", "div")}
@@ -18,7 +18,11 @@ KEEPING = frozenset(
 
 
 def input_ranks(graph: Graph) -> dict[int, int]:
-    """Variables, by number, whose number of dimensions follows from what takes them."""
+    """The number of dimensions of a graph's variables, as far as it follows from their users.
+
+    Returns:
+        Number of the variable's node → number of dimensions.
+    """
     known: dict[int, int] = {}
     for number in reversed(range(len(graph.nodes))):
         node = graph.nodes[number]
@@ -28,7 +32,7 @@ def input_ranks(graph: Graph) -> dict[int, int]:
             try:
                 kernel = Attributes(node).integers("kernel", ())
             except GraphError:
-                continue  # told when the node itself is imported
+                continue  # reported when the node is imported
             if kernel:
                 known[node.inputs[0][0]] = len(kernel) + 2
         elif node.op in KEEPING and number in known:

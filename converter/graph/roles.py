@@ -1,4 +1,4 @@
-"""What a graph's variables are: inputs, labels, or arrays of the `.params` file."""
+"""Classification of a graph's variables: inputs, labels, or arrays of the `.params` file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .symbol import VARIABLE, Graph, Node
 
-# from which input on an operator takes arrays
+# operator -> number of its first input that is an array
 _ARRAYS_FROM = {
     "Convolution": 1,
     "Deconvolution": 1,
@@ -17,18 +17,18 @@ _ARRAYS_FROM = {
     "LayerNorm": 1,
     "LeakyReLU": 1,
 }
-# what takes a label as its second input, for training alone
+# operators whose second input is a label, which only training uses
 WITH_LABELS = frozenset(
     {"SoftmaxOutput", "Softmax"}
     | {f"{kind}RegressionOutput" for kind in ("Linear", "MAE", "Logistic")}
 )
-# what Gluon writes beside a parameter, and not beside an input
+# attributes that Gluon writes for parameters but not for inputs
 _MARKS = ("__lr_mult__", "__init__")
 
 
 @dataclass(frozen=True)
 class Roles:
-    """A graph's variables by what they are, each in MXNet's order."""
+    """Names of a graph's variables by role, each in MXNet's order."""
 
     inputs: tuple[str, ...]
     labels: tuple[str, ...]
@@ -36,15 +36,15 @@ class Roles:
 
 
 def is_marked(node: Node) -> bool:
-    """Whether Gluon says of a variable that it is a parameter."""
+    """Whether Gluon has marked a variable as a parameter."""
     return any(mark in node.attributes for mark in _MARKS)
 
 
 def roles(graph: Graph) -> Roles:
-    """What the variables are, as far as the graph alone can tell.
+    """Classify a graph's variables, as far as the graph alone shows.
 
-    A variable is an array if Gluon says so or if a layer takes it as one, and a label if only a
-    head of training takes it.
+    A variable is an array if Gluon has marked it or a layer uses it as one, and a label if only an
+    output layer of training uses it.
     """
     arrays = {node.name for node in graph.nodes if node.op == VARIABLE and is_marked(node)}
     labels: set[str] = set()

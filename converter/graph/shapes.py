@@ -1,4 +1,4 @@
-"""What a graph's input looks like, as far as its first layer tells."""
+"""Inference of the shape of a graph's input from its first layer."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ _FLATTENING = frozenset({"Flatten", "flatten"})
 
 
 def only_input(graph: Graph, arrays: Mapping[str, Array]) -> str:
-    """The name of a graph's one input.
+    """The name of a graph's single input.
+
+    Args:
+        arrays: The network's arrays; variables with their names are not inputs.
 
     Raises:
-        GraphError: it has none, or several.
+        GraphError: If it has no input, or several.
     """
     inputs = [name for name in roles(graph).inputs if name not in arrays]
     if len(inputs) != 1:
         given = ", ".join(inputs) or "none"
         raise GraphError(
-            f"{graph.where}: one input is expected, it has {len(inputs)} ({given}); "
+            f"{graph.where}: expected one input, found {len(inputs)} ({given}); "
             "import it with gluon2torch.import_graph"
         )
     return inputs[0]
@@ -36,10 +39,15 @@ def example_shape(
 ) -> tuple[int, ...]:
     """The shape of one example of a graph's input: (C, H, W), or (features,).
 
-    Channels and features are read off the first layer's weight.
+    The numbers of channels and features are those of the first layer's weight; the default is 3
+    channels.
 
     Args:
-        size: height and width of images.
+        arrays: The network's arrays, by name.
+        size: Height and width of images, in pixels.
+
+    Raises:
+        GraphError: If it has no input, or several.
     """
     of_input = {n for n, node in enumerate(graph.nodes) if node.op == VARIABLE}
     of_input = {n for n in of_input if graph.nodes[n].name == only_input(graph, arrays)}

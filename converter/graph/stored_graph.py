@@ -1,9 +1,9 @@
-"""The graphs of the catalogue's networks, as they are kept: mappings/graphs/<model>.json.xz.
+"""The stored graphs of the catalogue's networks: mappings/graphs/<model>.json.xz.
 
-Each is GluonCV's network as MXNet traces it (export_catalog.py), with these changes: its heads are
-the outputs of the stages, its arrays are called by Gluon's structural names, and the classifier's
-size is left out, so that an array of any class count fits. Neither our key maps nor our networks
-had a part in making it.
+Each is GluonCV's network as MXNet traces it (graph_export.py), with these changes: the heads are
+the outputs of the stages, arrays have Gluon's structural names, and the classifier's size is left
+out, so that an array for any number of classes fits. The graphs are independent of this project's
+key maps and networks.
 """
 
 from __future__ import annotations
@@ -17,40 +17,43 @@ from ..errors import GraphError
 from ..mappings.yaml_table import mapping_file
 from .symbol import VARIABLE, Graph, parse_symbol
 
-MAX_BYTES = 1 << 22  # unpacked; the largest of the catalogue takes 0.6 MB
+MAX_BYTES = 1 << 22  # unpacked; the largest of the catalogue has 0.6 MB
 
 
 @dataclass(frozen=True)
 class StoredGraph:
-    """A network's graph.
+    """A network's stored graph.
 
     Attributes:
-        graph: its heads are the stages' outputs.
-        stages: their names, in that order.
+        graph: The graph, whose heads are the outputs of the stages.
+        stages: Names of the stages, in the same order.
     """
 
     graph: Graph
     stages: tuple[str, ...]
 
     def of_stages(self, stages: list[str]) -> Graph:
-        """The same graph, giving out some stages alone."""
+        """The graph with the outputs of the given stages only."""
         heads = tuple(self.graph.heads[self.stages.index(stage)] for stage in stages)
         return replace(self.graph, heads=heads)
 
 
 def graph_file(name: str) -> str:
-    """A network's file under mappings/."""
+    """The path of a network's file, relative to mappings/."""
     return f"graphs/{name}.json.xz"
 
 
 def pack(symbol: str, structural: dict[str, str], prefix: str, stages: list[str]) -> bytes:
-    """MXNet's JSON of a network → the file's bytes.
+    """Compress MXNet's JSON of a network for storage.
 
     Args:
-        symbol: its heads are the stages' outputs; the last is the classifier's.
-        structural: the names of its arrays → Gluon's structural ones.
-        prefix: the network's own, which stands before the names of its nodes.
-        stages: their names.
+        symbol: The JSON; its heads are the outputs of the stages, the last one the classifier's.
+        structural: Names of its arrays → Gluon's structural names.
+        prefix: The network's prefix of node names, which is removed.
+        stages: Names of the stages.
+
+    Returns:
+        The content of the file.
     """
     table = json.loads(symbol)
     nodes = [_packed(node, structural, prefix) for node in table["nodes"]]
@@ -74,10 +77,14 @@ def _packed(node: dict[str, Any], structural: dict[str, str], prefix: str) -> di
 
 
 def unpack(data: bytes, where: str) -> StoredGraph:
-    """The file's bytes → a network's graph.
+    """Decompress a stored graph.
+
+    Args:
+        data: Content of the file.
+        where: File name, for errors.
 
     Raises:
-        GraphError: the file is damaged.
+        GraphError: If the file is damaged.
     """
     try:
         text = lzma.LZMADecompressor().decompress(data, MAX_BYTES)
@@ -88,17 +95,17 @@ def unpack(data: bytes, where: str) -> StoredGraph:
 
 
 def load_graph(name: str) -> StoredGraph:
-    """The graph of a network of the catalogue.
+    """Load the stored graph of a network of the catalogue.
 
     Raises:
-        GraphError: it has none, or the file is damaged.
+        GraphError: If the network has none, or the file is damaged.
     """
     path = mapping_file(graph_file(name))
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise GraphError(
-            f"{name}: has no graph, since GluonCV's network does not run as one; parity needs "
-            "MXNet, or take `--reference none` to go without the proof"
+            f"{name}: has no graph, because GluonCV's network does not run as one; parity needs "
+            "MXNet, or use `--reference none` to skip parity"
         ) from error
     return unpack(data, f"mappings/{graph_file(name)}")

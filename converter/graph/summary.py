@@ -1,4 +1,4 @@
-"""What a graph is made of, in short."""
+"""Summary of a graph."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from .symbol import VARIABLE, Graph
 
 @dataclass(frozen=True)
 class Summary:
-    """A graph in short.
+    """Summary of a graph.
 
     Attributes:
-        file: the `-symbol.json`.
-        mxnet_version: that wrote it; None up to 0.8.
-        operators: how many nodes each has, most frequent first.
-        inputs, labels: variables that are no arrays; labels count in training alone.
-        outputs: the names of the nodes that the heads are of.
-        arrays: the names of what the `.params` file must hold.
-        unsupported: operators that cannot be imported → their nodes.
-        limits: by dtype, what MXNet's and torch's outputs may differ by.
+        file: The `-symbol.json`.
+        mxnet_version: The version that wrote it; None up to 0.8.
+        operators: Number of nodes per operator, most frequent first.
+        inputs: Names of the inputs.
+        labels: Names of the labels, which only training uses.
+        outputs: Names of the nodes of the heads.
+        arrays: Names of the arrays that the `.params` file must contain.
+        unsupported: Operators that cannot be imported → names of their nodes.
+        limits: Largest allowed difference between MXNet's and torch's outputs, by dtype.
     """
 
     file: str
@@ -38,12 +39,12 @@ class Summary:
     limits: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The object that `--json` prints."""
         return asdict(self)
 
 
 def summarize(graph: Graph) -> Summary:
-    """A graph in short."""
+    """Summarize a graph."""
     counts = Counter(node.op for node in graph.nodes if node.op != VARIABLE)
     found = roles(graph)
     return Summary(

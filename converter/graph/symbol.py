@@ -1,8 +1,8 @@
-"""A `-symbol.json` of MXNet 0.8 to 2.0 → nodes. Neither NumPy nor torch is needed.
+"""Parser of `-symbol.json` files of MXNet 0.8 to 2.0; needs neither NumPy nor torch.
 
-The format was read from nnvm's and MXNet's sources (src/core/pass/saveload_json.cc,
-src/nnvm/legacy_json_util.cc). Nodes stand in post-order: what a node takes stands before it, so one
-pass in the file's order sees everything, and a cycle cannot be written down without breaking it.
+The format follows nnvm's and MXNet's sources (src/core/pass/saveload_json.cc,
+src/nnvm/legacy_json_util.cc). Nodes are in post-order: the inputs of a node come before it. One
+pass in the file's order is therefore enough, and every cycle violates the order.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from typing import Any
 from ..errors import GraphError
 from ..sources.foreign_file import name_foreign_file
 
-MAX_BYTES = 1 << 24  # the largest graph of GluonCV's zoo takes 2 MB
+MAX_BYTES = 1 << 24  # the largest graph of GluonCV's zoo has 2 MB
 MAX_TEXT = 1 << 12  # characters of a name or an attribute; the zoo's longest has 119
 MAX_DIGITS = 18
 VARIABLE = "null"
-# where a node's attributes stand, newest first: 0.12 and later, 0.9 to 0.11, 0.8 and before
+# keys of a node's attributes, newest first: MXNet 0.12 and later, 0.9 to 0.11, 0.8 and earlier
 _ATTRIBUTES = ("attrs", "attr", "param")
-# what is called with graphs of its own, which may run any number of times
+# operators that contain graphs, which may run any number of times
 CONTROL_FLOW = frozenset({"_foreach", "_while_loop", "_cond", "_CachedOp"})
-# the running statistics that graphs up to 0.8 leave out
-_LEFT_OUT = {"BatchNorm": (3, ("moving_mean", "moving_var"))}
+# running statistics that graphs up to MXNet 0.8 omit: operator -> (number of inputs, names)
+_OMITTED = {"BatchNorm": (3, ("moving_mean", "moving_var"))}
 
 Edge = tuple[int, int]
-"""A value: the number of a node, and which of its outputs."""
+"""A value: the number of a node, and the number of its output."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """One node.
+    """One node of a graph.
 
     Attributes:
         op: MXNet's operator; `null` for a variable, which is an array or an input.
-        attributes: as texts; what is left out has the operator's default.
-        inputs: the values it takes, all of nodes before it.
+        name: The node's name.
+        attributes: Attributes as strings; missing ones have the operator's default.
+        inputs: Input values, all of earlier nodes.
     """
 
     op: str
@@ -53,13 +54,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph.
+    """A computation graph.
 
     Attributes:
-        where: the file, for errors.
-        nodes: in post-order.
-        heads: the values that it gives out.
-        version: of the MXNet that wrote it, `1.9.1`; None up to 0.8, which did not say.
+        where: File name, for errors.
+        nodes: Nodes in post-order.
+        heads: Output values.
+        version: The MXNet version that wrote the file, as in `1.9.1`; None up to 0.8, which did not
+            record it.
     """
 
     where: str
@@ -68,7 +70,7 @@ class Graph:
     version: str | None
 
     def variables(self) -> list[Node]:
-        """The arrays and inputs, in MXNet's order."""
+        """The arrays, inputs and labels, in MXNet's order."""
         return [node for node in self.nodes if node.op == VARIABLE]
 
 
@@ -76,7 +78,7 @@ def read_symbol(path: str | os.PathLike[str]) -> Graph:
     """Read a `-symbol.json`.
 
     Raises:
-        GraphError: it cannot be opened, is something else, or is no sound graph.
+        GraphError: If the file cannot be opened, has another format or is not a valid graph.
     """
     where = os.fspath(path)
     try:
@@ -88,17 +90,21 @@ def read_symbol(path: str | os.PathLike[str]) -> Graph:
 
 
 def parse_symbol(data: bytes, where: str) -> Graph:
-    """The same from bytes; `where` is what errors call the file.
+    """Parse the content of a `-symbol.json`.
+
+    Args:
+        data: Content of the file.
+        where: File name, for errors.
 
     Raises:
-        GraphError: it is something else, or no sound graph.
+        GraphError: If the content has another format or is not a valid graph.
     """
     if len(data) > MAX_BYTES:
-        raise GraphError(f"{where}: is larger than {MAX_BYTES} bytes, which no graph needs")
+        raise GraphError(f"{where}: is larger than {MAX_BYTES} bytes, the limit for graphs")
     if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         foreign = name_foreign_file(data[:512]) or _params_file(data)
         hint = f"but {foreign}" if foreign else "it does not begin with {"
-        raise GraphError(f"{where}: not a -symbol.json, {hint}; give the one MXNet exported")
+        raise GraphError(f"{where}: not a -symbol.json, {hint}; pass the file that MXNet exported")
     try:
         table = json.loads(data.decode("utf-8-sig"), parse_int=_integer)
     except (ValueError, RecursionError) as error:
@@ -120,25 +126,27 @@ def _integer(digits: str) -> int:
 def _graph(table: dict[str, Any], where: str) -> Graph:
     rows, heads = table.get("nodes"), table.get("heads")
     if not isinstance(rows, list) or not isinstance(heads, list) or not rows or not heads:
-        raise GraphError(f"{where}: has no nodes or no heads; it is not MXNet's, or cut short")
+        raise GraphError(
+            f"{where}: has no nodes or no heads; the file is truncated or was not written by MXNet"
+        )
     nodes: list[Node] = []
-    numbers: list[int] = []  # a node's number in the file → ours, once left-out ones are put in
+    numbers: list[int] = []  # number in the file -> number with the omitted variables added
     for index, row in enumerate(rows):
         node = _node(row, numbers, f"{where}: node {index}")
-        if left_out := _left_out(node):
-            added = tuple((len(nodes) + place, 0) for place in range(len(left_out)))
+        if omitted := _omitted_variables(node):
+            added = tuple((len(nodes) + place, 0) for place in range(len(omitted)))
             node = replace(node, inputs=node.inputs + added)
-            nodes += left_out
+            nodes += omitted
         numbers.append(len(nodes))
         nodes.append(node)
     edges = tuple(_edge(head, numbers, f"{where}: head {i}") for i, head in enumerate(heads))
-    _refuse_twins(nodes, where)
+    _check_variable_names(nodes, where)
     return Graph(where, tuple(nodes), edges, _version(table.get("attrs")))
 
 
 def _node(row: Any, numbers: list[int], where: str) -> Node:
     if not isinstance(row, dict):
-        raise GraphError(f"{where}: is no node")
+        raise GraphError(f"{where}: is not a node")
     op, name = (
         _text(row.get("op"), f"{where}: its op"),
         _text(row.get("name"), f"{where}: its name"),
@@ -146,12 +154,12 @@ def _node(row: Any, numbers: list[int], where: str) -> Node:
     where = f"{where} ({op} {name!r})"
     if row.get("subgraphs") or op in CONTROL_FLOW:
         raise GraphError(
-            f"{where}: holds a graph of its own (a loop, a condition, a fused or quantized part), "
+            f"{where}: contains a subgraph (a loop, a condition, a fused or quantized part), "
             "which is not supported; export the plain network"
         )
     inputs = row.get("inputs", [])
     if not isinstance(inputs, list) or (op == VARIABLE and inputs):
-        raise GraphError(f"{where}: its inputs are not a variable's or an operator's")
+        raise GraphError(f"{where}: its inputs are invalid for a variable or an operator")
     edges = tuple(_edge(edge, numbers, f"{where}: input {i}") for i, edge in enumerate(inputs))
     return Node(op, name, _attributes(row, where), edges)
 
@@ -163,7 +171,7 @@ def _attributes(row: dict[str, Any], where: str) -> dict[str, str]:
         if found is None:
             continue
         if not isinstance(found, dict):
-            raise GraphError(f"{where}: its {place} are no attributes")
+            raise GraphError(f"{where}: its {place} is not a mapping of attributes")
         for key, value in found.items():
             attributes[_text(key, f"{where}: an attribute's name")] = _text(
                 value, f"{where}: its attribute {key[:40]!r}"
@@ -173,14 +181,14 @@ def _attributes(row: dict[str, Any], where: str) -> dict[str, str]:
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise GraphError(f"{what} is no text")
+        raise GraphError(f"{what} is not a string")
     if len(value) > MAX_TEXT:
-        raise GraphError(f"{what} has {len(value)} characters; {MAX_TEXT} are possible")
+        raise GraphError(f"{what} has {len(value)} characters; at most {MAX_TEXT} are allowed")
     return value
 
 
 def _edge(edge: Any, numbers: list[int], where: str) -> Edge:
-    """`[node, output]` or `[node, output, version]` → a value of a node that stands before."""
+    """Parse `[node, output]` or `[node, output, version]`, a value of an earlier node."""
     if (
         not isinstance(edge, list)
         or len(edge) not in (2, 3)
@@ -190,30 +198,30 @@ def _edge(edge: Any, numbers: list[int], where: str) -> Edge:
     node, output = edge[0], edge[1]
     if not 0 <= node < len(numbers) or output < 0:
         raise GraphError(
-            f"{where}: is output {output} of node {node}, while {len(numbers)} nodes stand before "
-            "it; a graph has no cycles, and no inputs that do not exist"
+            f"{where}: is output {output} of node {node}, with {len(numbers)} nodes before it; "
+            "a graph has no cycles, and no inputs that do not exist"
         )
     return numbers[node], output
 
 
-def _left_out(node: Node) -> list[Node]:
-    given, names = _LEFT_OUT.get(node.op, (0, ()))
+def _omitted_variables(node: Node) -> list[Node]:
+    given, names = _OMITTED.get(node.op, (0, ()))
     if len(node.inputs) != given:
         return []
     return [Node(VARIABLE, f"{node.name}_{name}", {}, ()) for name in names]
 
 
-def _refuse_twins(nodes: list[Node], where: str) -> None:
+def _check_variable_names(nodes: list[Node], where: str) -> None:
     seen: set[str] = set()
     for node in nodes:
         if node.op == VARIABLE:
             if node.name in seen:
-                raise GraphError(f"{where}: two variables are called {node.name!r}")
+                raise GraphError(f"{where}: two variables are named {node.name!r}")
             seen.add(node.name)
 
 
 def _version(attrs: Any) -> str | None:
-    """`{"mxnet_version": ["int", 10901]}` → `1.9.1`."""
+    """Version in the graph's attributes: `{"mxnet_version": ["int", 10901]}` → `1.9.1`."""
     value = attrs.get("mxnet_version") if isinstance(attrs, dict) else None
     if not (isinstance(value, list) and len(value) == 2 and type(value[1]) is int):
         return None

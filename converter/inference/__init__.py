@@ -1,1 +1,1 @@
-"""Images → a network ready on its device → predictions, accuracy, features, figures."""
+"""Image pipeline, networks ready to run, predictions, accuracy, features and figures."""

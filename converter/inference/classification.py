@@ -1,4 +1,4 @@
-"""What a network says of many images, by as many processes as there are."""
+"""Classification of many images in batches, shared among the processes of a world."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ BATCH_SIZE = 64
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network said of a list of images.
+    """Predictions for a list of images.
 
     Attributes:
-        indices: which of the list were read, ascending.
-        targets: the classes they are of.
-        top: the likeliest classes of each, (images, up to 5), the likeliest first.
-        probability: of the first of them, by the softmax.
-        broken: those that could not be read: place in the list → what is wrong.
-        seconds: from the first image to the last.
-        images_per_second: after the first batch; None where there is no other.
+        indices: positions in the list of the images that were read, ascending, (N,).
+        targets: their true classes, (N,).
+        top: the most probable classes of each, (N, up to 5), most probable first.
+        probability: softmax probability of the top-1 class, (N,).
+        broken: images that could not be read: position in the list → error message.
+        seconds: time from the first image to the last.
+        images_per_second: throughput after the first batch; None if there was no other.
     """
 
     indices: Array
@@ -46,21 +46,21 @@ class Answers:
 
     @property
     def images(self) -> int:
-        """How many were answered."""
+        """Number of images that were classified."""
         return len(self.indices)
 
     @property
     def top1(self) -> int:
-        """How many are what the network holds for the likeliest."""
+        """Images whose top-1 prediction is correct."""
         return int((self.top[:, :1] == self.targets[:, None]).sum())
 
     @property
     def top5(self) -> int:
-        """How many are among its five likeliest."""
+        """Images whose true class is among the top 5."""
         return int((self.top == self.targets[:, None]).sum())
 
     def as_dict(self) -> dict[str, Any]:
-        """The counts, as `--json` prints them."""
+        """The counts, in the form that `--json` writes."""
         rate = self.images_per_second
         return {
             "images": self.images,
@@ -74,7 +74,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far this process is: images done of how many, and how many of them are right."""
+    """Progress of this process: images done, images in total, correct top-1 predictions."""
 
     done: int
     total: int
@@ -91,12 +91,19 @@ def classify(
     world: World | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Answers:
-    """Classify a list of images; each process of a world takes its part, and gets all answers.
+    """Classify a list of images.
 
-    An image that cannot be read is told in `broken`, and counts for nothing.
+    Each process of a world classifies its share of the batches and returns the predictions of all
+    processes. Images that cannot be read are listed in `broken` and not counted.
 
     Args:
-        workers: processes that read images, of each process of the world; None for one a core.
+        run: the network, ready on its device.
+        images: the files and their classes.
+        crop: how the images are prepared.
+        batch_size: images per batch.
+        workers: image-reading processes for each process of the world; None for
+            `default_workers`.
+        world: the processes that share the work; this one alone by default.
         progress: called after each batch.
 
     Raises:
@@ -124,16 +131,16 @@ def classify(
         broken |= batch.broken
         done += len(batch.indices) + len(batch.broken)
         if batch.indices:
-            answer = _answer(run, batch.indices, batch.pixels)
-            right += int((answer.top[:, 0] == targets[answer.indices]).sum())
-            rows.append(answer)
+            result = _classify_batch(run, batch.indices, batch.pixels)
+            right += int((result.top[:, 0] == targets[result.indices]).sum())
+            rows.append(result)
         if first[1] == 0:
             first = time.perf_counter(), done
         if progress is not None:
             progress(Progress(done, total, right))
     end = time.perf_counter()
     parts = world.gather((rows, broken, end - start, (done - first[1]) / (end - first[0])))
-    return _together(targets, parts)
+    return _merge(targets, parts)
 
 
 @dataclass(frozen=True)
@@ -143,15 +150,15 @@ class _Rows:
     probability: Array
 
 
-def _answer(run: Runner, indices: Sequence[int], pixels: Any) -> _Rows:
+def _classify_batch(run: Runner, indices: Sequence[int], pixels: Any) -> _Rows:
     logits = run(pixels).double()
     top = logits.topk(min(TOP, logits.shape[1]), dim=1).indices
     probability = logits.softmax(1).gather(1, top[:, :1])[:, 0]
     return _Rows(np.array(indices), top.cpu().numpy(), probability.cpu().numpy())
 
 
-def _together(targets: Array, parts: Sequence[Any]) -> Answers:
-    """What the processes of a world found, as one would have found it."""
+def _merge(targets: Array, parts: Sequence[Any]) -> Answers:
+    """Merge the results of all processes, in the order of the images."""
     all_rows = [row for rows, *_ in parts for row in rows]
     empty = _Rows(np.empty(0, np.int64), np.empty((0, 1), np.int64), np.empty(0))
     indices, top, probability = (
@@ -160,8 +167,8 @@ def _together(targets: Array, parts: Sequence[Any]) -> Answers:
     )
     order = np.argsort(indices)
     broken: dict[int, str] = {}
-    for _, its, *_ in parts:
-        broken |= its
+    for _, part_broken, *_ in parts:
+        broken |= part_broken
     return Answers(
         indices=indices[order],
         targets=targets[indices[order]],

@@ -1,4 +1,4 @@
-"""What a network sees in images: its features, as arrays."""
+"""Extraction of pooled features and feature maps from images."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class Features:
 
     Attributes:
         images: the files, in the order of the arrays.
-        arrays: `features` (N, num_features), pooled over the image, or for the stem and each stage
-            `stem`, `stage1` … (N, channels, height, width); float32, or as exact as the weights.
-        broken: what is wrong with each file that could not be read, and is in no array.
+        arrays: `features` (N, num_features), pooled over the image; or the feature maps of the
+            stem and of each stage, `stem`, `stage1` … (N, channels, height, width). The dtype is
+            float32, or float64 if the weights are float64.
+        broken: an error message for each file that could not be read; the arrays leave these out.
     """
 
     images: tuple[str, ...]
@@ -49,19 +50,20 @@ def extract_features(
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
 ) -> Features:
-    """The features of images: pooled, as the classifier gets them, or the map of every stage.
+    """Extract pooled features, which the classifier receives, or the feature map of every stage.
 
     Args:
-        checkpoint: opened, or its path; a trunk without a classifier will do.
+        checkpoint: an open checkpoint or its path; a backbone without a classifier works too.
         images: files, or folders of them.
-        stages: the maps of the stem and the stages in place of the pooled features.
+        stages: extract the feature maps of the stem and the stages instead of pooled features.
         preset: how images are prepared (images/presets.py).
-        setup: how the network is computed; on the CPU by default.
-        workers: processes that read images; None for one a core.
+        setup: device and precision; the CPU by default.
+        batch_size: images per batch.
+        workers: processes that read images; None for `default_workers`.
 
     Raises:
-        ImageError: an image is not there.
-        CheckpointError: the checkpoint cannot be read, or is not of RGB images.
+        ImageError: a file or folder does not exist, or a folder has no images.
+        CheckpointError: the checkpoint cannot be read, or does not take RGB images.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = open_checkpoint(checkpoint)
@@ -91,7 +93,7 @@ def extract_features(
 
 
 def write_features(features: Features, path: Path) -> None:
-    """Write `.npz`: the arrays, and the images' files as `images`.
+    """Write the arrays to an `.npz` file, with the image file names as `images`.
 
     Raises:
         CheckpointError: the folder cannot be written to.
@@ -102,5 +104,5 @@ def write_features(features: Features, path: Path) -> None:
 
 
 def _array(tensor: torch.Tensor) -> Array:
-    # AMP gives bfloat16, which NumPy does not have
+    # on CPUs AMP returns bfloat16, which NumPy does not support
     return (tensor if tensor.dtype == torch.float64 else tensor.float()).cpu().numpy()

@@ -1,4 +1,4 @@
-"""Pictures of results, drawn by matplotlib."""
+"""Figures of results, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from numpy.typing import ArrayLike
 from ..errors import MissingDependencyError
 from ..files.atomic_file import publish, temporary_file
 
-NAMED_CLASSES = 40  # more names cannot be read
+NAMED_CLASSES = 40  # more tick labels are illegible
 
 
 def draw_confusion(
     targets: ArrayLike, guesses: ArrayLike, names: Sequence[str], path: Path
 ) -> None:
-    """A picture of which classes are taken for which; rows are what the images are of.
+    """Draw a confusion matrix, normalised over the images of each class.
+
+    Args:
+        targets: true classes, the rows, (N,).
+        guesses: predicted classes, the columns, (N,).
+        names: names of the classes.
+        path: the file to write.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -44,7 +50,7 @@ def draw_confusion(
 
 
 def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Loss, accuracy and learning rate by epoch.
+    """Plot loss, accuracy and learning rate by epoch.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -66,7 +72,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a picture in the format that the file's name says, or a PNG."""
+    """Write a figure in the format of the path's suffix; PNG if matplotlib does not support it."""
     kind = path.suffix[1:] if path.suffix[1:] in figure.canvas.get_supported_filetypes() else "png"
     file: IO[bytes]
     with temporary_file(path.parent) as (file, temporary):
@@ -75,16 +81,16 @@ def save_figure(figure: Any, path: Path) -> None:
 
 
 def require_matplotlib() -> Any:
-    """matplotlib's Figure, which needs no window.
+    """Import matplotlib's Figure class, which needs no display.
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingDependencyError(
-            "pictures are drawn by matplotlib, which is not installed: "
+            "drawing figures needs matplotlib, which is not installed: "
             "`pip install 'gluon2torch[plots]'`"
         ) from error
     return Figure

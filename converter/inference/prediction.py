@@ -1,4 +1,4 @@
-"""What a network says of images."""
+"""Classification of single image files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .runner import Setup, make_runner, require_classifier
 
 @dataclass(frozen=True)
 class Guess:
-    """One class: its name, its place among the logits, its probability by the softmax."""
+    """One predicted class: its name, its index in the logits, and its softmax probability."""
 
     label: str
     index: int
@@ -28,30 +28,31 @@ class Guess:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest classes of one image, the first the likeliest."""
+    """The top classes of one image, most probable first."""
 
     image: str
     top: tuple[Guess, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The prediction, in the form that `--json` writes."""
         return asdict(self)
 
 
 class Predictor:
-    """A checkpoint that answers on images.
+    """A checkpoint that classifies image files.
 
-    Each image is computed alone, so that its probabilities do not depend on the others.
+    Each image is a batch of its own, so that its probabilities do not depend on other images.
 
     Args:
-        topk: how many classes to tell; as many as there are where that is fewer.
-        labels: names of the classes; those of the record by default.
+        checkpoint: an open checkpoint.
+        topk: number of classes to return, at most all of them.
+        labels: names of the classes; those of the checkpoint's record by default.
         preset: how images are prepared (images/presets.py).
-        setup: how the network is computed; on the CPU by default.
+        setup: device and precision; the CPU by default.
 
     Raises:
-        CheckpointError: the network has no classifier, or is not of RGB images.
-        LabelsError: there are more or fewer names than classes.
+        CheckpointError: the network has no classifier, or does not take RGB images.
+        LabelsError: the number of names is not the number of classes.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class Predictor:
         self._run = make_runner(checkpoint, setup or Setup(torch.device("cpu")))
 
     def __call__(self, image: str | os.PathLike[str]) -> Prediction:
-        """Classify an image file; `-` is standard input.
+        """Classify an image file; `-` reads standard input.
 
         Raises:
-            ImageError: it is not there or is no sound image.
+            ImageError: the file cannot be read, or is not a valid image.
             MissingDependencyError: Pillow is not installed.
         """
         pixels = torch.from_numpy(self._crop(read_image(image)).copy())
@@ -92,8 +93,9 @@ def predict(
     """Classify images: files, or folders of them.
 
     Args:
-        checkpoint: its path.
-        options: Predictor's.
+        checkpoint: path of the checkpoint.
+        images: files, or folders of them.
+        options: keyword arguments of Predictor.
 
     Raises:
         ConversionError: the checkpoint or an image cannot be read (errors.py).
@@ -103,17 +105,17 @@ def predict(
 
 
 def class_names(checkpoint: Checkpoint, labels: Labels | None = None) -> tuple[str, ...]:
-    """A name for each logit: given, or the record's, or its number where nobody knows.
+    """The class name of each logit: from `labels`, else from the record, else its index.
 
     Raises:
-        LabelsError: there are more or fewer names than classes.
+        LabelsError: the number of names is not the number of classes.
     """
     known = labels or checkpoint.labels
     if known is None:
         return tuple(map(str, range(checkpoint.num_classes)))
     if len(known.names) != checkpoint.num_classes:
         raise LabelsError(
-            f"{checkpoint.path}: has {checkpoint.num_classes} classes; "
-            f"{len(known.names)} names of classes were given"
+            f"{checkpoint.path}: has {checkpoint.num_classes} classes, but {len(known.names)} "
+            "class names were given; give one for each class"
         )
     return known.names

@@ -1,4 +1,4 @@
-"""Several processes, started by torchrun, that share one piece of work."""
+"""Work shared among the processes that torchrun starts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from torch import distributed
 
 @dataclass(frozen=True)
 class World:
-    """Which of how many processes this one is."""
+    """The rank of this process, and the number of processes."""
 
     rank: int = 0
     size: int = 1
 
     def gather(self, value: Any) -> list[Any]:
-        """Every process's value, in their order, in every process."""
+        """Gather the value of every process, ordered by rank, in every process."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
@@ -28,7 +28,7 @@ class World:
         return values
 
     def broadcast(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Give every process the first one's values."""
+        """Overwrite the tensors of every process, in place, with those of rank 0."""
         if self.size > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
@@ -36,9 +36,9 @@ class World:
 
 @contextmanager
 def join_world(device: torch.device) -> Iterator[World]:
-    """The processes that torchrun started; alone where it did not.
+    """Join the processes that torchrun started; without torchrun, a world of one.
 
-    They talk by NCCL on CUDA, else by Gloo.
+    They communicate by NCCL on CUDA, else by Gloo.
     """
     size = int(os.environ.get("WORLD_SIZE", 1))
     if size == 1:

@@ -1,4 +1,4 @@
-"""A checkpoint's network, ready for pixels: on its device, in its precision."""
+"""A checkpoint's network on its device and in its precision, ready for batches of crops."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RGB = 3
 
 @dataclass(frozen=True)
 class Setup:
-    """How a network is computed.
+    """Device, precision and memory format to compute with.
 
     Attributes:
-        device: where.
-        amp: convolutions in half precision, where torch.autocast holds that to be safe.
-        channels_last: the order of memory in which some devices are faster.
+        device: the device to compute on.
+        amp: run convolutions in half precision where torch.autocast considers it safe.
+        channels_last: use the channels_last memory format, which is faster on some devices.
     """
 
     device: torch.device
@@ -36,19 +36,21 @@ class Setup:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def autocast(self) -> torch.autocast:
-        """The precision to compute in, as a context."""
-        # CPUs compute bfloat16, not float16
+        """Context manager for the precision to compute in."""
+        # CPUs compute in bfloat16, not in float16
         dtype = torch.bfloat16 if self.device.type == "cpu" else torch.float16
         return torch.autocast(self.device.type, dtype, enabled=self.amp)
 
 
 @dataclass(frozen=True)
 class Runner:
-    """A network that takes crops.
+    """A network that takes batches of 8-bit crops.
 
     Attributes:
-        network: on the setup's device.
-        dtype: of its weights and images.
+        network: the network, on the setup's device.
+        setup: device, precision and memory format.
+        preprocessing: mean and standard deviation of its inputs.
+        dtype: data type of its weights and inputs.
     """
 
     network: torch.nn.Module
@@ -57,26 +59,29 @@ class Runner:
     dtype: torch.dtype = torch.float32
 
     def __call__(self, pixels: torch.Tensor) -> Any:
-        """Crops (N, H, W, 3) of 8-bit values → what the network gives, on its device."""
+        """Run the network on 8-bit crops (N, H, W, 3); its output stays on its device."""
         with torch.inference_mode(), self.setup.autocast():
             return self.network(self.inputs(pixels))
 
     def inputs(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Crops → the network's input, (N, 3, H, W)."""
+        """Turn 8-bit crops (N, H, W, 3) into the network's input (N, 3, H, W)."""
         images = normalise(pixels.to(self.setup.device), self.preprocessing, self.dtype)
         return images.contiguous(memory_format=self.setup.memory_format)
 
 
 def make_runner(checkpoint: Checkpoint, setup: Setup, **options: Any) -> Runner:
-    """A checkpoint's network, in eval mode.
+    """Prepare a checkpoint's network, in eval mode.
 
-    Weights of half precision are widened, which is exact; those of 64 bits compute in 64 bits.
+    Half-precision weights are widened to float32, which is exact; float64 weights compute in
+    float64.
 
     Args:
-        options: of `models.create_model`, such as `features_only`.
+        checkpoint: an open checkpoint.
+        setup: device, precision and memory format.
+        options: passed to `models.create_model`, such as `features_only`.
 
     Raises:
-        CheckpointError: the network's images are not RGB.
+        CheckpointError: the network does not take RGB images.
     """
     require_rgb(checkpoint)
     network = checkpoint.network(**options).requires_grad_(False)
@@ -86,7 +91,7 @@ def make_runner(checkpoint: Checkpoint, setup: Setup, **options: Any) -> Runner:
 
 
 def place(network: torch.nn.Module, setup: Setup) -> None:
-    """Put a network where it is computed, in the order of memory that was asked for."""
+    """Move a network to the setup's device and memory format."""
     network.to(setup.device)
     network.to(memory_format=setup.memory_format)  # type: ignore[call-overload]
 
@@ -94,7 +99,7 @@ def place(network: torch.nn.Module, setup: Setup) -> None:
 def normalise(
     pixels: torch.Tensor, preprocessing: Preprocessing, dtype: torch.dtype = torch.float32
 ) -> torch.Tensor:
-    """8-bit values (N, H, W, 3) → numbers (N, 3, H, W), as Gluon's ToTensor and Normalize do."""
+    """Normalise 8-bit pixels (N, H, W, 3) to (N, 3, H, W), as Gluon's ToTensor and Normalize do."""
     mean, std = (
         torch.tensor(values, dtype=dtype, device=pixels.device)[:, None, None]
         for values in (preprocessing.mean, preprocessing.std)
@@ -103,42 +108,44 @@ def normalise(
 
 
 def compute_dtype(network: torch.nn.Module) -> torch.dtype:
-    """float64 for weights of 64 bits, else float32."""
+    """float64 for float64 weights, else float32."""
     stored = next(network.parameters()).dtype
     return torch.float64 if stored == torch.float64 else torch.float32
 
 
 def require_rgb(checkpoint: Checkpoint) -> None:
-    """Insist that a network takes RGB images.
+    """Require a network that takes RGB images.
 
     Raises:
-        CheckpointError: it does not.
+        CheckpointError: its images have another number of channels.
     """
     if checkpoint.in_chans != RGB:
         raise CheckpointError(
-            f"{checkpoint.path}: takes images of {checkpoint.in_chans} channels; image files are "
-            "read as RGB. Load it in Python and give it your own tensors"
+            f"{checkpoint.path}: expects {checkpoint.in_chans}-channel images, but image files "
+            "are read as RGB; load the checkpoint in Python and pass it your own tensors"
         )
 
 
 def require_classifier(checkpoint: Checkpoint) -> None:
-    """Insist that a network tells classes.
+    """Require a network with a classifier.
 
     Raises:
-        CheckpointError: it is a trunk.
+        CheckpointError: it is a backbone without one.
     """
     if not checkpoint.num_classes:
         raise CheckpointError(
-            f"{checkpoint.path}: is a trunk without a classifier, which gives features only; "
-            "`gluon2torch features` writes them"
+            f"{checkpoint.path}: is a backbone without a classifier, which outputs only features; "
+            "write them with `gluon2torch features`"
         )
 
 
 def find_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `cuda`, `cuda:1`, `mps` … → the device; each process of torchrun its own GPU.
+    """Find a device by name: `auto`, `cpu`, `cuda`, `cuda:1`, `mps` …
+
+    For `cuda`, each process that torchrun started gets a GPU of its own.
 
     Raises:
-        ValueError: there is no such device here.
+        ValueError: this machine does not have the device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -147,11 +154,11 @@ def find_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"there is no device {name!r} here ({reason})") from error
+        raise ValueError(f"device {name!r} is not available ({reason})") from error
     if device.type == "cuda":
         if device.index is None and "LOCAL_RANK" in os.environ:
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-        # the 10 bits of TF32, which cuDNN takes for float32 by default, are not exact
+        # cuDNN uses TF32 for float32 by default, whose 10-bit mantissa is not exact
         torch.backends.cudnn.allow_tf32 = False
     return device

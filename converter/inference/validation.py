@@ -1,4 +1,4 @@
-"""How many images a checkpoint gets right."""
+"""Accuracy of a checkpoint on labelled images."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ from .runner import Setup, make_runner, require_classifier
 
 @dataclass(frozen=True)
 class Validation:
-    """A checkpoint, labelled images, and what it said of them.
+    """A checkpoint's predictions for labelled images.
 
     Attributes:
-        names: of the classes.
+        checkpoint: the checkpoint.
+        images: the images and their classes.
+        names: names of the classes.
+        answers: the predictions.
     """
 
     checkpoint: Checkpoint
@@ -39,7 +42,7 @@ class Validation:
     answers: Answers
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Counts and published accuracies, in the form that `--json` writes."""
         entry = self.checkpoint.entry
         published = self.checkpoint.num_classes == entry.dataset.num_classes
         return {
@@ -64,20 +67,23 @@ def validate(
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> Validation:
-    """Classify labelled images and count.
+    """Classify labelled images and count the correct predictions.
 
     Args:
-        checkpoint: opened, or its path.
-        data: a folder with a folder for each class, or a list (images/labelled.py).
-        labels: the classes; those of the record by default.
+        checkpoint: an open checkpoint or its path.
+        data: a folder with one subfolder per class, or a list (images/labelled_images.py).
+        labels: the classes; those of the checkpoint's record by default.
         preset: how images are prepared (images/presets.py).
-        setup: how the network is computed; on the CPU by default.
-        options: of classify: `batch_size`, `workers`.
+        setup: device and precision; the CPU by default.
+        world: the processes that share the work; this one alone by default.
+        progress: called after each batch.
+        options: `batch_size` and `workers` of `classify`.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, has no classifier, or is not of RGB images.
-        ImageError: the images or their classes are not there.
-        LabelsError: there are more or fewer names than classes.
+        CheckpointError: the checkpoint cannot be read, has no classifier, or does not take RGB
+            images.
+        ImageError: the images cannot be found, or their classes are unknown.
+        LabelsError: the number of names is not the number of classes.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = open_checkpoint(checkpoint)
@@ -96,10 +102,12 @@ def validate(
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, sorted; of the same weights in several formats, the first.
+    """List the checkpoints in a folder, sorted by path.
+
+    Of files with the same weights in several formats, only the first is listed.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: the folder has no checkpoints.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -108,12 +116,14 @@ def find_checkpoints(folder: Path) -> list[Path]:
             content = record.content_sha256 if record is not None else None
             found.setdefault(content or str(path), path)
     if not found:
-        raise CheckpointError(f"{folder}: has no checkpoints (.pth, .safetensors, timm's folders)")
+        raise CheckpointError(f"{folder}: has no checkpoints (.pth, .safetensors or timm folders)")
     return list(found.values())
 
 
 def write_predictions(validation: Validation, path: Path) -> None:
-    """A line for each image, as CSV: its file, what it is, what it was taken for, how surely.
+    """Write the predictions as CSV, one line per image.
+
+    The columns are its file, its class, the predicted class and its probability, and the top 5.
 
     Raises:
         CheckpointError: the file cannot be written.

@@ -1,1 +1,1 @@
-"""Names: dialects of Gluon → key map → ours; which network a file is; other libraries' layouts."""
+"""Parameter names: Gluon's dialects, key maps, detection of networks, other libraries' layouts."""

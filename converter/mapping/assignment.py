@@ -1,6 +1,6 @@
-"""The strict engine: names, shapes and dtypes held against a key map and a network.
+"""Strict checks of names, shapes and dtypes against a key map and a network.
 
-It knows no arrays, and needs neither NumPy nor torch. Every problem is told, and all together.
+No array values are read, so neither NumPy nor torch is needed. All problems are reported together.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ WEIGHT_DTYPES = ("float16", "float32", "float64")
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What the engine knows of an array: its shape, and its dtype by name (`float32`)."""
+    """Shape and dtype name (such as `float32`) of an array."""
 
     shape: tuple[int, ...]
     dtype: str
 
 
 def array_specs(arrays: Mapping[str, Any]) -> dict[str, ArraySpec]:
-    """Shapes and dtypes by name, of sparse arrays too; None, which is no array, has no shape."""
+    """Return the shapes and dtypes of arrays, dense or sparse; None gets `()` and `none`."""
     return {
         name: ArraySpec((), "none") if array is None else ArraySpec(array.shape, array.dtype.name)
         for name, array in arrays.items()
@@ -34,9 +34,9 @@ def array_specs(arrays: Mapping[str, Any]) -> dict[str, ArraySpec]:
 
 @dataclass(frozen=True)
 class Assignment:
-    """One source array becomes one target tensor, by a rule of the map.
+    """The source array of one target tensor, and the rule that matched it.
 
-    `fill_ones` puts 1 in place of its values; `as_conv` gives it two further dimensions of 1.
+    `fill_ones` replaces its values by 1; `as_conv` appends two dimensions of size 1.
     """
 
     source: str
@@ -46,12 +46,12 @@ class Assignment:
     as_conv: bool = False
 
     def shape(self, source: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape that an array of `source`'s shape becomes."""
+        """Return the target's shape for a source array of shape `source`."""
         return (*source, 1, 1) if self.as_conv else source
 
 
 class Rules(Protocol):
-    """The lines of a table, a key map or a layout, and where it stands."""
+    """A key map or a layout: its rules, and its file for error messages."""
 
     @property
     def rules(self) -> tuple[Rule, ...]: ...
@@ -61,44 +61,47 @@ class Rules(Protocol):
 
 
 def rename(table: Rules, names: Iterable[str]) -> tuple[list[Assignment], list[str]]:
-    """Names → assignments to the other side's, and what is wrong, a line each.
+    """Rename by the rules of a table.
 
-    A name that no rule takes, that two rules take, or whose target another name has too, is a
-    problem; so is a rule that takes no name.
+    A problem is a name that no rule matches, that several rules match, or whose target another
+    name has too; and a rule that matches no name.
+
+    Returns:
+        The assignments, and the problems, one line each.
     """
     assignments, problems = [], []
-    fired: set[str] = set()
+    used_rules: set[str] = set()
     for name in names:
         layer, _, parameter = name.rpartition(".")
-        takers = [
+        matches = [
             (rule, target)
             for rule in table.rules
             if parameter in ALL_KINDS[rule.kind].parameters
             and (target := rule.ours(layer)) is not None
         ]
-        fired.update(str(rule) for rule, _ in takers)
-        if len(takers) == 1:
-            rule, target = takers[0]
+        used_rules.update(str(rule) for rule, _ in matches)
+        if len(matches) == 1:
+            rule, target = matches[0]
             kind = ALL_KINDS[rule.kind]
             ours = kind.parameters[parameter]
             assignments.append(
                 Assignment(name, f"{target}.{ours}", str(rule), ours in kind.ones, kind.as_conv)
             )
-        elif takers:
-            rules = " and ".join(f"`{rule}`" for rule, _ in takers)
-            problems.append(f"{name}: two rules of {table.where} take it: {rules}")
+        elif matches:
+            rules = " and ".join(f"`{rule}`" for rule, _ in matches)
+            problems.append(f"{name}: two rules of {table.where} match it: {rules}")
         else:
-            problems.append(f"{name}: no rule of {table.where} takes it")
+            problems.append(f"{name}: no rule of {table.where} matches it")
     problems += [
-        f"rule `{rule}` of {table.where}: no array has such a name"
+        f"rule `{rule}` of {table.where}: no array has a matching name"
         for rule in table.rules
-        if str(rule) not in fired
+        if str(rule) not in used_rules
     ]
-    times = Counter(assignment.target for assignment in assignments)
+    counts = Counter(assignment.target for assignment in assignments)
     problems += [
-        f"{assignment.target}: made twice, here from {assignment.source}"
+        f"{assignment.target}: assigned more than once, here from {assignment.source}"
         for assignment in assignments
-        if times[assignment.target] > 1
+        if counts[assignment.target] > 1
     ]
     return assignments, problems
 
@@ -108,31 +111,35 @@ def check(
     sources: Mapping[str, ArraySpec],
     targets: Mapping[str, ArraySpec],
 ) -> list[str]:
-    """What keeps the renamed arrays from being the network's state_dict, a line each."""
+    """Return the differences from the network's state_dict after renaming, one line each."""
     problems = []
-    made = {assignment.target: assignment for assignment in assignments}
-    for target, assignment in made.items():
+    by_target = {assignment.target: assignment for assignment in assignments}
+    for target, assignment in by_target.items():
         source, spec = assignment.source, sources[assignment.source]
         if target not in targets:
-            problems.append(f"{source}: becomes {target}, which the network does not have")
+            problems.append(f"{source}: maps to {target}, which the network does not have")
         elif assignment.shape(spec.shape) != targets[target].shape:
             problems.append(
-                f"{source}: has shape {spec.shape}; {target} takes {targets[target].shape}"
+                f"{source}: has shape {spec.shape}; {target} needs {targets[target].shape}"
             )
         if spec.dtype not in WEIGHT_DTYPES:
-            problems.append(f"{source}: is {spec.dtype}; weights are {', '.join(WEIGHT_DTYPES)}")
+            supported = ", ".join(WEIGHT_DTYPES)
+            problems.append(f"{source}: has dtype {spec.dtype}; supported are {supported}")
     problems += [
-        f"{target}: no array becomes it"
+        f"{target}: no array maps to it"
         for target in targets
-        if target not in made and not target.endswith(f".{MADE_UP}")
+        if target not in by_target and not target.endswith(f".{MADE_UP}")
     ]
     return problems
 
 
 def gluon_names(keymap: KeyMap, targets: Iterable[str]) -> list[tuple[str, str]]:
-    """Our state_dict's names → Gluon's structural ones with their layer's kind, in that order.
+    """Translate our state_dict's names to Gluon's structural ones, in the same order.
 
-    Names that no rule makes are left out.
+    Names that no rule produces are left out.
+
+    Returns:
+        Pairs of the structural name and the kind of its layer.
     """
     names = []
     for target in targets:
@@ -145,10 +152,10 @@ def gluon_names(keymap: KeyMap, targets: Iterable[str]) -> list[tuple[str, str]]
 
 
 def refuse(summary: str, problems: Collection[str]) -> None:
-    """Raise all problems at once, if there are any.
+    """Report all problems together, if there are any.
 
     Raises:
-        KeyMapError: with the summary and every problem.
+        KeyMapError: there are problems; it has the summary and all of them.
     """
     if problems:
         raise KeyMapError(f"{summary} ({len(problems)} problems):", sorted(problems))

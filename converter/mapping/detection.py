@@ -1,4 +1,4 @@
-"""Which network is this file? Read from names and shapes."""
+"""Detection of a file's network from the names and shapes of its arrays."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .dialects import dialect_of
 from .fit import Fit, Specs, fit
 
 CLASSIFIER_ARRAYS = 2  # weight and bias
-NEAR = 0.5  # a network of whose names and ours fewer than this share differ is worth naming
+NEAR = 0.5  # report a nearest network if less than this share of the names has problems
 
 
 @dataclass(frozen=True)
 class Detection:
-    """What a file is.
+    """The network that a file was detected to contain.
 
     Attributes:
-        models: the networks that it fits: one, or several that names and shapes do not tell apart,
-            or none.
+        models: networks that it fits: one, several that names and shapes do not distinguish, or
+            none.
         dialect, prefix: of its names (dialects.py).
-        num_classes, in_chans: of the network found; None where there is none.
-        why: what was read.
-        nearest: where none fits, the network with the fewest differences.
-        differs: those differences, a line each.
+        num_classes, in_chans: of the network found; None if there is none.
+        why: what the result is based on.
+        nearest: if none fits, the network with the smallest share of differences, if small enough.
+        differs: those differences, one line each.
     """
 
     models: tuple[str, ...]
@@ -39,18 +39,19 @@ class Detection:
 
 
 def detect(specs: Specs, *, headless: bool = False) -> Detection:
-    """Find the network that arrays are of, by the names in their file.
+    """Detect the network that arrays belong to.
 
     Args:
-        headless: they are of the trunk alone, without the classifier.
+        specs: shapes and dtypes, by the names in the file.
+        headless: the arrays are those of the trunk alone, without the classifier.
 
     Raises:
         KeyMapError: two names in the file mean the same parameter.
     """
     catalog = load_catalog()
-    plausible = _plausible(catalog, len(specs) + (CLASSIFIER_ARRAYS if headless else 0))
-    fits = [fit(entry, specs, headless=headless) for entry in plausible]
-    found = _told_apart([each for each in fits if not each.problems])
+    candidates = _candidates(catalog, len(specs) + (CLASSIFIER_ARRAYS if headless else 0))
+    fits = [fit(entry, specs, headless=headless) for entry in candidates]
+    found = _matching_prefix([each for each in fits if not each.problems])
     if found:
         first = found[0]
         return Detection(
@@ -61,7 +62,7 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
             in_chans=first.in_chans,
             why=_describe(first.entry, len(specs)),
         )
-    # the share of names that do not fit, so that small networks have no advantage
+    # compared by share, not count, of problems, so that small networks have no advantage
     share, closest = min(
         ((len(each.problems) / (len(specs) + len(each.targets)), each) for each in fits),
         key=lambda pair: pair[0],
@@ -73,51 +74,51 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
         prefix=nearest.translation.prefix if nearest else "",
         num_classes=None,
         in_chans=None,
-        why=f"{len(specs)} arrays that are of no network known",
+        why=f"{len(specs)} arrays that match no known network",
         nearest=nearest.entry.name if nearest else None,
         differs=tuple(sorted(nearest.problems)) if nearest else (),
     )
 
 
 def require_one(detection: Detection, path: object) -> Entry:
-    """The one network that a file is of.
+    """Return the single network that a file fits.
 
     Raises:
-        UnknownModelError: it is of none, or of one of several.
+        UnknownModelError: it fits none, or several.
     """
     if len(detection.models) == 1:
         return load_catalog()[detection.models[0]]
     if detection.models:
         raise UnknownModelError(
-            f"{path}: fits {' and '.join(detection.models)} alike: {detection.dialect} names do "
-            "not tell them apart; give the MODEL that it is"
+            f"{path}: fits {' and '.join(detection.models)} equally: {detection.dialect} names do "
+            "not distinguish them; pass MODEL to choose one"
         )
     nearest = (
         f"; the nearest is {detection.nearest}, with {len(detection.differs)} differences "
-        f"(`gluon2torch detect` tells them)"
+        f"(`gluon2torch detect` lists them)"
         if detection.nearest
         else ""
     )
     raise UnknownModelError(
-        f"{path}: {detection.why}{nearest}; a segmentation, detection or pose network's trunk "
-        "converts with `--backbone`"
+        f"{path}: {detection.why}{nearest}; to convert the trunk of a segmentation, detection "
+        "or pose network, use `--backbone`"
     )
 
 
-def _plausible(catalog: Catalog, count: int) -> Iterable[Entry]:
-    """The networks that have as many arrays; all, where none has."""
-    near = [entry for entry in catalog.values() if entry.arrays == count]
-    return near or catalog.values()
+def _candidates(catalog: Catalog, count: int) -> Iterable[Entry]:
+    """Return the networks with that number of arrays, or all networks if none has it."""
+    matching = [entry for entry in catalog.values() if entry.arrays == count]
+    return matching or catalog.values()
 
 
-def _told_apart(fits: list[Fit]) -> list[Fit]:
-    """Of networks that fit alike, the one whose own prefix the names have."""
+def _matching_prefix(fits: list[Fit]) -> list[Fit]:
+    """Reduce several fits to the one whose network has the prefix of the names, if there is one."""
     by_prefix = [each for each in fits if each.entry.prefix == each.translation.prefix]
     return by_prefix if len(by_prefix) == 1 else fits
 
 
 def _describe(entry: Entry, count: int) -> str:
-    """`267 arrays; block bottleneck, stem deep, layers 3-4-6-3`."""
+    """Describe a match, as in `267 arrays; block bottleneck, stem deep, layers 3-4-6-3`."""
     options = {**entry.network, **entry.network.get("block_options", {})}
     options.pop("block_options", None)
     shown = []

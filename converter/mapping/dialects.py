@@ -1,13 +1,13 @@
-"""The dialects in which MXNet names parameters → the structural names that key maps are written in.
+"""Translation of MXNet's naming dialects to the structural names that key maps use.
 
 structural  `layer1.0.conv1.weight`            net.save_parameters
 prefixed    `resnetv1b_layers1_conv0_weight`   net.save_params, collect_params().save; the net's
                                                own prefix may be stripped
 exported    `arg:resnetv1b_layers1_conv0_weight`, `aux:…_running_mean`   net.export, Module
 
-MXNet's own rule is that a file without a dot in its names is not structural. Prefixed names count
-the layers of a scope by kind, in the order in which they were made. That order is our network's, so
-the names a network has are made from it, and looked up; nothing depends on the order in the file.
+MXNet's own rule is that a file without a dot in its names is not structural. Prefixed names number
+the layers of a scope by kind, in order of creation. Our networks have the same order, so the names
+of a network are generated from it and looked up; the order in the file does not matter.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _CLASSIFIER = re.compile(r".*dense[0-9]+_(weight|bias)")
 
 @dataclass(frozen=True)
 class Translation:
-    """Names of a file in structural form.
+    """A file's names in structural form.
 
     Attributes:
         dialect: `structural`, `prefixed` or `exported`.
-        prefix: the net's own, in front of every name; empty where there is none.
-        names: the file's name → the structural one; what has none keeps its name.
+        prefix: the network's own prefix, in front of every name; empty if there is none.
+        names: name in the file → structural name; names without one are kept.
     """
 
     dialect: str
@@ -46,7 +46,7 @@ class Translation:
 
 
 def prefixed_names(keymap: KeyMap, targets: Iterable[str]) -> dict[str, str]:
-    """What Gluon calls a network's parameters, without the net's prefix → their structural names.
+    """Map Gluon's prefixed names of a network, without its own prefix, to the structural ones.
 
     Args:
         targets: our state_dict's names, in its order.
@@ -65,7 +65,7 @@ def prefixed_names(keymap: KeyMap, targets: Iterable[str]) -> dict[str, str]:
 
 
 def _scope(keymap: KeyMap, layer: str) -> str:
-    """The innermost scope that a layer is in; the network's own is the empty one."""
+    """Return the innermost scope of a layer; the network's own scope is the empty string."""
     parts = layer.split(".")
     for length in range(len(parts) - 1, 0, -1):
         for scope in keymap.scopes:
@@ -75,14 +75,14 @@ def _scope(keymap: KeyMap, layer: str) -> str:
 
 
 def dialect_of(names: Collection[str]) -> str:
-    """`structural`, `prefixed` or `exported`."""
+    """Return the dialect of a file's names: `structural`, `prefixed` or `exported`."""
     if any(name.startswith(("arg:", "aux:")) for name in names):
         return "exported"
     return "structural" if any("." in name for name in names) else "prefixed"
 
 
 def plain_name(name: str) -> str:
-    """A name without `arg:` and `aux:`, and with Gluon's words for MXNet's synonyms."""
+    """Remove `arg:` or `aux:` from a name, and replace MXNet's synonyms by Gluon's words."""
     name = bare_name(name)
     for pattern, word in _SYNONYMS:
         name = pattern.sub(word, name)
@@ -90,14 +90,14 @@ def plain_name(name: str) -> str:
 
 
 def translate(names: Collection[str], known: Mapping[str, str]) -> Translation:
-    """A file's names → structural ones.
+    """Translate a file's names to structural ones.
 
-    A classifier that was replaced counts on (`dense1` in place of `dense0`) or stands outside the
-    net's scope; being the only one, it is still the classifier.
+    A replaced classifier has the next number (`dense1` instead of `dense0`) or lies outside the
+    network's scope. As it is the only one, it is still recognised.
 
     Args:
         names: as in the file.
-        known: the network's, from `prefixed_names`.
+        known: the network's names, from `prefixed_names`.
 
     Raises:
         KeyMapError: two names in the file mean the same parameter.
@@ -106,14 +106,14 @@ def translate(names: Collection[str], known: Mapping[str, str]) -> Translation:
     dialect = dialect_of(names)
     prefix = ""
     if not any("." in name for name in bare.values()):
-        # a network's own names have no letter in common, so what all begin with is the net's
+        # a network's names have no common start of their own, so any common prefix is the network's
         inner = [short for short in bare.values() if not _CLASSIFIER.fullmatch(short)]
         prefix = os.path.commonprefix(inner)  # noqa: RUF071 (letters, not folders)
         bare = {name: known.get(short.removeprefix(prefix), short) for name, short in bare.items()}
         bare |= _replaced_classifier(bare, known)
-    times = Counter(bare.values())
-    if twice := sorted(name for name, short in bare.items() if times[short] > 1):
-        raise KeyMapError("two names in the file mean the same parameter:", twice)
+    counts = Counter(bare.values())
+    if duplicates := sorted(name for name, short in bare.items() if counts[short] > 1):
+        raise KeyMapError("two names in the file mean the same parameter:", duplicates)
     return Translation(dialect, prefix, bare)
 
 

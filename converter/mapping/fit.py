@@ -1,4 +1,4 @@
-"""Do these arrays make that network? Names, shapes and dtypes alone; no value is looked at."""
+"""Fit of a file's arrays to a network, by names, shapes and dtypes; values are not read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..mappings.key_map import KeyMap, load_keymap
 from .assignment import ArraySpec, Assignment, check, refuse, rename
 from .dialects import Translation, prefixed_names, translate
 
-MAX_SIZE = 1 << 24  # classes, or channels of images
+MAX_SIZE = 1 << 24  # upper limit of the number of classes and of image channels
 Specs = Mapping[str, ArraySpec]
 
 
@@ -22,10 +22,10 @@ class Fit:
     Attributes:
         translation: the file's names in structural form.
         assignments: structural names → ours.
-        targets: the network's state_dict, in its order.
-        parameters: how many numbers are trainable.
-        num_classes, in_chans: read off the arrays.
-        problems: a line each; none where they fit.
+        targets: shapes and dtypes of the network's state_dict, in its order.
+        parameters: number of trainable parameters.
+        num_classes, in_chans: derived from the shapes of the arrays.
+        problems: one line each; empty if the arrays fit.
     """
 
     entry: Entry
@@ -39,20 +39,21 @@ class Fit:
     problems: tuple[str, ...]
 
     def require(self) -> Fit:
-        """This fit, if it is one.
+        """Return this fit if it has no problems.
 
         Raises:
-            KeyMapError: with every problem.
+            KeyMapError: the arrays do not fit; it has all problems.
         """
         refuse(f"the arrays are not those of {self.entry.name}", self.problems)
         return self
 
 
 def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
-    """Hold a file's arrays, by the names in it, against a network of the catalogue.
+    """Compare a file's arrays with a network of the catalogue.
 
     Args:
-        headless: the arrays are of the trunk alone, without the classifier.
+        specs: shapes and dtypes, by the names in the file.
+        headless: the arrays are those of the trunk alone, without the classifier.
 
     Raises:
         KeyMapError: two names in the file mean the same parameter.
@@ -68,7 +69,7 @@ def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
     shapes = {a.target: sources[a.source].shape for a in assignments}
     classifier = shapes.get(f"{keymap.classifier}.weight", ())
     first_conv = shapes.get(f"{keymap.first_conv}.weight", ())
-    # a size that no network has is told as a shape that differs
+    # an implausible size falls back to the default, and is then reported as a wrong shape
     num_classes = classifier[0] if classifier and 0 < classifier[0] < MAX_SIZE else classes
     plausible = len(first_conv) == 4 and 0 < first_conv[1] < MAX_SIZE
     in_chans = first_conv[1] if plausible else 3
@@ -97,8 +98,8 @@ def _network(name: str, num_classes: int, in_chans: int) -> tuple[Specs, int]:
 
 
 def _foreign_prefix(entry: Entry, translation: Translation) -> list[str]:
-    """v1c and v1d have the same prefixed names and shapes: only the net's prefix differs."""
+    """Report another network's prefix: names and shapes of v1c and v1d are otherwise the same."""
     owners = {e.name for e in load_catalog().values() if e.prefix == translation.prefix}
     if not translation.prefix or entry.prefix is None or not owners or entry.name in owners:
         return []
-    return [f"the names begin with {translation.prefix}, which GluonCV calls another network's"]
+    return [f"the names begin with {translation.prefix}, the prefix of another network in GluonCV"]

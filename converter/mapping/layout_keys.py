@@ -1,4 +1,4 @@
-"""Our state_dict's keys ↔ those of other libraries, by the tables of mappings/layouts/."""
+"""Renaming of state_dict keys between ours and other libraries', by mappings/layouts/."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def library_keys(layout: Layout, entry: Entry, names: Iterable[str]) -> dict[str, str]:
-    """Our keys → the library's, in the order given.
+    """Map our keys to the library's, in the given order.
 
     Raises:
         UnknownModelError: the library has no such network.
@@ -30,11 +30,11 @@ def library_keys(layout: Layout, entry: Entry, names: Iterable[str]) -> dict[str
 
 
 def our_keys(layout: Layout, entry: Entry, names: Iterable[str]) -> dict[str, str]:
-    """The library's keys → ours.
+    """Map the library's keys to ours, in the given order.
 
     Raises:
         UnknownModelError: the library has no such network.
-        KeyMapError: these are not its keys.
+        KeyMapError: the names are not the library's keys of this network.
     """
     names = list(names)
     if layout.families is None:
@@ -44,7 +44,7 @@ def our_keys(layout: Layout, entry: Entry, names: Iterable[str]) -> dict[str, st
 
 
 def to_layout(name: str, entry: Entry, tensors: Mapping[str, T]) -> dict[str, T]:
-    """A state_dict of ours under a library's keys, in the same order; the tensors are shared.
+    """Rename our state_dict to a library's keys, in the same order; the tensors are shared.
 
     Raises:
         UnknownModelError: the library has no such network.
@@ -54,13 +54,13 @@ def to_layout(name: str, entry: Entry, tensors: Mapping[str, T]) -> dict[str, T]
 
 
 def find_layout(entry: Entry, names: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
-    """Keys of any layout → ours.
+    """Map keys of any layout to ours.
 
     Args:
         wanted: the network's own keys.
 
     Raises:
-        KeyMapError: the keys are of no layout; with those that are not ours.
+        KeyMapError: the keys belong to no layout; it lists those that are not ours.
     """
     names, wanted = list(names), set(wanted)
     for name in LAYOUTS:
@@ -78,9 +78,9 @@ def find_layout(entry: Entry, names: Iterable[str], wanted: Iterable[str]) -> di
 
 
 def _rules(layout: Layout, entry: Entry, names: Collection[str]) -> Renaming:
-    """The network's rules; a trunk has no classifier, and so no rule for one."""
+    """Return the network's rules, without the classifier's if the names have none (a trunk)."""
     layout.row(entry)
-    assert layout.families is not None, "layouts without rules are not asked"
+    assert layout.families is not None, "a layout without rules has nothing to rename"
     table = layout.families[entry.family]
     classifier = load_keymap(entry.family).classifier
     has_one = any(

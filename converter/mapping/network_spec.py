@@ -1,6 +1,8 @@
-"""The catalogue's networks as names, shapes and dtypes, without memory for their weights."""
+"""Names, shapes and dtypes of the catalogue's networks, without memory for their weights."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,15 +11,18 @@ from ..models import ResNet, create_model
 from .assignment import ArraySpec
 
 
-def empty_network(name: str, num_classes: int, in_chans: int) -> ResNet:
-    """A network of the catalogue without memory for its weights, which are to be assigned."""
+def empty_network(name: str, num_classes: int, in_chans: int, **options: Any) -> ResNet:
+    """Build a network of the catalogue on the meta device; its weights are to be assigned.
+
+    Args:
+        options: other options of `create_model`.
+    """
     with torch.device("meta"):
-        network: ResNet = create_model(name, num_classes=num_classes, in_chans=in_chans)
-    return network
+        return create_model(name, num_classes=num_classes, in_chans=in_chans, **options)
 
 
 def describe_network(network: nn.Module) -> dict[str, ArraySpec]:
-    """Shapes and dtypes of a network's state_dict, for the key map's engine."""
+    """Return shapes and dtypes of a network's state_dict, as mapping/assignment.py needs them."""
     return {
         name: ArraySpec(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
         for name, tensor in network.state_dict().items()

@@ -1,4 +1,4 @@
-"""The classification trunk of GluonCV's segmentation, detection and pose networks."""
+"""The classification trunk in GluonCV's segmentation, detection and pose networks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class _TrunkRow(Row, frozen=True):
 
 @dataclass(frozen=True)
 class Trunk:
-    """Which arrays of a file are the classification network's.
+    """The arrays of a file that belong to the classification network.
 
     Attributes:
-        kind: the network's, a row of mappings/backbones.yaml.
-        names: the file's name → the name in the classification network.
-        left_out: the file's other names, by the rule that leaves them out.
+        kind: the kind of the file's network, a row of mappings/backbones.yaml.
+        names: name in the file → name in the classification network.
+        left_out: the file's other names, by the rule that excludes them.
     """
 
     kind: str
@@ -34,7 +34,8 @@ def take_trunk(names: Iterable[str]) -> Trunk:
     """Find the trunk in a file's names.
 
     Raises:
-        KeyMapError: no network of the table has such names; with those that do not fit the nearest.
+        KeyMapError: no kind in the table has these names; it lists the names that do not fit the
+            nearest kind.
     """
     names = list(names)
     trunks: list[Trunk] = []
@@ -62,7 +63,7 @@ def take_trunk(names: Iterable[str]) -> Trunk:
         kind, others = min(misfits.items(), key=lambda item: len(item[1]))
         raise KeyMapError(
             f"no network with a backbone has these names; the nearest kind is {kind}, "
-            f"of which these are not ({len(others)} problems):",
+            f"which does not have these names ({len(others)} problems):",
             others,
         )
     return trunks[0]

@@ -1,1 +1,1 @@
-"""A whole conversion, step by step; the only room but commands/ that calls across the others."""
+"""Whole conversions; besides commands/, the only folder that combines all the others."""

@@ -1,4 +1,4 @@
-"""The conversion of a network of the catalogue: arrays → names → tensors → proof → file."""
+"""Conversion of a catalogue network: arrays → names → tensors → parity proof → files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ from ..mappings.catalog import Entry, Size, load_catalog
 from ..mappings.choices import FOLDER, INITS, OURS
 from ..mappings.class_labels import Labels, read_labels
 from ..mappings.layout import load_layout
-from ..parity.proof import choose_reference, open_reference, prove_against, write_report
+from ..parity.proof import (
+    choose_reference,
+    open_reference,
+    prove_against,
+    prove_training,
+    write_report,
+)
 from ..parity.result import Parity
 from ..sources.source import Source, describe_source, load_arrays
 from ..weights.converted import Converted, assemble
@@ -39,6 +45,7 @@ def convert(
     reference: PathLike = "auto",
     save_reference: PathLike | None = None,
     sizes: Sequence[Size] | None = None,
+    prove: Sequence[str] = (),
     dtype: str = "keep",
     allow_nonfinite: bool = False,
     backbone: bool = False,
@@ -48,33 +55,35 @@ def convert(
     report: PathLike | None = None,
     progress: Progress | None = None,
 ) -> Record:
-    """Convert one network, prove it equal to Gluon's, write it.
+    """Convert one network, prove it equal to Gluon's and write it.
 
     Args:
-        model: GluonCV's or the published name; None detects the network from `params`.
-        params: a `.params` file of your own in place of `init`; any class count.
-        init: `pretrained`, the default, for the published weights, `random` for random ones.
-        seed: of random weights, and of the images that parity is measured with.
-        out: the folder to write to.
-        reference: what parity is measured against: `gluon`, which needs MXNet, `graph`, which does
-            not, `none`, `auto` for gluon where MXNet is installed and graph elsewhere, or a saved
-            reference's path.
-        save_reference: a `.npz` to keep the reference's outputs in.
-        sizes: heights and widths to measure at, in pixels; the catalogue's two by default.
-        dtype: `float32` widens half-precision weights, `keep` leaves them.
-        allow_nonfinite: convert arrays that hold NaN or Inf.
-        backbone: `params` is of a segmentation, detection or pose network: convert its
-            classification trunk, and leave the rest out.
-        formats: of the files to write, `pth` by default: `pth`, `safetensors`, `onnx`.
-        layout: whose keys they have: `timm`, which are ours, `torchvision` or `mmpretrain`; or
-            `timm-folder`, which is a format of its own.
-        labels: a file with the names of the classes (mappings/class_labels.py).
-        report: a folder for an HTML page of what parity measured, also where it does not hold.
-        progress: called during the download with the bytes so far and in all.
+        model: GluonCV's name or the published name; None detects the network from `params`.
+        params: Path of your own `.params` file, used instead of `init`; with any number of classes.
+        init: `pretrained` (the default) for the published weights, `random` for random ones.
+        seed: Seed of random weights, and of the images that parity is measured with.
+        out: Folder to write to.
+        reference: What parity is measured against: `gluon`, which needs MXNet; `graph`, which does
+            not; `none`; `auto` for gluon if MXNet is installed and graph otherwise; or the path of
+            a saved reference.
+        save_reference: A `.npz` to save the reference's outputs to.
+        sizes: Heights and widths to measure at, in pixels; by default the catalogue's two.
+        prove: `training` also compares gradients, running statistics and three steps of SGD with
+            Gluon's, which needs MXNet.
+        dtype: `float32` widens half-precision weights, `keep` does not change them.
+        allow_nonfinite: Whether to convert arrays that contain NaN or Inf.
+        backbone: Whether `params` belongs to a segmentation, detection or pose network, of which
+            only the classification trunk is converted.
+        formats: Formats of the files: `pth` (the default), `safetensors`, `onnx`.
+        layout: Library whose keys the files use: `timm`, whose keys are ours, `torchvision` or
+            `mmpretrain`; or `timm-folder`, which is a format of its own.
+        labels: A file with the class names (mappings/class_labels.py).
+        report: Folder for an HTML report of the measured parity, written even if parity fails.
+        progress: Called during the download with the bytes so far and in total.
 
     Raises:
-        ConversionError: one of its children (errors.py); then no file is written.
-        ValueError: an argument is none of its choices, or two do not go together.
+        ConversionError: One of its subclasses (errors.py); no file is written then.
+        ValueError: If an argument has an unknown value, or two arguments conflict.
     """
     request = Request(
         model=model,
@@ -85,6 +94,7 @@ def convert(
         reference=reference,
         save_reference=save_reference,
         sizes=tuple(sizes or ()),
+        prove=tuple(prove),
         dtype=dtype,
         allow_nonfinite=allow_nonfinite,
         backbone=backbone,
@@ -97,10 +107,10 @@ def convert(
 
 
 def run_request(request: Request, progress: Progress | None = None) -> Record:
-    """Convert what is asked for: arrays → names → tensors → proof → file.
+    """Run the requested conversion: arrays → names → tensors → parity proof → files.
 
     Raises:
-        ConversionError: as `convert`.
+        ConversionError: As `convert`.
     """
     from ..checkpoints.formats import require_libraries
     from ..checkpoints.record_draft import draft_record
@@ -160,34 +170,38 @@ def _prove(converted: Converted, reference: str, request: Request, clock: Clock)
     with clock("reference"):
         original = open_reference(converted, reference, converted.fit.keymap.stages)
     with clock("parity"):
-        return prove_against(converted, original, request.sizes, request.seed, save)
+        parity = prove_against(converted, original, request.sizes, request.seed, save)
+    if "training" in request.prove:
+        with clock("training"):
+            parity = prove_training(converted, parity)
+    return parity
 
 
 def check_output(fitted: Fit, layout: str, labels: Labels | None) -> None:
-    """Refuse before the proof what could not be written after it.
+    """Check, before the proof, that the network can be written as requested.
 
     Raises:
-        UnknownModelError: the layout's library has no such network.
-        LabelsError: there are more or fewer names than classes.
+        UnknownModelError: If the layout's library does not have the network.
+        LabelsError: If the number of labels differs from the number of classes.
     """
     if layout != OURS:
         load_layout(OURS if layout == FOLDER else layout).row(fitted.entry)
     if labels is not None and len(labels.ids) != fitted.num_classes:
         raise LabelsError(
-            f"{len(labels.ids)} names of classes were given; the file has {fitted.num_classes}"
+            f"{len(labels.ids)} class names were given; the file has {fitted.num_classes} classes"
         )
 
 
 @dataclass
 class _Attempt:
-    """What is known of a conversion under way, for the record of its failure."""
+    """The facts known during a conversion, for the record of a failure."""
 
     entry: Entry | None
     clock: Clock
     source: Source | None = None
 
     def failure(self, error: ConversionError) -> Failure:
-        """The record of a conversion that this error ended."""
+        """Make the record of a conversion that failed with this error."""
         return Failure(
             model=self.entry.name if self.entry else None,
             name=self.entry.published if self.entry else None,

@@ -1,4 +1,4 @@
-"""The road of any exported network: graph and arrays → module → proof → program."""
+"""Conversion of any exported network: graph and arrays → module → parity proof → program."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ..weights.content_hash import content_sha256
 from ..weights.soundness import unsound
 from .request import Request
 
-# of images, where none is named: the first that the graph computes at
+# default image sizes: the first at which the graph runs is used
 SIZES = ((224, 224), (299, 299), (112, 112), (32, 32), (28, 28))
 
 
@@ -48,20 +48,20 @@ def convert_graph(
     sizes: Sequence[Size] | None = None,
     seed: int = 0,
 ) -> GraphRecord:
-    """Convert an exported network, prove it equal to what MXNet computes, write it.
+    """Convert an exported network, prove it equal to MXNet and write it.
 
     Args:
-        symbol: the `-symbol.json`.
-        params: the `.params` beside it.
-        out: the folder to write `gluon_<stem>-<hash>.pt2` to.
-        reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet where it is installed.
-        sizes: heights and widths of images; the program takes the first. Where none is given, it is
-            224×224, or what else the graph computes at. Vectors have none.
-        seed: of the inputs that parity is measured with.
+        symbol: Path of the `-symbol.json`.
+        params: Path of the `.params` exported with it.
+        out: Folder to write `gluon_<stem>-<hash>.pt2` to.
+        reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
+        sizes: Heights and widths of the images, in pixels; the program uses the first. By default
+            224×224, or another size at which the graph runs. Not used if the input is a vector.
+        seed: Seed of the inputs that parity is measured with.
 
     Raises:
-        ConversionError: one of its children (errors.py); then no file is written.
-        ValueError: the reference is none of its choices.
+        ConversionError: One of its subclasses (errors.py); no file is written then.
+        ValueError: If the reference has an unknown value.
     """
     request = Request(
         symbol=symbol,
@@ -75,14 +75,14 @@ def convert_graph(
 
 
 def run_graph_request(request: Request) -> GraphRecord:
-    """Convert the exported network that is asked for.
+    """Run the requested conversion of an exported network.
 
     Raises:
-        ConversionError: as `convert_graph`.
+        ConversionError: As `convert_graph`.
     """
     symbol, params, out = request.symbol, request.params, request.out
-    assert symbol is not None, "a request without one is for a network of the catalogue"
-    assert params is not None, "a request with a symbol has the arrays' file"
+    assert symbol is not None, "requests without a symbol are for run_request"
+    assert params is not None, "a request with a symbol also has params"
     reference, sizes, seed = os.fspath(request.reference), request.sizes, request.seed
     if reference == "auto":
         reference = "gluon" if has_mxnet() else "none"
@@ -96,12 +96,12 @@ def run_graph_request(request: Request) -> GraphRecord:
             sha1 = file_sha1(Path(params))
             source = Source(source.kind, source.path, sha1=sha1)
             refuse(
-                f"{model}: these are no sound weights",
+                f"{model}: the weights are invalid",
                 unsound({plain_name(key): array for key, array in arrays.items()}),
             )
         with clock("map"):
             data = only_input(graph, arrays)
-            # float64 first: arrays that are wider than float32 count as they are
+            # built in float64, so that arrays wider than float32 keep their exact values
             module = build_module(graph, arrays, dtype="float64")
             shapes = [example_shape(graph, arrays, size) for size in sizes or SIZES]
             if not sizes:
@@ -154,10 +154,10 @@ def run_graph_request(request: Request) -> GraphRecord:
 def first_that_computes(
     module: fx.GraphModule, shapes: Sequence[tuple[int, ...]]
 ) -> tuple[int, ...]:
-    """The first of some shapes at which a module computes.
+    """Return the first of some input shapes on which a module runs.
 
     Raises:
-        ImageSizeError: it computes at none; tells of the first.
+        ImageSizeError: If it runs on none of them; the error is that of the first shape.
     """
     errors = []
     for shape in shapes:
@@ -171,10 +171,14 @@ def first_that_computes(
 
 
 def try_run(module: fx.GraphModule, shape: tuple[int, ...]) -> list[Array]:
-    """A module's heads for one example of zeros.
+    """Run a module on one example of zeros and return its outputs.
+
+    Args:
+        module: The module.
+        shape: Shape of the input, without the batch dimension.
 
     Raises:
-        ImageSizeError: it does not compute at that size.
+        ImageSizeError: If the module cannot run on an input of that shape.
     """
     try:
         return run(module, np.zeros((1, *shape)))
@@ -182,8 +186,8 @@ def try_run(module: fx.GraphModule, shape: tuple[int, ...]) -> list[Array]:
         size = "x".join(map(str, shape))
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageSizeError(
-            f"the graph does not compute for an input of {size} ({reason}); "
-            "name the size of its images with `--size HxW`"
+            f"the graph cannot run on an input of shape {size} ({reason}); "
+            "give the size of its images with `--size HxW`"
         ) from error
 
 
@@ -195,11 +199,19 @@ def prove_graph(
     shapes: Sequence[tuple[int, ...]],
     seed: int = 0,
 ) -> Parity:
-    """Measure parity with MXNet and insist on it.
+    """Measure parity with MXNet and raise an error unless it holds.
+
+    Args:
+        module: The imported module.
+        graph: Its graph.
+        arrays: The graph's arrays, by name.
+        reference: `gluon` or `none`.
+        shapes: Input shapes to measure, without the batch dimension.
+        seed: Seed of the inputs.
 
     Raises:
-        ParityError: it does not hold.
-        MissingDependencyError: MXNet is not at hand.
+        ParityError: If parity does not hold.
+        MissingDependencyError: If MXNet is not installed.
     """
     if reference == "none":
         return Parity("none", None)

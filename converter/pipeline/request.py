@@ -1,4 +1,4 @@
-"""What is asked of a conversion, checked before anything is read."""
+"""The options of a conversion, checked before any file is read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..mappings.choices import (
     INITS,
     LAYOUTS,
     OURS,
+    PROOFS,
     REFERENCES,
     SAVED,
     check_choice,
@@ -28,10 +29,10 @@ PathLike = str | os.PathLike[str]
 
 
 class RequestError(ValueError):
-    """Options that cannot be, or do not go together.
+    """Options that are invalid or conflict.
 
     Attributes:
-        template: the message, with the options' names in braces.
+        template: The message, with the names of the options in braces.
     """
 
     def __init__(self, template: str) -> None:
@@ -39,17 +40,17 @@ class RequestError(ValueError):
         super().__init__(self.message(lambda name: name))
 
     def message(self, spell: Callable[[str], str]) -> str:
-        """The message, with each option spelled as the caller knows it."""
+        """Return the message, with each option as the caller spells it (such as `--params`)."""
         return self.template.format(**{each.name: spell(each.name) for each in fields(Request)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One conversion; `convert` and `convert_graph` explain the fields.
+    """Options of one conversion; `convert` and `convert_graph` describe them.
 
     Raises:
-        RequestError: fields that do not go together.
-        ValueError: a field is none of its choices.
+        RequestError: If options conflict.
+        ValueError: If an option has an unknown value.
     """
 
     model: str | None = None
@@ -61,6 +62,7 @@ class Request:
     reference: PathLike = "auto"
     save_reference: PathLike | None = None
     sizes: Sequence[Size] = ()
+    prove: Sequence[str] = ()
     dtype: str = "keep"
     allow_nonfinite: bool = False
     backbone: bool = False
@@ -75,16 +77,18 @@ class Request:
         check_choice("dtype", self.dtype, DTYPES)
         check_choice("layout", self.layout, (*LAYOUTS, FOLDER))
         if self.formats is not None and not self.formats:
-            raise ValueError(f"formats is empty; it can be {', '.join(FORMATS)}")
+            raise ValueError(f"formats is empty; choose from {', '.join(FORMATS)}")
         for each in self.formats or ():
             check_choice("formats", each, FORMATS)
+        for each in self.prove:
+            check_choice("prove", each, PROOFS)
         for applies, template in RULES:
             if applies(self):
                 raise RequestError(template)
         if self.symbol is not None:
             if others := [name for name in _given(self) if name not in OF_GRAPHS]:
                 raise RequestError(
-                    f"{{{others[0]}}} is for networks of the catalogue, not for {{symbol}}."
+                    f"{{{others[0]}}} applies to catalogue networks, not to {{symbol}}."
                 )
             check_choice("reference", os.fspath(self.reference), GRAPH_REFERENCES)
         elif not self.saved_reference:
@@ -92,7 +96,7 @@ class Request:
 
     @property
     def saved_reference(self) -> bool:
-        """Whether parity is measured against a file of saved outputs."""
+        """Whether parity is measured against a saved reference."""
         return os.fspath(self.reference).endswith(SAVED)
 
     def folders(self) -> list[Path]:
@@ -104,33 +108,33 @@ class Request:
 
 
 def _given(request: Request) -> list[str]:
-    """The fields that differ from their defaults."""
+    """Return the names of the options that differ from their defaults."""
     return [each.name for each in fields(Request) if getattr(request, each.name) != each.default]
 
 
 OF_GRAPHS = ("symbol", "params", "out", "reference", "sizes", "seed")
-"""What a conversion of an exported graph takes."""
+"""Options of the conversion of an exported graph."""
 
 RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     (
         lambda r: r.params is not None and r.init is not None,
-        "{params} and {init} both say where the weights come from: give one of them.",
+        "{params} and {init} are both sources of the weights: give only one of them.",
     ),
     (
         lambda r: r.backbone and r.params is None,
-        "{backbone} takes the trunk out of a file; name it with {params}.",
+        "{backbone} extracts the trunk from a file: give the file with {params}.",
     ),
     (
         lambda r: r.layout == FOLDER and r.formats is not None,
-        f"{{layout}} {FOLDER} has a format of its own: leave {{formats}} out.",
+        f"{{layout}} {FOLDER} is a format of its own: omit {{formats}}.",
     ),
     (
         lambda r: "onnx" in (r.formats or ()) and r.layout not in (OURS, FOLDER),
-        "{layout} names keys, and an ONNX file has none.",
+        "{layout} selects state_dict keys, which an ONNX file does not have.",
     ),
     (
         lambda r: r.saved_reference and bool(r.sizes),
-        "a saved reference has its own images: leave {sizes} out.",
+        "a saved reference contains its own images: omit {sizes}.",
     ),
     (
         lambda r: r.save_reference is not None and (r.reference == "none" or r.saved_reference),
@@ -138,23 +142,27 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     ),
     (
         lambda r: r.save_reference is not None and Path(r.save_reference).suffix != SAVED,
-        f"{{save_reference}} writes a FILE{SAVED}.",
+        f"{{save_reference}} needs a file name that ends in {SAVED}.",
+    ),
+    (
+        lambda r: "training" in r.prove and r.reference not in ("auto", "gluon"),
+        "{prove} training trains Gluon's network, which needs {reference} gluon.",
     ),
     (
         lambda r: r.symbol is not None and r.params is None,
-        "{symbol} needs the arrays of a file: name it with {params}.",
+        "{symbol} needs a file of arrays: give it with {params}.",
     ),
     (
         lambda r: r.symbol is not None and r.model is not None,
-        "{symbol} says what is computed: leave the {model} out.",
+        "{symbol} already defines the network: omit {model}.",
     ),
     (
         lambda r: r.symbol is not None and r.saved_reference,
-        "a saved reference is for networks of the catalogue, not for {symbol}.",
+        "a saved reference applies to catalogue networks, not to {symbol}.",
     ),
     (
         lambda r: r.symbol is not None and r.reference == "graph",
         "{reference} graph would compare the graph with itself.",
     ),
 )
-"""What does not go together: the condition, and the message."""
+"""Conflicts of options: the condition, and the message."""

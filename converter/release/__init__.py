@@ -1,1 +1,1 @@
-"""Folders to publish: chosen, built, checked, uploaded; and torch.hub, which loads from them."""
+"""Release folders: building, checking and uploading them, and torch.hub, which loads from them."""

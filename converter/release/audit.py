@@ -1,13 +1,14 @@
-"""Is a folder to publish what it should be? Every byte of it, and parity from its checkpoints."""
+"""Check of a release folder: every byte of it, and the parity of its checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..checkpoints.metadata import facts_sha256
 from ..checkpoints.record import Record, RecordedFacts
 from ..checkpoints.verification import Verification, verify
 from ..errors import ReleaseError
@@ -18,18 +19,19 @@ from .contents import MANIFEST, SUMS, generate, read_manifest, read_sums
 from .folder import PublishedFile
 
 Problems = dict[str, str]
-"""What is wrong, by file: the first thing that was found."""
+"""File name → the first problem found in the file."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in a folder.
+    """Result of checking a release folder.
 
     Attributes:
-        files: those there are.
-        models: what was found out about each checkpoint whose bytes are right.
-        problems: what is wrong, by file.
-        note: what could not be looked at.
+        folder: path of the folder.
+        files: the files in it.
+        models: the verification of each checkpoint whose bytes are right.
+        problems: the problem of each file that has one.
+        note: what could not be checked.
     """
 
     folder: str
@@ -40,11 +42,11 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no problems."""
         return not self.problems
 
     def as_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """The report, in the form that `--json` writes."""
         return {
             "folder": self.folder,
             "passed": self.passed,
@@ -62,15 +64,16 @@ def check(
     sizes: Sequence[Size] | None = None,
     verified: Callable[[Verification], None] = lambda _: None,
 ) -> Report:
-    """Look through a folder: its bytes, its texts, its weights.
+    """Check a folder's bytes, texts and weights.
 
     Args:
+        folder: the folder to check.
         reference, sizes: as in `gluon2torch.convert`.
-        verified: called with each checkpoint when it is done.
+        verified: called with the result of each checkpoint.
 
     Raises:
-        ReleaseError: it is no folder, or cannot be read.
-        MissingDependencyError: there is no reference to measure against.
+        ReleaseError: it is not a folder, or cannot be read.
+        MissingDependencyError: no reference for parity is available.
     """
     reference = choose_reference(reference)
     report, records = check_bytes(folder)
@@ -79,7 +82,17 @@ def check(
         if record.file in problems:
             continue
         file = record.files[0]
-        expected = RecordedFacts(sha256=file.sha256, content_sha256=record.content_sha256)
+        if record.facts_sha256 != facts_sha256(record):
+            problems[file.file] = f"has facts in {MANIFEST} that do not have the hash it gives"
+            continue
+        expected = RecordedFacts(
+            **{
+                each.name: getattr(record, each.name)
+                for each in fields(RecordedFacts)
+                if each.name not in ("sha256", "parity")
+            },
+            sha256=file.sha256,
+        )
         verification = verify(
             folder / file.file, record.model, expected=expected, reference=reference, sizes=sizes
         )
@@ -91,43 +104,46 @@ def check(
 
 
 def check_bytes(folder: Path) -> tuple[Report, list[Record]]:
-    """Look through a folder's bytes and texts, without torch; with the records of its manifest.
+    """Check a folder's bytes and texts, without torch.
+
+    Returns:
+        The report, and the records of the folder's manifest.
 
     Raises:
-        ReleaseError: it is no folder, or cannot be read.
+        ReleaseError: it is not a folder, or cannot be read.
     """
     files, problems = _list(folder)
-    _hold_against_sums(folder, files, problems)
+    _compare_with_sums(folder, files, problems)
     records: list[Record] = []
     note = None
-    # a text is generated from the manifest: where that is wrong, it says nothing of the text
+    # texts are generated from the manifest: a wrong manifest says nothing about them
     if not {MANIFEST, SUMS} & problems.keys():
         try:
             version, records = read_manifest(_read(folder / MANIFEST))
         except ReleaseError as error:
-            problems[MANIFEST] = _without(MANIFEST, error)
+            problems[MANIFEST] = _without_name(MANIFEST, error)
         else:
-            _hold_against_manifest(records, files, problems)
+            _compare_with_manifest(records, files, problems)
             if version == __version__:
-                _hold_against_generated(folder, records, files, problems)
+                _compare_with_generated(folder, records, files, problems)
             else:
                 note = (
-                    f"written by gluon2torch {version}, this is {__version__}: the texts were held "
-                    f"against {SUMS} alone"
+                    f"written by gluon2torch {version}, this is {__version__}: the texts were "
+                    f"compared with {SUMS} only"
                 )
     return Report(str(folder), tuple(files.values()), (), problems, note), records
 
 
 def require_sound(folder: Path) -> tuple[PublishedFile, ...]:
-    """The files of a folder whose bytes are right.
+    """Require that a folder's bytes and texts are right, and return its files.
 
     Raises:
-        ReleaseError: some are not; all of them are told.
+        ReleaseError: some are not; all problems are reported together.
     """
     report, _ = check_bytes(folder)
     if report.problems:
         raise ReleaseError(
-            f"{folder}: is not sent as it is",
+            f"{folder}: cannot be uploaded until these problems are fixed",
             [f"{name} {problem}" for name, problem in report.problems.items()],
         )
     return report.files
@@ -143,10 +159,10 @@ def _list(folder: Path) -> tuple[dict[str, PublishedFile], Problems]:
         }
     except OSError as error:
         raise ReleaseError(f"{folder}: cannot be read ({error.strerror})", []) from error
-    return files, {path.name: "is no plain file" for path in paths if path.name not in files}
+    return files, {path.name: "is not a regular file" for path in paths if path.name not in files}
 
 
-def _hold_against_sums(folder: Path, files: dict[str, PublishedFile], problems: Problems) -> None:
+def _compare_with_sums(folder: Path, files: dict[str, PublishedFile], problems: Problems) -> None:
     for name in (SUMS, MANIFEST):
         if name not in files:
             problems[name] = "is missing"
@@ -155,49 +171,49 @@ def _hold_against_sums(folder: Path, files: dict[str, PublishedFile], problems: 
     try:
         sums = read_sums(_read(folder / SUMS))
     except ReleaseError as error:
-        problems[SUMS] = _without(SUMS, error)
+        problems[SUMS] = _without_name(SUMS, error)
         return
     for name, sha256 in sums.items():
         if name not in files:
-            problems.setdefault(name, f"is missing; {SUMS} has it")
+            problems.setdefault(name, f"is missing, but listed in {SUMS}")
         elif files[name].sha256 != sha256:
-            problems.setdefault(name, f"has the SHA-256 {files[name].sha256}; {SUMS} has {sha256}")
+            problems.setdefault(name, f"has the SHA-256 {files[name].sha256}; {SUMS} says {sha256}")
     for name in sorted(files.keys() - sums - {SUMS}):
-        problems.setdefault(name, f"is not in {SUMS}")
+        problems.setdefault(name, f"is not listed in {SUMS}")
 
 
-def _hold_against_manifest(
+def _compare_with_manifest(
     records: Sequence[Record], files: dict[str, PublishedFile], problems: Problems
 ) -> None:
     for record in records:
         file = record.files[0]
         if PublishedFile(file.file, file.bytes, file.sha256) != files.get(file.file):
-            problems.setdefault(file.file, f"is not the file of {record.name} in {MANIFEST}")
+            problems.setdefault(file.file, f"differs from the file of {record.name} in {MANIFEST}")
 
 
-def _hold_against_generated(
+def _compare_with_generated(
     folder: Path, records: Sequence[Record], files: dict[str, PublishedFile], problems: Problems
 ) -> None:
     texts = generate(records)
     sums = texts.pop(SUMS)
     for name, text in texts.items():
         if name not in files:
-            problems.setdefault(name, f"is missing; {MANIFEST} has its model")
+            problems.setdefault(name, f"is missing, but its model is listed in {MANIFEST}")
         elif name not in problems and (folder / name).read_bytes() != text.encode():
-            problems[name] = f"is not what its model's facts in {MANIFEST} make"
+            problems[name] = f"differs from the text generated from {MANIFEST}"
     for name in sorted(files.keys() - texts - {SUMS, *(record.file for record in records)}):
-        problems.setdefault(name, f"is of no model in {MANIFEST}")
-    # where another file is wrong, the hashes cannot be those of what should be there
+        problems.setdefault(name, f"belongs to no model in {MANIFEST}")
+    # the hash of a wrong file differs here too; its own problem is enough
     if not problems and (folder / SUMS).read_bytes() != sums.encode():
-        problems[SUMS] = "has its lines in another order"
+        problems[SUMS] = "lists the files in another order"
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise ReleaseError(f"{path.name}: is no text (at byte {error.start})", []) from error
+        raise ReleaseError(f"{path.name}: is not UTF-8 text (at byte {error.start})", []) from error
 
 
-def _without(name: str, error: ReleaseError) -> str:
+def _without_name(name: str, error: ReleaseError) -> str:
     return str(error).removeprefix(name).lstrip(":, ")

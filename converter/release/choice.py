@@ -1,4 +1,4 @@
-"""Which of the converted networks in a folder are published: one checkpoint for each model."""
+"""Choice of the checkpoints to publish from a folder: one for each model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..checkpoints.metadata import facts_sha256
 from ..checkpoints.record import Record
 from ..errors import ReleaseError
 from ..files.hashes import file_sha256
@@ -19,7 +20,7 @@ from .contents import published
 
 @dataclass(frozen=True)
 class Choice:
-    """A checkpoint to publish: its published record, and where it lies now."""
+    """A checkpoint to publish: its published record, and the path of its file."""
 
     record: Record
     path: Path
@@ -28,50 +29,52 @@ class Choice:
 def choose(
     folder: Path, models: Sequence[str] = (), *, allow_random: bool = False
 ) -> tuple[Choice, ...]:
-    """The checkpoints to publish, by the records beside them, in the catalogue's order.
+    """Choose the checkpoints to publish, by the records beside them, in the catalogue's order.
 
-    Of a model there may be several, such as one of random weights from a trial: the one that may be
-    published is taken. Only a `.pth` under our own keys is, for that is what torch.hub loads.
+    If a model has several checkpoints, such as one with random weights from a trial, the only one
+    that can be published is chosen. This must be a `.pth` with our own keys, which torch.hub loads.
 
     Args:
-        models: which; without them the published set.
-        allow_random: publish networks of random weights, too.
+        folder: the output folder of conversions.
+        models: the models to publish; by default the published set.
+        allow_random: publish networks with random weights, too.
 
     Raises:
         UnknownModelError: there is no such model.
-        ReleaseError: of a model none may be published, or several; all of them are told.
+        ReleaseError: none or several checkpoints of a model can be published; all problems are
+            reported together.
     """
     catalog = load_catalog()
     names = {catalog.find(name).name for name in models} or {*catalog.published_set}
-    wanted = [entry for entry in catalog.values() if entry.name in names]
+    entries = [entry for entry in catalog.values() if entry.name in names]
     records, unreadable = _read_records(folder)
     choices, problems = [], []
-    for entry in wanted:
+    for entry in entries:
         mine = [choice for choice in records if choice.record.model == entry.name]
-        reasons = {choice.path.name: _against(choice, allow_random) for choice in mine}
-        good = [choice for choice in mine if not reasons[choice.path.name]]
-        if len(good) == 1:
-            choices += good
-        elif good:
-            files = " and ".join(choice.path.name for choice in good)
-            problems.append(f"{entry.published}: {files} are both here; take one away")
+        reasons = {choice.path.name: _rejection(choice, allow_random) for choice in mine}
+        publishable = [choice for choice in mine if not reasons[choice.path.name]]
+        if len(publishable) == 1:
+            choices += publishable
+        elif publishable:
+            files = " and ".join(choice.path.name for choice in publishable)
+            problems.append(f"{entry.published}: {files} can both be published; remove one")
         else:
-            told = [f"{name} {reason}" for name, reason in reasons.items()]
-            problems.append(f"{entry.published}: {'; '.join(told) or 'was not converted'}")
+            rejected = [f"{name} {reason}" for name, reason in reasons.items()]
+            problems.append(f"{entry.published}: {'; '.join(rejected) or 'was not converted'}")
     if problems:
         raise ReleaseError(
-            f"{folder}: {len(problems)} of {len(wanted)} models cannot be published; convert them "
-            "with `gluon2torch convert`, or name those to publish with `--model`",
+            f"{folder}: {len(problems)} of {len(entries)} models cannot be published; convert them "
+            "with `gluon2torch convert`, or select the models to publish with `--model`",
             problems + unreadable,
         )
     return tuple(choices)
 
 
 def _read_records(folder: Path) -> tuple[list[Choice], list[str]]:
-    """The records of our own kind of checkpoint, and what is wrong with the other files."""
+    """Read the records of checkpoints with our own keys, and list the problems of other files."""
     if not folder.is_dir():
         raise ReleaseError(
-            f"{folder}: there is no such folder; name the one that was converted to with `--from`",
+            f"{folder}: no such folder; give the output folder of the conversions with `--from`",
             [],
         )
     choices, problems = [], []
@@ -82,7 +85,7 @@ def _read_records(folder: Path) -> tuple[list[Choice], list[str]]:
         except OSError as error:
             problems.append(f"{path.name}: cannot be read ({error.strerror})")
         except (ValueError, IndexError) as error:
-            problems.append(f"{path.name}: is no record ({error})")
+            problems.append(f"{path.name}: is not a valid record ({error})")
         else:
             ours = record.layout in LAYOUTS and not load_layout(record.layout).renames
             if ours and (file.format, record.backbone_of) == ("pth", None):
@@ -90,18 +93,25 @@ def _read_records(folder: Path) -> tuple[list[Choice], list[str]]:
     return choices, problems
 
 
-def _against(choice: Choice, allow_random: bool) -> str | None:
-    """Why a checkpoint may not be published."""
+def _rejection(choice: Choice, allow_random: bool) -> str | None:
+    """Why a checkpoint cannot be published; None if it can."""
     record, path = choice.record, choice.path
     file = record.files[0]
     entry = load_catalog()[record.model]
     if record.parity.passed is not True:
         return "was not proved equal"
+    if record.facts_sha256 != facts_sha256(record):
+        return (
+            "has a record whose fields do not have the hash that it gives: it was edited, or "
+            "written by another version; convert the network again"
+        )
+    if record.source.kind == "pretrained" and record.source.sha1 != entry.sha1:
+        return f"is not of the published file: its SHA-1 is {record.source.sha1}, not {entry.sha1}"
     if record.source.kind == "random" and not allow_random:
-        return "has random weights, which only `--allow-random` publishes"
+        return "has random weights; publish them with `--allow-random`"
     name = f"{entry.published}-{file.sha256[:8]}.pth"
     if record.name != entry.published or not path.name == file.file == name:
-        return f"is not called {name}"
+        return f"is not named {name}"
     try:
         sha256 = file_sha256(path)
     except OSError as error:

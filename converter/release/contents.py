@@ -1,4 +1,4 @@
-"""What stands in a folder to publish: all that is generated from the records of its models."""
+"""Contents of a release folder: the files generated from the records of its models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from .. import __version__
 from ..checkpoints.loading_snippet import snippet
-from ..checkpoints.model_card import model_card
+from ..checkpoints.model_card import has_published_accuracy, is_published_file, model_card
 from ..checkpoints.record import Record, to_json
 from ..errors import ReleaseError
 from ..mappings.catalog import load_catalog
@@ -32,7 +32,7 @@ network.eval()
 
 
 class Manifest(Row, frozen=True):
-    """manifest.json: what programs read of a release; a row for each model, by published name."""
+    """manifest.json, a release as programs read it: a row for each model, by published name."""
 
     format: int
     gluon2torch: str
@@ -40,7 +40,7 @@ class Manifest(Row, frozen=True):
 
 
 def published(record: Record) -> Record:
-    """A record without what is of the run or the machine: equal weights make equal releases."""
+    """A record without facts of the run or the machine: equal weights make equal releases."""
     first = record.files[0]
     return replace(
         record,
@@ -52,7 +52,7 @@ def published(record: Record) -> Record:
 
 
 def generate(records: Sequence[Record]) -> dict[str, str]:
-    """Published records → the text of each file that stands beside the checkpoints, by name."""
+    """Generate the files beside the checkpoints: published records → texts, by file name."""
     texts = {card_name(record): _card(record) for record in records}
     texts[README] = readme(records)
     texts[NOTES] = release_notes(records)
@@ -64,7 +64,7 @@ def generate(records: Sequence[Record]) -> dict[str, str]:
 
 
 def card_name(record: Record) -> str:
-    """The name of a model's card."""
+    """File name of a model's card."""
     return f"{record.name}.md"
 
 
@@ -74,7 +74,7 @@ def _card(record: Record) -> str:
 
 
 def manifest_text(records: Iterable[Record]) -> str:
-    """manifest.json: what programs read of a release."""
+    """The text of manifest.json."""
     rows = {record.name: _row(record) for record in records}
     manifest = Manifest(format=MANIFEST_FORMAT, gluon2torch=__version__, models=rows)
     return to_json(msgspec.structs.asdict(manifest))
@@ -83,26 +83,29 @@ def manifest_text(records: Iterable[Record]) -> str:
 def _row(record: Record) -> dict[str, Any]:
     values = {key: value for key, value in asdict(record).items() if key not in _NOT_PUBLISHED}
     del values["source"]["path"]
-    entry, official = load_catalog()[record.model], record.source.kind == "pretrained"
+    entry, proved = load_catalog()[record.model], has_published_accuracy(record)
     return {
         **asdict(record.files[0]),
         **values,
-        "licence": load_catalog().licence if official else None,
-        "top1": entry.top1 if official else None,
-        "top5": entry.top5 if official else None,
+        "licence": load_catalog().licence if is_published_file(record) else None,
+        "top1": entry.top1 if proved else None,
+        "top5": entry.top5 if proved else None,
     }
 
 
 def read_manifest(text: str) -> tuple[str, list[Record]]:
-    """manifest.json → the version of gluon2torch that wrote it, and its models' records.
+    """Read the text of manifest.json.
+
+    Returns:
+        The version of gluon2torch that wrote it, and the records of its models.
 
     Raises:
-        ReleaseError: it is none.
+        ReleaseError: it is not a valid manifest.
     """
     try:
         manifest = structure(json.loads(text), Manifest)
         if manifest.format != MANIFEST_FORMAT:
-            raise ValueError(f"it is not of format {MANIFEST_FORMAT}")
+            raise ValueError(f"its format is {manifest.format}, expected {MANIFEST_FORMAT}")
         if not manifest.models:
             raise ValueError("it has no models")
         records = []
@@ -110,23 +113,23 @@ def read_manifest(text: str) -> tuple[str, list[Record]]:
             record = structure({**row, "files": [row]}, Record, f"models.{name}")
             entry = load_catalog().get(record.model)
             if entry is None or (name, record.name) != (entry.published, entry.published):
-                raise ValueError(f"models.{name} is not what {record.model} is published as")
+                raise ValueError(f"models.{name} is not the published name of {record.model}")
             records.append(record)
     except ValueError as error:
-        raise ReleaseError(f"{MANIFEST}: is no manifest of a release ({error})", []) from error
+        raise ReleaseError(f"{MANIFEST}: is not a valid release manifest ({error})", []) from error
     return manifest.gluon2torch, records
 
 
 def read_sums(text: str) -> dict[str, str]:
-    """SHA256SUMS → the hash of each file, by name.
+    """Read the text of SHA256SUMS: the hash of each file, by name.
 
     Raises:
-        ReleaseError: a line is wrong.
+        ReleaseError: a line is malformed, or names a file again.
     """
     hashes: dict[str, str] = {}
     for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else [text], 1):
         sha256, gap, name = line[:64], line[64:66], line[66:]
         if gap != "  " or not name or name in hashes or set(sha256) - set("0123456789abcdef"):
-            raise ReleaseError(f"{SUMS}, line {number}: is no `<SHA-256>  <file>`", [])
+            raise ReleaseError(f"{SUMS}, line {number}: expected `<SHA-256>  <file>`", [])
         hashes[name] = sha256
     return hashes

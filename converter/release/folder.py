@@ -1,4 +1,4 @@
-"""A folder to publish, written whole or not at all."""
+"""Building of a release folder, which is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .contents import generate
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """A file of a release: its name, how long it is, the SHA-256 of its bytes."""
+    """A file of a release: its name, size in bytes and SHA-256."""
 
     name: str
     bytes: int
@@ -26,10 +26,10 @@ class PublishedFile:
 
 
 def build(folder: Path, choices: Sequence[Choice]) -> None:
-    """Write the checkpoints and what is generated of them to a new folder.
+    """Write the checkpoints and the files generated from them to a new folder.
 
     Raises:
-        ReleaseError: there is something in the folder already, or it cannot be written.
+        ReleaseError: the folder is not empty, or cannot be written.
     """
     check_empty(folder)
     temporary = None
@@ -56,26 +56,26 @@ def _copy(path: Path, target: Path) -> None:
 
 
 def check_empty(folder: Path) -> None:
-    """Refuse a folder with something in it.
+    """Require that a folder does not exist or is empty.
 
     Raises:
-        ReleaseError: with what to do.
+        ReleaseError: it exists and is not empty, or is a file.
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ReleaseError(
-            f"{folder}: is here already; take it away, choose another folder, or look through it "
-            "with `--check`",
+            f"{folder}: already exists; remove it, choose another folder, or check it with "
+            "`--check`",
             [],
         )
 
 
 def texts(choices: Sequence[Choice]) -> Mapping[str, str]:
-    """What is generated, by file name."""
+    """The generated files: file name → text."""
     return generate([choice.record for choice in choices])
 
 
 def contents(choices: Sequence[Choice]) -> list[PublishedFile]:
-    """The files that `build` writes."""
+    """List the files that `build` writes."""
     checkpoints = [choice.record.files[0] for choice in choices]
     files = [PublishedFile(each.file, each.bytes, each.sha256) for each in checkpoints]
     for name, text in texts(choices).items():

@@ -1,4 +1,4 @@
-"""A release on GitHub, through its program `gh`: a draft, which is published once it is whole."""
+"""Release on GitHub, by its program `gh`: a draft, which is published once it is complete."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from .folder import PublishedFile
 from .target import Step, Target, megabytes, refuse_differing
 
 ATTEMPTS = 4
-PAUSE = 1.0  # seconds before the second attempt; twice as many before each further one
+PAUSE = 1.0  # seconds before the second attempt; doubled before each further one
 _ENVIRONMENT = {"GH_PROMPT_DISABLED": "1", "GH_NO_UPDATE_NOTIFIER": "1", "NO_COLOR": "1"}
 
 
 @dataclass(frozen=True)
 class _Asset:
-    """A file of a release as `gh` tells of it; `digest` is None for those sent before mid-2025."""
+    """An asset of a release, as `gh` lists it; uploads before mid-2025 have no digest."""
 
     size: int
     digest: str | None
-    whole: bool  # False where an upload broke off
+    complete: bool  # False for an interrupted upload
 
 
 @dataclass(frozen=True)
 class _Release:
-    """What there is under the tag."""
+    """The state of the release under a tag."""
 
     exists: bool
     draft: bool
@@ -43,36 +43,36 @@ class _Release:
 
 
 def plan_github(target: Target, folder: Path, files: Sequence[PublishedFile]) -> list[Step]:
-    """The steps that are left: create the draft, send each file, publish.
+    """Plan the remaining steps: create the draft, send each file, publish.
 
     Raises:
-        UploadError: a file there differs from ours, or `gh` fails.
-        MissingDependencyError: there is no `gh`.
+        UploadError: a published file differs from ours, or `gh` fails.
+        MissingDependencyError: `gh` is not installed.
     """
-    place = _Place(target)
-    release = place.look()
-    states = {file.name: place.state(release, file) for file in files}
+    remote = _RemoteRelease(target)
+    release = remote.read()
+    states = {file.name: remote.state(release, file) for file in files}
     refuse_differing(target, [name for name, state in states.items() if state == "differs"])
     steps = []
     if not release.exists:
-        steps.append(Step(f"create the draft {target.tag}", partial(place.create, folder / NOTES)))
+        steps.append(Step(f"create the draft {target.tag}", partial(remote.create, folder / NOTES)))
     for file in sorted(files, key=lambda file: -file.bytes):
         if states[file.name] != "same":
             text = f"send {file.name} ({megabytes(file.bytes)})"
-            steps.append(Step(text, partial(place.send, folder, file)))
+            steps.append(Step(text, partial(remote.send, folder, file)))
     if release.draft or not release.exists:
-        steps.append(Step(f"publish {target.tag}", partial(place.publish, files)))
+        steps.append(Step(f"publish {target.tag}", partial(remote.publish, files)))
     return steps
 
 
-class _Place:
-    """One tag of one repository."""
+class _RemoteRelease:
+    """The release under one tag of a repository."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
 
-    def look(self) -> _Release:
-        """What is there."""
+    def read(self) -> _Release:
+        """Read the state of the release."""
         try:
             text = self._gh("view", "--json", "assets,isDraft")
         except UploadError as error:
@@ -84,29 +84,29 @@ class _Place:
             assets = {asset["name"]: _asset(asset) for asset in content["assets"]}
             return _Release(exists=True, draft=content["isDraft"], assets=assets)
         except (ValueError, KeyError, TypeError) as error:
-            raise UploadError(f"{self.target.text}: gh answers in an unknown way") from error
+            raise UploadError(f"{self.target.text}: cannot parse the output of gh") from error
 
     def state(self, release: _Release, file: PublishedFile) -> str:
-        """How a file is there: `missing`, `broken`, `same` or `differs`."""
+        """Compare a file with its asset: `missing`, `broken`, `same` or `differs`."""
         asset = release.assets.get(file.name)
         if asset is None:
             return "missing"
-        if not asset.whole:
+        if not asset.complete:
             return "broken"
         if asset.size != file.bytes:
             return "differs"
-        digest = asset.digest or f"sha256:{self._hash_there(file.name)}"
+        digest = asset.digest or f"sha256:{self._remote_sha256(file.name)}"
         return "same" if digest == f"sha256:{file.sha256}" else "differs"
 
     def create(self, notes: Path) -> None:
-        """A draft; the tag must be there, or GitHub would make one of whatever is newest."""
+        """Create the draft; the tag must exist, or GitHub would create it at the newest commit."""
         options = ("--verify-tag", "--title", str(self.target.tag), "--notes-file", str(notes))
         self._gh("create", "--draft", *options)
 
     def send(self, folder: Path, file: PublishedFile) -> None:
-        """Send a file, again if that fails; what broke off before is taken away."""
+        """Send a file, with retries; an interrupted upload is replaced."""
         for attempt in range(ATTEMPTS):
-            state = self.state(self.look(), file)
+            state = self.state(self.read(), file)
             refuse_differing(self.target, [file.name] if state == "differs" else [])
             if state == "same":
                 return
@@ -120,23 +120,23 @@ class _Place:
                 time.sleep(PAUSE * 2**attempt)
 
     def publish(self, files: Sequence[PublishedFile]) -> None:
-        """Make the draft public, if everything is there as it is here."""
-        release = self.look()
-        odd = [file.name for file in files if self.state(release, file) != "same"]
-        if odd:
+        """Publish the draft, if every file in it is the same as ours."""
+        release = self.read()
+        differing = [file.name for file in files if self.state(release, file) != "same"]
+        if differing:
             raise UploadError(
-                f"{self.target.text}: {', '.join(odd)} did not arrive whole; the draft stays one, "
-                "and the same command goes on with it"
+                f"{self.target.text}: {', '.join(differing)} did not arrive intact; the release "
+                "stays a draft, and the same command resumes it"
             )
         self._gh("edit", "--draft=false")
 
-    def _hash_there(self, name: str) -> str:
+    def _remote_sha256(self, name: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
             self._gh("download", "--pattern", name, "--dir", folder)
             return file_sha256(Path(folder) / name)
 
     def _gh(self, verb: str, *arguments: str) -> str:
-        """Run `gh release <verb> TAG --repo …`; its stdout."""
+        """Run `gh release <verb> TAG … --repo …`, and return its stdout."""
         tag, repository = str(self.target.tag), self.target.repository
         try:
             done = subprocess.run(
@@ -149,20 +149,20 @@ class _Place:
             )
         except FileNotFoundError as error:
             raise MissingDependencyError(
-                "publishing on GitHub needs its program gh: get it from https://cli.github.com, "
-                "then `gh auth login`"
+                "publishing on GitHub needs gh, which is not installed: get it from "
+                "https://cli.github.com, then run `gh auth login`"
             ) from error
         except OSError as error:
             raise UploadError(f"gh cannot be run ({error.strerror})") from error
         if done.returncode != 0:
-            said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
+            reason = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
             raise UploadError(
                 f"{self.target.text}: gh release {verb} failed "
-                f"({said or f'exit status {done.returncode}'})"
+                f"({reason or f'exit status {done.returncode}'})"
             )
         return done.stdout
 
 
 def _asset(row: Mapping[str, Any]) -> _Asset:
-    whole = row.get("state", "uploaded") == "uploaded"
-    return _Asset(int(row["size"]), row.get("digest") or None, whole)
+    complete = row.get("state", "uploaded") == "uploaded"
+    return _Asset(int(row["size"]), row.get("digest") or None, complete)

@@ -1,4 +1,4 @@
-"""A repository on the Hugging Face Hub: all that is missing there in one commit."""
+"""Release in a repository on the Hugging Face Hub: all missing files in one commit."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 
 def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> list[Step]:
-    """The steps that are left: create the repository, commit what is missing.
+    """Plan the remaining steps: create the repository, commit the missing files.
 
-    A commit is whole or not there. What an interrupted one had already sent stays on the Hub,
-    which asks for the rest alone.
+    A commit is complete or absent. Files that an interrupted one had already sent stay on the Hub,
+    which asks only for the rest.
 
     Raises:
-        UploadError: a file there differs from ours, or the Hub refuses.
+        UploadError: a published file differs from ours, or the Hub refuses the request or cannot be
+            reached.
         MissingDependencyError: huggingface_hub is not installed.
     """
     try:
@@ -31,24 +32,25 @@ def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> li
         from huggingface_hub.errors import RepositoryNotFoundError
     except ImportError as error:
         raise MissingDependencyError(
-            "publishing on the Hub needs huggingface_hub: `pip install 'gluon2torch[hub]'`"
+            "publishing on the Hub needs huggingface_hub, which is not installed: "
+            "`pip install 'gluon2torch[hub]'`"
         ) from error
     api = HfApi(library_name="gluon2torch")
-    there: dict[str, Any] = {}
+    remote: dict[str, Any] = {}
     head, exists = None, True
-    with _told(target):
+    with _upload_errors(target):
         try:
             info = api.model_info(target.repository, files_metadata=True)
-            head, there = info.sha, {file.rfilename: file for file in info.siblings or ()}
+            head, remote = info.sha, {file.rfilename: file for file in info.siblings or ()}
         except RepositoryNotFoundError:
             exists = False
-    missing = [file for file in files if file.name not in there]
+    missing = [file for file in files if file.name not in remote]
     refuse_differing(
         target,
         [
             file.name
             for file in files
-            if file.name in there and not _same(there[file.name], folder, file)
+            if file.name in remote and not _same(remote[file.name], folder, file)
         ],
     )
     steps = []
@@ -61,19 +63,22 @@ def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> li
     return steps
 
 
-def _same(there: Any, folder: Path, file: PublishedFile) -> bool:
-    """The Hub tells the SHA-256 of a large file, and git's hash of a small one."""
-    if there.size != file.bytes:
+def _same(remote: Any, folder: Path, file: PublishedFile) -> bool:
+    """Compare a file on the Hub with ours.
+
+    The Hub lists the SHA-256 of a large file, and git's hash of a small one.
+    """
+    if remote.size != file.bytes:
         return False
-    if there.lfs is not None:
-        return bool(there.lfs.sha256 == file.sha256)
+    if remote.lfs is not None:
+        return bool(remote.lfs.sha256 == file.sha256)
     content = (folder / file.name).read_bytes()
     git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-    return bool(there.blob_id == git.hexdigest())
+    return bool(remote.blob_id == git.hexdigest())
 
 
 def _create(api: HfApi, target: Target) -> None:
-    with _told(target):
+    with _upload_errors(target):
         api.create_repo(target.repository, exist_ok=True)
 
 
@@ -82,24 +87,25 @@ def _commit(
 ) -> None:
     from huggingface_hub import CommitOperationAdd
 
-    with _told(target):
+    with _upload_errors(target):
         api.create_commit(
             target.repository,
             [CommitOperationAdd(file.name, folder / file.name) for file in files],
             commit_message="Networks of MXNet Gluon, converted by gluon2torch",
-            parent_commit=head,  # another's commit in between is refused
+            parent_commit=head,  # refused if somebody committed since
         )
 
 
 @contextmanager
-def _told(target: Target) -> Iterator[None]:
-    """The library's errors as one line of ours; a file that does not arrive is a RuntimeError."""
+def _upload_errors(target: Target) -> Iterator[None]:
+    """Convert the library's errors to an UploadError; a failed file upload is a RuntimeError."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    # of whichever HTTP library this version uses; what does not come through has it as its root
+    # the base class of HTTP errors, connection errors among them, in whichever HTTP library this
+    # version uses
     http_error: Any = HfHubHTTPError.__mro__[1]
     try:
         yield
     except (http_error, OSError, ValueError, RuntimeError) as error:
-        said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-        raise UploadError(f"{target.text}: the Hub refuses, or is not reached ({said})") from error
+        reason = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        raise UploadError(f"{target.text}: the Hub refused or is unreachable ({reason})") from error

@@ -1,4 +1,4 @@
-"""What people read of a release: the table of its models."""
+"""Release notes and README of a release, with the table of its models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ..checkpoints.model_card import front_matter
+from ..checkpoints.model_card import front_matter, has_published_accuracy
 from ..checkpoints.record import Record
 from ..mappings.catalog import load_catalog
 
@@ -17,12 +17,12 @@ for programs."""
 
 
 def release_notes(records: Sequence[Record]) -> str:
-    """The text that stands over a release's files."""
+    """The release notes, which are shown above the files of a release."""
     return _text(records, "{name}")
 
 
 def readme(records: Sequence[Record]) -> str:
-    """The notes as the Hub shows them for a repository, with the front matter of all models."""
+    """The notes with the front matter of all models, as the Hub shows them for a repository."""
     fronts = [front_matter(record) for record in records]
     common: dict[str, Any] = {
         key: value
@@ -58,7 +58,7 @@ def _table(records: Sequence[Record], title: str) -> str:
     titles = ("Model", "Parameters", "Top-1", "Top-5", "float64", "float32", "File", "MB")
     lines = [" | ".join(titles), "|".join(["---", *["---:"] * 5, "---", "---:"])]
     for record in records:
-        entry, official = load_catalog()[record.model], record.source.kind == "pretrained"
+        entry, official = load_catalog()[record.model], has_published_accuracy(record)
         accuracies = (entry.top1, entry.top5) if official else (None, None)
         cells = (
             title.format(name=record.name),

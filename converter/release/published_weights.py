@@ -1,4 +1,4 @@
-"""The converted weights that were published: a folder of a release, on a server or on the disk."""
+"""Published weights: a release folder on a server or on disk."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from ..mappings.schema import structure
 
 MANIFEST = "manifest.json"
 _SHA256 = re.compile("[0-9a-f]{64}")
-ADVICE = "name a mirror or a folder in GLUON2TORCH_RELEASE"
+ADVICE = "set GLUON2TORCH_RELEASE to a mirror or a folder"
 
 
 def release_address() -> str:
-    """Where the release lies: GLUON2TORCH_RELEASE, an address or a folder, else the catalogue's.
+    """Address of the release: GLUON2TORCH_RELEASE, a URL or a folder, else the catalogue's.
 
     Raises:
-        DownloadError: nothing was published yet.
+        DownloadError: nothing is published yet.
     """
     address = os.environ.get("GLUON2TORCH_RELEASE") or load_catalog().release
     if not address:
         raise DownloadError(
             "no converted weights are published yet: `release` in mappings/catalog.yaml is empty; "
-            "convert them (`gluon2torch convert --all`), or name a release's address or folder in "
-            "GLUON2TORCH_RELEASE"
+            "convert them (`gluon2torch convert --all`), or set GLUON2TORCH_RELEASE to the URL or "
+            "the folder of a release"
         )
     if "://" in address:
         return address.rstrip("/")
@@ -40,13 +40,14 @@ def release_address() -> str:
 
 
 def fetch_weights(entry: Entry, progress: Progress | None = None) -> Path:
-    """The published checkpoint of a network, with the SHA-256 that the release's manifest lists.
+    """Fetch the published checkpoint of a network, with the SHA-256 of the release's manifest.
 
-    A file from a server is kept where torch.hub keeps its own. A file that has another hash is not
+    A file from a server is cached where torch.hub caches its own. A file with another hash is not
     used.
 
     Raises:
-        DownloadError: no network, no such file, or another than was published.
+        DownloadError: the server cannot be reached, or the file is missing or differs from the
+            published one.
     """
     address = release_address()
     remote = "://" in address
@@ -54,7 +55,7 @@ def fetch_weights(entry: Entry, progress: Progress | None = None) -> Path:
     name, sha256 = _row(manifest, entry, address)
     if not remote:
         path = Path(address) / name
-        _require(path, sha256, str(path))
+        _require_sha256(path, sha256, str(path))
         return path
     path = _cache() / name
     if path.is_file() and file_sha256(path) == sha256:
@@ -63,9 +64,9 @@ def fetch_weights(entry: Entry, progress: Progress | None = None) -> Path:
     try:
         download(url, part, ADVICE, progress)
         try:
-            _require(part, sha256, url)
+            _require_sha256(part, sha256, url)
             part.replace(path)
-        finally:  # a whole download that is wrong must not be gone on with
+        finally:  # a complete but wrong download must not be resumed
             part.unlink(missing_ok=True)
     except OSError as error:
         raise _no_cache(path.parent, error) from error
@@ -85,24 +86,24 @@ def _cache() -> Path:
 
 def _no_cache(folder: Path, error: OSError) -> DownloadError:
     return DownloadError(
-        f"{folder}: cannot be written ({error.strerror}); set TORCH_HOME to a folder that can"
+        f"{folder}: cannot be written ({error.strerror}); set TORCH_HOME to a writable folder"
     )
 
 
 def _remote_manifest(address: str) -> str:
-    """The manifest of a server; the one seen last, where the server cannot be reached."""
-    kept = _cache() / f"gluon2torch-{hashlib.sha256(address.encode()).hexdigest()[:16]}.json"
-    part = kept.with_suffix(".part")
+    """Download the manifest; if the server cannot be reached, use the one cached last."""
+    cached = _cache() / f"gluon2torch-{hashlib.sha256(address.encode()).hexdigest()[:16]}.json"
+    part = cached.with_suffix(".part")
     part.unlink(missing_ok=True)
     try:
         download(f"{address}/{MANIFEST}", part, ADVICE)
     except DownloadError:
-        if kept.is_file():
-            return kept.read_text(encoding="utf-8")
+        if cached.is_file():
+            return cached.read_text(encoding="utf-8")
         raise
     text = part.read_text(encoding="utf-8", errors="replace")
-    if text.lstrip().startswith("{"):  # else a page that tells of an error: it is not kept
-        part.replace(kept)
+    if text.lstrip().startswith("{"):  # anything else is an error page, which is not cached
+        part.replace(cached)
     return text
 
 
@@ -129,30 +130,31 @@ class _Manifest:
 
 
 def _row(manifest: str, entry: Entry, address: str) -> tuple[str, str]:
-    """The name and the SHA-256 of a network's file."""
+    """File name and SHA-256 of a network's checkpoint."""
     where = f"{address}/{MANIFEST}"
     try:
         models = structure(json.loads(manifest), _Manifest).models
         row = models.get(entry.published)
         found = structure(row, _Row, entry.published) if row is not None else None
     except ValueError as error:
-        raise DownloadError(f"{where}: is no manifest of a release ({error})") from error
+        raise DownloadError(f"{where}: is not a valid release manifest ({error})") from error
     if found is None:
         raise DownloadError(
-            f"{address}: holds no {entry.published}; it has {', '.join(models) or 'nothing'}"
+            f"{address}: does not contain {entry.published}; it contains "
+            f"{', '.join(models) or 'no models'}"
         )
     if "/" in found.file or not _SHA256.fullmatch(found.sha256):
-        raise DownloadError(f"{where}: {entry.published} has no sound file and hash")
+        raise DownloadError(f"{where}: {entry.published} has no valid file name and SHA-256")
     return found.file, found.sha256
 
 
-def _require(path: Path, sha256: str, where: str) -> None:
+def _require_sha256(path: Path, sha256: str, where: str) -> None:
     try:
         found = file_sha256(path)
     except OSError as error:
         raise DownloadError(f"{where}: cannot be read ({error.strerror})") from error
     if found != sha256:
         raise DownloadError(
-            f"{where}: holds another file than was published (SHA-256 {found}, {sha256} is "
-            "expected); it was not used: run it again, or " + ADVICE
+            f"{where}: differs from the published file (SHA-256 {found}, expected {sha256}) and "
+            "was not used; try again, or " + ADVICE
         )

@@ -1,4 +1,4 @@
-"""Sending a folder to where it is published: which place, and the steps that are left to do."""
+"""Targets of an upload, and its steps."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ _TARGETS = (
 
 @dataclass(frozen=True)
 class Target:
-    """Where a release goes: `github:OWNER/REPO@TAG` or `hf:OWNER/NAME`.
+    """Target of an upload: `github:OWNER/REPO@TAG` or `hf:OWNER/NAME`.
 
     Attributes:
+        text: the target as it was given.
         kind: `github` or `hf`.
-        tag: of the release on GitHub; None on the Hub, where a repository is the release.
+        repository: `OWNER/REPO` or `OWNER/NAME`.
+        tag: tag of the release on GitHub; None on the Hub, where a repository is the release.
     """
 
     text: str
@@ -32,11 +34,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that is left to do.
+    """One remaining step of an upload.
 
     Attributes:
-        text: what, as in "send manifest.json".
-        do: does it.
+        text: what it does, such as "send manifest.json".
+        do: performs the step.
     """
 
     text: str
@@ -44,33 +46,37 @@ class Step:
 
 
 def parse_target(text: str) -> Target:
-    """A target as it is written on the command line.
+    """Parse a target as it is written on the command line.
 
     Raises:
-        UploadError: it is none.
+        UploadError: the text is not a target.
     """
     for pattern in _TARGETS:
         if match := pattern.fullmatch(text):
             parts = match.groupdict()
             return Target(text, parts["kind"], parts["repository"], parts.get("tag"))
     raise UploadError(
-        f"{text!r} is no place to publish at; write github:OWNER/REPO@TAG or hf:OWNER/NAME"
+        f"{text!r} is not an upload target; write github:OWNER/REPO@TAG or hf:OWNER/NAME"
     )
 
 
 def refuse_differing(target: Target, names: Sequence[str]) -> None:
-    """Nothing that is published is written over.
+    """Refuse to overwrite published files.
+
+    Args:
+        target: the target of the upload.
+        names: the files that are there with different content.
 
     Raises:
         UploadError: there are such files.
     """
     if names:
         raise UploadError(
-            f"{target.text}: has {', '.join(names)} with other content, and nothing is written "
-            "over; publish elsewhere, or take what is there away"
+            f"{target.text}: has {', '.join(names)} with different content, and published files "
+            "are not overwritten; choose another target, or remove the files there"
         )
 
 
 def megabytes(size: int) -> str:
-    """A length for people."""
+    """Format a size in bytes as megabytes."""
     return f"{size / 1e6:.1f} MB"

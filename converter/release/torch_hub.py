@@ -1,4 +1,4 @@
-"""torch.hub's entry points: one for each network, by its published name."""
+"""Entry points for torch.hub: one for each network, by its published name."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def _entry_point(entry: Entry) -> EntryPoint:
     build.__doc__ = f"""Gluon's {entry.name}: {entry.parameters / 1e6:.1f} M parameters{accuracy}.
 
     Args:
-        pretrained: with the published weights, in eval mode, else untrained. Another `num_classes`
-            than theirs leaves the classifier untrained.
+        pretrained: load the published weights, in eval mode; by default the network is untrained.
+            With a different `num_classes` the classifier stays untrained.
         progress: show the download on stderr.
         options: num_classes, in_chans, features_only, output_stride … (models/factory.py).
     """
@@ -43,18 +43,18 @@ def _entry_point(entry: Entry) -> EntryPoint:
 
 
 def load_published(name: str, *, progress: bool = True, **options: Any) -> ResNet:
-    """A network with its published weights, in eval mode.
+    """Load a network with its published weights, in eval mode.
 
     Args:
-        name: GluonCV's or the published one.
+        name: GluonCV's name or the published one.
         progress: show the download on stderr.
-        options: as of `models.create_model`. Another `num_classes` than the published leaves the
-            classifier untrained.
+        options: passed to `models.create_model`. With a different `num_classes` than the published
+            one, the classifier stays untrained.
 
     Raises:
         UnknownModelError: no network has that name.
-        DownloadError: the weights cannot be had, or are not those that were published.
-        KeyMapError: they do not fit the network that the options ask for.
+        DownloadError: the weights cannot be fetched, or are not the published ones.
+        KeyMapError: they do not fit the network that the options describe.
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..files.progress_bar import working
@@ -65,9 +65,8 @@ def load_published(name: str, *, progress: bool = True, **options: Any) -> ResNe
     checkpoint = open_checkpoint(path, entry.name)
     if options.get("in_chans", checkpoint.in_chans) != checkpoint.in_chans:
         raise KeyMapError(
-            f"{entry.published}: the published weights take images of {checkpoint.in_chans} "
-            "channels",
-            ["in_chans: leave it out, or take pretrained=False"],
+            f"{entry.published}: the published weights expect {checkpoint.in_chans}-channel images",
+            ["in_chans: leave it out, or use pretrained=False"],
         )
     if options.get("num_classes", checkpoint.num_classes) == checkpoint.num_classes:
         options.pop("num_classes", None)

@@ -1,4 +1,4 @@
-"""The steps that are left to do until a folder is published."""
+"""Plan of an upload."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .target import Step, Target
 
 
 def plan_upload(target: Target, folder: Path, files: Sequence[PublishedFile]) -> list[Step]:
-    """What is left to do until every file is published there; reads there, and changes nothing.
+    """Plan the steps that remain until every file is published; only reads the target.
 
     Raises:
-        UploadError: a file there differs from ours, or the place cannot be asked.
-        MissingDependencyError: the program or the library for it is not installed.
+        UploadError: a published file differs from ours, or the target cannot be read.
+        MissingDependencyError: the program or the library that it needs is not installed.
     """
     if target.kind == "github":
         from .github import plan_github

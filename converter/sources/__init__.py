@@ -1,1 +1,1 @@
-"""Where arrays come from: `.params` files, MXNet 2's `.npz`, GluonCV, the published store."""
+"""Sources of arrays: `.params` files, MXNet 2's `.npz`, GluonCV and the published weights."""

@@ -1,4 +1,4 @@
-"""What a file can hold: arrays, their names, and how large they can be."""
+"""The contents of a weights file: arrays and their names, with limits on their sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 MAX_NDIM = 32
-MAX_SIZE = 2**58  # numbers in an array; so many still have an address each
+MAX_SIZE = 2**58  # elements of an array; up to this size, every element has an address
 
 Shape = tuple[int, ...]
 Array = np.ndarray[Any, Any]
@@ -19,14 +19,14 @@ Arrays = dict[str, Array]
 
 @dataclass(frozen=True, eq=False)
 class SparseArray:
-    """A sparse array as it stands in the file.
+    """A sparse array as stored in the file.
 
     Attributes:
-        layout: `row_sparse` (data: the rows at `indices`) or `csr`.
-        shape: of the dense array.
-        data: the stored values.
-        indices: row numbers, or column numbers with csr.
-        indptr: where each row begins in `data`, with csr.
+        layout: `row_sparse` (`data` is the rows at `indices`) or `csr`.
+        shape: Shape of the dense array.
+        data: Stored values.
+        indices: Row numbers (`row_sparse`) or column numbers (`csr`).
+        indptr: Offset of each row in `data` (`csr` only).
     """
 
     layout: str
@@ -41,56 +41,60 @@ class SparseArray:
         return dtype
 
     def problem(self) -> str | None:
-        """Why its indices cannot be, if they cannot."""
+        """What is wrong with the indices, or None if they are valid."""
         limit = self.shape[0] if self.indptr is None else self.shape[1]
         indices, indptr = self.indices, self.indptr
         if indices.size and not (int(indices.min()) >= 0 and int(indices.max()) < limit):
-            return f"its indices leave 0 … {limit - 1}"
+            return f"its indices are outside 0 … {limit - 1}"
         if indptr is not None and not (
             indptr.size == self.shape[0] + 1
             and int(indptr[0]) == 0
             and int(indptr[-1]) == indices.size
             and bool((indptr[1:] >= indptr[:-1]).all())
         ):
-            return "its row pointers do not fit its values"
+            return "its row pointers do not match its values"
         return None
 
     def dense(self) -> Array:
-        """The dense array. It can be far larger than the file: look at `shape` first."""
+        """The dense array, which can be far larger than the file: check `shape` first."""
         array = np.zeros(self.shape, self.data.dtype)
         if self.indptr is None:
             array[self.indices] = self.data
         else:
-            # repeat takes no unsigned counts
+            # np.repeat does not accept unsigned counts
             rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr.astype(np.int64)))
             array[rows, self.indices] = self.data
         return array
 
 
 StoredArray = Array | SparseArray | None
-"""What a file holds under one name. None is MXNet's "no array": a name without a shape."""
+"""What a file stores under one name. None is MXNet's "no array": a name without a shape."""
 
 
 def is_too_large(shape: tuple[int, ...]) -> bool:
-    """Whether sizes overflow; NumPy refuses them beside a 0 too."""
+    """Whether the element count overflows, ignoring sizes of 0: NumPy rejects those shapes too."""
     return math.prod(dim for dim in shape if dim) > MAX_SIZE
 
 
 def name_problem(name: str, seen: set[str]) -> str | None:
-    """Why a name cannot stand in a file, if it cannot; `seen` gathers the names before it."""
+    """What is wrong with an array's name, or None if it is valid.
+
+    Args:
+        seen: Earlier names of the same file, without prefixes; this function adds `name`.
+    """
     bare = bare_name(name)
     if not name or "\0" in name:
-        return "is empty" if not name else "holds a NUL"
+        return "is empty" if not name else "contains a NUL"
     if bare in seen:
-        return f"stands twice as {bare!r}"
+        return f"is a duplicate of {bare!r}"
     seen.add(bare)
     return None
 
 
 def bare_name(name: str) -> str:
-    """A name without the `arg:` or `aux:` that exported files and Module checkpoints put before it.
+    """Strip the `arg:` or `aux:` prefix that exported files and Module checkpoints add to names.
 
-    The two say what is a weight and what a running statistic; the names behind them are of one
-    network, and must differ.
+    The prefixes distinguish weights from running statistics. Both kinds belong to one network, so
+    their names must differ without the prefix.
     """
     return name.removeprefix("arg:").removeprefix("aux:")

@@ -1,4 +1,4 @@
-"""Reads on through a file's bytes, with every length checked against what is left."""
+"""Sequential reader of a file's bytes that checks every length against the bytes left."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from .arrays import Array, Shape, is_too_large
 
 
 class Cursor:
-    """Reads on through the bytes, and says where it was when they do not suffice."""
+    """Sequential reader of bytes; its errors name the file and the offset.
+
+    Args:
+        where: File name, for errors.
+
+    Attributes:
+        at: Current offset, in bytes.
+    """
 
     def __init__(self, data: mmap.mmap | bytes, where: str) -> None:
         self._data = data
@@ -28,15 +35,15 @@ class Cursor:
 
     def error(self, at: int, problem: str) -> ParamsFileError:
         return ParamsFileError(
-            f"{self._where}: at byte {at}: {problem}; the file is damaged or not MXNet's: "
-            "copy or download it again"
+            f"{self._where}: at byte {at}: {problem}; the file is damaged or was not written by "
+            "MXNet: copy or download it again"
         )
 
     def unpack(self, layout: str) -> tuple[Any, ...]:
         size = struct.calcsize(layout)
         if size > self.left:
             raise self.error(
-                self.at, f"the file is cut short: {size} bytes are expected, {self.left} are left"
+                self.at, f"the file is truncated: {size} bytes expected, {self.left} left"
             )
         values = struct.unpack_from(layout, self._data, self.at)
         self.at += size
@@ -48,11 +55,11 @@ class Cursor:
         return self._data[self.at - size : self.at]
 
     def array(self, dtype: str, shape: Shape, what: str) -> Array:
-        """The next bytes as an array: a view where they are aligned, else a copy."""
+        """Read an array: a view of the bytes where they are aligned, else a copy."""
         kind = np.dtype(dtype)
         count = math.prod(shape)
         if not count and is_too_large(shape):
-            raise self.error(self.at, f"{what} cannot be: its sizes overflow")
+            raise self.error(self.at, f"{what} is impossible: its sizes overflow")
         self._need(count * kind.itemsize, what)
         flat = np.frombuffer(self._data, kind, count, self.at) if count else np.empty(0, kind)
         self.at += count * kind.itemsize
@@ -61,5 +68,5 @@ class Cursor:
     def _need(self, size: int, what: str) -> None:
         if size > self.left:
             raise self.error(
-                self.at, f"the file is cut short: {what} takes {size} bytes, {self.left} are left"
+                self.at, f"the file is truncated: {what} needs {size} bytes, {self.left} left"
             )

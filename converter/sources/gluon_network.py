@@ -1,4 +1,4 @@
-"""GluonCV's networks on MXNet: built, filled with arrays, and observed block by block."""
+"""Build GluonCV networks on MXNet, set their parameters and capture the outputs of blocks."""
 
 from __future__ import annotations
 
@@ -14,37 +14,48 @@ from .mxnet_compat import import_mxnet, legacy_names
 def stage_graph(
     name: str, stages: Sequence[Stage], num_classes: int
 ) -> tuple[str, dict[str, str], str]:
-    """A network as a graph that gives the outputs of its stages.
+    """Trace a network as a graph whose outputs are those of its stages.
 
     Returns:
-        MXNet's JSON, its heads in the stages' order; the graph's names of the parameters → the
-        structural ones; the network's own prefix.
+        MXNet's JSON, with the heads in the order of `stages`; a mapping from the graph's parameter
+        names to the structural ones; the network's name prefix.
 
     Raises:
-        MissingDependencyError: MXNet is not at hand.
+        MissingDependencyError: If MXNet is not installed.
     """
     mxnet = import_mxnet()
-    with mxnet.name.NameManager():  # counts layers anew, so that equal networks have equal names
+    with mxnet.name.NameManager():  # restarts the layer counters: equal networks get equal names
         net = build_network(name, num_classes)
         outputs = observe_blocks(net, mxnet.sym.var("data"), [stage.gluon for stage in stages])
     structural = {parameter.name: key for key, parameter in parameters_of(net).items()}
     return mxnet.sym.Group(outputs).tojson(), structural, net.prefix
 
 
-def build_network(name: str, classes: int, **options: Any) -> Any:
+def build_network(name: str, classes: int, *, trainable: bool = False, **options: Any) -> Any:
+    """Build a GluonCV network without weights.
+
+    Args:
+        name: GluonCV's name of the network.
+        trainable: Whether gradients can be computed; without their buffers a network takes half
+            the memory.
+        options: Further arguments of GluonCV's `get_model`.
+    """
     import_mxnet()
     from gluoncv.model_zoo import get_model
 
     with legacy_names():
         net = get_model(name, pretrained=False, classes=classes, **options)
     net.apply(_resize_classifier)
-    # without gradient buffers a network takes half the memory; nothing is trained here
-    net.collect_params().setattr("grad_req", "null")
+    if not trainable:
+        net.collect_params().setattr("grad_req", "null")
     return net
 
 
 def _resize_classifier(block: Any) -> None:
-    """GluonCV's pruned networks keep the published classifier's shape, whatever the class count."""
+    """Give a pruned network's classifier the requested number of classes.
+
+    GluonCV's pruned networks keep the published classifier's shape, whatever the class count.
+    """
     units: int | None = getattr(block, "_units", None)
     if units is not None and block.weight.shape[0] != units:
         weight = block.weight
@@ -53,13 +64,19 @@ def _resize_classifier(block: Any) -> None:
 
 
 def parameters_of(net: Any) -> dict[str, Any]:
-    parameters: dict[str, Any] = net._collect_params_with_prefix()  # what save_parameters uses
+    """A Gluon network's parameters by structural name, as `save_parameters` collects them."""
+    parameters: dict[str, Any] = net._collect_params_with_prefix()
     return parameters
 
 
 def parameter_shapes(
     net: Any, in_chans: int, imperative: bool = False
 ) -> dict[str, tuple[int, ...]]:
+    """Shapes of a Gluon network's parameters, inferred from an image batch (1, C, 224, 224).
+
+    Args:
+        imperative: The network does not run as a graph: infer the shapes by a forward pass.
+    """
     mxnet = import_mxnet()
     images = mxnet.nd.zeros((1, in_chans, 224, 224))
     if imperative:
@@ -71,19 +88,29 @@ def parameter_shapes(
 
 
 def fill_network(net: Any, arrays: Mapping[str, Array]) -> None:
+    """Set all parameters of a Gluon network, in float32.
+
+    Args:
+        arrays: The values by structural name.
+
+    Raises:
+        KeyMapError: If names or shapes do not match the network; lists all problems.
+    """
     mxnet = import_mxnet()
     parameters = parameters_of(net)
     problems = [
-        f"{name}: GluonCV's network does not have it" for name in arrays.keys() - parameters
+        f"{name}: GluonCV's network has no such parameter" for name in arrays.keys() - parameters
     ]
-    problems += [f"{name}: GluonCV's network needs it" for name in parameters.keys() - arrays]
     problems += [
-        f"{name}: has shape {arrays[name].shape}, GluonCV's network takes {parameter.shape}"
+        f"{name}: missing; GluonCV's network needs it" for name in parameters.keys() - arrays
+    ]
+    problems += [
+        f"{name}: has shape {arrays[name].shape}; GluonCV's network expects {parameter.shape}"
         for name, parameter in parameters.items()
         if name in arrays and not _fits(arrays[name].shape, parameter.shape)
     ]
     if problems:
-        raise KeyMapError("the arrays are not those of GluonCV's network:", sorted(problems))
+        raise KeyMapError("the arrays do not match GluonCV's network:", sorted(problems))
     for name, parameter in parameters.items():
         parameter.shape = arrays[name].shape
         parameter.initialize(mxnet.init.Zero())
@@ -91,7 +118,10 @@ def fill_network(net: Any, arrays: Mapping[str, Array]) -> None:
 
 
 def _fits(shape: tuple[int, ...], declared: tuple[int, ...] | None) -> bool:
-    """Gluon declares 0 for a size that it learns from its input; pruned networks, nothing."""
+    """Whether a shape matches a declared one.
+
+    Gluon declares 0 for a size that it infers from the input; pruned networks declare no shape.
+    """
     return declared is None or (
         len(shape) == len(declared)
         and all(size in (0, own) for own, size in zip(shape, declared, strict=True))
@@ -99,7 +129,12 @@ def _fits(shape: tuple[int, ...], declared: tuple[int, ...] | None) -> bool:
 
 
 def observe_blocks(net: Any, data: Any, paths: Sequence[str]) -> list[Any]:
-    """What the blocks at `paths` give, from one pass through the network: symbols or arrays."""
+    """Outputs of the blocks at `paths`, from one forward pass.
+
+    Args:
+        data: The network's input: a symbol or an array, as the outputs will be.
+        paths: Names of children, joined by dots.
+    """
     seen: dict[str, Any] = {}
     hooks = []
     for path in paths:

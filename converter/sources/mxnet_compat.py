@@ -1,8 +1,8 @@
-"""Lets MXNet 1.9.1 and GluonCV 0.10 import beside today's NumPy, Python and torch.
+"""Make MXNet 1.9.1 and GluonCV 0.10 importable with current NumPy, Python and torch.
 
-Both were written for NumPy 1.x and use names that NumPy has dropped since: most while they are
-imported, `float` and `int` while some networks are built too. The names are lent for that long and
-taken away again, so that no other code comes to lean on them.
+Both were written for NumPy 1.x and use names that NumPy has removed since: most of them during the
+import, `float` and `int` also while some networks are built. The names are added for that time
+only, so that no other code comes to depend on them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VALUES: dict[str, Any] = {
     "NaN": float("nan"),
     "NAN": float("nan"),
 }
-# functions that are looked up for mxnet.numpy's fallbacks and never called by a network
+# functions that mxnet.numpy looks up for its fallbacks; no network calls them
 _FUNCTIONS = (
     *("product", "cumproduct", "sometrue", "alltrue", "round_", "row_stack", "in1d", "trapz"),
     *("msort", "asfarray", "mirr", "npv", "pmt", "ppmt", "pv", "rate"),
@@ -43,35 +43,35 @@ _FUNCTIONS = (
 
 @contextmanager
 def legacy_names() -> Iterator[None]:
-    """Lend NumPy's dropped names, and `distutils.version` where Python has none, for a while."""
+    """Temporarily add NumPy's removed names, and `distutils.version` where Python lacks it."""
     import numpy
 
     placeholders = {name: _placeholder(name) for name in _FUNCTIONS}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # looking a dropped name up warns in NumPy 1.26
-        lent = [name for name in (*_VALUES, *placeholders) if not hasattr(numpy, name)]
-    for name in lent:
+        warnings.simplefilter("ignore")  # looking up a removed name warns in NumPy 1.26
+        added = [name for name in (*_VALUES, *placeholders) if not hasattr(numpy, name)]
+    for name in added:
         setattr(numpy, name, (_VALUES | placeholders)[name])
     modules = _distutils_version()
     sys.modules.update(modules)
     try:
         yield
     finally:
-        for name in lent:
+        for name in added:
             delattr(numpy, name)
         for module in modules:
             sys.modules.pop(module, None)
 
 
 def _placeholder(name: str) -> Any:
-    def dropped(*_: Any, **__: Any) -> Any:
-        raise NotImplementedError(f"numpy.{name} is gone from this NumPy; MXNet asked for it")
+    def removed(*_: Any, **__: Any) -> Any:
+        raise NotImplementedError(f"numpy.{name}, which MXNet called, was removed from NumPy")
 
-    return dropped
+    return removed
 
 
 def _distutils_version() -> dict[str, types.ModuleType]:
-    """Stand-ins for distutils, which Python 3.12 dropped; empty where it is at hand."""
+    """Substitutes for distutils, which Python 3.12 removed; empty where it is available."""
     with suppress(ImportError):
         importlib.import_module("distutils.version")
         return {}
@@ -83,7 +83,7 @@ def _distutils_version() -> dict[str, types.ModuleType]:
 
 
 class _Version:
-    """Versions that compare by their numbers, which is all that MXNet and GluonCV ask of them."""
+    """Version that compares by its numbers, which is all that MXNet and GluonCV need."""
 
     def __init__(self, text: str) -> None:
         release = text.partition("+")[0]
@@ -97,17 +97,17 @@ class _Version:
 
 
 def has_mxnet() -> bool:
-    """Whether MXNet and GluonCV are installed; imports neither."""
+    """Whether MXNet and GluonCV are installed, without importing them."""
     return all(importlib.util.find_spec(name) is not None for name in ("mxnet", "gluoncv"))
 
 
 def import_mxnet() -> types.ModuleType:
-    """MXNet, with GluonCV's model zoo imported beside it.
+    """Import MXNet and GluonCV's model zoo, and return MXNet.
 
     Raises:
-        MissingDependencyError: one of the two is not installed or does not import here.
+        MissingDependencyError: If either is not installed or fails to import.
     """
-    # left alone, MXNet computes on one thread; measured 1.5 times faster with two
+    # MXNet uses one thread by default; two measured 1.5 times faster
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
     with legacy_names(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -116,8 +116,9 @@ def import_mxnet() -> types.ModuleType:
             importlib.import_module("gluoncv.model_zoo")
         except (ImportError, OSError) as error:
             raise MissingDependencyError(
-                f"MXNet and GluonCV are needed here and do not import ({error}); install them with "
-                "`pip install 'gluon2torch[gluon]'` (Python 3.10 to 3.12, Linux or Intel Mac), or "
-                "convert a file with `--params FILE --reference graph`, which needs neither"
+                f"this step needs MXNet and GluonCV, which cannot be imported ({error}); install "
+                "them with `pip install 'gluon2torch[gluon]'` (Python 3.10 to 3.12, Linux or Intel "
+                "Mac), or convert a file with `--params FILE --reference graph`, which needs "
+                "neither"
             ) from error
     return mxnet

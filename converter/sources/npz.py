@@ -1,4 +1,4 @@
-"""The uncompressed `.npz` that MXNet 2 saves instead of its own list."""
+"""Reader of the uncompressed `.npz` files that MXNet 2 saves instead of its own format."""
 
 from __future__ import annotations
 
@@ -17,39 +17,43 @@ from ..errors import ParamsFileError
 from .arrays import MAX_NDIM, Array, Arrays, is_too_large, name_problem
 
 _LOCAL_HEADER = struct.Struct("<4s5HIIIHH")
-# NumPy reads a header as Python, which fails in all these ways (found by fuzzing)
+# NumPy parses a header as Python code, which can raise any of these (found by fuzzing)
 _UNREADABLE = (
     *(ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, Warning),
     *(SyntaxError, EOFError, MemoryError, RecursionError, struct.error, tokenize.TokenError),
 )
-_MAX_HEADER = 4096  # bytes of a .npy header; MXNet's take 128
+_MAX_HEADER = 4096  # bytes of a .npy header; MXNet writes 128
 
 
 def read_npz(data: mmap.mmap | bytes, where: str) -> Arrays:
-    """Bytes of an `.npz` → its arrays, as views into them.
+    """Arrays of an `.npz`, as views into its bytes where possible.
 
-    Only members that are stored, not deflated, are read: then nothing is larger than the file.
+    Only stored (uncompressed) members are read, so that no array is larger than the file.
+
+    Args:
+        data: Content of the file.
+        where: File name, for errors.
 
     Raises:
-        ParamsFileError: another kind of zip, or a member that is compressed, encrypted, pickled or
-            damaged.
+        ParamsFileError: If the zip is of another kind, or a member is compressed, encrypted,
+            pickled or damaged.
     """
     try:
         with zipfile.ZipFile(_as_file(data)) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
-        raise ParamsFileError(f"{where}: a damaged zip ({error}); download it again") from error
+        raise ParamsFileError(f"{where}: damaged zip ({error}); download it again") from error
     names = [member.filename for member in members]
     if any(name.endswith("data.pkl") for name in names):
         raise ParamsFileError(
-            f"{where}: a PyTorch checkpoint, not MXNet's; it needs no conversion from MXNet"
+            f"{where}: a PyTorch checkpoint, not an MXNet file; it needs no conversion"
         )
     if inner := [name for name in names if name.endswith(".params")]:
-        raise ParamsFileError(f"{where}: a zip around {inner[0]}; unpack it and give that file")
+        raise ParamsFileError(f"{where}: a zip of {inner[0]}; unpack it and pass that file")
     arrays: Arrays = {}
     last = 0
     for member in sorted(members, key=lambda member: member.header_offset):
-        if member.header_offset < last:  # copies of one and the same bytes could fill the memory
+        if member.header_offset < last:  # copies of the same bytes could fill the memory
             raise ParamsFileError(f"{where}: members overlap; the file is damaged")
         last = member.header_offset + _LOCAL_HEADER.size + member.compress_size
     seen: set[str] = set()
@@ -57,7 +61,7 @@ def read_npz(data: mmap.mmap | bytes, where: str) -> Arrays:
         name = member.filename.removesuffix(".npy")
         here = f"{where}: member {member.filename!r}"
         if not member.filename.endswith(".npy"):
-            raise ParamsFileError(f"{here} is no .npy; this zip is not MXNet's")
+            raise ParamsFileError(f"{here} is not a .npy; this zip was not written by MXNet")
         if problem := name_problem(name, seen):
             raise ParamsFileError(f"{here} {problem}; the file is damaged")
         arrays[name] = _read_member(data, member, here)
@@ -69,7 +73,7 @@ def _as_file(data: mmap.mmap | bytes) -> io.BufferedIOBase:
 
 
 class _MappedFile(io.BufferedIOBase):
-    """A memory map as a file, without a copy of it."""
+    """File interface to a memory map, without a copy."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
@@ -96,7 +100,7 @@ class _MappedFile(io.BufferedIOBase):
 def _read_member(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str) -> Array:
     if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x1:
         how = "encrypted" if member.flag_bits & 0x1 else "compressed"
-        raise ParamsFileError(f"{here} is {how}; save it again with numpy.savez, which stores")
+        raise ParamsFileError(f"{here} is {how}; save the arrays again with numpy.savez")
     raw = _member_bytes(data, member, here)
     stream = io.BytesIO(bytes(raw[:_MAX_HEADER]))
     try:
@@ -107,12 +111,12 @@ def _read_member(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str) ->
             else np.lib.format.read_array_header_2_0
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Python 2's headers; MXNet 2 knew no Python 2
+            warnings.simplefilter("error")  # of Python 2's headers, which MXNet 2 never wrote
             shape, fortran_order, dtype = read_header(stream)  # type: ignore[no-untyped-call]
     except _UNREADABLE as error:
         raise ParamsFileError(f"{here} has no readable .npy header ({error})") from error
     if dtype.hasobject or dtype.kind not in "fiub":
-        raise ParamsFileError(f"{here} holds {dtype} (pickled objects?), not numbers")
+        raise ParamsFileError(f"{here} contains {dtype} (pickled objects?), not numbers")
     values = raw[stream.tell() :]
     count = math.prod(shape)
     if (
@@ -131,13 +135,13 @@ def _read_member(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str) ->
 def _member_bytes(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str) -> memoryview:
     start = member.header_offset
     if not 0 <= start <= len(data) - _LOCAL_HEADER.size:
-        raise ParamsFileError(f"{here} lies outside the file, which is cut short or damaged")
+        raise ParamsFileError(f"{here} is outside the file, which is truncated or damaged")
     fields = _LOCAL_HEADER.unpack_from(data, start)
     begin = start + _LOCAL_HEADER.size + fields[-2] + fields[-1]
     end = begin + member.file_size
     if fields[0] != b"PK\x03\x04" or end > len(data) or member.file_size != member.compress_size:
-        raise ParamsFileError(f"{here} lies outside the file, which is cut short or damaged")
+        raise ParamsFileError(f"{here} is outside the file, which is truncated or damaged")
     raw = memoryview(data)[begin:end]
     if zlib.crc32(raw) != member.CRC:
-        raise ParamsFileError(f"{here} is damaged: its checksum differs")
+        raise ParamsFileError(f"{here} is damaged: its CRC-32 does not match")
     return raw

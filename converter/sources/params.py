@@ -1,9 +1,9 @@
-"""MXNet's `.params` files ↔ arrays, with NumPy alone.
+"""Reader of MXNet's `.params` files, with NumPy alone.
 
-The format was read from MXNet's sources (src/ndarray/ndarray.cc, 0.7 to 1.9.1). MXNet's own reader
-is not used: it takes a 100-byte file to 8 GB of memory, crashes on another, and drops one of two
-arrays of the same name without a word. Here every length is checked against the bytes that are
-left before anything is made of it, and dense arrays are views into the memory-mapped file.
+The format follows MXNet's sources (src/ndarray/ndarray.cc, 0.7 to 1.9.1). MXNet's own reader is not
+used: it allocates 8 GB for one file of 100 bytes, crashes on another, and silently drops one of two
+arrays of the same name. Here every length is checked against the bytes left before anything is
+allocated, and dense arrays are views into the memory-mapped file.
 """
 
 from __future__ import annotations
@@ -49,20 +49,21 @@ DTYPES = {
     11: "<u8",
     BFLOAT16: "<u2",
 }
-# the arrays of indices that a sparse array brings, by MXNet's storage type
+# MXNet's storage type -> layout of the sparse array and names of its index arrays
 SPARSE = {1: ("row_sparse", ("indices",)), 2: ("csr", ("indptr", "indices"))}
 
 
 @dataclass(frozen=True, eq=False)
 class ParamsFile:
-    """What a `.params` file holds.
+    """Contents of a `.params` file.
 
     Attributes:
-        path: the file.
-        version: `V0` … `V3` by its newest array, `npz` for MXNet 2's files, `empty` without any.
-        named: False for a list without names; its arrays are called `0`, `1` …
-        arrays: by the names in the file, in its order.
-        bfloat16: names of the arrays stored as bfloat16, which are given as float32 (exactly).
+        path: The file.
+        version: `V0` … `V3`, of its newest array; `npz` for MXNet 2's files; `empty` for a file
+            without arrays.
+        named: False for a list without names; its arrays are named `0`, `1` …
+        arrays: Arrays by the names in the file, in its order.
+        bfloat16: Names of the arrays stored as bfloat16, which are returned as float32 (exact).
     """
 
     path: str
@@ -73,38 +74,39 @@ class ParamsFile:
 
 
 def read_params(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
-    """The arrays of a `.params` file by the names in it, dense ones as views into the file.
+    """Read the arrays of a `.params` file, by the names in it; dense ones are views into the file.
 
     Raises:
-        ParamsFileError: as `read_params_file`.
+        ParamsFileError: As `read_params_file`.
     """
     return read_params_file(path).arrays
 
 
 def dense_arrays(path: str | os.PathLike[str]) -> Arrays:
-    """A file's arrays, which must all be dense, as weights are.
+    """Read a file's arrays, which must all be dense, as weights are.
 
     Raises:
-        ParamsFileError: one is not dense, or as `read_params_file`.
+        ParamsFileError: If one is not dense, or as `read_params_file`.
     """
     arrays = read_params(path)
     dense = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
     if odd := sorted(arrays.keys() - dense):
-        raise ParamsFileError(f"{path}: {', '.join(odd)}: sparse or empty; weights are dense")
+        raise ParamsFileError(f"{path}: {', '.join(odd)}: sparse or empty; weights must be dense")
     return dense
 
 
 def read_params_file(path: str | os.PathLike[str]) -> ParamsFile:
-    """Read a `.params` file of any MXNet, or an `.npz` of MXNet 2.
+    """Read a `.params` file of any MXNet version, or an `.npz` of MXNet 2.
 
     Raises:
-        ParamsFileError: it cannot be opened, is something else, or is damaged; names the byte.
+        ParamsFileError: If the file cannot be opened, has another format or is damaged; names the
+            byte offset.
     """
     where = os.fspath(path)
     try:
         with Path(path).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            # private: NumPy and torch want writable memory, and the file must never change
+            # copy on write: NumPy and torch need writable memory, and the file must never change
             data: mmap.mmap | bytes = (
                 mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if size else b""
             )
@@ -114,7 +116,14 @@ def read_params_file(path: str | os.PathLike[str]) -> ParamsFile:
 
 
 def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
-    """The same from bytes; `where` is what errors call the file."""
+    """Parse the bytes of a `.params` file or an `.npz` of MXNet 2.
+
+    Args:
+        where: File name, for errors.
+
+    Raises:
+        ParamsFileError: As `read_params_file`.
+    """
     if data[:4] == b"PK\x03\x04":
         arrays: dict[str, StoredArray] = dict(read_npz(data, where))
         return ParamsFile(where, "npz", True, arrays)
@@ -125,11 +134,11 @@ def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
         raise cursor.error(0, f"{len(data)} bytes are too few for a .params file")
     magic, reserved, count = cursor.unpack("<QQQ")
     if magic != LIST_MAGIC:
-        raise cursor.error(0, "not a .params file: it begins with other bytes than 0x112")
+        raise cursor.error(0, "not a .params file: it does not begin with 0x112")
     if reserved:
-        raise cursor.error(8, f"the reserved field holds {reserved}, not 0")
+        raise cursor.error(8, f"the reserved field is {reserved}, not 0")
     if count > cursor.left // 4:
-        raise cursor.error(16, f"{count} arrays cannot stand in {cursor.left} bytes")
+        raise cursor.error(16, f"{count} arrays do not fit in {cursor.left} bytes")
 
     versions, arrays_in_order, bfloat16 = set(), [], []
     for index in range(count):
@@ -139,7 +148,7 @@ def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
         bfloat16.append(is_bfloat16)
     names = _read_names(cursor, count)
     if cursor.left:
-        raise cursor.error(cursor.at, f"{cursor.left} bytes are left over behind the last name")
+        raise cursor.error(cursor.at, f"{cursor.left} bytes are left after the last name")
     keys = list(map(str, range(count))) if names is None else names
     return ParamsFile(
         path=where,
@@ -151,7 +160,7 @@ def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
 
 
 def _read_array(cursor: Cursor, index: int) -> tuple[int, StoredArray, bool]:
-    """One array → its format version, the array, whether it was bfloat16."""
+    """Read one array: its format version, the array, and whether it is stored as bfloat16."""
     start = cursor.at
     (magic,) = cursor.unpack("<I")
     version = {V1_MAGIC: 1, V2_MAGIC: 2, V3_MAGIC: 3}.get(magic, 0)
@@ -165,12 +174,12 @@ def _read_array(cursor: Cursor, index: int) -> tuple[int, StoredArray, bool]:
         if storage not in (0, *SPARSE) or (version == 3 and storage):
             raise cursor.error(at, f"array {index} has the unknown storage type {storage}")
     if storage:
-        _read_shape(cursor, index, version)  # the storage's shape can be stale: read and left
+        _read_shape(cursor, index, version)  # skipped: the storage's shape can be stale
     shape = _read_shape(cursor, index, version, ndim=magic if version == 0 else None)
     if not shape and version < 3:
         return version, None, False
 
-    cursor.unpack("<ii")  # the device it was saved on: of no matter
+    cursor.unpack("<ii")  # skipped: the device it was saved on
     dtype, is_bfloat16 = _read_dtype(cursor, index)
     array: StoredArray
     if storage:
@@ -185,7 +194,7 @@ def _read_array(cursor: Cursor, index: int) -> tuple[int, StoredArray, bool]:
 
 
 def _widen(bits: Array) -> Array:
-    """bfloat16 as it is stored → float32, which begins with the same bits."""
+    """Convert stored bfloat16 to float32, whose upper 16 bits are the same."""
     return (bits.reshape(-1).astype("<u4") << 16).view("<f4").reshape(bits.shape)
 
 
@@ -194,7 +203,7 @@ def _read_shape(cursor: Cursor, index: int, version: int, ndim: int | None = Non
     if ndim is None:
         (ndim,) = cursor.unpack("<i")
     if not 0 <= ndim <= MAX_NDIM:
-        raise cursor.error(at, f"array {index} has {ndim} dimensions; 0 to {MAX_NDIM} are possible")
+        raise cursor.error(at, f"array {index} has {ndim} dimensions; 0 to {MAX_NDIM} are allowed")
     at = cursor.at
     shape = cursor.unpack(f"<{ndim}{'I' if version == 0 else 'q'}")
     if any(dim < 0 for dim in shape) or is_too_large(shape):
@@ -221,9 +230,9 @@ def _read_sparse(cursor: Cursor, index: int, storage: int, shape: Shape, dtype: 
         at = cursor.at
         part_shape = _read_shape(cursor, index, 2)
         if len(part_shape) != 1 or np.dtype(part_dtype).kind not in "iu" or is_bfloat16:
-            raise cursor.error(at, f"{part} of {what} must be a list of whole numbers")
+            raise cursor.error(at, f"{part} of {what} must be a 1-D array of integers")
         described.append((part, part_dtype, part_shape))
-    # stored values: as many rows (or single values) as there are indices
+    # as many stored rows (or single values) as there are indices
     stored = described[-1][2]
     data = cursor.array(dtype, stored + shape[1:] if layout == "row_sparse" else stored, what)
     at = cursor.at
@@ -235,11 +244,11 @@ def _read_sparse(cursor: Cursor, index: int, storage: int, shape: Shape, dtype: 
 
 
 def _read_names(cursor: Cursor, count: int) -> list[str] | None:
-    """The names behind the arrays; None for a list without names."""
+    """The names, which follow the arrays; None for a list without names."""
     at = cursor.at
     (named,) = cursor.unpack("<Q")
     if named not in (0, count):
-        raise cursor.error(at, f"{named} names stand for {count} arrays")
+        raise cursor.error(at, f"there are {named} names for {count} arrays")
     if named == 0 and count:
         return None
     names: list[str] = []
@@ -252,7 +261,7 @@ def _read_names(cursor: Cursor, count: int) -> list[str] | None:
 
 
 def _iter_names(cursor: Cursor, count: int) -> Iterator[tuple[int, str]]:
-    """Each name, and where it stands."""
+    """Yield each name with its byte offset."""
     for index in range(count):
         at = cursor.at
         (length,) = cursor.unpack("<Q")

@@ -1,4 +1,4 @@
-"""Arrays → a `.params` file, byte for byte as MXNet writes it."""
+"""Writer of `.params` files, byte for byte as MXNet writes them."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ def write_params(
     named: bool = True,
     bfloat16: frozenset[str] = frozenset(),
 ) -> None:
-    """Write a `.params` file that `mx.nd.load` reads, whole or not at all.
+    """Write a `.params` file that `mx.nd.load` reads, atomically.
 
     Args:
-        arrays: dense arrays by name, or None for MXNet's "no array".
-        version: 2 is what MXNet 0.12 to 1.9 write, byte for byte; 0 and 1 are older, 3 is with
-            NumPy's shapes (scalars, zero sizes).
-        named: False leaves the names out.
-        bfloat16: names of float32 arrays to be stored as bfloat16, which must hold them exactly.
+        path: Target file; replaced if it exists.
+        arrays: Dense arrays by name; None for MXNet's "no array".
+        version: Format version. 2 is what MXNet 0.12 to 1.9 write, byte for byte; 0 and 1 are
+            older, 3 is for NumPy's shapes (scalars, zero sizes).
+        named: False omits the names.
+        bfloat16: Names of float32 arrays to store as bfloat16, which must represent their values
+            exactly.
 
     Raises:
-        ParamsFileError: an array that the version cannot hold, or a name that no reader would take.
-        CheckpointError: the folder cannot be written to.
+        ParamsFileError: If the version cannot store an array, or a name would not be readable.
+        CheckpointError: If the folder is not writable.
     """
     seen: set[str] = set()
     for name in arrays if named else ():
@@ -57,7 +59,7 @@ def _chunks(
     yield struct.pack("<QQQ", LIST_MAGIC, 0, len(arrays))
     for name, array in arrays.items():
         if array is not None and not isinstance(array, np.ndarray):
-            raise ParamsFileError(f"{name}: is sparse; only dense arrays are written")
+            raise ParamsFileError(f"{name}: is sparse; only dense arrays can be written")
         if array is None:
             yield _header(name, (), version, None)
         else:
@@ -71,13 +73,13 @@ def _chunks(
 
 
 def _header(name: str, shape: tuple[int, ...], version: int, flag: int | None) -> bytes:
-    """All that stands before an array's values; without a flag there are none."""
+    """The bytes before an array's values; `flag` (the dtype) is None for "no array"."""
     if len(shape) > MAX_NDIM:
-        raise ParamsFileError(f"{name}: has {len(shape)} dimensions; {MAX_NDIM} are possible")
+        raise ParamsFileError(f"{name}: has {len(shape)} dimensions; at most {MAX_NDIM} allowed")
     if version < 3 and flag is not None and not shape:
-        raise ParamsFileError(f"{name}: a scalar can only stand in version 3")
+        raise ParamsFileError(f"{name}: a scalar can only be stored in version 3")
     if version == 3 and flag is None:
-        raise ParamsFileError(f"{name}: no array cannot stand in version 3")
+        raise ParamsFileError(f"{name}: None (no array) cannot be stored in version 3")
     rank = len(shape)
     dims = struct.pack(
         f"<{'I' if version == 0 else 'i'}{rank}{'I' if version == 0 else 'q'}", rank, *shape
@@ -94,12 +96,12 @@ def _header(name: str, shape: tuple[int, ...], version: int, flag: int | None) -
 def _flag(name: str, array: Array, is_bfloat16: bool) -> int:
     flag = BFLOAT16 if is_bfloat16 else _FLAGS.get(array.dtype)
     if flag is None:
-        raise ParamsFileError(f"{name}: MXNet has no {array.dtype}")
+        raise ParamsFileError(f"{name}: MXNet has no dtype {array.dtype}")
     return flag
 
 
 def _as_bfloat16(name: str, array: Array) -> Array:
     bits = np.ascontiguousarray(array, "<f4").view("<u4")
     if (bits & 0xFFFF).any():
-        raise ParamsFileError(f"{name}: bfloat16 does not hold its values exactly")
+        raise ParamsFileError(f"{name}: bfloat16 cannot represent its values exactly")
     return (bits >> 16).astype("<u2")

@@ -1,6 +1,8 @@
-"""Random weights for GluonCV's networks, well conditioned so that parity proves something."""
+"""Random weights for GluonCV's networks, well conditioned so that parity is meaningful."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -8,8 +10,8 @@ from ..mappings.key_map import select
 from .arrays import Array, Arrays
 from .gluon_network import build_network, parameter_shapes
 
-# the last scale of each residual branch is multiplied by this in random networks; undamped, deep
-# ones amplify rounding a million times, and no parity would prove anything
+# factor for the last scale of each residual branch in random networks; without it, deep networks
+# amplify rounding a million times and parity is meaningless
 RESIDUAL_DAMPING = 0.25
 
 
@@ -22,23 +24,36 @@ def random_arrays(
     in_chans: int = 3,
     imperative: bool = False,
 ) -> Arrays:
-    """Random weights for every array of a GluonCV network, its BatchNorm statistics too.
+    """Random weights for every array of a GluonCV network, including BatchNorm's statistics.
 
     Args:
-        name: GluonCV's.
-        residual_end: the pattern of the parameters that end the residual branches; damped, so that
-            the network is well conditioned.
-        seed: equal seeds give equal arrays, on every machine.
-        imperative: the network does not run as a graph.
+        name: GluonCV's name of the network.
+        residual_end: Pattern of the parameters that end the residual branches; they are damped, so
+            that the network is well conditioned.
+        seed: Equal seeds give equal arrays on every machine.
+        imperative: The network does not run as a graph.
 
     Returns:
         float32 arrays by structural name.
 
     Raises:
-        MissingDependencyError: MXNet is not at hand.
+        MissingDependencyError: If MXNet is not installed.
     """
     net = build_network(name, num_classes)
-    shapes = parameter_shapes(net, in_chans, imperative)
+    return draw_arrays(parameter_shapes(net, in_chans, imperative), residual_end, seed)
+
+
+def draw_arrays(shapes: Mapping[str, tuple[int, ...]], residual_end: str, seed: int) -> Arrays:
+    """Random weights for arrays of these shapes, without MXNet.
+
+    Args:
+        shapes: Shapes by structural name.
+        residual_end: As in `random_arrays`.
+        seed: Equal seeds give equal arrays on every machine.
+
+    Returns:
+        float32 arrays by structural name.
+    """
     rng = np.random.default_rng(seed)
     arrays = {key: _random_array(rng, key, shape) for key, shape in shapes.items()}
     for key in select(residual_end, arrays):
@@ -51,8 +66,8 @@ def _random_array(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -
     if parameter in ("gamma", "running_var"):
         return 0.5 + rng.random(shape, np.float32)
     values = rng.standard_normal(shape, np.float32)
-    # not twice as much, as He's initialisation has for ReLU: ResNeSt-269 would grow to 10,000 and
-    # its attention enlarge rounding a hundred times
+    # half the variance of He initialisation, with which ResNeSt-269 would reach 10,000 and its
+    # attention amplify rounding a hundred times
     fan_in = int(np.prod(shape[1:])) if parameter == "weight" else 25  # 0.2 for biases and means
     values *= np.float32(1.0 / fan_in) ** np.float32(0.5)
     return values

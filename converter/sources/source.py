@@ -1,4 +1,4 @@
-"""Where a network's arrays come from: a user's file, the published one, or random numbers."""
+"""The source of a network's arrays: a user's file, the published one, or random weights."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .params import dense_arrays
 
 @dataclass(frozen=True)
 class Source:
-    """Where the arrays came from.
+    """The source of a network's arrays.
 
     Attributes:
         kind: `random`, `pretrained`, `params` or `finetuned`.
-        path: the file, where there is one; for a fine-tuned network, the checkpoint it began as.
-        url: where the file was published.
+        path: The file, if any; for a fine-tuned network, the initial checkpoint.
+        url: URL of the published file.
         sha1: SHA-1 of the file.
-        seed: seed of random weights.
+        seed: Seed of random weights.
     """
 
     kind: str
@@ -36,26 +36,31 @@ class Source:
 def describe_source(
     entry: Entry | None, params: str | os.PathLike[str] | None, init: str, seed: int
 ) -> Source:
-    """The source of the arrays, before anything is read; a user's file is not hashed yet.
+    """Determine the source of the arrays without reading it; a user's file is not hashed yet.
 
     Args:
-        entry: the network; None where it is to be detected from `params`.
+        entry: The network; None if it is to be detected from `params`.
+        params: The user's file, if any.
+        init: `random` for random weights; otherwise the published ones.
+        seed: Seed of random weights.
 
     Raises:
-        UnknownModelError: neither a network nor a file was given.
-        ParamsFileError: no weights were published for the network.
+        UnknownModelError: If neither a network nor a file is given.
+        ParamsFileError: If no weights were published for the network.
     """
     if params is not None:
-        text = os.fsencode(params).decode("utf-8", "replace")  # a record is text
+        text = os.fsencode(params).decode("utf-8", "replace")  # records are UTF-8
         return Source("params", text)
     if entry is None:
-        raise UnknownModelError("without a file of your own, give the MODEL to convert")
+        raise UnknownModelError(
+            "no MODEL given; name the network to convert, or pass `--params FILE`"
+        )
     if init == "random":
         return Source("random", seed=seed)
     if entry.sha1 is None:
         raise ParamsFileError(
-            f"{entry.name}: no weights were ever published for it; give a file of yours with "
-            "`--params FILE`, or take `--init random`"
+            f"{entry.name}: no weights were published for it; pass your own file with "
+            "`--params FILE`, or use `--init random`"
         )
     path = store.cached_path(entry.file, entry.sha1)
     return Source("pretrained", str(path), store.published_url(entry.file, entry.sha1), entry.sha1)
@@ -67,16 +72,16 @@ def load_arrays(
     params: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Arrays:
-    """The arrays of a source, by the names in their file.
+    """Load the arrays of a source, by the names in their file.
 
     Raises:
-        ParamsFileError: a file cannot be read, or holds arrays that are not dense.
-        DownloadError: the published file cannot be downloaded.
-        MissingDependencyError: random weights need MXNet, which is not installed.
+        ParamsFileError: If a file cannot be read, or contains arrays that are not dense.
+        DownloadError: If the published file cannot be downloaded.
+        MissingDependencyError: If weights are random and MXNet is not installed.
     """
     if params is not None:
         return dense_arrays(params)
-    assert entry is not None, "describe_source requires one of the two"
+    assert entry is not None, "describe_source requires an entry or a file"
     if source.seed is None:
         assert source.sha1 is not None
         return dense_arrays(store.fetch(entry.file, source.sha1, progress=progress))

@@ -1,4 +1,4 @@
-"""The published `.params` files: where they lie, and a local copy of one."""
+"""GluonCV's published `.params` files: their URLs, the local cache and the download."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ..files.hashes import file_sha1
 # GluonCV's own address (gluoncv/model_zoo/model_store.py)
 REPOSITORY = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/"
 ADVICE = (
-    "give a file you have with `--params FILE`, name a mirror in MXNET_GLUON_REPO, or try the road "
-    "without weights with `--init random`"
+    "pass a local file with `--params FILE`, set MXNET_GLUON_REPO to a mirror, or try the "
+    "conversion without published weights with `--init random`"
 )
 
 
 def cache_folder() -> Path:
-    """The folder of published files, shared with GluonCV: ~/.mxnet/models, or under MXNET_HOME."""
+    """The cache folder, shared with GluonCV: ~/.mxnet/models, or MXNET_HOME/models if set."""
     home = os.environ.get("MXNET_HOME")
     return Path(home) / "models" if home else Path.home() / ".mxnet" / "models"
 
 
 def cached_path(name: str, sha1: str) -> Path:
-    """Where a published file lies once it is loaded."""
+    """The path of a published file in the cache."""
     return cache_folder() / f"{name}-{sha1[:8]}.params"
 
 
 def published_url(name: str, sha1: str) -> str:
-    """Where a published file lies, as a zip around it; MXNET_GLUON_REPO names another server."""
+    """The URL of a published file's zip archive, on GluonCV's server or MXNET_GLUON_REPO."""
     base = os.environ.get("MXNET_GLUON_REPO") or REPOSITORY
     return f"{base.rstrip('/')}/gluon/models/{name}-{sha1[:8]}.zip"
 
@@ -46,16 +46,17 @@ def fetch(
 ) -> Path:
     """The published `.params` of a network, from the cache or else from the server.
 
-    A download that broke off goes on where it stopped, if the server can; what was loaded is kept
-    for that until the file is whole.
+    An interrupted download is resumed if the server supports it; the part already downloaded is
+    kept for that until the file is complete.
 
     Args:
-        name: GluonCV's.
-        sha1: of the `.params`; a file in the cache that has another is loaded anew.
-        timeout: seconds without a byte after which the server is given up.
+        name: GluonCV's name of the network.
+        sha1: SHA-1 of the `.params`; a cached file with another one is downloaded again.
+        timeout: Seconds without data after which the download fails.
 
     Raises:
-        DownloadError: no network, no such file, a file that stays incomplete or is another.
+        DownloadError: If there is no connection or no such file, or the file is incomplete or has
+            another SHA-1.
     """
     target = cached_path(name, sha1)
     folder = target.parent
@@ -71,19 +72,19 @@ def fetch(
             _unpack(part, unpacked, url, target.name)
             _check_sha1(unpacked, sha1, url)
             unpacked.replace(target)
-        finally:  # a whole download that is wrong must not be gone on with
+        finally:  # a complete but wrong download must not be resumed
             unpacked.unlink(missing_ok=True)
             part.unlink()
     except OSError as error:
         raise DownloadError(
             f"{folder}: cannot be written ({error.strerror or error}); "
-            "set MXNET_HOME to a folder that can"
+            "set MXNET_HOME to a writable folder"
         ) from error
     return target
 
 
 def _unpack(archive: Path, unpacked: Path, url: str, member: str) -> None:
-    """Take the one member out that is the network's; nothing else in the archive is touched."""
+    """Extract the one member that is the network's; the rest of the archive is ignored."""
     try:
         with (
             zipfile.ZipFile(archive) as packed,
@@ -100,8 +101,8 @@ def _unpack(archive: Path, unpacked: Path, url: str, member: str) -> None:
         zlib.error,
     ) as error:
         raise DownloadError(
-            f"{url}: is no zip with {member} in it ({error}); it was not used: "
-            "run it again, or name a mirror in MXNET_GLUON_REPO"
+            f"{url}: not a zip that contains {member} ({error}); the download was discarded: "
+            "try again, or set MXNET_GLUON_REPO to a mirror"
         ) from error
 
 
@@ -109,6 +110,6 @@ def _check_sha1(path: Path, sha1: str, url: str) -> None:
     found = file_sha1(path)
     if found != sha1:
         raise DownloadError(
-            f"{url}: holds another file than was published (SHA-1 {found}, {sha1} is expected); "
-            "it was not used: run it again, or name a mirror in MXNET_GLUON_REPO"
+            f"{url}: not the published file (SHA-1 {found}, expected {sha1}); "
+            "the download was discarded: try again, or set MXNET_GLUON_REPO to a mirror"
         )

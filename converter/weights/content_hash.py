@@ -1,4 +1,4 @@
-"""The hash of the weights themselves, whatever the file around them."""
+"""Hash of weights, independent of the file format."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from ..mappings.key_map import MADE_UP
 
 
 def content_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
-    """The hash of names, dtypes, shapes and values under the project's own keys.
+    """Hash the names, dtypes, shapes and values of a state_dict with the project's keys.
 
-    SHA-256 over a line for each tensor, sorted by name: `<name> <dtype> <shape> <SHA-256 of the
-    values, little-endian, in C order>`. Counters of batches, which MXNet does not have, are left
-    out.
+    The hash is SHA-256 over one line per tensor, sorted by name: `<name> <dtype> <shape> <SHA-256
+    of the values, little-endian, in C order>`. BatchNorm's `num_batches_tracked`, which MXNet does
+    not have, is left out.
+
+    Returns:
+        The hash in hexadecimal.
     """
     names = sorted(name for name in tensors if not name.endswith(f".{MADE_UP}"))
 
@@ -28,24 +31,24 @@ def content_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
         dtype = str(tensor.dtype).removeprefix("torch.")
         return f"{name} {dtype} {shape} {hashlib.sha256(raw_bytes(tensor)).hexdigest()}\n".encode()
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashlib works on every core
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashlib releases the GIL
         lines = pool.map(line, names)
     return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
 def raw_bytes(tensor: torch.Tensor) -> memoryview:
-    """A tensor's bytes in C order, as a view where it lies so."""
+    """A tensor's bytes in C order; a view if the tensor is contiguous."""
     flat = tensor.detach().contiguous().reshape(-1)
     view: memoryview = flat.view(torch.uint8).numpy().data
     return view
 
 
 def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors are equal bit for bit, NaN too."""
+    """Whether two tensors have the same dtype, shape and bits, including those of NaN."""
     if one.dtype != other.dtype or one.shape != other.shape:
         return False
     a, b = np.frombuffer(raw_bytes(one), np.uint8), np.frombuffer(raw_bytes(other), np.uint8)
-    whole = a.size - a.size % 8  # eight bytes at a time
+    whole = a.size - a.size % 8  # compare eight bytes at a time
     return np.array_equal(a[:whole].view(np.uint64), b[:whole].view(np.uint64)) and np.array_equal(
         a[whole:], b[whole:]
     )

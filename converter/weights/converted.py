@@ -1,33 +1,31 @@
-"""Arrays that fit a network → its state_dict."""
+"""Conversion of arrays that fit a network to its state_dict."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .soundness import unsound
+from ..mapping.assignment import Assignment, refuse
 from ..mapping.fit import Fit
 from ..mappings.key_map import load_keymap
 from ..sources.arrays import Arrays
-from ..mapping.assignment import refuse
+from .soundness import unsound
 
 if TYPE_CHECKING:
     from ..models import ResNet
-
     from .state_dict import Tensors
-
 
 
 @dataclass(frozen=True)
 class Converted:
-    """Arrays that have become a state_dict, not yet proved.
+    """A converted state_dict whose parity is not measured yet.
 
     Attributes:
-        fit: which network, and what became what.
-        arrays: Gluon's, by structural name.
-        tensors: ours, in the network's order; they share memory with the arrays.
+        fit: The network, and which array became which tensor.
+        arrays: Gluon's arrays, by structural name.
+        tensors: The state_dict, in the network's order; it shares memory with the arrays.
     """
 
     fit: Fit
@@ -35,18 +33,40 @@ class Converted:
     tensors: Tensors
 
     def reference_arrays(self) -> Arrays:
-        """The arrays that Gluon's network needs; one of a trunk has a classifier, too: of zeros."""
+        """The arrays that Gluon's network needs; without a classifier, one of zeros is added."""
         if self.fit.num_classes:
             return self.arrays
         layer = load_keymap(self.fit.entry.family).stages[-1].gluon
         weight = np.zeros((1, self.network().num_features), np.float32)
         return {**self.arrays, f"{layer}.weight": weight, f"{layer}.bias": weight[0, :1]}
 
-    def network(self) -> ResNet:
-        """The network with these tensors; it shares memory with them."""
+    def require_placed(self) -> None:
+        """Raise an error unless every tensor has the values of the array that the map names.
+
+        Raises:
+            KeyMapError: If one has not; names all of them.
+        """
+        problems = [
+            f"{each.target}: does not hold the values of {each.source}"
+            for each in self.fit.assignments
+            if not each.fill_ones and not self._is_placed(each)
+        ]
+        refuse(f"{self.fit.entry.name}: tensors are not in their places", problems)
+
+    def _is_placed(self, assignment: Assignment) -> bool:
+        array, tensor = self.arrays[assignment.source], self.tensors[assignment.target].numpy()
+        return np.array_equal(tensor, array.reshape(tensor.shape), equal_nan=True)
+
+    def network(self, **options: Any) -> ResNet:
+        """The network with these tensors, sharing memory with them.
+
+        Args:
+            options: Options of `create_model`, such as `gluon_batch_norm`.
+        """
         from ..mapping.network_spec import empty_network
 
-        network = empty_network(self.fit.entry.name, self.fit.num_classes, self.fit.in_chans)
+        fit = self.fit
+        network = empty_network(fit.entry.name, fit.num_classes, fit.in_chans, **options)
         network.load_state_dict(self.tensors, assign=True)
         return network
 
@@ -54,16 +74,22 @@ class Converted:
 def assemble(
     fitted: Fit, arrays: Arrays, dtype: str = "keep", allow_nonfinite: bool = False
 ) -> Converted:
-    """Arrays that fit → a state_dict.
+    """Convert arrays that fit a network to a state_dict.
+
+    Args:
+        fitted: How the arrays fit the network.
+        arrays: The arrays, by the names in their file.
+        dtype: As `build_state_dict`.
+        allow_nonfinite: Accept NaN and Inf.
 
     Raises:
-        KeyMapError: values that no sound network has (fidelity.py).
+        KeyMapError: If an array has invalid values (soundness.py).
     """
     from .state_dict import build_state_dict
 
     structural = {fitted.translation.names[name]: array for name, array in arrays.items()}
     refuse(
-        f"{fitted.entry.name}: these are no sound weights",
+        f"{fitted.entry.name}: the weights are invalid",
         unsound(structural, allow_nonfinite=allow_nonfinite),
     )
     tensors = build_state_dict(fitted.assignments, structural, fitted.targets, dtype)

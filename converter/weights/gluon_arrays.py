@@ -1,4 +1,4 @@
-"""A state_dict → the arrays that GluonCV's `load_parameters` accepts."""
+"""Conversion of a state_dict to the arrays that GluonCV's `load_parameters` accepts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 def gluon_arrays(
     family: str, tensors: Mapping[str, torch.Tensor], where: object, *, headless: bool = False
 ) -> Arrays:
-    """The arrays by Gluon's structural names, in the order in which Gluon saves them.
+    """Convert a state_dict to Gluon's arrays, by structural name and in Gluon's order of saving.
 
-    A fixed gamma, which MXNet does not read, has to be 1.
+    A fixed gamma, which MXNet does not read, must be 1.
 
     Args:
-        family: the key map.
-        tensors: the state_dict under our keys.
-        where: the file they are from, for errors.
-        headless: they are a trunk's, without the classifier.
+        family: Name of the key map.
+        tensors: The state_dict, with this project's keys.
+        where: The file of the state_dict, for errors.
+        headless: The state_dict is of a network without a classifier.
 
     Raises:
-        CheckpointError: a tensor has a dtype that weights in MXNet do not have, or a value that
-            MXNet would not read.
+        CheckpointError: If a tensor has a dtype that MXNet's weights do not have, or a value that
+            MXNet would ignore.
     """
     keymap = load_keymap(family)
     if headless:
@@ -41,12 +41,12 @@ def gluon_arrays(
             if dtype not in WEIGHT_DTYPES:
                 raise CheckpointError(
                     f"{where}: {target} is {dtype}; MXNet's weights are "
-                    f"{', '.join(WEIGHT_DTYPES)}: cast it, as in `tensor.float()`"
+                    f"{', '.join(WEIGHT_DTYPES)}: cast it, for example with `tensor.float()`"
                 )
             if target.rpartition(".")[2] in ALL_KINDS[kind].ones and not bool((tensor == 1).all()):
                 raise CheckpointError(
-                    f"{where}: {target} is not 1, the value with which MXNet computes whatever the "
-                    "file holds; it cannot be written for MXNet"
+                    f"{where}: {target} is not 1, the value that MXNet uses whatever the file "
+                    "contains; it cannot be written for MXNet"
                 )
             array = tensor.detach().numpy()
             arrays[source] = array.reshape(array.shape[:2]) if ALL_KINDS[kind].as_conv else array

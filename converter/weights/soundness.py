@@ -1,4 +1,4 @@
-"""Values that no sound network has, found before anything is written."""
+"""Check of weights for invalid values, before anything is written."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ import numpy as np
 from ..sources.arrays import Array
 
 
-
 def unsound(arrays: Mapping[str, Array], *, allow_nonfinite: bool = False) -> list[str]:
-    """What is wrong with a network's arrays, a line each: NaN or Inf, a variance below 0, no size.
+    """Find invalid arrays: empty ones, NaN or Inf, and negative variances.
 
     Args:
-        arrays: by structural name.
-        allow_nonfinite: let NaN and Inf pass.
+        arrays: Arrays by structural name.
+        allow_nonfinite: Accept NaN and Inf.
+
+    Returns:
+        The problems, one line each.
     """
 
     def examine(name: str) -> list[str]:
         array, problems = arrays[name], []
         if array.size == 0:
-            problems.append(f"{name}: has no size, its shape is {array.shape}")
+            problems.append(f"{name}: is empty, with shape {array.shape}")
         if not allow_nonfinite and (nan_inf := count_nonfinite(array)) != (0, 0):
             problems.append(
-                f"{name}: holds {nan_inf[0]} NaN and {nan_inf[1]} Inf among {array.size} values; "
-                "--allow-nonfinite --reference none converts it, unproved"
+                f"{name}: contains {nan_inf[0]} NaN and {nan_inf[1]} Inf in {array.size} values; "
+                "`--allow-nonfinite --reference none` converts it without parity"
             )
         if name.endswith("running_var") and array.size and (array < 0).any():
-            problems.append(f"{name}: a variance is below 0 ({array.min()})")
+            problems.append(f"{name}: has a negative variance ({array.min()})")
         return problems
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -38,11 +40,11 @@ def unsound(arrays: Mapping[str, Array], *, allow_nonfinite: bool = False) -> li
 
 
 def count_nonfinite(array: Array) -> tuple[int, int]:
-    """How many values are NaN, and how many Inf."""
+    """Numbers of NaN and of Inf values."""
     if array.dtype.kind != "f":
         return 0, 0
     with np.errstate(all="ignore"):
-        # both show in a sum; only where the sum is no number (it can overflow) is there to count
+        # fast path: a finite sum excludes both; an infinite one can also be an overflow
         if np.isfinite(array.sum()):
             return 0, 0
     return int(np.isnan(array).sum()), int(np.isinf(array).sum())

@@ -1,4 +1,4 @@
-"""Renamed arrays → the tensors of a network's state_dict."""
+"""Build a network's state_dict from renamed arrays."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import torch
 
-from ..mappings.key_map import MADE_UP
 from ..mapping.assignment import Assignment
+from ..mappings.key_map import MADE_UP
 from ..sources.arrays import Array
 
 Tensors = dict[str, torch.Tensor]
@@ -20,14 +20,15 @@ def build_state_dict(
     targets: Iterable[str],
     dtype: str = "keep",
 ) -> Tensors:
-    """Tensors in the network's order, sharing memory with the arrays where they can.
+    """Build a state_dict in the network's order, sharing memory with the arrays where possible.
 
-    PyTorch's counters of batches, which MXNet does not have, are 0.
+    BatchNorm's `num_batches_tracked`, which MXNet does not have, is 0.
 
     Args:
-        arrays: by structural name.
-        targets: our state_dict's names.
-        dtype: `float32` widens half precision, which is exact; `keep` leaves it.
+        assignments: Which array becomes which tensor.
+        arrays: Arrays by structural name.
+        targets: Keys of the state_dict, in order.
+        dtype: `keep`, or `float32` to convert float16 tensors to float32, which is exact.
     """
     by_target = {assignment.target: assignment for assignment in assignments}
     tensors = {
@@ -45,7 +46,8 @@ def build_state_dict(
 
 
 def _tensor(assignment: Assignment, array: Array) -> torch.Tensor:
-    tensor = torch.from_numpy(np.ascontiguousarray(array))  # equal weights, equal bytes
+    # contiguous, so that equal weights give equal bytes
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
     if assignment.fill_ones:
         return torch.ones_like(tensor)
     return tensor.reshape(assignment.shape(array.shape))

@@ -1,4 +1,4 @@
-"""The files that a network is written as; each format is a module with one writer."""
+"""File formats of networks; each is a module with one writer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ WRITERS = {
 
 
 def require_libraries(formats: Iterable[str]) -> None:
-    """Find out before the work whether what the formats need is installed.
+    """Check, before any work, that the libraries of the formats are installed.
 
     Raises:
-        MissingDependencyError: it is not.
+        MissingDependencyError: If one of them is not installed.
     """
     for format_ in formats:
         module = importlib.import_module(f".{WRITERS[format_][0]}", __name__)
@@ -28,11 +28,11 @@ def require_libraries(formats: Iterable[str]) -> None:
 
 
 def write_file(format_: str, job: Job) -> WrittenFile:
-    """Write a network in one of the formats, whose libraries are imported now.
+    """Write a network in one of the formats; its libraries are imported only now.
 
     Raises:
-        CheckpointError: it could not be written as it should be.
-        MissingDependencyError: the format needs a library that is not installed.
+        CheckpointError: If the file cannot be written, or is not as expected.
+        MissingDependencyError: If the format needs a library that is not installed.
     """
     module, function = WRITERS[format_]
     writer: Writer = getattr(importlib.import_module(f".{module}", __name__), function)

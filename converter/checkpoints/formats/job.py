@@ -1,4 +1,4 @@
-"""What every format is made of."""
+"""The input of every format's writer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ...models import ResNet
 
-HASH_DIGITS = 8  # of the SHA-256 in the file's name, which torch.hub checks
+HASH_DIGITS = 8  # of the SHA-256 in file names; torch.hub checks them
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Job:
     """One network to write.
 
     Attributes:
-        tensors: its state_dict, under the keys of the record's layout.
-        folder: where to.
-        name: of the file, before its hash.
-        record: all but the files, which are to be written.
-        network: makes the network with its weights, for formats that hold more than these.
+        tensors: Its state_dict, under the keys of the record's layout.
+        folder: Folder to write to.
+        name: Start of the file name; the hash follows.
+        record: The record, still without files.
+        network: Builds the network with its weights, for formats that contain more than these.
     """
 
     tensors: Mapping[str, torch.Tensor]
@@ -38,16 +38,16 @@ class Job:
 
     @property
     def image(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
+        """Shape (C, H, W) of an image."""
         return (self.record.in_chans, *self.record.preprocessing.input_size)
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the file tells of itself, where its format has room for that."""
+        """Metadata for formats that can store it."""
         return to_metadata(self.record)
 
     def named(self, sha256: str, suffix: str) -> Path:
-        """The file's path, by the hash of its bytes."""
+        """Return the path of the file, with the first digits of its SHA-256 in the name."""
         return self.folder / f"{self.name}-{sha256[:HASH_DIGITS]}{suffix}"
 
 

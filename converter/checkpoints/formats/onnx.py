@@ -1,4 +1,4 @@
-"""`.onnx`: the network and its weights, for runtimes that are not PyTorch."""
+"""The `.onnx` format: the network and its weights, for runtimes other than PyTorch."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ...files.atomic_file import publish, temporary_file
 from ..record import WrittenFile
 from .job import Job
 
-BATCHES = (1, 3)  # that are checked; the file takes any
-LIMIT = 1e-5  # of the largest logit, as for float32 elsewhere
+BATCHES = (1, 3)  # batch sizes that are checked; the file accepts any
+LIMIT = 1e-5  # relative to the largest logit, the same as for float32 elsewhere
 
 
 def write_onnx(job: Job) -> WrittenFile:
     """Write `folder/name-<hash>.onnx`: images (N, C, H, W) in float32 → logits, for any N.
 
-    The network is run by onnxruntime and held against PyTorch before the file gets its name.
-    Half-precision weights become float32, which is exact.
+    The file gets its name only after its outputs in onnxruntime were compared with PyTorch's.
+    Half-precision weights are converted to float32, which is exact.
 
     Raises:
-        MissingDependencyError: the exporter or onnxruntime is not installed.
-        CheckpointError: the two differ, or the folder cannot be written to.
+        MissingDependencyError: If the exporter or onnxruntime is not installed.
+        CheckpointError: If the outputs differ, or the folder is not writable.
     """
     onnxruntime = require_libraries()
     network = job.network().float().eval()
@@ -44,10 +44,10 @@ def write_onnx(job: Job) -> WrittenFile:
 
 
 def require_libraries() -> Any:
-    """onnxruntime, where it and torch's exporter are installed.
+    """Return the module onnxruntime, after checking that torch's ONNX exporter is installed too.
 
     Raises:
-        MissingDependencyError: one of them is not.
+        MissingDependencyError: If one of them is not installed.
     """
     try:
         import onnx  # noqa: F401
@@ -61,7 +61,7 @@ def require_libraries() -> Any:
 
 
 def _export(network: torch.nn.Module, job: Job) -> bytes:
-    images = torch.zeros(2, *job.image)  # a batch of one would be taken for a constant
+    images = torch.zeros(2, *job.image)  # the exporter treats a batch size of one as a constant
     batch = torch.export.Dim("batch")
     with _quiet():
         program = torch.onnx.export(
@@ -77,7 +77,7 @@ def _export(network: torch.nn.Module, job: Job) -> bytes:
     assert program is not None
     model = program.model_proto
     graph = model.graph
-    # the exporter notes where each operator stood in whose folder: nothing for a published file
+    # the exporter stores source paths of this machine, which do not belong in a published file
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
         del part.metadata_props[:]
     for tensor in graph.initializer:
@@ -97,18 +97,18 @@ def _check(onnxruntime: Any, content: bytes, network: torch.nn.Module, job: Job)
         (actual,) = session.run(None, {"images": images})
         with torch.inference_mode():
             expected = network(torch.from_numpy(images)).numpy()
-        with np.errstate(all="ignore"):  # logits that are no numbers never pass
+        with np.errstate(all="ignore"):  # NaN never passes
             difference = float(np.abs(actual - expected).max() / np.abs(expected).max())
         if not difference <= LIMIT:
             raise CheckpointError(
                 f"{job.name}: onnxruntime differs from PyTorch by {difference:.1e} of the largest "
-                f"logit at a batch of {batch} (limit {LIMIT:.0e}); no .onnx was written"
+                f"logit at batch size {batch} (limit {LIMIT:.0e}); no .onnx was written"
             )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter tells of its steps and of other people's deprecations; nobody asked."""
+    """Silence the exporter's progress messages and other libraries' deprecation warnings."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

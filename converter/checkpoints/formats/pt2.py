@@ -1,4 +1,4 @@
-"""A module → `.pt2`: a program of torch.export that runs without this project."""
+"""The `.pt2` format: a program of torch.export that runs without this project."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ...parity.measurement import LIMITS, difference
 from ..record import WrittenFile
 from .job import HASH_DIGITS
 
-BATCHES = (1, 3)  # that are checked; the program takes any
-# where a node came from: of no use to a reader, and other in every process
+BATCHES = (1, 3)  # batch sizes that are checked; the program accepts any
+# where a node came from: useless to readers of the file, and different in every process
 _TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node", "torch_fn")
 
 
@@ -29,9 +29,15 @@ def write_program(
 
     Equal modules give equal bytes. The program is loaded and run before the file gets its name.
 
+    Args:
+        module: The module to export.
+        shape: Shape of the input, without the batch dimension.
+        folder: Folder to write to.
+        name: Start of the file name.
+
     Raises:
-        CheckpointError: it cannot be exported, computes something else once it is loaded, or the
-            folder cannot be written to.
+        CheckpointError: If the module cannot be exported, the loaded program's outputs differ, or
+            the folder is not writable.
     """
     content = _export(module, shape, name)
     _check(content, module, shape, name)
@@ -44,14 +50,14 @@ def write_program(
 
 
 def _export(module: fx.GraphModule, shape: tuple[int, ...], name: str) -> bytes:
-    example = torch.zeros(2, *shape)  # a batch of one would be taken for a constant
+    example = torch.zeros(2, *shape)  # the exporter treats a batch size of one as a constant
     batch = torch.export.Dim("batch")
     try:
         program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
     except (RuntimeError, ValueError, torch._dynamo.exc.UserError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
-            f"{name}: torch.export does not take a batch of any size ({reason}); "
+            f"{name}: torch.export cannot export it with a variable batch size ({reason}); "
             "use gluon2torch.import_graph and save its module"
         ) from error
     for node in program.graph.nodes:
@@ -72,5 +78,5 @@ def _check(content: bytes, module: fx.GraphModule, shape: tuple[int, ...], name:
             if not relative <= LIMITS["float32"]:
                 raise CheckpointError(
                     f"{name}: the program differs from the module by {relative:.1e} of the largest "
-                    f"output at a batch of {batch}; no .pt2 was written"
+                    f"output at batch size {batch}; no .pt2 was written"
                 )

@@ -1,4 +1,4 @@
-"""`.pth`: a state_dict that `torch.load(weights_only=True)` reads."""
+"""The `.pth` format: a state_dict that `torch.load(weights_only=True)` can read."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from .job import Job
 def write_pth(job: Job) -> WrittenFile:
     """Write `folder/name-<hash>.pth`.
 
-    The bytes depend on the tensors alone: saved to a stream, torch writes neither times nor the
-    file's name. The file is read back and compared before it gets its name.
+    The bytes depend only on the tensors: when torch saves to a stream, it writes neither times nor
+    the file's name. The file is read back and compared before it gets its name.
 
     Raises:
-        CheckpointError: the folder cannot be written to, or the file does not read back equal.
+        CheckpointError: If the folder is not writable, or the file differs when it is read back.
     """
     with temporary_file(job.folder) as (file, path):
         own = {name: _own_storage(tensor) for name, tensor in job.tensors.items()}
         with HashingFile(file) as hashing:
             try:
                 torch.save(own, cast(IO[bytes], hashing))
-            except RuntimeError as error:  # torch's words for what the file system said
+            except RuntimeError as error:  # torch's wrapper of a file system error
                 if hashing.error is not None:
                     raise hashing.error from error
                 raise
         file.flush()
-        # the disk takes its time while the file is compared
+        # flush to disk while the file is compared
         with ThreadPoolExecutor(1) as pool:
             synced = pool.submit(os.fsync, file.fileno())
             compare(torch.load(path, weights_only=True, mmap=True), job)
@@ -49,19 +49,21 @@ def write_pth(job: Job) -> WrittenFile:
 
 
 def _own_storage(tensor: torch.Tensor) -> torch.Tensor:
-    """torch saves the whole storage that a view looks into: give it one of its own."""
+    """Copy a view to its own storage, because torch saves the whole storage of a view."""
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.itemsize
     return tensor if whole else tensor.clone()
 
 
 def compare(written: Mapping[str, torch.Tensor], job: Job) -> None:
-    """Insist that what was written reads back as it was.
+    """Require that the tensors read back from a file equal those that were written.
 
     Raises:
-        CheckpointError: it does not.
+        CheckpointError: If they do not.
     """
     if list(written) != list(job.tensors):
-        raise CheckpointError(f"{job.name}: reads back with other names; is the disk sound?")
+        raise CheckpointError(f"{job.name}: reads back with different names; check the disk")
     for name, tensor in job.tensors.items():
         if not same_bits(written[name], tensor):
-            raise CheckpointError(f"{job.name}: {name} reads back different; is the disk sound?")
+            raise CheckpointError(
+                f"{job.name}: {name} reads back with different values; check the disk"
+            )

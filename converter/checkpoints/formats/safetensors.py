@@ -1,4 +1,4 @@
-"""`.safetensors`: tensors, and a header of text that tells what they are."""
+"""The `.safetensors` format: tensors, with metadata in the header."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .pth import compare
 
 
 def write_safetensors(job: Job) -> WrittenFile:
-    """Write `folder/name-<hash>.safetensors`; its bytes depend on tensors and metadata alone.
+    """Write `folder/name-<hash>.safetensors`; its bytes depend only on tensors and metadata.
 
     Raises:
-        CheckpointError: the folder cannot be written to, or the file does not read back equal.
+        CheckpointError: If the folder is not writable, or the file differs when it is read back.
     """
     with staging(job.folder) as staged:
         path = staged / "weights"
@@ -33,7 +33,7 @@ def write_safetensors(job: Job) -> WrittenFile:
 
 
 def fill_safetensors(job: Job, path: Path) -> str:
-    """Write the tensors to a file that is nobody's yet; its SHA-256."""
+    """Write the tensors to a private temporary file and return its SHA-256."""
     tensors = {name: tensor.contiguous() for name, tensor in job.tensors.items()}
     try:
         save_file(tensors, path, {"format": "pt", **job.metadata})
@@ -46,9 +46,9 @@ def fill_safetensors(job: Job, path: Path) -> str:
 
 
 def _sort_metadata(path: Path) -> None:
-    """The library writes the metadata in an order that differs from run to run: sort it.
+    """Sort the metadata, because the library's order differs from run to run.
 
-    The header is a length of 8 bytes and JSON, which may end in spaces.
+    The header is an 8-byte length followed by JSON, which may end in spaces.
     """
     with path.open("r+b") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -56,9 +56,9 @@ def _sort_metadata(path: Path) -> None:
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
         text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
         if len(text) > length:
-            raise CheckpointError("the safetensors library writes its header in an unknown way")
+            raise CheckpointError("the safetensors library wrote the header in an unexpected form")
         file.seek(8)
         file.write(text.ljust(length))
         file.flush()
-        os.fsync(file.fileno())  # the library put a private file of its own in the place of ours
+        os.fsync(file.fileno())  # the library replaced our file with a private one of its own
     make_public(path)

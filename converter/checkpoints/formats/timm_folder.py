@@ -1,4 +1,4 @@
-"""A folder that `timm.create_model('local-dir:…', pretrained=True)` opens, and the Hub shows."""
+"""The timm-folder format, for `timm.create_model('local-dir:…', pretrained=True)` and the Hub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...mappings.catalog import load_catalog
 from ...mappings.class_labels import recorded_labels
 from ...mappings.key_map import load_keymap
 from ...mappings.layout import load_layout
-from ..model_card import model_card
+from ..model_card import is_published_file, model_card
 from ..record import WrittenFile
 from .job import Job
 from .safetensors import fill_safetensors
@@ -26,8 +26,8 @@ def write_timm_folder(job: Job) -> WrittenFile:
     """Write `folder/name-<hash>/`: config.json, model.safetensors and README.md.
 
     Raises:
-        UnknownModelError: timm has no such network.
-        CheckpointError: the folder cannot be written to.
+        UnknownModelError: If timm does not have the network.
+        CheckpointError: If the folder is not writable.
     """
     config = timm_config(job)
     fix = load_layout("timm").networks[job.record.model].fix or ""
@@ -45,7 +45,7 @@ def write_timm_folder(job: Job) -> WrittenFile:
 
 
 def timm_config(job: Job) -> dict[str, Any]:
-    """What timm reads: which network, and how its images are prepared (timm/models/_hub.py)."""
+    """Return timm's config.json: the network and its preprocessing (timm/models/_hub.py)."""
     record = job.record
     entry = load_catalog()[record.model]
     keymap = load_keymap(entry.family)
@@ -56,7 +56,7 @@ def timm_config(job: Job) -> dict[str, Any]:
         "num_features": job.network().num_features,
         "global_pool": "avg",
         "pretrained_cfg": {
-            "tag": "gluon_in1k" if record.source.kind == "pretrained" else "gluon",
+            "tag": "gluon_in1k" if is_published_file(record) else "gluon",
             "custom_load": False,
             "input_size": job.image,
             "fixed_input_size": False,
@@ -72,7 +72,7 @@ def timm_config(job: Job) -> dict[str, Any]:
     }
     if record.in_chans != 3:
         config["model_args"] = {"in_chans": record.in_chans}
-    if record.source.kind == "pretrained":
+    if is_published_file(record):
         config["pretrained_cfg"]["license"] = load_catalog().licence
     labels = recorded_labels(record.labels)
     if labels is not None:

@@ -1,4 +1,4 @@
-"""MXNet's operators, each a small function from a node to torch, in tables by theme."""
+"""Operator functions: each converts a node of one MXNet operator to torch."""
 
 from __future__ import annotations
 

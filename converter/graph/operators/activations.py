@@ -1,4 +1,4 @@
-"""Activations and normalisations without statistics."""
+"""Activations, and normalisations without running statistics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 def activation(call: Call) -> fx.Node:
-    """One of five kinds."""
+    """The activation that `act_type` names."""
     kind = call.attributes.choice("act_type", None, list(ACTIVATIONS))
     return call.module(ACTIVATIONS[kind](), call.value(0))
 
@@ -34,7 +34,7 @@ def _plain(kind: str) -> Callable[[Call], fx.Node]:
 
 
 def leaky_relu(call: Call) -> fx.Node:
-    """Six kinds of ReLU with a slope; MXNet stores the slopes as float32."""
+    """The six variants of LeakyReLU; MXNet stores the slopes as float32."""
     attributes = call.attributes
     kinds = ["leaky", "prelu", "elu", "selu", "gelu", "rrelu"]
     kind = attributes.choice("act_type", "leaky", kinds)
@@ -67,18 +67,18 @@ def hard_sigmoid(call: Call) -> fx.Node:
 
 
 def clip(call: Call) -> fx.Node:
-    """The bounds are float32."""
+    """Clip to bounds, which MXNet stores as float32."""
     low, high = call.attributes.single("a_min"), call.attributes.single("a_max")
     return call.function(torch.clamp, call.value(0), low, high)
 
 
 def softmax(call: Call) -> fx.Node:
-    """Along an axis, the last where none is given."""
+    """Softmax along `axis`, by default the last."""
     return _softmax(call, nn.Softmax)
 
 
 def log_softmax(call: Call) -> fx.Node:
-    """Its logarithm."""
+    """Logarithm of softmax along `axis`, by default the last."""
     return _softmax(call, nn.LogSoftmax)
 
 
@@ -91,14 +91,14 @@ def _softmax(call: Call, kind: Any) -> fx.Node:
 
 
 def softmax_activation(call: Call) -> fx.Node:
-    """Over channels, or over all of an image."""
+    """Softmax over the channels, or over all values of an image."""
     if call.attributes.choice("mode", "instance", ["instance", "channel"]) == "instance":
         _refuse_maps(call)
     return call.module(nn.Softmax(1), call.value(0))
 
 
 def softmax_output(call: Call) -> fx.Node:
-    """The head of a Module's classifier: softmax. The label counts in training alone."""
+    """Output layer of a Module's classifier: softmax. Only training uses the label."""
     call.ignore(1)
     if call.attributes.flag("preserve_shape", False):
         return call.module(nn.Softmax(-1), call.value(0))
@@ -108,34 +108,35 @@ def softmax_output(call: Call) -> fx.Node:
 
 
 def _refuse_maps(call: Call) -> None:
-    """Of more than (N, C), MXNet takes the softmax of all of an image, or of the last axis alone.
+    """Require an input of shape (N, C), if its number of dimensions is known.
 
-    Measured on 1.9.1: it depends on the dtype and on whether oneDNN is at hand.
+    With more dimensions, MXNet computes softmax over all values of an image, or over the last axis
+    only. Measured on 1.9.1: this depends on the dtype and on whether oneDNN is available.
     """
     if call.rank() not in (2, None):
-        raise call.error("of more than two dimensions, MXNet's own results differ by device")
+        raise call.error("MXNet's results for more than two dimensions differ by device")
 
 
 def regression_output(call: Call) -> fx.Node:
-    """The head of a Module's regression: what comes in."""
+    """Output layer of a Module's regression: the identity. Only training uses the label."""
     call.ignore(1)
     return call.module(nn.Identity(), call.value(0))
 
 
 def logistic_output(call: Call) -> fx.Node:
-    """The head of a Module's logistic regression."""
+    """Output layer of a Module's logistic regression: sigmoid. Only training uses the label."""
     call.ignore(1)
     return call.module(nn.Sigmoid(), call.value(0))
 
 
 def l2_normalization(call: Call) -> fx.Node:
-    """By the root of the sum of squares, plus an eps of 1e-10 where left out."""
+    """Division by the root of the sum of squares plus eps, by default 1e-10."""
     mode = call.attributes.choice("mode", "instance", ["instance", "channel", "spatial"])
     return call.module(L2Normalization(mode, call.attributes.single("eps", 1e-10)), call.value(0))
 
 
 def local_response_norm(call: Call) -> fx.Node:
-    """AlexNet's; alpha is shared out over the window by both libraries."""
+    """AlexNet's local response normalisation; both libraries divide alpha by the window size."""
     attributes = call.attributes
     layer = nn.LocalResponseNorm(
         attributes.count("nsize"),

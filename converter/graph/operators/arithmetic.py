@@ -1,4 +1,4 @@
-"""Arithmetic by element, with scalars, and along axes."""
+"""Element-wise arithmetic, arithmetic with scalars, and reductions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BINARY: dict[Callable[..., Any], tuple[str, ...]] = {
     torch.minimum: ("broadcast_minimum", "_minimum", "_Minimum"),
     torch.pow: ("broadcast_power", "_power", "_Power"),
 }
-# the scalar stands on the right
+# the scalar is the right operand
 SCALAR: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.add: ("_plus_scalar", "_PlusScalar"),
     operator.sub: ("_minus_scalar", "_MinusScalar"),
@@ -28,7 +28,7 @@ SCALAR: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.truediv: ("_div_scalar", "_DivScalar"),
     torch.pow: ("_power_scalar", "_PowerScalar"),
 }
-# … and here on the left
+# the scalar is the left operand
 REVERSED: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.sub: ("_rminus_scalar", "_RMinusScalar"),
     operator.truediv: ("_rdiv_scalar", "_RDivScalar"),
@@ -94,7 +94,7 @@ def _reduction(function: Callable[..., Any]) -> Operator:
         if attributes.flag("exclude", False):
             given = {axis % call.known_rank() for axis in axes}
             axes = tuple(axis for axis in range(call.known_rank()) if axis not in given)
-        if not axes:  # over all
+        if not axes:  # all axes
             axes = tuple(range(call.known_rank()))
         if rank is not None and not keep:
             rank -= len(axes)
@@ -104,12 +104,12 @@ def _reduction(function: Callable[..., Any]) -> Operator:
 
 
 def maximum_scalar(call: Call) -> fx.Node:
-    """No less than a number."""
+    """Maximum of each value and a number."""
     return call.function(torch.clamp, call.value(0), min=call.attributes.number("scalar"))
 
 
 def minimum_scalar(call: Call) -> fx.Node:
-    """No more than a number."""
+    """Minimum of each value and a number."""
     return call.function(torch.clamp, call.value(0), max=call.attributes.number("scalar"))
 
 
@@ -122,12 +122,12 @@ def add_n(call: Call) -> fx.Node:
 
 
 def identity(call: Call) -> fx.Node:
-    """What comes in."""
+    """The unchanged input."""
     return call.module(nn.Identity(), call.value(0))
 
 
 def batch_dot(call: Call) -> fx.Node:
-    """Products of matrices, a pair for each of the batch."""
+    """Batched matrix product."""
     one, other = call.value(0), call.value(1)
     if call.attributes.flag("transpose_a", False):
         one = call.function(torch.transpose, one, -1, -2)

@@ -1,4 +1,4 @@
-"""Pooling and resizing of maps."""
+"""Pooling and resizing of feature maps."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ GLOBAL: dict[str, dict[int, Any]] = {
 
 
 def pooling(call: Call) -> fx.Node:
-    """Maxima, means or sums of windows.
+    """Maximum, average or sum pooling.
 
-    The convention `full` rounds the number of windows up, as torch's ceil_mode does; where padding
-    and stride are larger than the kernel together, torch drops a last window that MXNet keeps, and
-    the node is refused.
+    The convention `full` rounds the number of windows up, as torch's `ceil_mode` does. If padding
+    plus stride exceed the kernel, torch drops a last window that MXNet keeps: such a node is not
+    supported.
     """
     attributes = call.attributes
     kind = attributes.choice("pool_type", "max", ["max", "avg", "sum"])
@@ -44,7 +44,8 @@ def pooling(call: Call) -> fx.Node:
     if full and any(s + p > k for s, p, k in zip(stride, pad, kernel, strict=True)):
         raise attributes.unsupported("pooling_convention")
     data = call.value(0)
-    if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):  # torch pads by half at most
+    # torch pads by at most half the kernel
+    if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):
         raise attributes.unsupported("pad")
     if kind == "max":
         return call.module(MAX[rank](kernel, stride, pad, ceil_mode=full), data, rank=rank + 2)
@@ -59,7 +60,7 @@ def pooling(call: Call) -> fx.Node:
 
 
 def _global_pooling(call: Call, kind: str, rank: int) -> fx.Node:
-    """Over the whole map; kernel, stride and padding do not count."""
+    """Pooling over all positions; kernel, stride and padding are ignored."""
     if rank not in LAYOUTS:
         raise call.attributes.unsupported("kernel")
     call.attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
@@ -68,7 +69,7 @@ def _global_pooling(call: Call, kind: str, rank: int) -> fx.Node:
 
 
 def adaptive_average_pooling(call: Call) -> fx.Node:
-    """To a map of a given size, 1 where left out."""
+    """Adaptive average pooling to `output_size`, by default 1."""
     size = call.attributes.integers("output_size", ()) or (1,)
     size = size * 2 if len(size) == 1 else size
     if len(size) != 2 or not all(0 < each < 1 << 16 for each in size):
@@ -77,7 +78,10 @@ def adaptive_average_pooling(call: Call) -> fx.Node:
 
 
 def bilinear_resize(call: Call) -> fx.Node:
-    """To a size, by scales, or to another map's size; the corners are aligned where left out."""
+    """Bilinear resizing to a size, by scales, or to another input's size.
+
+    `align_corners` is True by default.
+    """
     attributes = call.attributes
     mode = attributes.choice("mode", "size", ["size", "like"])
     align = attributes.flag("align_corners", True)
@@ -93,7 +97,7 @@ def bilinear_resize(call: Call) -> fx.Node:
 
 
 def up_sampling(call: Call) -> fx.Node:
-    """By repetition, or bilinear with weights as a transposed convolution."""
+    """Nearest-neighbour upsampling, or bilinear as a transposed convolution with weights."""
     attributes = call.attributes
     scale = attributes.count("scale")
     if attributes.choice("sample_type", None, ["nearest", "bilinear"]) == "bilinear":
@@ -108,7 +112,7 @@ def _bilinear_up_sampling(call: Call, scale: int) -> fx.Node:
     weight, kernel = call.array(1), 2 * scale - scale % 2
     if weight.dim() != 4 or not weight.numel() or weight.shape[1:] != (1, kernel, kernel):
         raise call.error(
-            f"its weight has shape {tuple(weight.shape)}, not (…, 1, {kernel}, {kernel})"
+            f"weight has shape {tuple(weight.shape)}, expected (…, 1, {kernel}, {kernel})"
         )
     channels = weight.shape[0]
     with torch.device("meta"):

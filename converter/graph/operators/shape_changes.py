@@ -1,4 +1,4 @@
-"""Other shapes, other orders, parts and joints of the same values."""
+"""Reshaping, transposing, slicing, joining and casting."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ DTYPES |= {"int32": torch.int32, "int64": torch.int64, "uint8": torch.uint8}
 
 
 def flatten(call: Call) -> fx.Node:
-    """(N, …) → (N, product of the rest)"""
+    """Flatten (N, …) to (N, product of the rest)."""
     return call.function(torch.flatten, call.value(0), 1, rank=2)
 
 
 def reshape(call: Call) -> fx.Node:
-    """With the special sizes 0, −1, −2, −3, −4; graphs up to 0.8 say `target_shape`."""
+    """Reshape, with the special sizes 0, −1, −2, −3, −4; graphs up to 0.8 use `target_shape`."""
     attributes = call.attributes
     codes = attributes.integers("shape", ()) or attributes.integers("target_shape", ())
     if not attributes.has("shape") and codes:
-        # the old form: 0 is worked out; keep_highest keeps the first
+        # the old form: 0 is inferred; keep_highest keeps the first size
         codes = tuple(-1 if code == 0 else code for code in codes)
         if attributes.flag("keep_highest", False):
             codes = (0, *codes[1:])
@@ -38,34 +38,34 @@ def reshape(call: Call) -> fx.Node:
 
 
 def _parts(codes: tuple[int, ...]) -> int:
-    """How many −1 belong to a −4."""
+    """The number of −1 that belong to a −4."""
     places = [place for place, code in enumerate(codes) if code == -4]
     return sum(codes[place + 1 : place + 3].count(-1) for place in places)
 
 
 def reshape_like(call: Call) -> fx.Node:
-    """In the shape of another."""
+    """Reshape to the shape of another input."""
     if any(
         call.attributes.has(f"{side}_{end}") for side in ("lhs", "rhs") for end in ("begin", "end")
     ):
-        raise call.error("parts of shapes are not supported")
+        raise call.error("uses part of a shape (begin or end), which is not supported")
     return call.module(ReshapeLike(), call.value(0), call.value(1), rank=call.rank(1))
 
 
 def transpose(call: Call) -> fx.Node:
-    """Axes in another order, reversed where none is given."""
+    """Permute the axes; by default, reverse them."""
     axes = call.attributes.integers("axes", ()) or tuple(reversed(range(call.known_rank())))
     return call.function(torch.permute, call.value(0), axes, rank=len(axes))
 
 
 def swap_axis(call: Call) -> fx.Node:
-    """Two axes swapped."""
+    """Swap two axes."""
     one, other = call.attributes.integer("dim1", 0), call.attributes.integer("dim2", 0)
     return call.function(torch.transpose, call.value(0), one, other)
 
 
 def expand_dims(call: Call) -> fx.Node:
-    """A new axis of size 1."""
+    """Insert an axis of size 1."""
     rank = call.rank(0)
     axis = call.attributes.integer("axis")
     return call.function(
@@ -74,24 +74,24 @@ def expand_dims(call: Call) -> fx.Node:
 
 
 def squeeze(call: Call) -> fx.Node:
-    """Without axes of size 1; all of them where none is given."""
+    """Remove axes of size 1; an axis is required."""
     axes, rank = call.attributes.integers("axis", ()), call.rank(0)
     if not axes:
-        raise call.error("squeeze without an axis would drop a batch of one; give it an axis")
+        raise call.error("squeeze without an axis would drop a batch of one; export it with one")
     return call.function(
         torch.squeeze, call.value(0), axes, rank=None if rank is None else rank - len(axes)
     )
 
 
 def concat(call: Call) -> fx.Node:
-    """Joined along an axis, the second where none is given."""
+    """Concatenate along an axis, by default the second."""
     return call.function(
         torch.cat, call.values(), call.attributes.integer("dim", 1), rank=call.rank()
     )
 
 
 def stack(call: Call) -> fx.Node:
-    """Joined along a new axis."""
+    """Stack along a new axis."""
     rank = call.rank()
     return call.function(
         torch.stack,
@@ -102,7 +102,7 @@ def stack(call: Call) -> fx.Node:
 
 
 def slice_channel(call: Call) -> Values:
-    """Parts of equal length along an axis, the second where none is given."""
+    """Split into equal parts along an axis, by default the second."""
     attributes, rank = call.attributes, call.rank()
     count, axis = attributes.count("num_outputs"), attributes.integer("axis", 1)
     if count > 1 << 12:
@@ -116,7 +116,7 @@ def slice_channel(call: Call) -> Values:
 
 
 def slice_(call: Call) -> fx.Node:
-    """A part, from `begin` to `end` in steps along the first axes."""
+    """Slice the first axes from `begin` to `end` in steps of `step`."""
     attributes = call.attributes
     begin, end = attributes.optional_integers("begin"), attributes.optional_integers("end")
     step = attributes.optional_integers("step") or (None,) * len(begin)
@@ -129,7 +129,7 @@ def slice_(call: Call) -> fx.Node:
 
 
 def slice_axis(call: Call) -> fx.Node:
-    """A part along one axis."""
+    """Slice one axis."""
     attributes = call.attributes
     axis, begin = attributes.integer("axis"), attributes.integer("begin")
     end = attributes.integer("end") if attributes.has("end") else None
@@ -141,13 +141,13 @@ def slice_axis(call: Call) -> fx.Node:
 
 
 def slice_like(call: Call) -> fx.Node:
-    """The beginning, as long as another along some axes."""
+    """Slice to the length of another input along some axes."""
     axes = call.attributes.integers("axes", ())
     return call.module(SliceLike(axes), call.value(0), call.value(1))
 
 
 def crop(call: Call) -> fx.Node:
-    """A window of a map, of a size or of another map's."""
+    """Crop a feature map to a given size or the size of another input."""
     attributes = call.attributes
     size, offset = attributes.integers("h_w", (0, 0)), attributes.integers("offset", (0, 0))
     if len(size) != 2 or len(offset) != 2:
@@ -157,7 +157,7 @@ def crop(call: Call) -> fx.Node:
 
 
 def pad(call: Call) -> fx.Node:
-    """With a constant, the edge, or a reflection; a pair of widths for each axis."""
+    """Pad with a constant, the edge or a reflection; each axis has a pair of widths."""
     attributes = call.attributes
     modes = {"constant": "constant", "edge": "replicate", "reflect": "reflect"}
     mode = modes[attributes.choice("mode", None, list(modes))]
@@ -165,14 +165,15 @@ def pad(call: Call) -> fx.Node:
     if len(widths) % 2 or len(widths) < 4 or any(widths[:4]) or min(widths) < 0:
         raise attributes.unsupported("pad_width")
     pairs = [widths[place : place + 2] for place in range(4, len(widths), 2)]
-    amounts = tuple(amount for pair in reversed(pairs) for amount in pair)  # the last axis first
+    # torch starts with the last axis
+    amounts = tuple(amount for pair in reversed(pairs) for amount in pair)
     value = attributes.number("constant_value", 0.0) if mode == "constant" else None
     rank = len(widths) // 2
     return call.function(nn.functional.pad, call.value(0), amounts, mode, value, rank=rank)
 
 
 def tile(call: Call) -> fx.Node:
-    """Repeated along axes."""
+    """Repeat along axes."""
     counts = call.attributes.integers("reps")
     rank = call.rank()
     rank = None if rank is None else max(rank, len(counts))
@@ -180,7 +181,7 @@ def tile(call: Call) -> fx.Node:
 
 
 def cast(call: Call) -> fx.Node:
-    """In another dtype."""
+    """Convert to another dtype."""
     dtype = DTYPES[call.attributes.choice("dtype", None, list(DTYPES))]
     return call.function(torch.Tensor.to, call.value(0), dtype)
 

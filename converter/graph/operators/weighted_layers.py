@@ -1,4 +1,4 @@
-"""Layers with arrays."""
+"""Layers with weights, and dropout."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ INSTANCE_NORMS: dict[int | None, Any] = {
 
 
 def convolution(call: Call) -> fx.Node:
-    """Weights (filters, channels / groups, *kernel), as torch has them."""
+    """Convolution; weights have shape (filters, channels / groups, *kernel), as in torch."""
     options = _convolution_options(call)
     kernel, weight = options["kernel_size"], call.array(1)
     filters = call.attributes.count("num_filter", weight.shape[0] if weight.dim() else None)
     if tuple(weight.shape[:1]) + tuple(weight.shape[2:]) != (filters, *kernel):
         raise call.error(
-            f"its weight has shape {tuple(weight.shape)}, not ({filters}, …, {kernel})"
+            f"weight has shape {tuple(weight.shape)}, expected ({filters}, …, {kernel})"
         )
     if filters % options["groups"]:
-        raise call.error(f"{filters} filters do not part into {options['groups']} groups")
+        raise call.error(f"{filters} filters are not divisible into {options['groups']} groups")
     channels, bias = weight.shape[1] * options["groups"], _has_bias(call, False)
     with torch.device("meta"):
         layer = CONVOLUTIONS[len(kernel)](channels, filters, bias=bias, **options)
@@ -48,7 +48,7 @@ def convolution(call: Call) -> fx.Node:
 
 
 def deconvolution(call: Call) -> fx.Node:
-    """Weights (channels, filters / groups, *kernel), as torch has them."""
+    """Transposed convolution; weights are (channels, filters / groups, *kernel), as in torch."""
     options = _convolution_options(call)
     kernel, weight = options["kernel_size"], call.array(1)
     if any(call.attributes.integers("target_shape", ())):
@@ -57,7 +57,7 @@ def deconvolution(call: Call) -> fx.Node:
     filters = call.attributes.count("num_filter")
     if tuple(weight.shape[1:]) != (filters // options["groups"], *kernel):
         raise call.error(
-            f"its weight has shape {tuple(weight.shape)}, not (…, {filters}, {kernel})"
+            f"weight has shape {tuple(weight.shape)}, expected (…, {filters}, {kernel})"
         )
     bias = _has_bias(call, True)
     with torch.device("meta"):
@@ -93,12 +93,12 @@ def _has_bias(call: Call, no_bias: bool) -> bool:
 
 
 def fully_connected(call: Call) -> fx.Node:
-    """y = x Wᵀ + b, of an input that is flattened first unless told otherwise."""
+    """y = x Wᵀ + b; the input is flattened first unless `flatten` is False."""
     weight, data, rank = call.array(1), call.value(0), call.rank(0)
     bias = _has_bias(call, False)
     units = call.attributes.count("num_hidden", weight.shape[0] if weight.dim() else None)
     if weight.dim() != 2 or weight.shape[0] != units:
-        raise call.error(f"its weight has shape {tuple(weight.shape)}, not ({units}, …)")
+        raise call.error(f"weight has shape {tuple(weight.shape)}, expected ({units}, …)")
     with torch.device("meta"):
         layer = nn.Linear(weight.shape[1], units, bias=bias)
     call.fill(layer, weight=1, **({"bias": 2} if bias else {}))
@@ -110,9 +110,10 @@ def fully_connected(call: Call) -> fx.Node:
 
 
 def batch_norm(call: Call) -> fx.Node:
-    """Left out, fix_gamma is True and eps 1e-3f. A fixed gamma is 1, whatever the file holds.
+    """BatchNorm; by default, `fix_gamma` is True and `eps` is 1e-3f.
 
-    torch's momentum is the share of the new batch; MXNet's that of the past.
+    A fixed gamma is 1, whatever the file contains. torch's momentum is the weight of the new batch;
+    MXNet's is that of the running statistics.
     """
     attributes, rank = call.attributes, call.rank(0)
     if attributes.integer("axis", 1) != 1:
@@ -135,7 +136,7 @@ def batch_norm(call: Call) -> fx.Node:
 
 
 def instance_norm(call: Call) -> fx.Node:
-    """Each channel of each image by its own mean and variance; eps is 1e-3 where left out."""
+    """InstanceNorm: mean and variance per channel and image; `eps` is 1e-3 by default."""
     kind, eps = INSTANCE_NORMS.get(call.rank(0), InstanceNorm), call.attributes.single("eps", 1e-3)
     with torch.device("meta"):
         layer = kind(call.array(1).numel(), eps=eps, affine=True)
@@ -143,7 +144,7 @@ def instance_norm(call: Call) -> fx.Node:
 
 
 def layer_norm(call: Call) -> fx.Node:
-    """Over the last axis; the only one that torch's layer has."""
+    """LayerNorm over the last axis, the only single axis that torch's layer supports."""
     if call.attributes.integer("axis", -1) not in (-1, (call.rank(0) or 0) - 1):
         raise call.attributes.unsupported("axis")
     if call.attributes.flag("output_mean_var", False):
@@ -154,7 +155,10 @@ def layer_norm(call: Call) -> fx.Node:
 
 
 def dropout(call: Call) -> fx.Node:
-    """Nothing in eval mode. MXNet's `mode=always` drops there too, and is refused."""
+    """Dropout, the identity in eval mode.
+
+    MXNet's `mode=always` drops values in eval mode, too, and is not supported.
+    """
     call.attributes.choice("mode", "training", ["training"])
     if call.attributes.integers("axes", ()):
         raise call.attributes.unsupported("axes")

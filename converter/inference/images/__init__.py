@@ -1,1 +1,1 @@
-"""Images: files → pixels → what a network is given."""
+"""From image files to the batches of pixels that a network takes."""

@@ -1,4 +1,4 @@
-"""Batches of crops, made by worker processes while the network computes."""
+"""Batches of crops, prepared by worker processes while the network computes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .presets import Crop
 
 @dataclass(frozen=True)
 class Batch:
-    """Some of a list of images.
+    """A batch of a list of images.
 
     Attributes:
-        indices: which, in the list.
-        pixels: their crops, (N, H, W, 3), of 8-bit values.
-        broken: those that could not be read: place in the list → what is wrong.
+        indices: positions in the list of the images that were read.
+        pixels: their crops, (N, H, W, 3), 8-bit.
+        broken: images that could not be read: position in the list → error message.
     """
 
     indices: tuple[int, ...]
@@ -62,14 +62,18 @@ def load_batches(
     part: int = 0,
     parts: int = 1,
 ) -> Iterator[Batch]:
-    """Cut a list of images into batches, and give every `parts`-th of them.
+    """Split a list of images into batches, and yield every `parts`-th of them.
 
-    The batches are the same whatever `parts` is: a network's last bits depend on which images it
-    sees together, so that sharing the work changes no result.
+    The batches are the same for any `parts`: the last bits of a network's output depend on which
+    images share a batch, and so sharing the work changes no result.
 
     Args:
-        workers: processes that read and crop; 0 does it in this one.
-        part: 0 … parts - 1.
+        paths: the image files.
+        crop: how they are prepared.
+        batch_size: images per batch.
+        workers: processes that read and crop; 0 does so in this process.
+        part: the first batch to yield, 0 … parts - 1.
+        parts: number of processes that share the batches.
 
     Raises:
         MissingDependencyError: Pillow is not installed.
@@ -82,19 +86,22 @@ def load_batches(
         batch_size=None,
         sampler=mine,
         num_workers=min(workers, len(mine)),
-        worker_init_fn=_step_back if workers else None,
+        worker_init_fn=_lower_priority if workers else None,
     )
     yield from loader
 
 
 def default_workers() -> int:
-    """As many as there are cores for each process that torchrun started here, up to eight."""
+    """One worker per core, divided by the processes that torchrun started here; at most eight."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     return max(1, min((cores or 1) // processes, 8))
 
 
-def _step_back(worker: int) -> None:
-    """The network's threads wait for each other: who delays one of them delays them all."""
+def _lower_priority(worker: int) -> None:
+    """Lower the priority of a worker.
+
+    The network's threads wait for each other: a worker that delays one of them delays them all.
+    """
     if hasattr(os, "nice"):
         os.nice(5)

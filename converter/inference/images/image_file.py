@@ -1,4 +1,4 @@
-"""Image files of any kind → RGB pixels."""
+"""Image files of any format, read as RGB pixels."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .linear_resize import Image
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 STDIN = "-"
-# what Pillow raises where bytes are wrong: its own errors are OSErrors; a decompression bomb is not
+# what Pillow raises on damaged files: its own errors are OSErrors, except DecompressionBombError
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:
-    """RGB pixels (H, W, 3) of 8 bits, as a person sees them: upright by the EXIF orientation.
+    """Read an image as 8-bit RGB pixels (H, W, 3), turned upright by its EXIF orientation.
 
-    Transparency is dropped, as OpenCV drops it; of 16 bits the upper 8 are kept; of an animation
-    the first picture. `-` reads from standard input.
+    Transparency is dropped, as OpenCV does; of 16-bit values the upper 8 bits are kept; of an
+    animation the first frame. `-` reads standard input.
 
     Raises:
-        ImageError: the file cannot be read, or is no sound image.
+        ImageError: the file cannot be read, or is not a valid image.
         MissingDependencyError: Pillow is not installed.
     """
     pillow = require_pillow()
@@ -41,28 +41,28 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         raise ImageError(f"{name}: cannot be read ({error.strerror or error})") from error
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata, and of size short of a bomb
-            with _strictly(), pillow.open(io.BytesIO(content)) as image:
+            warnings.simplefilter("ignore")  # on odd metadata, and on sizes below the error limit
+            with _reject_truncated(), pillow.open(io.BytesIO(content)) as image:
                 return _pixels(image)
     except (*_DAMAGED, pillow.DecompressionBombError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if isinstance(error, pillow.UnidentifiedImageError):
-            reason = "no kind of image that Pillow knows"
-        raise ImageError(f"{name}: is no sound image ({reason})") from error
+            reason = "Pillow does not recognise its format"
+        raise ImageError(f"{name}: is not a valid image ({reason})") from error
 
 
 def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """The files, and in place of each folder the images in it and below, sorted.
+    """List image files; a folder is replaced by the images in it and below, sorted.
 
     Raises:
-        ImageError: a path is not there, or a folder has no image.
+        ImageError: a path does not exist, or a folder has no images.
     """
     found: list[str] = []
     for each in paths:
         path = os.fspath(each)
         if not os.path.isdir(path):
             if path != STDIN and not os.path.exists(path):
-                raise ImageError(f"{path}: there is no such file or folder")
+                raise ImageError(f"{path}: no such file or folder")
             found.append(path)
             continue
         inside = images_below(Path(path))
@@ -73,7 +73,7 @@ def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 
 def images_below(folder: Path) -> list[Path]:
-    """The images in a folder and in those below it, in an order that is the same everywhere."""
+    """List the images in a folder and below, in an order that is the same on every machine."""
     return sorted(
         Path(parent, name)
         for parent, _, names in os.walk(folder, followlinks=True)
@@ -83,24 +83,27 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def require_pillow() -> ModuleType:
-    """Pillow's module of images.
+    """Import Pillow's Image module.
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: Pillow is not installed.
     """
     try:
         import PIL.Image
     except ImportError as error:
         raise MissingDependencyError(
-            "images are read with Pillow, which is not installed: "
+            "reading images needs Pillow, which is not installed: "
             "`pip install 'gluon2torch[images]'`"
         ) from error
     return PIL.Image
 
 
 @contextmanager
-def _strictly() -> Iterator[None]:
-    """Other libraries (gluoncv.data is one) tell Pillow to fill up truncated images with grey."""
+def _reject_truncated() -> Iterator[None]:
+    """Make Pillow reject truncated images.
+
+    Other libraries, such as gluoncv.data, make it fill their missing part with grey.
+    """
     from PIL import ImageFile
 
     before = ImageFile.LOAD_TRUNCATED_IMAGES
@@ -115,11 +118,11 @@ def _pixels(image: Any) -> Image:
     from PIL import ImageOps
 
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16") or image.mode == "I":  # Pillow would clip at 255
+    if image.mode.startswith("I;16") or image.mode == "I":  # Pillow's own conversion clips at 255
         grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
         return grey[:, :, None].repeat(3, axis=2)
     if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, of which nobody knows the range")
+        raise ValueError("its pixels are floating-point numbers, whose range is unknown")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"))

@@ -1,4 +1,4 @@
-"""Images and which class each is of: a folder of folders, or a list."""
+"""Images and their classes, from a folder of class folders or from a list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .image_file import images_below
 if TYPE_CHECKING:
     from ...mappings.class_labels import Labels
 
-SHOWN = 5  # of names, in an error
+SHOWN = 5  # names in an error message
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class LabelledImages:
     """Image files and their classes.
 
     Attributes:
-        paths: of the files.
-        targets: the class of each, by its place among the logits.
-        by: how classes were told: a sentence.
+        paths: the image files.
+        targets: the class index of each.
+        by: a sentence that says how the classes were determined.
     """
 
     paths: tuple[str, ...]
@@ -32,12 +32,17 @@ class LabelledImages:
 
 
 def find_labelled(path: Path, num_classes: int, labels: Labels | None) -> LabelledImages:
-    """The images of a folder that has a folder for each class, or of a list.
+    """Find the images of a folder with one subfolder per class, or of a list.
 
-    A folder's name is the class's id (labels.py) or its name. Where none is either, and there are
-    as many folders as classes, they are the classes in sorted order, as torchvision's ImageFolder
-    counts them. A list has lines of `path class`: the path from the list's folder on, the class
-    by id, name or number.
+    A subfolder is named by the id (mappings/class_labels.py) or the name of its class. If no
+    subfolder is, and there are as many subfolders as classes, they are taken for the classes in
+    sorted order, as torchvision's ImageFolder numbers them. A list has lines of `path class`: the
+    path relative to the list's folder, the class by id, name or index.
+
+    Args:
+        path: the folder or the list.
+        num_classes: number of classes of the network.
+        labels: ids and names of its classes, if known.
 
     Raises:
         ImageError: there is no such folder or list, a class is unknown, or there are no images.
@@ -48,19 +53,19 @@ def find_labelled(path: Path, num_classes: int, labels: Labels | None) -> Labell
 
 
 def class_folders(path: Path) -> list[Path]:
-    """The folders in a folder, sorted by name; hidden ones are left out."""
+    """List the subfolders of a folder, sorted by name, without hidden ones."""
     return sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".")
 
 
 def _from_folder(path: Path, num_classes: int, labels: Labels | None) -> LabelledImages:
     folders = class_folders(path)
-    known = _places(labels)
+    known = _class_indices(labels)
     if any(folder.name in known for folder in folders):
         unknown = [folder.name for folder in folders if folder.name not in known]
         if unknown:
             raise ImageError(
-                f"{path}: {_some(unknown)} are none of the network's classes, the other folders "
-                "are; mend the names, or give those of the classes with `--labels`"
+                f"{path}: some folders match classes of the network, but these do not: "
+                f"{_some(unknown)}; rename them, or give the class names with `--labels`"
             )
         places = [known[folder.name] for folder in folders]
         by = "the folders' names are the classes'"
@@ -69,8 +74,9 @@ def _from_folder(path: Path, num_classes: int, labels: Labels | None) -> Labelle
         by = "the folders' names are unknown: taken for the classes in sorted order"
     else:
         raise ImageError(
-            f"{path}: has {len(folders)} folders, and their names are not the classes'; the "
-            f"network has {num_classes} classes. Name the folders by class, or give `--labels`"
+            f"{path}: has {len(folders)} folders whose names match no class, and the network has "
+            f"{num_classes} classes; name the folders by class, or give the class names with "
+            "`--labels`"
         )
     pairs = [
         (str(image), place)
@@ -85,8 +91,8 @@ def _from_list(path: Path, num_classes: int, labels: Labels | None) -> LabelledI
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: no folder, and no list that can be read ({reason})") from error
-    known = _places(labels) | {str(place): place for place in range(num_classes)}
+        raise ImageError(f"{path}: is neither a folder nor a readable list ({reason})") from error
+    known = _class_indices(labels) | {str(place): place for place in range(num_classes)}
     pairs: list[tuple[str, int]] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -94,8 +100,8 @@ def _from_list(path: Path, num_classes: int, labels: Labels | None) -> LabelledI
         image, separator, name = line.strip().rpartition("\t" if "\t" in line else " ")
         if not separator or name not in known:
             raise ImageError(
-                f"{path}, line {number}: {name!r} is no class of the network; a line is an "
-                "image's path, a space or tab, and its class by id, name or number"
+                f"{path}, line {number}: {name!r} is not a class of the network; expected an "
+                "image path, a space or tab, and a class (its id, name or index)"
             )
         pairs.append((os.path.join(path.parent, image.strip()), known[name]))
     return _labelled(path, pairs, "by the list")
@@ -108,8 +114,8 @@ def _labelled(path: Path, pairs: list[tuple[str, int]], by: str) -> LabelledImag
     return LabelledImages(paths, targets, by)
 
 
-def _places(labels: Labels | None) -> dict[str, int]:
-    """Ids and names of classes → their places; a name that two classes share tells neither."""
+def _class_indices(labels: Labels | None) -> dict[str, int]:
+    """Ids and names of classes → class indices; a name that several classes share is left out."""
     if labels is None:
         return {}
     shared = {name for name in labels.names if labels.names.count(name) > 1}

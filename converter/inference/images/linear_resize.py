@@ -1,8 +1,8 @@
 """OpenCV's linear resize of 8-bit images, bit for bit, in NumPy.
 
-MXNet resizes with it. Its arithmetic is of integers (`cv::resize`, modules/imgproc/src/resize.cpp):
-each axis weighs two neighbours with coefficients of 11 bits, along the rows first, and the sums
-lose bits in two steps. No other library rounds like that.
+MXNet resizes with OpenCV. The arithmetic is on integers (`cv::resize`,
+modules/imgproc/src/resize.cpp): each axis weights two neighbours with 11-bit coefficients, along
+the rows first, and the sums are truncated in two steps. No other library rounds in this way.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import numpy as np
 
 Image = np.ndarray[Any, np.dtype[np.uint8]]
 Size = tuple[int, int]  # height, width
-Span = tuple[int, int]  # from, to
+Span = tuple[int, int]  # start, stop
 
 _BITS = 11
 
 
 def resize_linear(image: Image, size: Size, rows: Span, columns: Span) -> Image:
-    """A window of the resized image; what is outside of it is not computed.
+    """Resize an image, and compute only a window of the result.
 
     Args:
-        image: (H, W, C), of 8-bit values.
-        size: height and width of the whole resized image.
-        rows, columns: which part of that is wanted.
+        image: (H, W, C), 8-bit.
+        size: height and width of the whole resized image, in pixels.
+        rows, columns: the window in the resized image, in pixels.
 
     Returns:
-        8-bit values, (rows, columns, C).
+        The window, (rows, columns, C), 8-bit.
     """
     height, width = image.shape[:2]
     if size == (height, width):
@@ -36,11 +36,11 @@ def resize_linear(image: Image, size: Size, rows: Span, columns: Span) -> Image:
     top, bottom, down = _neighbours(height, size[0], rows)
     left, right, across = _neighbours(width, size[1], columns)
     first, last = int(top.min()), int(bottom.max()) + 1
-    # a row is taken as one run of numbers, which is three times as fast as pixel by pixel
+    # rows are indexed as flat arrays of values, three times as fast as pixel by pixel
     lines = image[first:last].reshape(last - first, width * channels)
     across = across.repeat(channels, axis=1)
-    band = np.take(lines, _numbers(left, channels), axis=1) * across[0]
-    band += np.take(lines, _numbers(right, channels), axis=1) * across[1]
+    band = np.take(lines, _value_indices(left, channels), axis=1) * across[0]
+    band += np.take(lines, _value_indices(right, channels), axis=1) * across[1]
     band >>= 4
     # both sums fit 32 bits: 255 · 2¹¹ · 2¹¹ / 2⁴ is less than 2²⁶
     out = band[top - first] * down[0][:, None]
@@ -54,25 +54,25 @@ def resize_linear(image: Image, size: Size, rows: Span, columns: Span) -> Image:
     return pixels
 
 
-def _numbers(pixels: Any, channels: int) -> Any:
-    """Where the pixels' values stand in a row of numbers."""
+def _value_indices(pixels: Any, channels: int) -> Any:
+    """Indices of the pixels' values in a flattened row."""
     return (pixels[:, None] * channels + np.arange(channels)).ravel()
 
 
 def _neighbours(source: int, target: int, span: Span) -> tuple[Any, Any, Any]:
-    """For each place of a resized axis its two neighbours in the source, and their weights.
+    """Two source neighbours and their weights, for each position on a resized axis.
 
-    Beside the outermost pixel both neighbours are that pixel; their weights are rounded each for
-    itself all the same. OpenCV has cases of their own for the edges of rows and for halving, which
-    come to the same: seen for every size up to 1200.
+    Beyond the outermost pixel both neighbours are that pixel; their weights are still rounded
+    separately. OpenCV has special cases for the edges of rows and for halving, which give the same
+    results: verified for every size up to 1200.
 
     Returns:
-        first neighbours, second ones, weights (2, places) out of 2¹¹.
+        First neighbours, second neighbours, and weights (2, positions) in units of 1 / 2¹¹.
     """
-    scale = 1 / (target / source)  # rounded twice, as it is there
-    places = ((np.arange(*span) + 0.5) * scale - 0.5).astype(np.float32)
-    first = np.floor(places)
-    within = places - first
+    scale = 1 / (target / source)  # rounded twice, as in OpenCV
+    positions = ((np.arange(*span) + 0.5) * scale - 0.5).astype(np.float32)
+    first = np.floor(positions)
+    within = positions - first
     index = first.astype(np.int64)
     weights = np.rint(np.stack([1 - within, within]) * np.float32(1 << _BITS)).astype(np.int32)
     return index.clip(0, source - 1), (index + 1).clip(0, source - 1), weights

@@ -1,7 +1,7 @@
-"""From an image of any size to the crop that a network sees.
+"""Evaluation crops of images of any size.
 
-Two ways are known. `gluon` is how GluonCV evaluates: OpenCV's linear resize, bit for bit. `timm` is
-how timm evaluates the same weights: Pillow's bicubic, which smooths while it shrinks.
+There are two presets. `gluon` is GluonCV's evaluation: OpenCV's linear resize, bit for bit. `timm`
+is timm's evaluation of the same weights: Pillow's bicubic resize, which smooths as it shrinks.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Crop:
-    """The short side resized, the centre kept.
+    """Resize of the short side, then a centre crop.
 
     Attributes:
         preset: one of PRESETS.
-        short: pixels of the short side after resizing.
-        size: height and width of the centre that is kept.
+        short: length of the short side after resizing, in pixels.
+        size: height and width of the centre crop, in pixels.
     """
 
     preset: str
@@ -34,7 +34,7 @@ class Crop:
     size: Size
 
     def __call__(self, image: Image) -> Image:
-        """Image (H, W, 3) → crop (*size, 3), both of 8-bit values."""
+        """Crop an image (H, W, 3) to (*size, 3); both are 8-bit."""
         height, width = image.shape[:2]
         long = self.short * max(height, width) // min(height, width)
         whole = (long, self.short) if height > width else (self.short, long)
@@ -43,10 +43,10 @@ class Crop:
 
 
 def make_crop(preprocessing: Preprocessing, preset: str = "gluon") -> Crop:
-    """The crop of a network's images.
+    """Make the evaluation crop of a network's images.
 
     Raises:
-        ValueError: the preset is none of PRESETS.
+        ValueError: the preset is not one of PRESETS.
     """
     check_choice("preset", preset, PRESETS)
     # GluonCV rounds up (scripts/classification/imagenet/verify_pretrained.py), timm down
@@ -57,9 +57,9 @@ def make_crop(preprocessing: Preprocessing, preset: str = "gluon") -> Crop:
 
 
 def _gluon(image: Image, whole: Size, size: Size) -> Image:
-    """As mxnet.gluon.data.vision.transforms' Resize(keep_ratio=True) and CenterCrop do.
+    """Crop as Resize(keep_ratio=True) and CenterCrop of mxnet.gluon.data.vision.transforms do.
 
-    A centre larger than the image is the largest of its shape, and then resized.
+    Where the crop is larger than the image, the largest area of its shape is cropped and resized.
     """
     height, width = map(float, size)
     if whole[0] < height:
@@ -73,9 +73,9 @@ def _gluon(image: Image, whole: Size, size: Size) -> Image:
 
 
 def _timm(image: Image, whole: Size, size: Size) -> Image:
-    """As torchvision's Resize and CenterCrop do with an image of Pillow's.
+    """Crop as torchvision's Resize and CenterCrop do with a Pillow image.
 
-    A centre larger than the image gets a black border.
+    Where the crop is larger than the image, it gets a black border.
     """
     import PIL.Image
 
