@@ -1,1 +1,1 @@
-"""The proof that two networks are equal: references, measurements, saved references, the report."""
+"""Parity between converted networks and Gluon's: references, measurements and the HTML report."""

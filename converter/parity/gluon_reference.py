@@ -1,4 +1,4 @@
-"""GluonCV's networks on MXNet, as the reference for parity."""
+"""Parity reference: GluonCV's networks, run by MXNet."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .memory import return_memory
 
 
 class GluonReference:
-    """A GluonCV network that gives the outputs of its stages.
+    """A GluonCV network that returns the outputs of its stages.
 
-    It runs as one hybridised graph: the network's own, with further outputs where forward hooks saw
-    the stages' blocks while it was traced. A network that has no graph runs block by block.
+    It runs as one hybridized graph: the network's own graph, with extra outputs at the stages'
+    blocks, which forward hooks find during tracing. A network without a graph runs block by block.
     """
 
     name = "gluon"
@@ -35,19 +35,19 @@ class GluonReference:
         imperative: bool = False,
         **options: Any,
     ) -> None:
-        """Build the network and give it the arrays.
+        """Build the network and load the arrays into it.
 
         Args:
-            name: GluonCV's.
-            arrays: every parameter by structural name.
-            stages: what to give out, by Gluon's block path.
-            num_classes: outputs of the classifier.
-            imperative: the network does not run as a graph, nor in float64.
-            options: passed on to GluonCV's `get_model` (`dilated=True`).
+            name: GluonCV's name of the network.
+            arrays: Every parameter, by structural name.
+            stages: Stages whose outputs are returned; Gluon's block paths are used.
+            num_classes: Number of outputs of the classifier.
+            imperative: Whether the network cannot run as a graph; it then has no float64 either.
+            options: Passed to GluonCV's `get_model` (`dilated=True`).
 
         Raises:
-            KeyMapError: the arrays are not this network's.
-            MissingDependencyError: MXNet is not at hand.
+            KeyMapError: If the arrays do not belong to this network.
+            MissingDependencyError: If MXNet is not installed.
         """
         self._mxnet = import_mxnet()
         net = build_network(name, num_classes, **options)
@@ -56,18 +56,18 @@ class GluonReference:
         self.dtypes: Sequence[str] = ("float32",) if imperative else ("float64", "float32")
         self._block, self._is_graph = (net, False) if imperative else (self._graph(net), True)
         self._dtype = "float32"
+        self._parameters = parameters_of(net)
         wide = {name: array for name, array in arrays.items() if array.dtype == np.float64}
-        if wide and not imperative:  # float32 has rounded them: once more, as they are
+        if wide and not imperative:  # loading rounded them to float32: load them again
             self.cast("float64")
-            for name, array in wide.items():
-                parameters_of(net)[name].set_data(self._mxnet.nd.array(array, dtype="float64"))
+            self.fill(wide)
         self._stages = [stage.name for stage in stages]
 
     def _graph(self, net: Any) -> Any:
         data = self._mxnet.sym.var("data")
         outputs = observe_blocks(net, data, self._paths)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it cannot tell the input's dtype, and need not
+            warnings.simplefilter("ignore")  # about the input's dtype, which is unknown here
             graph = self._mxnet.gluon.SymbolBlock(
                 self._mxnet.sym.Group(outputs), data, net.collect_params()
             )
@@ -75,19 +75,30 @@ class GluonReference:
         return graph
 
     def cast(self, dtype: str) -> None:
-        """Compute in `float32` or `float64` from here on."""
+        """Compute in `float32` or `float64` from now on."""
         if dtype == self._dtype:
             return
         self._dtype = dtype
         self._block.cast(dtype)
-        self._mxnet.nd.waitall()  # it works in the background: now the old arrays are free
+        self._mxnet.nd.waitall()  # casting is asynchronous: wait until the old arrays are free
         return_memory()
 
+    def fill(self, arrays: Mapping[str, Array]) -> None:
+        """Replace arrays by others of the same shapes, by structural name."""
+        for name, array in arrays.items():
+            self._parameters[name].set_data(self._mxnet.nd.array(array, dtype=self._dtype))
+
     def __call__(self, images: Array) -> Arrays:
-        """Images (N, C, H, W) of the dtype cast to → each stage's output, by name.
+        """Run the network on one batch.
+
+        Args:
+            images: Images of shape (N, C, H, W), in the data type last passed to `cast`.
+
+        Returns:
+            The output of each stage, by name.
 
         Raises:
-            ImageSizeError: MXNet refuses images of that size.
+            ImageSizeError: If MXNet cannot run the network on images of that size.
         """
         data = self._mxnet.nd.array(images, dtype=images.dtype)
         try:
@@ -101,12 +112,12 @@ class GluonReference:
             size = "x".join(map(str, images.shape[2:]))
             reason = str(error).splitlines()[0]
             raise ImageSizeError(
-                f"GluonCV's network does not compute at {size} ({reason}); choose another `--size`"
+                f"GluonCV's network cannot run on {size} images ({reason}); choose another `--size`"
             ) from error
         return dict(zip(self._stages, arrays, strict=True))
 
     def close(self) -> None:
-        """Free the weights now: blocks refer to one another in circles, which Python frees late."""
+        """Free the weights now; blocks are in reference cycles, which Python frees late."""
         for parameter in self._block.collect_params().values():
             parameter._data = None
         if self._is_graph:

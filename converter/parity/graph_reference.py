@@ -1,4 +1,4 @@
-"""GluonCV's networks from their stored graphs, in torch: the reference where MXNet is not."""
+"""Parity reference without MXNet: GluonCV's networks, rebuilt in torch from stored graphs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .memory import return_memory
 
 
 class GraphReference:
-    """A network of the catalogue that gives the outputs of its stages.
+    """A catalogue network that returns the outputs of its stages.
 
-    What it computes, it reads off MXNet's graph, operator by operator; its arrays have Gluon's
-    names. So our key maps and networks are checked against something that knows neither.
+    It runs MXNet's graph operator by operator, with arrays under Gluon's names. It uses neither our
+    key maps nor our networks, so it checks both independently.
     """
 
     name = "graph"
@@ -27,29 +27,40 @@ class GraphReference:
         """Build the network from its graph and the arrays.
 
         Args:
-            name: GluonCV's.
-            arrays: every parameter by structural name; they say the class count and the channels.
-            stages: what to give out, by name.
+            name: GluonCV's name of the network.
+            arrays: Every parameter, by structural name; their shapes give the number of classes and
+                of input channels.
+            stages: Stages whose outputs are returned.
 
         Raises:
-            GraphError: the network has no graph, or the arrays are not its own.
+            GraphError: If the network has no stored graph, or the arrays do not belong to it.
         """
         self._stages = [stage.name for stage in stages]
-        graph = load_graph(name).of_stages(self._stages)
+        self._graph = load_graph(name).of_stages(self._stages)
         self.dtypes: Sequence[str] = ("float64", "float32")
-        # float64 first: arrays that are wider than float32 count as they are
-        self._module = build_module(graph, arrays, dtype="float64")
+        self.fill(arrays)
+
+    def fill(self, arrays: Mapping[str, Array]) -> None:
+        """Replace the arrays, and compute in float64 from now on."""
+        # built in float64, so that arrays wider than float32 keep their exact values
+        self._module = build_module(self._graph, arrays, dtype="float64")
 
     def cast(self, dtype: str) -> None:
-        """Compute in `float32` or `float64` from here on."""
+        """Compute in `float32` or `float64` from now on."""
         self._module.to(getattr(torch, dtype))
         return_memory()
 
     def __call__(self, images: Array) -> Arrays:
-        """Images (N, C, H, W) of the dtype cast to → each stage's output, by name.
+        """Run the graph on one batch.
+
+        Args:
+            images: Images of shape (N, C, H, W), in the data type last passed to `cast`.
+
+        Returns:
+            The output of each stage, by name.
 
         Raises:
-            ImageSizeError: the graph does not compute at that size.
+            ImageSizeError: If the graph cannot run on images of that size.
         """
         try:
             with torch.inference_mode():
@@ -58,7 +69,7 @@ class GraphReference:
             size = "x".join(map(str, images.shape[2:]))
             reason = str(error).splitlines()[0]
             raise ImageSizeError(
-                f"GluonCV's graph does not compute at {size} ({reason}); choose another `--size`"
+                f"GluonCV's graph cannot run on {size} images ({reason}); choose another `--size`"
             ) from error
         return {name: output.numpy() for name, output in zip(self._stages, outputs, strict=True)}
 

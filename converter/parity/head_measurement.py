@@ -1,4 +1,4 @@
-"""Does an imported module compute what MXNet computes? Measured head by head."""
+"""Parity of an imported module with MXNet, measured for each output of the graph."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..sources.arrays import Array
-from .measurement import BATCH, Reference, difference
-from .result import Check, Parity, StageDifference
+from ..sources.arrays import Array, Arrays
+from .measurement import BATCH, Reference, compare_outputs
+from .result import Parity
 
 
 def measure_heads(
@@ -21,41 +21,37 @@ def measure_heads(
     *,
     seed: int = 0,
 ) -> Parity:
-    """Compare the two, in each dtype and at each shape; the module is left in the last dtype.
+    """Compare a module with its reference, in each data type and at each input shape.
+
+    The module is left in float32.
 
     Args:
-        shapes: of one example each; inputs are random, two to a batch.
-        limits: by dtype, in the order in which they are measured.
+        module: The imported module.
+        reference: The network that the module is expected to equal.
+        shapes: Input shapes to measure, without the batch dimension; inputs are random batches of
+            two.
+        limits: Allowed relative difference by data type, in the order of measurement.
+        seed: Seed of the random inputs.
     """
     rng = np.random.default_rng(seed)
     inputs = [rng.standard_normal((BATCH, *shape)) for shape in shapes]
-    checks: list[Check] = []
-    worst: dict[str, float] = {}
-    for dtype, limit in limits.items():
+    outputs: dict[tuple[str, int], Arrays] = {}
+    expected: dict[tuple[str, int], Arrays] = {}
+    for dtype in ("float64", "float32"):
         module.to(getattr(torch, dtype))
-        reference.cast(dtype)
-        for data in inputs:
-            expected = reference(data.astype(dtype))
-            actual = run(module, data.astype(dtype))
-            found = {
-                name: difference(one, other)
-                for (name, other), one in zip(expected.items(), actual, strict=True)
-            }
-            if dtype == next(iter(limits)):
-                for name, (_, relative) in found.items():
-                    worst[name] = float(np.maximum(worst.get(name, 0.0), relative))  # keeps NaN
-            largest = max(found.values(), key=lambda pair: np.nan_to_num(pair[1], nan=np.inf))
-            checks.append(Check(dtype, "x".join(map(str, data.shape)), *largest, limit))
-    return Parity(
-        reference=reference.name,
-        passed=all(check.passed for check in checks),
-        checks=tuple(checks),
-        stages=tuple(StageDifference(name, relative) for name, relative in worst.items()),
-    )
+        if dtype in limits:
+            reference.cast(dtype)
+        for number, data in enumerate(inputs):
+            heads = run(module, data.astype(dtype))
+            outputs[dtype, number] = {f"head{place}": head for place, head in enumerate(heads)}
+            if dtype in limits:
+                expected[dtype, number] = reference(data.astype(dtype))
+    names = list(outputs["float64", 0])
+    return compare_outputs(reference.name, names, inputs, outputs, expected, limits, None)
 
 
 def run(module: nn.Module, data: Array) -> list[Array]:
-    """A module's heads for an input."""
+    """Run a module and return its outputs as a list, also where there is only one."""
     with torch.inference_mode():
         result = module(torch.from_numpy(data))
     return [head.numpy() for head in (result if isinstance(result, tuple) else (result,))]

@@ -1,8 +1,9 @@
-"""Is the converted network the reference? Measured, stage by stage, in float64 and float32."""
+"""Parity of a converted network with its reference, by stage, in float64 and float32."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,32 +13,38 @@ from torch import nn
 from ..errors import ParityError
 from ..mappings.key_map import Stage
 from ..sources.arrays import Array, Arrays
+from .output_bounds import (
+    OutputDifference,
+    amplification,
+    depends_on_input,
+    output_difference,
+)
 from .result import Check, Parity, StageDifference
 
-# float64 is the proof: a right network was measured at 2e-15. float32 is the smoke test: it shows
-# rounding of the order of 1e-6, in which small errors hide.
+# float64 is the proof: a correct network was measured at 2e-15. float32 is a smoke test: its
+# rounding errors, of the order of 1e-6, can hide small mistakes.
 LIMITS = {"float64": 1e-12, "float32": 1e-5}
 BATCH = 2
 PERTURBATION = 1e-6
 
 
 class Reference(Protocol):
-    """What a network is measured against."""
+    """A network that converted networks are compared with."""
 
     name: str
-    dtypes: Sequence[str]  # that it computes in; stages are compared in the first
+    dtypes: Sequence[str]  # data types that it supports; stages are compared in the first
 
     def cast(self, dtype: str) -> None:
-        """Compute in this dtype from here on."""
+        """Compute in this data type from now on."""
 
     def __call__(self, images: Array) -> Arrays:
-        """Images (N, C, H, W) → each stage's output, by name."""
+        """Return the output of each stage, by name, for images of shape (N, C, H, W)."""
 
 
 def random_images(
     sizes: Sequence[tuple[int, int]], in_chans: int = 3, seed: int = 0
 ) -> list[Array]:
-    """A batch for each height and width: random, with the spread of normalised images."""
+    """Random batches (N, C, H, W) with the spread of normalized images, one for each (H, W)."""
     rng = np.random.default_rng(seed)
     return [rng.standard_normal((BATCH, in_chans, *size), np.float32) for size in sizes]
 
@@ -48,83 +55,176 @@ def measure(
     stages: Sequence[Stage],
     inputs: Sequence[Array],
     *,
+    dtypes: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Parity:
-    """Compare the two networks.
+    """Compare a converted network with its reference.
 
-    float64 comes first, from the weights as they are; the network is left in the last dtype.
-    Casting in place keeps one copy of the weights in memory.
+    float64 is measured first, from the unrounded weights; the network is left in float32. Casting
+    in place keeps one copy of the weights in memory.
 
     Args:
-        network: the converted one, with its weights.
-        reference: what it should equal.
-        stages: where both give out; the last is the logits.
-        inputs: batches of images (N, C, H, W) in float32.
-        seed: of the direction in which the condition is measured.
+        network: The converted network, with its weights.
+        reference: The network that it is expected to equal.
+        stages: Stages whose outputs are compared; the last is the logits.
+        inputs: Batches of images of shape (N, C, H, W), in float32.
+        dtypes: Data types to compare in; by default all that the reference supports.
+        seed: Seed of the direction in which the condition number is measured.
     """
+    dtypes = reference.dtypes if dtypes is None else dtypes
     network.eval()
     condition = _condition(network.double(), min(inputs, key=np.size), seed)
-    checks: list[Check] = []
-    worst: dict[str, float] = {}
-    for dtype in reference.dtypes:
+    expected: dict[tuple[str, int], Arrays] = {}
+    outputs: dict[tuple[str, int], Arrays] = {}
+    for dtype in ("float64", "float32"):
         network.to(getattr(torch, dtype))
-        reference.cast(dtype)
-        for images in inputs:
-            images = images.astype(dtype, copy=False)
-            expected, actual = reference(images), stage_outputs(network, stages, images)
-            differences = {
-                stage.name: difference(actual[stage.name], expected[stage.name]) for stage in stages
-            }
-            if dtype == reference.dtypes[0]:
-                for name, (_, relative) in differences.items():
-                    worst[name] = float(np.maximum(worst.get(name, 0.0), relative))  # keeps NaN
-            shape = "x".join(map(str, images.shape))
-            checks.append(Check(dtype, shape, *differences[stages[-1].name], LIMITS[dtype]))
-    differing = [StageDifference(name, relative) for name, relative in worst.items()]
-    return Parity(
-        reference=reference.name,
-        passed=all(check.passed for check in checks)
-        and all(stage.max_rel <= LIMITS[reference.dtypes[0]] for stage in differing),
-        checks=tuple(checks),
-        stages=tuple(differing),
-        condition=condition,
+        if dtype in dtypes:
+            reference.cast(dtype)
+        for number, images in enumerate(inputs):
+            cast = images.astype(dtype, copy=False)
+            outputs[dtype, number] = stage_outputs(network, stages, cast)
+            if dtype in dtypes:
+                expected[dtype, number] = reference(cast)
+    return compare_outputs(
+        reference.name,
+        [stage.name for stage in stages],
+        inputs,
+        outputs,
+        expected,
+        {dtype: LIMITS[dtype] for dtype in dtypes},
+        condition,
     )
+
+
+def compare_outputs(
+    reference: str,
+    stages: Sequence[str],
+    inputs: Sequence[Array],
+    outputs: Mapping[tuple[str, int], Arrays],
+    expected: Mapping[tuple[str, int], Arrays],
+    limits: Mapping[str, float],
+    condition: float | None,
+) -> Parity:
+    """Compare outputs that were computed, stage by stage and channel by channel.
+
+    Args:
+        reference: Name of the reference.
+        stages: Names of the stages, in forward order; checks are of the last.
+        inputs: The inputs, by number.
+        outputs: The network's outputs by data type, number of the input, and stage; in float64 and
+            in float32.
+        expected: The reference's outputs, in the data types of `limits`.
+        limits: Allowed relative difference by data type; stages are compared in the first.
+        condition: The network's condition number.
+    """
+    checks: list[Check] = []
+    worst: dict[str, OutputDifference] = {}
+    first = next(iter(limits))
+    for dtype, limit in limits.items():
+        for number, images in enumerate(inputs):
+            for stage in stages:
+                units = amplification(
+                    outputs["float32", number][stage], outputs["float64", number][stage]
+                )
+                actual, original = outputs[dtype, number][stage], expected[dtype, number][stage]
+                found = output_difference(actual, original, units, limit, dtype)
+                if dtype == first:
+                    worst[stage] = _larger(worst.get(stage), found)
+            shape = "x".join(map(str, images.shape))
+            checks.append(Check(dtype, shape, found.max_abs, found.max_rel, limit, found.max_own))
+    differing = tuple(
+        StageDifference(name, each.max_rel, each.max_own) for name, each in worst.items()
+    )
+    constant = next(
+        (stage for stage in stages if not depends_on_input(outputs["float64", 0][stage])), None
+    )
+    return Parity(
+        reference=reference,
+        passed=constant is None
+        and all(check.passed for check in checks)
+        and all(_holds(stage, limits[first]) for stage in differing),
+        checks=tuple(checks),
+        stages=differing,
+        condition=condition,
+        constant_from=constant,
+    )
+
+
+def _larger(one: OutputDifference | None, other: OutputDifference) -> OutputDifference:
+    """The larger of each figure; NaN, which never passes, is the largest."""
+    if one is None:
+        return other
+    pairs = zip(astuple(one), astuple(other), strict=True)
+    return OutputDifference(*(float(np.maximum(*pair)) for pair in pairs))
+
+
+def _holds(stage: StageDifference, limit: float) -> bool:
+    return stage.max_rel <= limit and stage.max_own <= 1  # False for NaN
 
 
 def require(parity: Parity, model: str) -> None:
-    """Raise unless parity holds.
+    """Raise an error unless parity holds, with random weights too where that was measured.
 
     Raises:
-        ParityError: names the first stage that differs, or the check that fails.
+        ParityError: If it does not; names the first stage that differs, or the check that fails.
     """
+    if parity.map_proof is not None and (cause := _failure(parity.map_proof)):
+        raise ParityError(
+            f"{model}: equal to its {parity.reference} reference with these weights, but not with "
+            f"random ones, so arrays are mapped to wrong keys: {cause}",
+            parity,
+        )
+    if parity.training is not None and not parity.training.passed:
+        check = next(check for check in parity.training.checks if not check.passed)
+        raise ParityError(
+            f"{model}: does not train as Gluon does: {check.what} differ, most in {check.array} "
+            f"({check.max_rel:.1e} in {check.dtype}, limit {check.limit:.0e})",
+            parity,
+        )
+    if cause := _failure(parity):
+        raise ParityError(
+            f"{model}: not equal to its {parity.reference} reference: {cause}", parity
+        )
+
+
+def _failure(parity: Parity) -> str | None:
+    """Describe what keeps parity from holding."""
     if parity.passed:
-        return
+        return None
+    if parity.constant_from is not None:
+        return (
+            f"the outputs do not depend on the input: {parity.constant_from} is the first stage "
+            "whose outputs are constant or not finite, so nothing can be proved; check the "
+            "weights, or convert them unproved with `--reference none`"
+        )
     dtype, limit = parity.checks[0].dtype, parity.checks[0].limit
-    first = next((stage for stage in parity.stages if not stage.max_rel <= limit), None)
+    first = next((stage for stage in parity.stages if not _holds(stage, limit)), None)
     if first is not None:
-        what = f"the first stage that differs is {first.name} ({first.max_rel:.1e} in {dtype}"
-    else:
-        check = next(check for check in parity.checks if not check.passed)
-        limit = check.limit
-        what = f"the logits differ at {check.input} ({check.max_rel:.1e} in {check.dtype}"
-    raise ParityError(
-        f"{model}: not equal to its {parity.reference} reference: {what}, limit {limit:.0e})",
-        parity,
-    )
+        figures = _figures(first.max_rel, first.max_own, limit, dtype)
+        return f"the first stage that differs is {first.name} ({figures})"
+    check = next(check for check in parity.checks if not check.passed)
+    figures = _figures(check.max_rel, check.max_own, check.limit, check.dtype)
+    return f"the logits differ at {check.input} ({figures})"
+
+
+def _figures(max_rel: float, max_own: float, limit: float, dtype: str) -> str:
+    if not max_rel <= limit:
+        return f"{max_rel:.1e} in {dtype}, limit {limit:.0e}"
+    return f"a single output by {max_own:.1e} times its own bound in {dtype}"
 
 
 def stage_outputs(network: nn.Module, stages: Sequence[Stage], images: Array) -> Arrays:
-    """Images (N, C, H, W) → each stage's output, by name."""
+    """Run a network on images (N, C, H, W) and return the output of each stage, by name."""
     outputs: Arrays = {}
 
-    def remember(name: str) -> Any:
+    def capture(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
-            outputs[name] = output.numpy().copy()  # a later activation may work in place
+            outputs[name] = output.numpy().copy()  # a later activation may be in-place
 
         return hook
 
     hooks = [
-        network.get_submodule(stage.torch).register_forward_hook(remember(stage.name))
+        network.get_submodule(stage.torch).register_forward_hook(capture(stage.name))
         for stage in stages
     ]
     try:
@@ -137,7 +237,7 @@ def stage_outputs(network: nn.Module, stages: Sequence[Stage], images: Array) ->
 
 
 def difference(actual: Array, expected: Array) -> tuple[float, float]:
-    """Largest absolute difference, and the same over the largest expected value."""
+    """Return the largest absolute difference, and that divided by the largest expected value."""
     if actual.shape != expected.shape:
         return float("inf"), float("inf")
     with np.errstate(invalid="ignore", over="ignore"):  # Inf - Inf is NaN, which never passes
@@ -149,15 +249,16 @@ def difference(actual: Array, expected: Array) -> tuple[float, float]:
 
 
 def _condition(network: nn.Module, images: Array, seed: int) -> float:
-    """Relative change of the logits over that of the input, in one random direction, float64.
+    """Relative change of the logits over that of the input, in one random direction, in float64.
 
-    Half an image is enough to tell the order of magnitude, in a fraction of a forward pass.
+    A crop of half the height and width is enough for the order of magnitude, at a fraction of the
+    cost of a forward pass.
     """
     _, _, height, width = images.shape
     image = images[:1, :, : -(-height // 2), : -(-width // 2)].astype(np.float64)
-    nudge = PERTURBATION * image * np.random.default_rng(seed).uniform(-1, 1, image.shape)
+    change = PERTURBATION * image * np.random.default_rng(seed).uniform(-1, 1, image.shape)
     with torch.inference_mode():
-        before, after = network(torch.from_numpy(np.concatenate([image, image + nudge]))).numpy()
+        before, after = network(torch.from_numpy(np.concatenate([image, image + change]))).numpy()
     norm = np.linalg.norm
-    with np.errstate(all="ignore"):  # logits that are no numbers give a condition that is none
-        return float(norm(after - before) / norm(before) / (norm(nudge) / norm(image)))
+    with np.errstate(all="ignore"):  # NaN or Inf in the logits gives a NaN condition number
+        return float(norm(after - before) / norm(before) / (norm(change) / norm(image)))

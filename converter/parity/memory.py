@@ -1,4 +1,4 @@
-"""Keeps one network in memory at a time."""
+"""Memory management: only one network in memory at a time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 
 
 def return_memory() -> None:
-    """Give freed memory back to the system.
+    """Return freed memory to the operating system.
 
-    glibc keeps freed arrays for itself: left alone, converting all 21 networks in one process
-    peaks at 5 GB instead of below 4.
+    glibc keeps the memory of freed arrays: without this call, converting all 21 networks in one
+    process peaks at 5 GB instead of below 4 GB.
     """
     if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl does not have it
         if trim is not None:
             trim(0)

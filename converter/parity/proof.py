@@ -1,9 +1,10 @@
-"""The proof: a converted network against what it should equal."""
+"""The parity proof of a converted network: choose a reference, measure, report."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from .saved_reference import SavedReference
 
 
+# maps that were proved in this run, by network, class count, channels and reference
+_PROVED_MAPS: dict[tuple[str, int, int, str], Parity] = {}
+
+
 def choose_reference(reference: str | os.PathLike[str]) -> str:
-    """`auto` → MXNet where it is installed, else the network's stored graph."""
+    """Resolve `auto`: MXNet where it is installed, otherwise the network's stored graph."""
     if reference == "auto":
         return "gluon" if has_mxnet() else "graph"
     return os.fspath(reference)
@@ -31,12 +36,17 @@ def choose_reference(reference: str | os.PathLike[str]) -> str:
 def open_reference(
     converted: Converted, reference: str, stages: Sequence[Stage]
 ) -> GluonReference | GraphReference | SavedReference:
-    """What the converted network should equal, at these stages.
+    """Open the reference of a converted network.
+
+    Args:
+        converted: The converted network.
+        reference: `gluon`, `graph`, or the path of a saved reference.
+        stages: Stages whose outputs the reference returns.
 
     Raises:
-        MissingDependencyError: it needs MXNet, which is not at hand.
-        GraphError: it needs a graph, which the network does not have.
-        ParamsFileError: a saved reference that cannot be read, or is of other weights.
+        MissingDependencyError: If the reference needs MXNet, which is not installed.
+        GraphError: If the reference needs a stored graph, which the network does not have.
+        ParamsFileError: If a saved reference cannot be read or belongs to other weights.
     """
     name, keymap = converted.fit.entry.name, converted.fit.keymap
     if reference.endswith(SAVED):
@@ -63,15 +73,16 @@ def prove(
     sizes: Sequence[Size] | None = None,
     seed: int = 0,
 ) -> Parity:
-    """Open a reference, measure parity and require it.
+    """Open a reference, measure parity and raise an error unless it holds.
 
     Args:
-        reference: one of REFERENCES but `auto`, or a saved reference's path.
-        sizes: heights and widths of the images; a saved reference has its own images.
-        seed: of the random images.
+        converted: The converted network.
+        reference: One of REFERENCES except `auto`, or the path of a saved reference.
+        sizes: Heights and widths of the images, in pixels; a saved reference contains its images.
+        seed: Seed of the random images.
 
     Raises:
-        ParityError: it does not hold.
+        ParityError: If parity does not hold.
     """
     if reference == "none":
         return Parity("none", None)
@@ -86,62 +97,111 @@ def prove_against(
     seed: int = 0,
     save: Path | None = None,
 ) -> Parity:
-    """Measure parity against an open reference, which is closed then, and require it.
+    """Measure parity with an open reference, close it, and raise an error unless parity holds.
+
+    It is measured with the network's own weights, and then with random ones (map_proof.py).
 
     Args:
-        save: a `.npz` to keep the reference's outputs in, to prove the conversion elsewhere.
+        converted: The converted network.
+        original: The reference; it is closed afterwards.
+        sizes: Heights and widths of the images, in pixels; by default the data set's two sizes.
+        seed: Seed of the random images.
+        save: A `.npz` to save the reference's outputs to, to prove the conversion elsewhere.
 
     Raises:
-        ParityError: it does not hold.
-        CheckpointError: `save` cannot be written.
+        ParityError: If parity does not hold.
+        CheckpointError: If `save` cannot be written.
     """
     from ..weights.content_hash import content_sha256
+    from .map_proof import draw_network, map_images, measure_map
     from .measurement import measure, random_images, require
-    from .saved_reference import RecordingReference
+    from .saved_reference import RecordingReference, SavedReference
 
     entry, stages = converted.fit.entry, converted.fit.keymap.stages
     recording = RecordingReference(original) if save is not None else None
+    key = (entry.name, converted.fit.num_classes, converted.fit.in_chans, original.name)
     try:
-        images = getattr(original, "inputs", None) or random_images(
-            sizes or [entry.dataset.input_size, entry.dataset.odd_size],
-            converted.fit.in_chans,
-            seed,
-        )
+        if isinstance(original, SavedReference):
+            images, small = original.inputs, original.map_inputs
+        else:
+            sizes = sizes or [entry.dataset.input_size, entry.dataset.odd_size]
+            images = random_images(sizes, converted.fit.in_chans, seed)
+            small = map_images(converted)
         parity = measure(converted.network(), recording or original, stages, images, seed=seed)
+        require(parity, entry.name)
+        converted.require_placed()
+        map_proof = _PROVED_MAPS.get(key) if recording is None else None
+        if map_proof is None:
+            drawn = draw_network(converted)
+            if isinstance(original, SavedReference):
+                original.require_map(content_sha256(drawn.tensors))
+            map_proof = measure_map(drawn, recording or original, small)
     finally:
         original.close()
+    parity = replace(parity, passed=map_proof.passed, map_proof=map_proof)
+    require(parity, entry.name)
+    _PROVED_MAPS[key] = map_proof
     if recording is not None and save is not None:
         recording.save(
             save,
             model=entry.name,
             content_sha256=content_sha256(converted.tensors),
+            map_content_sha256=content_sha256(drawn.tensors),
             stages=[stage.name for stage in stages],
         )
-    require(parity, entry.name)
+    return parity
+
+
+def prove_training(converted: Converted, parity: Parity) -> Parity:
+    """Compare the network with GluonCV's in training, and raise an error unless they are equal.
+
+    Both are trained from random weights (map_proof.py): a user's need not be well conditioned.
+
+    Args:
+        converted: The converted network.
+        parity: Its measured parity, to which the comparison is added.
+
+    Raises:
+        ParityError: If the two train differently.
+        MissingDependencyError: If MXNet is not installed.
+    """
+    from .map_proof import draw_network
+    from .measurement import require
+    from .training_parity import measure_training
+
+    fit = converted.fit
+    training = measure_training(
+        draw_network(converted), fit.entry.dataset.small_size, imperative=fit.keymap.imperative
+    )
+    parity = replace(parity, passed=training.passed, training=training)
+    require(parity, fit.entry.name)
     return parity
 
 
 def write_report(
     folder: Path, facts: Mapping[str, Any], parity: Parity | None, converted: Converted
 ) -> None:
-    """Compare the two networks layer by layer, and write the page that shows it.
+    """Compare the two networks layer by layer and write the report page.
 
-    Where the reference has no outputs but those of the stages, the page shows these alone.
+    The page shows only stages where the reference is not `gluon`, since others have no layer
+    outputs.
 
     Args:
-        facts: the record of the conversion, or of its failure, as `--json` prints it.
-        parity: what was measured; None where nothing was.
+        folder: Folder of the report.
+        facts: The record of the conversion, or of its failure, as `--json` prints it.
+        parity: The measured parity; None if it was not measured.
+        converted: The converted network.
     """
     from .report.layer_differences import compare_layers, every_layer
     from .report.page import write_pages
 
     layers: list[LayerDifference] = []
     if parity is not None and parity.reference == "gluon":
-        wanted = every_layer(converted)
-        reference = open_reference(converted, "gluon", wanted)
+        every = every_layer(converted)
+        reference = open_reference(converted, "gluon", every)
         try:
             size = converted.fit.entry.dataset.odd_size
-            layers = compare_layers(converted, reference, wanted, size)
+            layers = compare_layers(converted, reference, every, size)
         finally:
             reference.close()
     write_pages(folder, facts, parity, converted, layers)

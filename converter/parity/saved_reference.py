@@ -1,11 +1,13 @@
-"""A reference's outputs in a file: MXNet on one machine proves a conversion on another.
+"""Saved reference outputs, with which MXNet on one machine proves a conversion on another.
 
-The file is NumPy's `.npz`: `about`, a text in JSON; `input.<n>`, images in float32; and
-`output.<dtype>.<n>.<stage>`, what the reference gave for them.
+The file is a NumPy `.npz` with `about`, a JSON text; `<half>.input.<n>`, images in float32; and
+`<half>.output.<dtype>.<n>.<stage>`, the reference's outputs for them. The halves are `values`, with
+the network's own weights, and `map`, with random ones (map_proof.py).
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import zipfile
@@ -19,77 +21,105 @@ from ..errors import ParamsFileError
 from ..files.atomic_file import publish, temporary_file
 from ..mappings.schema import Row, structure
 from ..sources.arrays import Array, Arrays
-from .measurement import Reference
+from .map_proof import FillableReference
 
-# besides: what a lone array, which is no archive, leads to
+VALUES, MAP = "values", "map"
+# TypeError and AttributeError: the file is a single array instead of an archive
 _DAMAGED = (zipfile.BadZipFile, TypeError, AttributeError)
 
 
 class About(Row, frozen=True):
-    """What a saved reference is of."""
+    """Description of a saved reference: its network, both halves' weights, stages, data types."""
 
     model: str
     reference: str
     content_sha256: str
+    map_content_sha256: str
     stages: tuple[str, ...]
     dtypes: tuple[str, ...]
 
 
 class RecordingReference:
-    """A reference whose outputs are kept, to be saved."""
+    """A wrapper that records a reference's outputs, to save them."""
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: FillableReference) -> None:
         self._reference = reference
         self.name = reference.name
         self.dtypes = reference.dtypes
-        self._dtype = ""
-        self._inputs: list[Array] = []
+        self._dtype, self._half = "", VALUES
+        self._inputs: dict[str, list[Array]] = {VALUES: [], MAP: []}
         self._outputs: Arrays = {}
 
     def cast(self, dtype: str) -> None:
-        """Compute in this dtype from here on."""
+        """Compute in this data type from now on."""
         self._dtype = dtype
         self._reference.cast(dtype)
 
+    def fill(self, arrays: Arrays) -> None:
+        """Replace the weights by random ones: what follows is recorded as the map's half."""
+        self._half = MAP
+        self._reference.fill(arrays)
+
     def __call__(self, images: Array) -> Arrays:
-        """Images (N, C, H, W) → each stage's output, by name."""
+        """Return the output of each stage, by name, for images of shape (N, C, H, W)."""
         outputs = self._reference(images)
-        number = _find(self._inputs, images)
+        inputs = self._inputs[self._half]
+        number = _find(inputs, images)
         if number is None:
-            number = len(self._inputs)
-            self._inputs.append(images.astype(np.float32))
+            number = len(inputs)
+            inputs.append(images.astype(np.float32))
         for stage, output in outputs.items():
-            self._outputs[f"output.{self._dtype}.{number}.{stage}"] = output
+            self._outputs[f"{self._half}.output.{self._dtype}.{number}.{stage}"] = output
         return outputs
 
-    def save(self, path: Path, *, model: str, content_sha256: str, stages: Sequence[str]) -> None:
+    def save(
+        self,
+        path: Path,
+        *,
+        model: str,
+        content_sha256: str,
+        map_content_sha256: str,
+        stages: Sequence[str],
+    ) -> None:
         """Write the file.
 
+        Args:
+            path: Path of the `.npz`.
+            model: GluonCV's name of the network.
+            content_sha256: Content hash of its weights.
+            map_content_sha256: Content hash of the random weights.
+            stages: Names of its stages.
+
         Raises:
-            CheckpointError: it cannot be written.
+            CheckpointError: If the file cannot be written.
         """
         about = About(
             model=model,
             reference=self.name,
             content_sha256=content_sha256,
+            map_content_sha256=map_content_sha256,
             stages=tuple(stages),
             dtypes=tuple(self.dtypes),
         )
         text = json.dumps(msgspec.to_builtins(about))
-        inputs = {f"input.{number}": images for number, images in enumerate(self._inputs)}
+        inputs = {
+            f"{half}.input.{number}": images
+            for half, batches in self._inputs.items()
+            for number, images in enumerate(batches)
+        }
         with temporary_file(path.parent) as (file, temporary):
             np.savez(file, about=np.array(text), **inputs, **self._outputs)
             publish(file, temporary, path)
 
 
 class SavedReference:
-    """What a reference gave on another machine."""
+    """A reference whose outputs were computed on another machine."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Open the file.
 
         Raises:
-            ParamsFileError: it is none of these files, or damaged.
+            ParamsFileError: If the file is not a saved reference, or is damaged.
         """
         self.path = os.fspath(path)
         try:
@@ -100,55 +130,91 @@ class SavedReference:
             raise ParamsFileError(f"{self.path}: cannot be read (no such file)") from error
         except (*_DAMAGED, OSError, ValueError, KeyError, EOFError) as error:
             raise ParamsFileError(
-                f"{self.path}: is no saved reference ({error}); `--save-reference` writes one"
+                f"{self.path}: is not a saved reference ({error}); create one with "
+                "`--save-reference`"
             ) from error
         self.model = about.model
         self.content_sha256 = about.content_sha256
+        self.map_content_sha256 = about.map_content_sha256
         self.name = f"{about.reference}, saved"
         self.dtypes: Sequence[str] = about.dtypes
-        count = sum(name.startswith("input.") for name in arrays)
-        self.inputs = [self._take(arrays, f"input.{number}") for number in range(count)]
-        self._outputs = {
-            (dtype, number): {
-                stage: self._take(arrays, f"output.{dtype}.{number}.{stage}")
-                for stage in about.stages
-            }
-            for dtype in self.dtypes
-            for number in range(count)
-        }
-        self._dtype = ""
+        self._inputs: dict[str, list[Array]] = {}
+        self._outputs: dict[tuple[str, str, int], Arrays] = {}
+        for half, dtypes in ((VALUES, about.dtypes), (MAP, about.dtypes[:1])):
+            count = sum(name.startswith(f"{half}.input.") for name in arrays)
+            self._inputs[half] = [
+                self._take(arrays, f"{half}.input.{number}")
+                for number in range(max(count, 1))  # none is an error
+            ]
+            for dtype, number in itertools.product(dtypes, range(count)):
+                self._outputs[half, dtype, number] = {
+                    stage: self._take(arrays, f"{half}.output.{dtype}.{number}.{stage}")
+                    for stage in about.stages
+                }
+        self._dtype, self._half = "", VALUES
+
+    @property
+    def inputs(self) -> list[Array]:
+        """Images that the outputs with the network's own weights belong to."""
+        return self._inputs[VALUES]
+
+    @property
+    def map_inputs(self) -> list[Array]:
+        """Images that the outputs with random weights belong to."""
+        return self._inputs[MAP]
 
     def _take(self, arrays: Mapping[str, Array], name: str) -> Array:
         if name not in arrays:
-            raise ParamsFileError(f"{self.path}: has no {name}; save it again")
+            raise ParamsFileError(f"{self.path}: has no {name}; save the reference again")
         return arrays[name]
 
     def require(self, model: str, content_sha256: str) -> None:
-        """Insist that these are the outputs of the same weights.
+        """Raise an error unless the outputs belong to these weights.
+
+        Args:
+            model: GluonCV's name of the network.
+            content_sha256: Content hash of its weights.
 
         Raises:
-            ParamsFileError: they are of others.
+            ParamsFileError: If they belong to another network or to other weights.
         """
         if self.model != model:
-            raise ParamsFileError(f"{self.path}: is of {self.model}, not of {model}")
+            raise ParamsFileError(f"{self.path}: belongs to {self.model}, not to {model}")
         if self.content_sha256 != content_sha256:
             raise ParamsFileError(
-                f"{self.path}: is of other weights (content {self.content_sha256[:16]}…, not "
-                f"{content_sha256[:16]}…); save it from the same file with the same options"
+                f"{self.path}: belongs to other weights (content SHA-256 "
+                f"{self.content_sha256[:16]}…, expected {content_sha256[:16]}…); save the "
+                "reference again from the same file with the same options"
+            )
+
+    def require_map(self, content_sha256: str) -> None:
+        """Raise an error unless the outputs of the map's half belong to these random weights.
+
+        Raises:
+            ParamsFileError: If they do not: NumPy draws other numbers on the two machines.
+        """
+        if self.map_content_sha256 != content_sha256:
+            raise ParamsFileError(
+                f"{self.path}: its random weights differ from those that NumPy draws here; save "
+                "the reference again with this version of gluon2torch, or install the same NumPy"
             )
 
     def cast(self, dtype: str) -> None:
-        """Give what was computed in this dtype from here on."""
+        """Return the outputs of this data type from now on."""
         self._dtype = dtype
 
+    def fill(self, arrays: Arrays) -> None:
+        """Return the outputs with random weights from now on."""
+        self._half = MAP
+
     def __call__(self, images: Array) -> Arrays:
-        """Images (N, C, H, W), which must be the file's → each stage's output, by name."""
-        number = _find(self.inputs, images)
-        assert number is not None, "parity asks for the file's own inputs"
-        return self._outputs[self._dtype, number]
+        """Return the saved output of each stage, by name, for one of the half's inputs."""
+        number = _find(self._inputs[self._half], images)
+        assert number is not None, "outputs are saved only for the file's own inputs"
+        return self._outputs[self._half, self._dtype, number]
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: a saved reference has no weights to free."""
 
 
 def _find(inputs: Sequence[Array], images: Array) -> int | None:

@@ -1,1 +1,1 @@
-"""The parity report: a page for each network, and an index over them."""
+"""The HTML parity report: a page for each network, and an index of all pages."""

@@ -1,4 +1,4 @@
-"""Where two networks differ, layer by layer."""
+"""Differences between two networks, layer by layer."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from ...sources.arrays import Array
 from ...weights.converted import Converted
 from ..measurement import BATCH, Reference, stage_outputs
 
-WORST = 3  # channels of a layer that are named
+WORST = 3  # channels listed for each layer
 
 
 @dataclass(frozen=True)
 class LayerDifference:
-    """One layer's outputs, held against the reference's.
+    """Difference of one layer's outputs from the reference's.
 
     Attributes:
-        name: our module's path; `gluon`: Gluon's block's.
-        relative: by dtype, the largest difference over the reference's largest value.
-        worst: channels with the largest differences in the first dtype, and these, relative to
-            the layer's largest value.
+        name: Path of our module.
+        gluon: Path of Gluon's block.
+        relative: Largest difference divided by the reference's largest value, by data type.
+        worst: The channels with the largest differences in the first data type, and these
+            differences, relative to the layer's largest value.
     """
 
     name: str
@@ -33,13 +34,13 @@ class LayerDifference:
 
 
 def every_layer(converted: Converted) -> list[Stage]:
-    """The network's layers that have parameters, in its order, by both their names."""
-    gluons = {}
+    """Return the layers that have parameters, in the network's order, under both names."""
+    gluon_names = {}
     for assignment in converted.fit.assignments:
         ours, _, _ = assignment.target.rpartition(".")
-        gluons[ours] = assignment.source.rpartition(".")[0]
+        gluon_names[ours] = assignment.source.rpartition(".")[0]
     order = dict.fromkeys(name.rpartition(".")[0] for name in converted.fit.targets)
-    return [Stage(name, gluons[name], name) for name in order if name in gluons]
+    return [Stage(name, gluon_names[name], name) for name in order if name in gluon_names]
 
 
 def compare_layers(
@@ -49,11 +50,14 @@ def compare_layers(
     size: tuple[int, int],
     seed: int = 0,
 ) -> list[LayerDifference]:
-    """Run both networks once in each dtype, and compare every layer.
+    """Run both networks once in each data type and compare every layer.
 
     Args:
-        reference: gives the outputs of these layers.
-        size: height and width of the image.
+        converted: The converted network.
+        reference: The reference; it returns the outputs of these layers.
+        layers: Layers to compare.
+        size: Height and width of the images, in pixels.
+        seed: Seed of the random images.
     """
     rng = np.random.default_rng(seed)
     shape = (BATCH, converted.fit.in_chans, *size)
@@ -79,10 +83,11 @@ def compare_layers(
 
 
 def _by_channel(actual: Array, expected: Array) -> Array:
-    """The largest difference in each channel, over the largest expected value."""
+    """Return the largest difference in each channel, divided by the largest expected value."""
     if actual.size != expected.size:
         return np.full(1, np.inf)
-    expected = expected.reshape(actual.shape)  # a Dense layer's output against a 1×1 convolution's
+    # the shapes differ where Gluon has a Dense layer and we have a 1×1 convolution
+    expected = expected.reshape(actual.shape)
     axes = (0, *range(2, actual.ndim))
     with np.errstate(all="ignore"):
         scale = np.abs(expected).max() or 1.0

@@ -1,4 +1,4 @@
-"""Pages: what was measured → HTML that needs nothing but a browser."""
+"""The pages of the report: self-contained HTML that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ..result import Parity
 from .layer_differences import LayerDifference
 from .svg_plot import Plot, draw
 
-SHOWN_WORST = 12  # rows of the table of channels
+SHOWN_WORST = 12  # rows of the "Worst channels" table
 _SUMMARY = re.compile(r'<script type="application/json" id="summary">(.*?)</script>', re.DOTALL)
 
 
 class Summary(Row, frozen=True):
-    """What the index shows of a network; every page holds its own, as JSON."""
+    """The index's row for a network; every page contains its own, as JSON."""
 
     model: str | None
     source: str | None
@@ -44,15 +44,20 @@ def write_pages(
     converted: Converted,
     layers: Sequence[LayerDifference],
 ) -> Path:
-    """Write a network's page, and the index over all that are in the folder.
+    """Write a network's page, and the index of all pages in the folder.
 
     Args:
-        facts: the record of the conversion, or of its failure, as `--json` prints it.
-        parity: what was measured; None where nothing was.
-        layers: what was measured layer by layer; none where the reference has stages alone.
+        folder: Folder of the report.
+        facts: The record of the conversion, or of its failure, as `--json` prints it.
+        parity: The measured parity; None if it was not measured.
+        converted: The converted network.
+        layers: Differences by layer; empty if the reference has only stages.
+
+    Returns:
+        Path of the network's page.
 
     Raises:
-        CheckpointError: the folder cannot be written to.
+        CheckpointError: If the folder is not writable.
     """
     page = _template("page.html").render(
         style=Markup(_text("style.css")),
@@ -73,7 +78,7 @@ def write_pages(
 
 
 def write_index(folder: Path) -> None:
-    """Write index.html over the pages of a folder, of earlier runs too."""
+    """Write index.html for all pages in a folder, including those of earlier runs."""
     rows = []
     for path in sorted(folder.glob("*.html")):
         if (row := _row(path)) is not None:
@@ -88,7 +93,7 @@ def write_index(folder: Path) -> None:
 
 
 def _row(path: Path) -> Summary | None:
-    """What a page tells the index; None for a file that is none of ours."""
+    """Read the summary in a page; None for a file that is not one of our pages."""
     try:
         found = _SUMMARY.search(path.read_text(encoding="utf-8"))
         return structure(json.loads(found[1]), Summary) if found is not None else None
@@ -154,7 +159,7 @@ def _keys(converted: Converted) -> list[dict[str, str]]:
 
 
 def _summary(facts: Mapping[str, Any], parity: Parity | None) -> Summary:
-    """What the index shows of a network."""
+    """Make the index's row for a network."""
     worst: dict[str, float] = {}
     for check in parity.checks if parity else ():
         worst[check.dtype] = max(worst.get(check.dtype, 0.0), check.max_rel)
@@ -168,7 +173,7 @@ def _summary(facts: Mapping[str, Any], parity: Parity | None) -> Summary:
 
 
 def _embedded(summary: Summary) -> Markup:
-    """JSON that may stand in a script element."""
+    """Encode a summary as JSON that is safe inside a script element."""
     return Markup(
         json.dumps(msgspec.to_builtins(summary), ensure_ascii=True).replace("<", "\\u003c")
     )

@@ -1,4 +1,4 @@
-"""The plot of a page: differences on a logarithmic scale, as SVG."""
+"""Layout of the SVG plot of a page: differences on a logarithmic scale."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-LOWEST, HIGHEST = -19, 1  # powers of ten that the axis can reach
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 26  # margins, in the units of the picture
+LOWEST, HIGHEST = -19, 1  # range of the vertical axis, in powers of ten
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 26  # margins, in SVG units
 WIDTH, HEIGHT = 960, 320
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of one dtype: where it lies, and what is shown when it is pointed at."""
+    """A point of one data type: its position, and the tooltip text."""
 
     x: float
     y: float
@@ -22,7 +22,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """A line across the picture: a power of ten, a limit, machine epsilon; its text beside it."""
+    """A horizontal line with its label: a power of ten, a limit or the machine epsilon."""
 
     y: float
     text: str
@@ -31,12 +31,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Plot:
-    """All that the template draws; the coordinates are those of a WIDTH × HEIGHT picture.
+    """Everything that the template draws, in coordinates of a WIDTH × HEIGHT picture.
 
     Attributes:
-        marks: by dtype.
-        grid: powers of ten; `lines`: limits and epsilons, with their dtype.
-        stages: where a stage of the network begins, and its name.
+        marks: Points, by data type.
+        grid: Lines at powers of ten.
+        lines: Lines at limits and machine epsilons, each with its data type.
+        stages: Horizontal position where each stage of the network begins, and its name.
     """
 
     marks: dict[str, list[Mark]]
@@ -56,12 +57,13 @@ def draw(
     values: Mapping[str, Sequence[float]],
     lines: Mapping[str, Mapping[str, float]],
 ) -> Plot:
-    """Lay a plot out.
+    """Compute the layout of a plot.
 
     Args:
-        names: of the layers, in order.
-        values: by dtype, a difference for each layer; what is equal bit for bit lies on the floor.
-        lines: by dtype, what to draw across: `limit` and `epsilon`.
+        names: Names of the layers, in order.
+        values: A difference for each layer, by data type; bit-for-bit equal layers (0) are drawn
+            at the bottom.
+        lines: Values of the horizontal lines `limit` and `epsilon`, by data type.
     """
     finite = [v for each in values.values() for v in each if 0 < v < math.inf]
     drawn = [v for each in lines.values() for v in each.values()] + finite
@@ -82,13 +84,13 @@ def draw(
             dtype: [
                 Mark(x(index), y(value), f"{name}: {value:.1e} in {dtype}")
                 for index, (name, value) in enumerate(zip(names, each, strict=True))
-                if not math.isnan(value)  # was not measured
+                if not math.isnan(value)  # NaN: not measured
             ]
             for dtype, each in values.items()
         },
         grid=[Line(y(10.0**power), f"1e{power}") for power in range(low, high + 1, 2)],
         lines=[
-            # the points lie between the two: one text above its line, one below
+            # points are between the two lines, so one label is above its line and one below
             (dtype, Line(y(value), f"{dtype} {what} {value:.0e}", -4 if what == "limit" else 12))
             for dtype, each in lines.items()
             for what, value in each.items()

@@ -1,0 +1,177 @@
+"""Converted networks train as Gluon's do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gluon2torch import convert
+from gluon2torch.errors import ParityError
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.models import create_model, resnet
+from gluon2torch.models.gluon_batch_norm import GluonBatchNorm2d
+from gluon2torch.parity import training_parity
+from gluon2torch.parity.map_proof import draw_network
+from gluon2torch.parity.result import TrainingParity
+
+from .conftest import random_network
+
+CATALOG = load_catalog()
+# one of each architecture, small
+SOME = (
+    *("cifar_resnet20_v1", "cifar_resnet20_v2", "cifar_wideresnet16_10", "resnet18_v1b"),
+    *("resnet50_v1d_0.11", "se_resnet18_v1", "resnest14", "resnet18_v2"),
+)
+
+
+def measure(name: str) -> TrainingParity:
+    drawn = draw_network(random_network(name))
+    return training_parity.measure_training(
+        drawn, CATALOG[name].dataset.small_size, imperative=drawn.fit.keymap.imperative
+    )
+
+
+def check(name: str) -> None:
+    found = measure(name)
+    assert found.passed, found
+    kinds = [each.what for each in found.checks]
+    if name.endswith("_gn"):  # GluonCV's GroupNorm computes in float32 alone
+        assert kinds == ["gradients, train mode", "3 steps of SGD"]
+        assert {each.dtype for each in found.checks} == {"float32"}
+    else:
+        assert kinds == [
+            *("gradients, eval mode", "gradients, train mode"),
+            *("running statistics", "3 steps of SGD"),
+        ]
+        assert all(0 < each.max_rel <= 1e-10 == each.limit for each in found.checks)
+    print(name, *(f"{each.what} {each.max_rel:.1e} ({each.array});" for each in found.checks))
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("name", SOME)
+def test_gradients_statistics_and_sgd_are_gluons(name: str) -> None:
+    check(name)
+
+
+@pytest.mark.mxnet
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_network_trains_as_gluons(name: str) -> None:
+    check(name)
+
+
+@pytest.mark.mxnet
+def test_a_record_says_how_it_trains(tmp_path: Path) -> None:
+    record = convert("cifar_resnet20_v1", init="random", prove=["training"], out=tmp_path)
+    assert record.parity.training.passed is True
+    assert "training" in record.seconds
+    written = json.loads(Path(record.file).with_suffix(".json").read_text())
+    assert [each["what"] for each in written["parity"]["training"]["checks"]][2] == (
+        "running statistics"
+    )
+
+
+def torchs_variance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GluonBatchNorm2d, "forward", nn.BatchNorm2d.forward)
+
+
+def wrong_momentum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gluon2torch.models.gluon_batch_norm.MOMENTUM", 0.1)
+
+
+def trained_beta(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = resnet.ResNet.__init__
+
+    def wrong(self: Any, **options: Any) -> None:
+        build(self, **options)
+        self.data_bn.bias.requires_grad_(True)
+
+    monkeypatch.setattr(resnet.ResNet, "__init__", wrong)
+
+
+def frozen_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = resnet.ResNet.__init__
+
+    def wrong(self: Any, **options: Any) -> None:
+        build(self, **options)
+        self.norm.bias.requires_grad_(False)
+
+    monkeypatch.setattr(resnet.ResNet, "__init__", wrong)
+
+
+def other_decay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.optim.SGD, "step", _without_decay)
+
+
+def _without_decay(self: Any, closure: Any = None) -> None:
+    with torch.no_grad():
+        for group in self.param_groups:
+            for each in group["params"]:
+                each -= group["lr"] * each.grad
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (torchs_variance, "running statistics"),
+        (wrong_momentum, "running statistics"),
+        (trained_beta, "gradients, eval mode"),
+        (frozen_norm, "gradients, eval mode"),
+        (other_decay, "3 steps of SGD"),
+    ],
+)
+def test_what_trains_differently_is_named(
+    change: Any, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(monkeypatch)
+    options: dict[str, Any] = {"prove": ["training"], "sizes": [(17, 9)]}
+    with pytest.raises(ParityError, match=f"does not train as Gluon does: {what} differ"):
+        convert("cifar_resnet20_v2", init="random", out=tmp_path, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_gluons_batch_norm_differs_in_the_running_variance_alone() -> None:
+    torch.manual_seed(0)
+    theirs, ours = nn.BatchNorm2d(3).double(), GluonBatchNorm2d(3).double()
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    images = torch.randn(4, 3, 5, 7, dtype=torch.float64)
+    count = 4 * 5 * 7
+    for mode in (True, False):
+        theirs.train(mode), ours.train(mode)
+        if not mode:
+            ours.load_state_dict(theirs.state_dict())
+        assert torch.equal(ours(images), theirs(images))
+        if mode:
+            batch = (ours.running_var - 0.8999999761581421) / (1 - 0.8999999761581421)
+            expected = images.var((0, 2, 3), unbiased=False)
+            assert np.allclose(batch, expected, rtol=1e-12)
+            unbiased = (theirs.running_var - 0.9) / 0.1
+            assert np.allclose(batch * count / (count - 1), unbiased, rtol=1e-6)
+            assert ours.num_batches_tracked == 1
+    assert isinstance(ours, nn.BatchNorm2d)
+
+
+@pytest.mark.parametrize("name", ["resnet18_v1b", "resnet18_v2", "resnest14", "resnet50_v1d_0.11"])
+def test_every_norm_of_a_network_is_gluons_where_asked(name: str) -> None:
+    with torch.device("meta"):
+        network, plain = create_model(name, gluon_batch_norm=True), create_model(name)
+    norms = [each for each in network.modules() if isinstance(each, nn.BatchNorm2d)]
+    assert norms
+    assert {type(each) for each in norms} == {GluonBatchNorm2d}
+    assert not any(isinstance(each, GluonBatchNorm2d) for each in plain.modules())
+    assert list(network.state_dict()) == list(plain.state_dict())
+    shapes = [each.shape for each in plain.state_dict().values()]
+    assert [each.shape for each in network.state_dict().values()] == shapes
+
+
+def test_group_norm_is_not_replaced() -> None:
+    with torch.device("meta"):
+        network = create_model("resnet50_v1b_gn", gluon_batch_norm=True)
+    assert not any(isinstance(each, nn.BatchNorm2d) for each in network.modules())
