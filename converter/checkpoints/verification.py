@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError, KeyMapError, LabelsError, ParityError, UnknownModelError
-from ..files.hashes import file_sha256
+from ..files.hashes import HASH_DIGITS, file_sha256
 from ..mapping.assignment import array_specs
 from ..mapping.fit import fit
 from ..mappings.catalog import Size
@@ -22,7 +22,9 @@ from .record import RecordedFacts, read_record
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
-_DIGITS = re.compile(r"-([0-9a-f]{8})(\.[a-z0-9]+)?$")  # SHA-256 prefix in a file name
+_DIGITS = re.compile(
+    rf"-([0-9a-f]{{{HASH_DIGITS}}})(\.[a-z0-9]+)?$"
+)  # in a file name
 _FAULTS = (CheckpointError, KeyMapError, LabelsError, UnknownModelError)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 BLOCK = 1 << 20
+HASH_DIGITS = 8  # of a file's SHA-256 in its name; torch.hub checks them
 
 
 def file_sha256(path: Path) -> str:

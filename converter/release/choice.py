@@ -10,7 +10,7 @@ from pathlib import Path
 from ..checkpoints.metadata import facts_sha256
 from ..checkpoints.record import Record
 from ..errors import ReleaseError
-from ..files.hashes import file_sha256
+from ..files.hashes import HASH_DIGITS, file_sha256
 from ..mappings.catalog import load_catalog
 from ..mappings.choices import LAYOUTS
 from ..mappings.layout import load_layout
@@ -109,7 +109,7 @@ def _rejection(choice: Choice, allow_random: bool) -> str | None:
         return f"is not of the published file: its SHA-1 is {record.source.sha1}, not {entry.sha1}"
     if record.source.kind == "random" and not allow_random:
         return "has random weights; publish them with `--allow-random`"
-    name = f"{entry.published}-{file.sha256[:8]}.pth"
+    name = f"{entry.published}-{file.sha256[:HASH_DIGITS]}.pth"
     if record.name != entry.published or not path.name == file.file == name:
         return f"is not named {name}"
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...files.hashes import HASH_DIGITS
 from ..metadata import to_metadata
 from ..record import Record, WrittenFile
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import torch
 
     from ...models import ResNet
-
-HASH_DIGITS = 8  # of the SHA-256 in file names; torch.hub checks them
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from torch import fx
 
 from ...errors import CheckpointError
 from ...files.atomic_file import publish, temporary_file
+from ...files.hashes import HASH_DIGITS
 from ...parity.head_measurement import run
 from ...parity.measurement import LIMITS, difference
 from ..record import WrittenFile
-from .job import HASH_DIGITS
 
 BATCHES = (1, 3)  # batch sizes that are checked; the program accepts any
 # where a node came from: useless to readers of the file, and different in every process

@@ -162,7 +162,8 @@ def _summary(facts: Mapping[str, Any], parity: Parity | None) -> Summary:
     """Make the index's row for a network."""
     worst: dict[str, float] = {}
     for check in parity.checks if parity else ():
-        worst[check.dtype] = max(worst.get(check.dtype, 0.0), check.max_rel)
+        largest = np.maximum(worst.get(check.dtype, 0.0), check.max_rel)  # keeps NaN
+        worst[check.dtype] = float(largest)
     return Summary(
         model=facts["model"],
         source=(facts.get("source") or {}).get("kind"),
