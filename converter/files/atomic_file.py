@@ -1,18 +1,22 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes: a file is written completely or not at all.
+
+A temporary is removed by the process that made it, and, if that was killed, by the next process
+that writes to the same folder.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from ..errors import CheckpointError
+from .temporary_names import PREFIX, is_abandoned, new_name
 
-_PREFIX = ".writing-"  # of what is not finished
+_own: set[Path] = set()  # temporaries of this process that are not yet removed
 
 
 def write_text(text: str, path: Path) -> None:
@@ -36,12 +40,12 @@ def write_bytes(data: bytes, path: Path) -> None:
 
 
 def record_path(path: Path) -> Path:
-    """Where the record of a checkpoint lies: beside a file, in a folder."""
+    """Return the path of a checkpoint's record: beside a file, inside a folder."""
     return path / "record.json" if path.is_dir() else path.with_suffix(".json")
 
 
 def remove(path: Path) -> None:
-    """Take away a file or a folder, if it is there."""
+    """Delete a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -49,12 +53,12 @@ def remove(path: Path) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Find out now, not after the work, whether a folder can be written to.
+    """Check, before any work is done, that a folder can be written to.
 
-    What has to be made for that is taken away again.
+    Folders that are created for the check are removed again.
 
     Raises:
-        CheckpointError: it cannot.
+        CheckpointError: the folder cannot be written to.
     """
     missing = _missing(folder)
     try:
@@ -66,33 +70,31 @@ def check_writable(folder: Path) -> None:
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Path]:
-    """A folder in `folder`, whose contents move there if nothing goes wrong, and else are gone.
+    """Yield a staging folder in `folder`; on success its contents move there, else it is deleted.
 
-    What has the name of one of them is replaced then, and not before.
+    Existing files and folders of the same names are replaced only then.
 
     Raises:
         CheckpointError: in place of any OSError.
     """
-    staged, missing = None, _missing(folder)
+    missing = _missing(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(dir=folder, prefix=_PREFIX))
-        yield staged
-        for path in sorted(staged.iterdir()):
-            if path.is_dir() and (folder / path.name).is_dir():  # it does not go in one step
-                remove(folder / path.name)
-            path.replace(folder / path.name)
-        _sync(folder)
+        with temporary_folder(folder) as staged:
+            yield staged
+            for path in sorted(staged.iterdir()):
+                target = folder / path.name
+                if path.is_dir() and target.is_dir():  # replace() needs a free name
+                    target.rename(staged / new_name())  # a kill leaves no half of it
+                path.replace(target)
+            _sync(folder)
     except OSError as error:
-        raise _refusal(folder, error) from error
+        raise _write_error(folder, error) from error
     finally:
-        if staged is not None:
-            remove(staged)
         _remove_empty(missing)
 
 
 def make_public(path: Path) -> None:
-    """Let others read what was private while it was written, as far as they may read new files."""
+    """Give a file or folder that was private while written the permissions of a new one (umask)."""
     umask = os.umask(0)
     os.umask(umask)
     path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
@@ -100,29 +102,81 @@ def make_public(path: Path) -> None:
 
 @contextmanager
 def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
-    """A file in `folder` that is gone afterwards unless `publish` gave it its name.
+    """Yield a file in `folder`, and its path; it is deleted afterwards unless `publish` renames it.
 
     Raises:
         CheckpointError: in place of any OSError.
     """
-    path = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=_PREFIX)
-        path = Path(temporary)
-        with os.fdopen(handle, "w+b") as file:
+        with _temporary(folder) as path, open(path, "x+b", opener=_open_private) as file:
             yield file, path
     except OSError as error:
-        raise _refusal(folder, error) from error
+        raise _write_error(folder, error) from error
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Yield a new private folder in `parent`; it is deleted afterwards unless it was renamed.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    with _temporary(parent) as path:
+        path.mkdir(mode=0o700)
+        yield path
+
+
+def remove_temporaries() -> None:
+    """Remove this process's temporaries; for its end, if something interrupted the usual removal.
+
+    A signal's exception can be raised just before the removal in a `finally` block.
+    """
+    for path in list(_own):
+        _remove_temporary(path)
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[Path]:
+    """Yield the path of a temporary, to be created; whatever is there afterwards is deleted.
+
+    The path is known before anything is created, so that no interruption can lose it.
+    """
+    path = folder / new_name()
+    _own.add(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder)
+        yield path
     finally:
-        if path is not None:
-            path.unlink(missing_ok=True)
+        _remove_temporary(path)
+
+
+def _remove_temporary(path: Path) -> None:
+    with suppress(OSError):  # the folder may be missing, too
+        remove(path)
+    _own.discard(path)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporaries of processes that were killed.
+
+    Two processes may do so at once, and files of other users may stay.
+    """
+    with os.scandir(folder) as entries:
+        found = [each for each in entries if each.name.startswith(PREFIX) and is_abandoned(each)]
+    for entry in found:
+        with suppress(OSError):
+            remove(Path(entry.path))
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def publish(file: IO[bytes], temporary: Path, target: Path) -> None:
-    """Close a finished file and give it its name, in one step that survives a power cut.
+    """Close a finished file and rename it, atomically and safely against a power cut.
 
-    It is closed first: Windows does not rename a file that is open.
+    It is closed first because Windows does not rename open files.
     """
     file.flush()
     os.fsync(file.fileno())
@@ -133,32 +187,32 @@ def publish(file: IO[bytes], temporary: Path, target: Path) -> None:
 
 
 def _missing(folder: Path) -> list[Path]:
-    """The folders that have to be made, the innermost first."""
+    """Return the folders that have to be created, innermost first."""
     return [each for each in (folder, *folder.parents) if not each.exists()]
 
 
 def _remove_empty(folders: list[Path]) -> None:
     for each in folders:
-        with suppress(OSError):  # something is in it
+        with suppress(OSError):  # not empty
             each.rmdir()
 
 
 def _sync(folder: Path) -> None:
-    """Let the names in a folder survive a power cut, where the system can sync folders."""
+    """Sync the names in a folder to disk, where the system supports it, against a power cut."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with suppress(OSError):  # some network file systems cannot
+        with suppress(OSError):  # not supported by some network file systems
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _refusal(folder: Path, error: OSError) -> CheckpointError:
-    """What a user is told: of the folder that was asked for, not of one that is staged in it."""
-    asked = folder.parent if folder.name.startswith(_PREFIX) else folder
+def _write_error(folder: Path, error: OSError) -> CheckpointError:
+    """Build the error of a failed write; it names the requested folder, not a staging one in it."""
+    requested = folder.parent if folder.name.startswith(PREFIX) else folder
     return CheckpointError(
-        f"{asked}: cannot be written ({error.strerror or error}); "
-        "choose another folder, or make room"
+        f"{requested}: cannot be written ({error.strerror or error}); "
+        "choose another folder or free disk space"
     )
