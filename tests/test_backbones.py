@@ -122,6 +122,7 @@ def test_the_command_line_says_what_is_left_out(tmp_path: Path) -> None:
     assert result.exit_code == 2
 
 
+@pytest.mark.costly
 def test_a_trunk_is_proved_by_graph_without_mxnet(tmp_path: Path) -> None:
     from gluon2torch import write_params
 

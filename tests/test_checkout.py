@@ -47,6 +47,7 @@ def clone(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.costly
 def test_convert_py_needs_no_install(python: Path, mine: Path, tmp_path: Path) -> None:
     options = ("--params", mine, "--reference", "none", "-o", "out")
     shown = run(python, tmp_path, ROOT / "convert.py", *options)
@@ -55,6 +56,7 @@ def test_convert_py_needs_no_install(python: Path, mine: Path, tmp_path: Path) -
     assert json.loads(path.with_suffix(".json").read_text())["model"] == "cifar_resnet20_v1"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_hub_leaves_other_peoples_packages_alone(
     when: str, python: Path, release: Path, tmp_path: Path

@@ -87,6 +87,7 @@ def test_inspect_tells_every_array_and_its_rule(mine: Path) -> None:
     }
 
 
+@pytest.mark.costly
 def test_inspect_of_real_files_of_every_kind(data: Path) -> None:
     for path in sorted((data / "samples").iterdir()):
         assert run("inspect", path).exit_code == 0, path

@@ -80,6 +80,7 @@ def dropout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gluon2torch.finetuning.fine_tuning, "_network", network)
 
 
+@pytest.mark.costly
 @pytest.mark.usefixtures("dropout")
 @pytest.mark.parametrize("when", ["between epochs", "within an epoch"])
 def test_killed_and_resumed_is_the_same_bit_for_bit(
@@ -111,6 +112,7 @@ def test_killed_and_resumed_is_the_same_bit_for_bit(
     assert again.last.content_sha256 == whole.last.content_sha256
 
 
+@pytest.mark.costly
 def test_every_part_of_the_state_matters(untrained: Path, colours: Path, tmp_path: Path) -> None:
     """What is taken out of the saved state changes the result: so it was in use."""
     options = replace(QUICK, epochs=2, holdout=0.5)
@@ -136,6 +138,7 @@ def test_every_part_of_the_state_matters(untrained: Path, colours: Path, tmp_pat
         assert Path(resumed.last.file).name != Path(whole.last.file).name, part
 
 
+@pytest.mark.costly
 def test_the_results_are_checkpoints_as_any_other(
     untrained: Path, colours: Path, tmp_path: Path
 ) -> None:
@@ -176,6 +179,7 @@ def test_the_results_are_checkpoints_as_any_other(
     )
 
 
+@pytest.mark.costly
 def test_colours_are_learnt_from_scratch(untrained: Path, colours: Path, tmp_path: Path) -> None:
     (colours / "red" / "0.png").write_bytes(b"broken")
     told: list[str] = []

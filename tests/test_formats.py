@@ -74,6 +74,7 @@ def test_a_safetensors_file_tells_what_it_is(mine: Path, tmp_path: Path) -> None
         assert len(beside["files"]) == 2
 
 
+@pytest.mark.costly
 def test_equal_weights_make_equal_safetensors_in_every_process(mine: Path, tmp_path: Path) -> None:
     """The library's own order of the metadata differs from run to run."""
     names = set()

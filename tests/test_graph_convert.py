@@ -65,6 +65,7 @@ def test_an_exported_network_becomes_a_program(tmp_path: Path) -> None:
     assert program(torch.zeros(7, 3, 32, 32)).shape == (7, 10)
 
 
+@pytest.mark.costly
 def test_equal_networks_give_equal_bytes_in_every_process(
     mine: tuple[Path, Path], tmp_path: Path
 ) -> None:

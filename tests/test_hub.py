@@ -82,6 +82,7 @@ print(network.fc.bias[0].item(), network(torch.zeros(1, 3, 32, 32)).shape[1])
 """
 
 
+@pytest.mark.costly
 def test_hub_loads_the_published_weights_from_a_server(server: str, tmp_path: Path) -> None:
     done = python(LOAD, tmp_path, server)
     assert done.returncode == 0, done.stderr
@@ -100,6 +101,7 @@ def test_hub_loads_the_published_weights_from_a_server(server: str, tmp_path: Pa
     assert python(LOAD, tmp_path, server).stdout == "107.0 10\n"  # loaded anew
 
 
+@pytest.mark.costly
 def test_the_kept_manifest_serves_while_the_server_is_away(release: Path, tmp_path: Path) -> None:
     handler = functools.partial(Quiet, directory=str(release))
     with HTTPServer(("127.0.0.1", 0), handler) as httpd:

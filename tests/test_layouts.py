@@ -235,6 +235,7 @@ def test_mmpretrain_loads_all_of_its_own(mmpretrain: Any, name: str, tmp_path: P
 # --- the tables -------------------------------------------------------------------------------
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_layout_goes_there_and_back(layout: str) -> None:
     for name in load_layout(layout).networks:

@@ -57,6 +57,7 @@ def swap_assigned(monkeypatch: pytest.MonkeyPatch, one: str, other: str) -> None
     monkeypatch.setattr(state_dict, "build_state_dict", swapped)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_layers_that_are_swapped_behind_zero_gammas(
     reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -76,6 +77,7 @@ def test_layers_that_are_swapped_behind_zero_gammas(
     assert not (tmp_path / "other" / "out").exists()
 
 
+@pytest.mark.costly
 def test_tensors_that_are_swapped_after_the_map(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +94,7 @@ def test_tensors_that_are_swapped_after_the_map(
     )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_logits_that_are_permuted_beside_a_huge_one(
     reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -183,6 +186,7 @@ def test_what_depends_on_the_input() -> None:
     assert not depends_on_input(output)
 
 
+@pytest.mark.costly
 def test_a_map_is_proved_once_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gluon2torch.parity import map_proof
 

@@ -54,6 +54,7 @@ def torchrun(processes: int, *arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("which", "right"), [("structural", 95), ("export", 90)])
 def test_the_trained_networks_score_as_with_mxnet(
     which: str, right: int, trained: Callable[[str], Path], tmp_path: Path
@@ -90,6 +91,7 @@ def test_torchrun_gives_the_same_counts(
     assert answers[0] == answers[1]
 
 
+@pytest.mark.costly
 def test_two_processes_find_what_one_finds(untrained: Path, tmp_path: Path) -> None:
     """An odd number of images, one of them broken, more classes than a batch has."""
     folder = make_images(tmp_path / "images", *(f"{n % 3}/{n}.png" for n in range(7)))

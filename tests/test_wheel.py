@@ -76,6 +76,7 @@ print([sys.modules[name].mine for name in ("converter", "models", "mappings")])
 """
 
 
+@pytest.mark.costly
 def test_an_installed_copy_works_beside_other_peoples_packages(
     environment: Path, tmp_path: Path
 ) -> None:
