@@ -22,9 +22,7 @@ from .record import RecordedFacts, read_record
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
-_DIGITS = re.compile(
-    rf"-([0-9a-f]{{{HASH_DIGITS}}})(\.[a-z0-9]+)?$"
-)  # in a file name
+_DIGITS = re.compile(rf"-([0-9a-f]{{{HASH_DIGITS}}})(\.[a-z0-9]+)?$")  # in a file name
 _FAULTS = (CheckpointError, KeyMapError, LabelsError, UnknownModelError)
 
 
