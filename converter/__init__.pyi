@@ -2,6 +2,7 @@ from .checkpoints.checkpoint import open_checkpoint as open_checkpoint
 from .checkpoints.record import Record as Record
 from .errors import ConversionError as ConversionError
 from .finetuning.fine_tuning import finetune as finetune
+from .finetuning.fine_tuning import train as train
 from .finetuning.training_options import FinetuneOptions as FinetuneOptions
 from .graph.importer import import_graph as import_graph
 from .inference.feature_extraction import extract_features as extract_features

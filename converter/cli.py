@@ -21,6 +21,7 @@ from .commands.graph_command import graph_command
 from .commands.predict_command import predict_command
 from .commands.release_commands import release_command, verify_command
 from .commands.to_gluon_command import to_gluon_command
+from .commands.train_command import train_command
 from .commands.validate_command import validate_command
 from .files.atomic_file import remove_temporaries
 
@@ -89,5 +90,6 @@ for command in (
     validate_command,
     features_command,
     finetune_command,
+    train_command,
 ):
     main.add_command(command)

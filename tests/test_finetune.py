@@ -31,9 +31,10 @@ from gluon2torch.finetuning.training_options import FinetuneOptions, make_optimi
 from gluon2torch.inference.classification import Progress
 from gluon2torch.inference.images.linear_resize import resize_linear
 from gluon2torch.inference.validation import validate
+from gluon2torch.models import create_model
 from gluon2torch.sources.source import Source
 
-from .conftest import require_data
+from .conftest import record, require_data
 from .images import SHEET, encode, noise, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,8 +77,8 @@ def dropout(monkeypatch: pytest.MonkeyPatch) -> None:
         made.drop = torch.nn.Dropout(0.3)
         return made
 
-    make_network = gluon2torch.finetuning.fine_tuning._network
-    monkeypatch.setattr(gluon2torch.finetuning.fine_tuning, "_network", network)
+    make_network = gluon2torch.finetuning.fine_tuning._with_new_classifier
+    monkeypatch.setattr(gluon2torch.finetuning.fine_tuning, "_with_new_classifier", network)
 
 
 @pytest.mark.costly
@@ -189,6 +190,53 @@ def test_colours_are_learnt_from_scratch(untrained: Path, colours: Path, tmp_pat
     assert done.history[-1]["train loss"] < 0.5 * done.history[0]["train loss"]
     assert len(told) in (0, 4)  # it is held out, or told of in every epoch
     assert validate(done.best.file, colours, workers=0).answers.top1 >= 22
+
+
+def test_what_is_fixed_in_gluon_stays_as_it_is(colours: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    before = create_model("cifar_resnet20_v2").state_dict()
+    path = tmp_path / "v2.pth"
+    torch.save(before, path)
+    path.with_suffix(".json").write_text(json.dumps(record("cifar_resnet20_v2").as_dict()))
+    options = FinetuneOptions(epochs=1, batch_size=6, weight_decay=0.5)
+    after = open_checkpoint(train(path, colours, tmp_path / "out", options).last.file).tensors
+    same = {
+        name
+        for name, tensor in before.items()
+        if after[name].shape == tensor.shape and torch.equal(after[name], tensor)
+    }
+    assert same == {"data_bn.weight", "data_bn.bias"}
+
+
+def test_the_optimizer_has_only_what_is_trained() -> None:
+    network = create_model("cifar_resnet20_v2")
+    optimizer = make_optimizer(network, FinetuneOptions())
+    held = {id(each) for group in optimizer.param_groups for each in group["params"]}
+    left = {name for name, each in network.named_parameters() if id(each) not in held}
+    assert left == {"data_bn.weight", "data_bn.bias"}
+
+
+def test_running_statistics_of_mxnet(untrained: Path, colours: Path, tmp_path: Path) -> None:
+    """One step moves the running variance (n - 1) / n times as far as PyTorch does."""
+    variances = []
+    for gluon in (False, True):
+        options = FinetuneOptions(epochs=1, batch_size=24, holdout=0, gluon_batch_norm=gluon)
+        done = train(untrained, colours, tmp_path / str(gluon), options)
+        variances.append(open_checkpoint(done.last.file).tensors["bn1.running_var"].double())
+    count = 24 * 32 * 32
+    moved = [each - 0.9 for each in variances]  # it begins at 1, with a momentum of 0.1
+    torch.testing.assert_close(
+        moved[1] / moved[0], torch.full((16,), (count - 1) / count).double(), atol=2e-5, rtol=0
+    )
+    assert (moved[1] < moved[0]).all()
+    with pytest.raises(CheckpointError, match="different gluon_batch_norm"):
+        train(
+            untrained,
+            colours,
+            tmp_path / "True",
+            replace(options, gluon_batch_norm=False),
+            resume=True,
+        )
 
 
 def test_workers_change_nothing(untrained: Path, colours: Path, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ CHILD = """
 import os, runpy, signal, sys, time
 from gluon2torch.files import atomic_file
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+
 publish, remove = atomic_file.publish, atomic_file._remove_temporary
 
 def moment(path):
@@ -163,8 +165,9 @@ def moment(path):
 def test_a_signal_just_before_the_removal(number: str, mine: Path, out: Path) -> None:
     late = f"""
 def first(path):
-    atomic_file._remove_temporary = remove
-    signal.raise_signal(signal.{number})
+    if path.is_dir():
+        atomic_file._remove_temporary = remove
+        signal.raise_signal(signal.{number})
     remove(path)
 
 def moment(path):
@@ -481,10 +484,10 @@ MODULES += ["gluon2torch.checkpoints.output", "gluon2torch.checkpoints.formats.s
 def write_forever(out: Path, seed: int) -> None:
     """Write checkpoints in turns, and a folder that is replaced, until a signal comes."""
     with orderly_end():
-        chance = random.Random(seed)
+        chance, original = random.Random(seed), arrays()
         while True:
             variant = chance.randrange(4)
-            values = {name: np.float32(variant) + value for name, value in arrays().items()}
+            values = {name: np.float32(variant) + value for name, value in original.items()}
             write_params(out / "mine.params", values)
             formats = chance.choice((["pth"], ["safetensors"], ["pth", "safetensors"]))
             convert(params=out / "mine.params", reference="none", out=out, formats=formats)
@@ -526,7 +529,7 @@ def kill_a_fork(number: int, out: Path, chance: random.Random) -> int | None:
     context.set_forkserver_preload(MODULES)
     process = context.Process(target=write_forever, args=(out, chance.randrange(1 << 30)))
     process.start()
-    time.sleep(chance.uniform(0, 1.5))
+    time.sleep(chance.uniform(0, 2.5))
     assert process.is_alive()
     os.kill(process.pid or 0, number)
     process.join(60)

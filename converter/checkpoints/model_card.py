@@ -90,6 +90,7 @@ def _origin(record: Record, entry: Entry) -> str:
         "params": "with weights from a `.params` file",
         "random": "with random weights, which are of no use but to test with",
         "finetuned": "with weights that were trained further in PyTorch",
+        "trained": "with weights that were trained in PyTorch",
     }
     return (
         f"MXNet Gluon's `{entry.name}` in PyTorch, {origins.get(record.source.kind, '')}, "

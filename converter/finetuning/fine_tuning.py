@@ -1,4 +1,4 @@
-"""Fine-tuning from start to end: images, epochs, checkpoints."""
+"""Training from start to end: images, epochs, checkpoints."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 
@@ -18,10 +19,16 @@ from ..inference.classification import Progress
 from ..inference.images.batches import default_workers
 from ..inference.process_group import World
 from ..inference.runner import Setup, compute_dtype, place, require_rgb
+from ..mappings.catalog import load_catalog
+from ..models import ResNet, create_model
+from ..sources.source import Source
 from .training import Row, Training, Work
 from .training_data import split_images
 from .training_options import FinetuneOptions
-from .training_output import Board, write_checkpoint, write_curves
+from .training_output import Board, Origin, write_checkpoint, write_curves
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 STATE = "training.pt"
 Watch = Callable[[int], AbstractContextManager[Callable[[Progress], None]]]
@@ -47,20 +54,37 @@ class Finetuned:
     notes: tuple[str, ...]
 
 
+class Keywords(TypedDict, total=False):
+    """Keywords of `finetune` and `train`.
+
+    Attributes:
+        resume: resume the training in `out`, or start one if there is none.
+        tensorboard: also write TensorBoard events.
+        setup: device and precision; the CPU by default.
+        world: the processes that share each batch; this one alone by default.
+        workers: processes that read images; None for `default_workers`.
+        watch: called with the number of each epoch; returns a context manager that yields the
+            epoch's progress callback.
+        report: called with the row of each finished epoch.
+        warn: called with a message for each image that cannot be read.
+    """
+
+    resume: bool
+    tensorboard: bool
+    setup: Setup | None
+    world: World | None
+    workers: int | None
+    watch: Watch
+    report: Callable[[Row], None]
+    warn: Callable[[str], None]
+
+
 def finetune(
     checkpoint: Checkpoint | str | os.PathLike[str],
     images: str | os.PathLike[str],
     out: str | os.PathLike[str],
     options: FinetuneOptions | None = None,
-    *,
-    resume: bool = False,
-    tensorboard: bool = False,
-    setup: Setup | None = None,
-    world: World | None = None,
-    workers: int | None = None,
-    watch: Watch = lambda epoch: nullcontext(lambda progress: None),
-    report: Callable[[Row], None] = lambda row: None,
-    warn: Callable[[str], None] = lambda message: None,
+    **keywords: Unpack[Keywords],
 ) -> Finetuned | None:
     """Fine-tune a checkpoint for the classes of a folder of images.
 
@@ -74,15 +98,8 @@ def finetune(
             form.
         out: the folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
         options: hyperparameters.
-        resume: resume the training in `out`, or start one if there is none.
-        tensorboard: also write TensorBoard events.
-        setup: device and precision; the CPU by default.
-        world: the processes that share each batch; this one alone by default.
-        workers: processes that read images; None for `default_workers`.
-        watch: called with the number of each epoch; returns a context manager that yields the
-            epoch's progress callback.
-        report: called with the row of each finished epoch.
-        warn: called with a message for each image that cannot be read.
+        keywords: `resume`, `tensorboard`, `setup`, `world`, `workers`, `watch`, `report` and
+            `warn`; see `Keywords`.
 
     Returns:
         The result; None in every process of a world but the first.
@@ -93,13 +110,79 @@ def finetune(
         ImageError: there are fewer than two classes, or too few images.
         MissingDependencyError: Pillow is not installed, or tensorboardX, which `tensorboard` needs.
     """
-    if not isinstance(checkpoint, Checkpoint):
-        checkpoint = open_checkpoint(checkpoint)
-    require_rgb(checkpoint)
+    opened = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(checkpoint)
+    require_rgb(opened)
     options = options or FinetuneOptions()
-    out = Path(out)
+    source = Source("finetuned", path=str(opened.path), seed=options.seed)
+    origin = Origin(opened.entry, opened.preprocessing, source)
+
+    def make(num_classes: int) -> ResNet:
+        return _with_new_classifier(opened, num_classes, options)
+
+    return run_training(origin, make, Path(images), Path(out), options, **keywords)
+
+
+def train(
+    model: str,
+    images: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    options: FinetuneOptions | None = None,
+    **keywords: Unpack[Keywords],
+) -> Finetuned | None:
+    """Train a network of the catalogue from its own initialisation.
+
+    The rest is as in `finetune`.
+
+    Args:
+        model: GluonCV's or the published name of the network.
+        images: a folder with one subfolder per class, or with `train` and `val` folders of that
+            form.
+        out: the folder for the results.
+        options: hyperparameters; their seed is also that of the initial weights.
+        keywords: see `Keywords`.
+
+    Returns:
+        The result; None in every process of a world but the first.
+
+    Raises:
+        UnknownModelError: no network has that name; the message suggests similar names.
+        CheckpointError: `out` cannot be written to or contains another training.
+        ImageError: there are fewer than two classes, or too few images.
+        MissingDependencyError: Pillow is not installed, or tensorboardX, which `tensorboard` needs.
+    """
+    entry = load_catalog().find(model)
+    options = options or FinetuneOptions()
+    source = Source("trained", seed=options.seed)
+    origin = Origin(entry, entry.dataset.preprocessing, source)
+
+    def make(num_classes: int) -> ResNet:
+        torch.manual_seed(options.seed)
+        return create_model(
+            entry.name, num_classes=num_classes, gluon_batch_norm=options.gluon_batch_norm
+        )
+
+    return run_training(origin, make, Path(images), Path(out), options, **keywords)
+
+
+def run_training(
+    origin: Origin,
+    make: Callable[[int], ResNet],
+    images: Path,
+    out: Path,
+    options: FinetuneOptions,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
+    setup: Setup | None = None,
+    world: World | None = None,
+    workers: int | None = None,
+    watch: Watch = lambda epoch: nullcontext(lambda progress: None),
+    report: Callable[[Row], None] = lambda row: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Finetuned | None:
+    """Train the network that `make` builds for a number of classes, and write the results."""
     setup, world = setup or Setup(torch.device("cpu")), world or World()
-    split = split_images(Path(images), options.holdout, options.seed)
+    split = split_images(images, options.holdout, options.seed)
     least = 2 * world.size
     if len(split.train.paths) < least or options.batch_size < least:
         raise ImageError(
@@ -116,15 +199,20 @@ def finetune(
     first = world.rank == 0
     board = Board(out / "tensorboard") if tensorboard and first else None
     work = Work(
+        model=origin.entry.name,
+        kind=origin.source.kind,
         options=options,
         split=split,
-        preprocessing=checkpoint.preprocessing,
+        preprocessing=origin.preprocessing,
         setup=setup,
         world=world,
         workers=default_workers() if workers is None else workers,
         warn=warn,
     )
-    training = Training(_network(checkpoint, len(split.labels.ids), setup, options.seed), work)
+    network = make(len(split.labels.ids))
+    network.to(compute_dtype(network))
+    place(network, setup)
+    training = Training(network, work)
     if (out / STATE).exists():
         training.load(out / STATE)
     while len(training.history) < options.epochs:
@@ -139,7 +227,7 @@ def finetune(
         board.close()
 
     def write(name: str, tensors: dict[str, torch.Tensor]) -> Record:
-        return write_checkpoint(name, tensors, checkpoint, split.labels, out, options.seed)
+        return write_checkpoint(name, tensors, origin, split.labels, out)
 
     if not first:
         return None
@@ -153,14 +241,14 @@ def finetune(
     )
 
 
-def _network(checkpoint: Checkpoint, num_classes: int, setup: Setup, seed: int) -> torch.nn.Module:
+def _with_new_classifier(
+    checkpoint: Checkpoint, num_classes: int, options: FinetuneOptions
+) -> ResNet:
     """The checkpoint's network with a new classifier; it shares no memory with the checkpoint."""
-    network = checkpoint.network()
+    network = checkpoint.network(gluon_batch_norm=options.gluon_batch_norm)
     network.load_state_dict(
         {name: tensor.clone() for name, tensor in network.state_dict().items()}, assign=True
     )
-    torch.manual_seed(seed)
+    torch.manual_seed(options.seed)
     network.reset_classifier(num_classes)
-    network.to(compute_dtype(network))
-    place(network, setup)
     return network

@@ -32,6 +32,8 @@ Row = dict[str, float]
 class Work:
     """Inputs of a training, which stay the same while it runs."""
 
+    model: str
+    kind: str
     options: FinetuneOptions
     split: Split
     preprocessing: Preprocessing
@@ -171,6 +173,8 @@ class Training:
             CheckpointError: the folder cannot be written to.
         """
         state = {
+            "model": self.work.model,
+            "kind": self.work.kind,
             "options": asdict(self.work.options),
             "classes": list(self.work.split.labels.ids),
             "images": list(self.work.split.train.paths),
@@ -197,6 +201,9 @@ class Training:
             raise CheckpointError(f"{path}: is not the state of a training")
         options = asdict(self.work.options)
         differ = [name for name in options if state["options"].get(name) != options[name]]
+        differ += [
+            name for name in ("model", "kind") if state.get(name) != getattr(self.work, name)
+        ]
         if state["classes"] != list(self.work.split.labels.ids):
             differ.append("classes")
         if state["images"] != list(self.work.split.train.paths):

@@ -41,7 +41,9 @@ class FinetuneOptions:
         min_scale: smallest share of an image's area in a training crop; 1 uses the whole image.
         holdout: share of each class's images held out for evaluation, if there is no folder for it.
         preset: how the images for evaluation are prepared.
-        seed: seed of the new classifier, the order of images, their crops, and dropout.
+        seed: seed of the new weights, the order of images, their crops, and dropout.
+        gluon_batch_norm: keep BatchNorm's running statistics as MXNet does
+            (models/gluon_batch_norm.py).
     """
 
     epochs: int = 10
@@ -57,6 +59,7 @@ class FinetuneOptions:
     holdout: float = 0.1
     preset: str = "gluon"
     seed: int = 0
+    gluon_batch_norm: bool = False
 
     def __post_init__(self) -> None:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
@@ -64,8 +67,11 @@ class FinetuneOptions:
 
 
 def make_optimizer(network: torch.nn.Module, options: FinetuneOptions) -> Optimizer:
-    """Make the optimizer of all parameters, without weight decay for norms and biases."""
-    parameters = list(network.parameters())
+    """Make the optimizer of all parameters that are trained.
+
+    Norms and biases have no weight decay. What is fixed in Gluon, as v2's `data_bn`, is left out.
+    """
+    parameters = [each for each in network.parameters() if each.requires_grad]
     groups: list[dict[str, Any]] = [
         {"params": [each for each in parameters if each.ndim > 1]},
         {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.output import write_files
 from ..checkpoints.record import Record
 from ..checkpoints.record_draft import versions
 from ..errors import MissingDependencyError
 from ..files.atomic_file import record_path, remove, write_text
+from ..files.hashes import HASH_DIGITS
 from ..inference.figures import draw_curves
+from ..inference.runner import RGB
 from ..mapping.network_spec import empty_network
+from ..mappings.catalog import Entry, Preprocessing
 from ..mappings.choices import OURS
 from ..mappings.class_labels import Labels
 from ..parity.result import Parity
@@ -24,8 +27,23 @@ from ..weights.state_dict import Tensors
 from .training import Row
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What the records of a training say of its beginning.
+
+    Attributes:
+        entry: the network.
+        preprocessing: of its images.
+        source: where its weights come from.
+    """
+
+    entry: Entry
+    preprocessing: Preprocessing
+    source: Source
+
+
 def write_checkpoint(
-    name: str, tensors: Tensors, origin: Checkpoint, labels: Labels, folder: Path, seed: int
+    name: str, tensors: Tensors, origin: Origin, labels: Labels, folder: Path
 ) -> Record:
     """Write `folder/name-<hash>.pth` and its record, in place of older ones of that name.
 
@@ -33,7 +51,7 @@ def write_checkpoint(
         CheckpointError: the folder cannot be written to.
     """
     entry = origin.entry
-    network = empty_network(entry.name, len(labels.ids), origin.in_chans)
+    network = empty_network(entry.name, len(labels.ids), RGB)
     tensors = {key: tensors[key] for key in network.state_dict()}
 
     def filled() -> Any:
@@ -49,17 +67,17 @@ def write_checkpoint(
         content_sha256=content_sha256(tensors),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         num_classes=len(labels.ids),
-        in_chans=origin.in_chans,
+        in_chans=RGB,
         num_features=network.num_features,
         preprocessing=origin.preprocessing,
         labels=labels.lines(),
-        source=Source("finetuned", path=str(origin.path), seed=seed),
+        source=origin.source,
         parity=Parity("none", None),
         versions=versions("none"),
     )
     record = write_files(record, tensors, filled, folder, name)
     path = Path(record.file)
-    for older in folder.glob(f"{name}-????????.pth"):
+    for older in folder.glob(f"{name}-{'?' * HASH_DIGITS}.pth"):
         if older != path:
             remove(older)
             remove(record_path(older))

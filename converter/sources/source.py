@@ -19,7 +19,7 @@ class Source:
     """The source of a network's arrays.
 
     Attributes:
-        kind: `random`, `pretrained`, `params` or `finetuned`.
+        kind: `random`, `pretrained`, `params`, `finetuned` or `trained`.
         path: The file, if any; for a fine-tuned network, the initial checkpoint.
         url: URL of the published file.
         sha1: SHA-1 of the file.
