@@ -36,21 +36,32 @@ def orderly_end() -> Iterator[None]:
         yield
         return
     program, received, ending = os.getpid(), False, False
+    before, hook = signal.getsignal(signal.SIGTERM), sys.unraisablehook
 
     def unwind(number: int, _: object) -> None:
-        nonlocal received
+        nonlocal received, ending
         if os.getpid() != program:  # a forked worker, which must not remove the program's files
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        if received or ending:  # nothing stops the clean-up
+        if ending:  # nothing stops the clean-up
             return
-        received = True
+        received = ending = True
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.exit(128 + number)
 
-    before = signal.getsignal(signal.SIGTERM)
+    def raise_again(lost: sys.UnraisableHookArgs) -> None:
+        """Send the signal again if Python dropped its exception, as it does in destructors."""
+        nonlocal ending
+        if not (received and isinstance(lost.exc_value, SystemExit)):
+            hook(lost)
+            return
+        ending = False
+        main_thread = threading.main_thread().ident
+        threading.Timer(0.01, signal.pthread_kill, (main_thread, signal.SIGTERM)).start()
+
     if before == signal.SIG_DFL:  # else the caller of the program wants it ignored
         signal.signal(signal.SIGTERM, unwind)
+        sys.unraisablehook = raise_again
     try:
         yield
     finally:
@@ -59,6 +70,7 @@ def orderly_end() -> Iterator[None]:
         remove_temporaries()
         if received:  # libraries turn the exception into others of their own
             sys.exit(128 + signal.SIGTERM)
+        sys.unraisablehook = hook
         signal.signal(signal.SIGINT, interrupt or signal.SIG_DFL)
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 

@@ -53,6 +53,7 @@ def save(name: str, path: Path) -> None:
     options = {"crop_size": CROP} if NETWORKS[name][0] == "segmentation" else {}
     with legacy_names():
         net = get_model(name, pretrained=False, pretrained_base=False, **options)
+    mx.random.seed(0)
     net.initialize(mx.init.Normal(0.05))
     if "rcnn" in name:  # enough of it to know every shape of the trunk
         net.features(mx.nd.zeros((1, 3, 64, 64)))

@@ -205,6 +205,22 @@ HashingFile.write, HashingFile.__exit__ = interrupted, replaced
     assert not out.exists()
 
 
+def test_an_exception_that_python_drops(mine: Path, out: Path) -> None:
+    """Nothing can be raised from a destructor, or from importlib's callbacks."""
+    dropped = """
+class Closing:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def moment(path):
+    Closing()
+    time.sleep(600)
+"""
+    with child(dropped + COMMAND, mine, out) as process:
+        assert ended(process) == TERMINATED
+    assert not out.exists()
+
+
 def test_a_forked_worker_leaves_the_program_its_files(mine: Path, out: Path) -> None:
     forked = """
 def moment(path):
@@ -232,13 +248,15 @@ def test_a_library_leaves_signals_alone(mine: Path, out: Path) -> None:
 
 
 def test_signals_are_handled_during_a_program_only() -> None:
-    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    hook = sys.unraisablehook
     assert handlers[0] == signal.SIG_DFL  # after all imports
     with orderly_end():
         assert callable(signal.getsignal(signal.SIGTERM))
     with pytest.raises(SystemExit, match="^0$"):
         main(["--version"])
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == handlers
+    assert sys.unraisablehook == hook
 
 
 def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
@@ -533,6 +551,7 @@ def kill_a_fork(number: int, out: Path, chance: random.Random) -> int | None:
     assert process.is_alive()
     os.kill(process.pid or 0, number)
     process.join(60)
+    process.kill()  # if it did not end
     return process.exitcode
 
 

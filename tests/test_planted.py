@@ -164,17 +164,29 @@ def test_each_channel_has_its_own_bound() -> None:
 
 
 def test_rounding_is_measured_in_units_of_the_channels_size() -> None:
-    wide = (
-        np.random.default_rng(0).standard_normal((2, 3, 9, 9))
-        * np.array([1, 1e6, 0])[:, None, None]
-    )
+    scales = np.array([1, 1e6, 0])[:, None, None]
+    wide = np.random.default_rng(0).standard_normal((2, 3, 9, 9)) * scales
     narrow = wide.astype(np.float32)
     units = amplification(narrow, wide)
     assert 0.1 < units[0] < 2
     assert 1e5 < units[1] < 2e6
-    assert units[2] == 0
+    assert units[2] == units[0]
     narrow[0, 0, 0, 0] = np.inf
     assert amplification(narrow, wide)[0] == 0  # no licence for what overflows
+
+
+def test_a_channel_that_rounds_to_nothing_by_chance_has_the_medians_rounding() -> None:
+    """A pooled channel of one positive value per image was once exact in float32, and refused."""
+    wide = np.random.default_rng(0).uniform(1, 2, (2, 4))
+    wide[:, 3] = np.float32(1e-4)
+    narrow = wide.astype(np.float32)
+    units = amplification(narrow, wide)
+    assert units[3] == sorted(units[:3])[0] > 0
+    expected = wide.copy()
+    expected[:, 3] += 1e-7  # the rounding of terms near 1
+    found = output_difference(narrow, expected, units, 1e-5, "float32")
+    assert found.max_own < 1
+    assert output_difference(narrow, expected, units * [1, 1, 1, 0], 1e-5, "float32").max_own > 1
 
 
 def test_what_depends_on_the_input() -> None:
