@@ -1,0 +1,63 @@
+"""Element-wise arithmetic and reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from gluon2torch.graph.operators.arithmetic import BINARY, REDUCTIONS, REVERSED, SCALAR
+
+from ..operator_case import Case
+
+
+def shape(rng: np.random.Generator, least: int = 1) -> tuple[int, ...]:
+    """A shape of rank 1 to 5; many sizes are 1."""
+    return tuple(int(n) for n in rng.choice([1, 1, 2, 3, 5], rng.integers(least, 6)))
+
+
+def array(rng: np.random.Generator, sizes: tuple[int, ...]) -> np.ndarray:
+    """Values of a random floating point type."""
+    return rng.normal(0, 2, sizes).astype(rng.choice(["float32", "float64"]))
+
+
+def binary(rng: np.random.Generator, op: str) -> Case:
+    """Two inputs, which are broadcast if the operator does it."""
+    one = array(rng, shape(rng))
+    other = rng.normal(0, 2, one.shape).astype(one.dtype)
+    if op.startswith("broadcast_"):
+        for axis in np.flatnonzero(rng.random(one.ndim) < 0.3):
+            other = other.take([0], axis)
+    return Case(op, {}, {"one": one, "other": other})
+
+
+def scalar(rng: np.random.Generator, op: str) -> Case:
+    """An input and a number."""
+    number = rng.choice([0.0, 1.0, -2.0, 0.3, 1e-3, 3.0])
+    return Case(op, {"scalar": repr(float(number))}, {"data": array(rng, shape(rng))})
+
+
+def reduction(rng: np.random.Generator, op: str) -> Case:
+    """Any set of axes, counted from either end."""
+    data = array(rng, shape(rng))
+    attributes = {}
+    if rng.random() < 0.8:
+        axes = rng.permutation(data.ndim)[: rng.integers(0, data.ndim + 1)]
+        signed = [int(axis) - data.ndim * int(rng.random() < 0.4) for axis in axes]
+        attributes["axis"] = str(signed[0]) if len(signed) == 1 else str(tuple(signed))
+    for flag in ("keepdims", "exclude"):
+        if rng.random() < 0.5:
+            attributes[flag] = str(rng.choice(["True", "False", "1", "0"]))
+    return Case(op, attributes, {"data": data})
+
+
+GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
+    **{op: partial(binary, op=op) for names in BINARY.values() for op in names},
+    **{
+        op: partial(scalar, op=op)
+        for names in (*SCALAR.values(), *REVERSED.values())
+        for op in names
+    },
+    **{op: partial(reduction, op=op) for names in REDUCTIONS.values() for op in names},
+}

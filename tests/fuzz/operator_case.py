@@ -1,0 +1,209 @@
+"""A node of one MXNet operator with its inputs, computed by MXNet and as torch imports it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+import torch
+
+from gluon2torch.errors import GraphError
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.precision import limits
+from gluon2torch.graph.symbol import parse_symbol
+
+Arrays = dict[str, np.ndarray]
+LIMITS = {"float16": 2e-3, "float32": 1e-5, "float64": 1e-12}
+MEMORY = 8 << 30  # bytes of address space; MXNet itself maps more than one
+SECONDS = 60  # of one case
+
+
+@dataclass(frozen=True)
+class Case:
+    """A node, and what it is given.
+
+    Attributes:
+        op: MXNet's operator.
+        attributes: As the file stores them, as text.
+        data: The graph's inputs by name, which are the node's first inputs.
+        arrays: Arrays of the `.params` file, which follow them.
+        outputs: How many outputs of the node are heads of the graph.
+    """
+
+    op: str
+    attributes: dict[str, str]
+    data: Arrays
+    arrays: Arrays = field(default_factory=dict)
+    outputs: int = 1
+
+    def __str__(self) -> str:
+        values = [f"{key}={value}" for key, value in self.attributes.items()]
+        inputs = {**self.data, **self.arrays}
+        values += [f"{name}: {a.dtype}{list(a.shape)}" for name, a in inputs.items()]
+        return " ".join([self.op, *values])
+
+    @property
+    def dtype(self) -> str:
+        """The data type that arrays are imported in."""
+        floating = [a for a in {**self.data, **self.arrays}.values() if a.dtype.kind == "f"]
+        return "float32" if any(a.dtype == np.float32 for a in floating) else "float64"
+
+    def symbol(self) -> str:
+        """The graph as JSON."""
+        names = [*self.data, *self.arrays]
+        nodes: list[dict[str, Any]] = [{"op": "null", "name": each, "inputs": []} for each in names]
+        inputs = [[number, 0, 0] for number in range(len(names))]
+        nodes.append({"op": self.op, "name": "it", "attrs": self.attributes, "inputs": inputs})
+        return json.dumps(
+            {
+                "nodes": nodes,
+                "arg_nodes": list(range(len(names))),
+                "heads": [[len(names), output, 0] for output in range(self.outputs)],
+                "attrs": {"mxnet_version": ["int", 10901]},
+            }
+        )
+
+
+class Rejected(Exception):
+    """MXNet does not accept a case, or does not survive it."""
+
+
+class Oracle:
+    """MXNet in a process of its own, with limited memory, since some cases crash it."""
+
+    def __enter__(self) -> Oracle:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def __call__(self, case: Case) -> list[np.ndarray]:
+        """The outputs of a case.
+
+        Raises:
+            Rejected: MXNet raises an error, crashes, or takes too long.
+        """
+        try:
+            self._connection.send((case.symbol(), {**case.data, **case.arrays}))
+            answer = self._connection.recv() if self._connection.poll(SECONDS) else "takes too long"
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            answer = "crashes"
+        if isinstance(answer, list):
+            return answer
+        if answer in ("crashes", "takes too long"):
+            self._process.kill()
+            self._process.join()
+            self._start()
+        raise Rejected(answer)
+
+    def _start(self) -> None:
+        context = get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_answer, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+
+
+def _answer(connection: Connection) -> None:
+    """Compute cases until the other end is closed."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    warnings.simplefilter("ignore")
+    from gluon2torch.sources.mxnet_compat import import_mxnet
+
+    mx = import_mxnet()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    while True:
+        try:
+            symbol, arrays = connection.recv()
+        except EOFError:
+            return
+        try:
+            graph = mx.sym.load_json(symbol)
+            inputs = [mx.nd.array(arrays[k], dtype=arrays[k].dtype) for k in graph.list_inputs()]
+            found = mx.nd.CachedOp(graph)(*inputs)
+            outputs = found if isinstance(found, list | tuple) else [found]
+            connection.send([output.asnumpy() for output in outputs])
+        except (mx.MXNetError, ValueError, TypeError, MemoryError) as error:
+            connection.send(str(error).splitlines()[0] or "an error")
+
+
+def imported(case: Case) -> list[np.ndarray]:
+    """The outputs of a case's import.
+
+    Raises:
+        GraphError: The importer refuses it.
+    """
+    graph = parse_symbol(case.symbol().encode(), "it")
+    module = build_module(graph, case.arrays, dtype=case.dtype)
+    with torch.no_grad():
+        outputs = module(*(torch.from_numpy(each.copy()) for each in case.data.values()))
+    return [each.numpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case.
+
+    Attributes:
+        kind: `equal`, `rejected` by MXNet, `refused` by the importer, `wrong`, or `failed` with an
+            error that is not the importer's.
+        detail: How it is wrong, or the error.
+    """
+
+    kind: str
+    detail: str = ""
+
+
+def outcome(case: Case, oracle: Oracle) -> Outcome:
+    """Compute a case on both sides and compare."""
+    try:
+        expected = oracle(case)
+    except Rejected as error:
+        return Outcome("rejected", str(error))
+    try:
+        actual = imported(case)
+    except GraphError as error:
+        return Outcome("refused", str(error))
+    except Exception as error:  # whatever it is, it is a bug
+        return Outcome("failed", f"{type(error).__name__}: {error}")
+    if problem := difference(actual, expected, case):
+        return Outcome("wrong", problem)
+    return Outcome("equal")
+
+
+def difference(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], case: Case) -> str:
+    """Describe how outputs differ; empty if they do not."""
+    allowed = limits(parse_symbol(case.symbol().encode(), "it"))
+    for number, (one, other) in enumerate(zip(actual, expected, strict=True)):
+        if one.shape != other.shape:
+            return f"output {number} has shape {one.shape}, MXNet's {other.shape}"
+        if one.dtype != other.dtype:
+            return f"output {number} is {one.dtype}, MXNet's {other.dtype}"
+        limit = LIMITS.get(other.dtype.name, 0.0)
+        limit = max(limit, allowed.get(other.dtype.name, limit))
+        if problem := _values_differ(one, other, limit):
+            return f"output {number}: {problem}"
+    return ""
+
+
+def _values_differ(actual: np.ndarray, expected: np.ndarray, limit: float) -> str:
+    if not limit or not expected.size:
+        return "" if np.array_equal(actual, expected) else f"{actual!r} instead of {expected!r}"
+    finite = np.isfinite(expected)
+    if not np.array_equal(actual[~finite], expected[~finite], equal_nan=True):
+        return f"{actual!r} instead of {expected!r}"
+    if not finite.any():
+        return ""
+    error = float(np.abs(actual[finite] - expected[finite]).max())
+    scale = float(np.abs(expected[finite]).max()) or 1.0
+    return "" if error <= limit * scale else f"differs by {error / scale:.1e} of the largest"
