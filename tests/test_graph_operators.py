@@ -188,7 +188,10 @@ ACTIVATIONS = [
     Case("SoftmaxActivation", {"mode": "channel"}, "sigmoid", {}),
     Case("SoftmaxOutput", {}, "LogisticRegressionOutput", {"label": (2,)}, (2, 6)),
     Case(
-        "SoftmaxOutput", {"multi_output": "True"}, {"preserve_shape": "True"}, {"label": (2, 9, 8)}
+        "SoftmaxOutput",
+        {"multi_output": "True"},
+        {"multi_output": "False", "preserve_shape": "True"},
+        {"label": (2, 9, 8)},
     ),
     Case("SoftmaxOutput", {"preserve_shape": "True"}, "sigmoid", {"label": (2, 6, 9)}),
     Case("Softmax", {}, "LogisticRegressionOutput", {"label": (2,)}, (2, 6)),
@@ -473,7 +476,7 @@ def imported(case: Case, arrays: dict[str, np.ndarray], dtype: str) -> list[np.n
     graph = parse_symbol(json.dumps(case.table()).encode(), "it")
     # labels stand in the table of inputs, and in no file
     given = {k: v for k, v in arrays.items() if k not in ("data", "label")}
-    module = build_module(graph, given, dtype=dtype)
+    module = build_module(graph, given, dtype=dtype, inputs={"data": arrays["data"].shape})
     with torch.no_grad():
         outputs = module(torch.from_numpy(arrays["data"].astype(dtype)))
     return [each.numpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
