@@ -12,7 +12,10 @@ from ..errors import GraphError
 from .symbol import Node
 
 T = TypeVar("T")
+MOST_VALUES = 256  # of a tuple
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
+_DECIMAL = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,2}))?")
+FRACTION_DIGITS = 19  # MXNet's parser ignores further ones
 _FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 
 
@@ -72,10 +75,24 @@ class Attributes:
         """A number rounded to float32, as MXNet stores parameters of type `float`."""
         value = self.number(name, default)
         try:
-            rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
+            return _parsed_single(self._texts[name]) if self.has(name) else _single(value)
         except OverflowError as error:
             raise self.error(f"{name}={value} is too large for float32") from error
-        return rounded
+
+    def singles(self, name: str, default: Sequence[float] | None = None) -> tuple[float, ...]:
+        """A tuple of numbers rounded to float32, written `(0.1, 2)`, `[0.1,2]` or `0.1`."""
+        if not self.has(name):
+            return tuple(_single(value) for value in self._default(name, default))
+        parts = self._texts[name].strip().strip("()[]").split(",")
+        try:
+            values = [_single(float(part)) for part in parts if part.strip()]
+        except (ValueError, OverflowError) as error:
+            raise self.error(
+                f"{name}={self._texts[name][:80]!r} is not a list of numbers"
+            ) from error
+        if len(values) > MOST_VALUES or not all(math.isfinite(value) for value in values):
+            raise self.error(f"{name}={self._texts[name][:80]!r} is not a list of finite numbers")
+        return tuple(values)
 
     def flag(self, name: str, default: bool) -> bool:
         """A boolean."""
@@ -113,3 +130,30 @@ class Attributes:
         if default is None:
             raise self.error(f"{name} is missing")
         return default
+
+
+def _single(value: float) -> float:
+    """Round to float32."""
+    rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    return rounded
+
+
+def _parsed_single(text: str) -> float:
+    """Parse a number as MXNet does for parameters of type `float`.
+
+    Its parser (`dmlc/strtonum.h`) computes in float32 and adds the fraction to the integer part, so
+    that the result may be the second nearest float32: 1.736 is read as 1.7360001.
+    """
+    found = _DECIMAL.fullmatch(text.strip())
+    if not found:
+        return _single(float(text))
+    sign, whole, fraction, exponent = found.groups()
+    value = _single(int(whole or 0))
+    if fraction:
+        digits = fraction[:FRACTION_DIGITS]
+        value = _single(value + _single(int(digits) / 10 ** len(digits)))
+    power, scale = int(exponent or 0), 1.0
+    for factor in (1e8,) * (abs(power) // 8) + (10.0,) * (abs(power) % 8):
+        scale = _single(scale * factor)
+    value = _single(value / scale) if power < 0 else _single(value * scale)
+    return -value if sign == "-" else value
