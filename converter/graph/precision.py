@@ -12,6 +12,8 @@ _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # n
 # … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
     {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm"}
+    | {f"_contrib_MultiBox{name}" for name in ("Prior", "Target", "Detection")}
+    | {"_contrib_Proposal", "_contrib_MultiProposal"}
 )
 
 
