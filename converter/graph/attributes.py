@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from ..errors import GraphError
 from .symbol import Node
 
 T = TypeVar("T")
+_INFINITE = frozenset({"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
 _FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 
@@ -40,6 +41,20 @@ class Attributes:
         """Whether the attribute is present and not None."""
         return self._texts.get(name, "None") not in ("None", "")
 
+    def is_given(self, name: str) -> bool:
+        """Whether the attribute is present; it may be None."""
+        return name in self._texts
+
+    def expect(self, names: Collection[str]) -> None:
+        """Require that there are no attributes but these, and those that MXNet hides (`__x__`).
+
+        Raises:
+            GraphError: If there are further ones.
+        """
+        for name in self._texts:
+            if name not in names and not name.startswith("__"):
+                raise self.unsupported(name)
+
     def integer(self, name: str, default: int | None = None) -> int:
         """An integer."""
         if not self.has(name):
@@ -67,6 +82,12 @@ class Attributes:
         if not math.isfinite(value):
             raise self.error(f"{name}={self._texts[name]!r} is not finite")
         return value
+
+    def any_number(self, name: str, default: float | None = None) -> float:
+        """A number or infinity, in double precision."""
+        if self.has(name) and self._texts[name].strip().lower() in _INFINITE:
+            return float(self._texts[name])
+        return self.number(name, default)
 
     def single(self, name: str, default: float | None = None) -> float:
         """A number rounded to float32, as MXNet stores parameters of type `float`."""

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, pooling
+from . import (
+    activations,
+    arithmetic,
+    comparison,
+    constants,
+    indexing,
+    linear_algebra,
+    mathematics,
+    pooling,
+)
 from . import shape_changes as shaping
 from . import weighted_layers as layers
+from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
@@ -15,4 +25,12 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
     **shaping.OPERATORS,
+    **constants.OPERATORS,
+    **indexing.OPERATORS,
+    **comparison.OPERATORS,
+    **mathematics.OPERATORS,
+    **linear_algebra.OPERATORS,
 }
+for _name, _others in ALIASES.items():
+    if _name in OPERATORS:
+        OPERATORS.update(dict.fromkeys(_others.split(), OPERATORS[_name]))
