@@ -17,6 +17,8 @@ from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
+UNKNOWN = -1
+"""As `rank`: the result's number of dimensions does not follow from the inputs'."""
 
 
 class Names:
@@ -241,13 +243,21 @@ class Call:
         """Add a call of a function to the graph.
 
         Args:
-            rank: Number of dimensions of the result; by default, that of the first value.
+            rank: Number of dimensions of the result, or UNKNOWN; by default, the first value's.
             suffix: Suffix of the name, for a node whose name a layer uses.
         """
         builder = self._builder
         name = builder.names(self.node.name + suffix)
         node = builder.graph.create_node("call_function", function, args, kwargs, name)
         return self._result(node, rank, args)
+
+    def constant(self, tensor: torch.Tensor) -> fx.Node:
+        """Add a tensor that depends on no input to the graph, as a buffer."""
+        builder = self._builder
+        name = builder.names(self.node.name)
+        builder.root.register_buffer(name, tensor)
+        node = builder.graph.get_attr(name)
+        return self._result(node, tensor.dim(), ())
 
     def check_all_taken(self) -> None:
         """Require that the operator has used all inputs of the node.
@@ -268,5 +278,5 @@ class Call:
         if rank is None:
             ranks = [self._builder.ranks.get(arg) for arg in args if isinstance(arg, fx.Node)]
             rank = ranks[0] if ranks else None
-        self._builder.ranks[node] = rank
+        self._builder.ranks[node] = None if rank == UNKNOWN else rank
         return node

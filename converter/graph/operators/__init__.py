@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, detection, pooling, regions
+from . import (
+    activations,
+    arithmetic,
+    comparison,
+    constants,
+    detection,
+    indexing,
+    linear_algebra,
+    mathematics,
+    pooling,
+    regions,
+)
 from . import shape_changes as shaping
 from . import weighted_layers as layers
+from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
@@ -17,4 +29,12 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **shaping.OPERATORS,
     **detection.OPERATORS,
     **regions.OPERATORS,
+    **constants.OPERATORS,
+    **indexing.OPERATORS,
+    **comparison.OPERATORS,
+    **mathematics.OPERATORS,
+    **linear_algebra.OPERATORS,
 }
+for _name, _others in ALIASES.items():
+    if _name in OPERATORS:
+        OPERATORS.update(dict.fromkeys(_others.split(), OPERATORS[_name]))
