@@ -13,9 +13,13 @@ from torch import fx, nn
 
 from ..errors import GraphError
 from .attributes import Attributes
+from .roles import optional_inputs
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
+PACKAGE = __name__.partition(".")[0] + "."
+JOINING = frozenset({"_rnn_param_concat", "Concat", "concat"})
+MOST_JOINED = 1 << 12
 
 
 class Names:
@@ -51,6 +55,7 @@ class Builder:
         ranks: Number of dimensions of each value; None if unknown.
         names: Allocator of unique names.
         tensors: The network's arrays, by name.
+        optional: Numbers of the variables that may be omitted when the module is called.
     """
 
     def __init__(self, graph: Graph, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -60,6 +65,7 @@ class Builder:
         self.ranks: dict[fx.Node, int | None] = {}
         self.names = Names(graph.nodes)
         self.tensors = tensors
+        self.optional = optional_inputs(graph)
         self._parameters: dict[str, torch.Tensor] = {}
         self._modules: dict[Any, str] = {}
 
@@ -141,10 +147,25 @@ class Call:
         source = self._builder.nodes[number]
         if source.op != VARIABLE:
             raise self.error(f"input {index} is computed by {source}; it must be an array")
-        if source.name not in self._builder.tensors:
-            raise self.error(f"array {source.name!r} is not in the .params file")
-        self._arrays.append(source.name)
-        return self._builder.parameter(source.name)
+        return self._array(source)
+
+    def is_array(self, index: int) -> bool:
+        """Whether an input is an array, and not computed."""
+        source = self.source(index)
+        return source.op == VARIABLE and source.name in self._builder.tensors
+
+    def joined_arrays(self, index: int) -> list[torch.Tensor]:
+        """The arrays that an input strings together.
+
+        The input is an array, or computed from arrays by flattening and concatenation alone.
+        """
+        number, _ = self._edge(index)
+        return [self._array(source) for source in self._joined(number)]
+
+    def source(self, index: int) -> Node:
+        """The node that computes an input."""
+        number, _ = self._edge(index)
+        return self._builder.nodes[number]
 
     def ignore(self, index: int) -> None:
         """Ignore an input that only training uses, such as a label; it may be missing."""
@@ -217,6 +238,8 @@ class Call:
         builder = self._builder
         name = builder.names(self.node.name + suffix)
         node = builder.graph.create_node("call_function", function, args, kwargs, name)
+        # a pickled module is traced when it is read; our functions must not be traced through
+        node.meta["is_wrapped"] = str(getattr(function, "__module__", "")).startswith(PACKAGE)
         return self._result(node, rank, args)
 
     def check_all_taken(self) -> None:
@@ -227,6 +250,29 @@ class Call:
         """
         if unused := set(range(len(self))) - self._used:
             raise self.error(f"has {len(self)} inputs; expected {len(self) - len(unused)}")
+
+    def _array(self, source: Node) -> torch.Tensor:
+        if source.name not in self._builder.tensors:
+            raise self.error(f"array {source.name!r} is not in the .params file")
+        self._arrays.append(source.name)
+        return self._builder.parameter(source.name)
+
+    def _joined(self, number: int) -> list[Node]:
+        """The variables that a node concatenates after flattening them, in order."""
+        found, waiting = [], [number]
+        for _ in range(MOST_JOINED):
+            source = self._builder.nodes[waiting.pop()]
+            flattening = source.op in ("Reshape", "reshape")
+            if source.op == VARIABLE:
+                found.append(source)
+            elif flattening and Attributes(source).integers("shape", ()) != (-1,):
+                raise self.error(f"{source} does more than flatten; it must be an array")
+            elif not flattening and source.op not in JOINING:
+                raise self.error(f"depends on what {source} computes; it must be an array")
+            waiting += [number for number, _ in reversed(source.inputs)]
+            if not waiting:
+                return found
+        raise self.error(f"is computed from more than {MOST_JOINED} arrays")
 
     def _edge(self, index: int) -> tuple[int, int]:
         if index >= len(self):

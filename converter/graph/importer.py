@@ -91,11 +91,16 @@ def build_module(
         summary = f"{graph.where}: cannot be imported ({len(problems)} problems):"
         raise GraphError(summary, problems)
     builder.graph.output(_heads(graph, builder))
-    for node in builder.graph.nodes:  # labels, which nothing uses
-        if node.op == "placeholder" and not node.users:
-            builder.graph.erase_node(node)
+    erase_unused(builder.graph)
     work_in_place(builder)
     return fx.GraphModule(builder.root, builder.graph).eval()
+
+
+def erase_unused(graph: fx.Graph) -> None:
+    """Remove labels, and what was computed from arrays that a layer then took as its own."""
+    for node in reversed(graph.nodes):
+        if node.op != "output" and not node.users:
+            graph.erase_node(node)
 
 
 def work_in_place(builder: Builder) -> None:
@@ -154,7 +159,8 @@ def _values(
             return ()
         if is_marked(node):
             raise GraphError(f"array {node.name!r} is not in the .params file")
-        value = builder.graph.placeholder(builder.names(node.name))
+        default = {"default_value": None} if number in builder.optional else {}
+        value = builder.graph.placeholder(builder.names(node.name), **default)
         builder.ranks[value] = ranks.get(number)
         return (value,)
     if any(builder.values[source] is None for source, _ in node.inputs):
