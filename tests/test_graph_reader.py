@@ -220,11 +220,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_unknown_operators_are_told_all_at_once() -> None:
     table = network()
     for number in range(5):
-        node = {"op": "Custom" if number else "RNN", "name": f"n{number}", "inputs": [[4, 0, 0]]}
+        node = {"op": "Custom" if number else "QConvolution", "name": f"n{number}", "inputs": [[4, 0, 0]]}
         table["nodes"].append(node)
     with pytest.raises(GraphError) as error:
         run(table)
-    assert error.value.problems == ("1 × RNN (n0)", "4 × Custom (n1, n2, n3, …)")
+    assert error.value.problems == ("1 × QConvolution (n0)", "4 × Custom (n1, n2, n3, …)")
 
 
 def test_what_cannot_be_imported_is_told_all_at_once() -> None:

@@ -11,6 +11,7 @@ _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # n
 # … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
     {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm"}
+    | {"CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"}
 )
 
 
@@ -24,7 +25,9 @@ def limits(graph: Graph) -> dict[str, float]:
     if any(node.op in _WITHOUT_FLOAT64 for node in operators):
         return {"float32": ROUNDED}
     rounded = any(
-        node.op in _IN_FLOAT32 or (node.op == "LeakyReLU" and _slope(node) in _SLOPES_IN_FLOAT32)
+        node.op in _IN_FLOAT32
+        or (node.op == "LeakyReLU" and _slope(node) in _SLOPES_IN_FLOAT32)
+        or (node.op == "RNN" and node.attributes.get("mode") == "rnn_relu")
         for node in operators
     )
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}

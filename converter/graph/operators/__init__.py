@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, pooling
+from . import activations, arithmetic, pooling, recurrent, sequence
 from . import shape_changes as shaping
 from . import weighted_layers as layers
 
@@ -15,4 +15,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
     **shaping.OPERATORS,
+    **recurrent.OPERATORS,
+    **sequence.OPERATORS,
 }
