@@ -106,14 +106,20 @@ def frozen_norm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def other_decay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.optim.SGD, "step", _without_decay)
+    monkeypatch.setattr(torch.optim.SGD, "__init__", _with(weight_decay=0.499))
 
 
-def _without_decay(self: Any, closure: Any = None) -> None:
-    with torch.no_grad():
-        for group in self.param_groups:
-            for each in group["params"]:
-                each -= group["lr"] * each.grad
+def other_momentum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.optim.SGD, "__init__", _with(momentum=0.874))
+
+
+def _with(**changed: float) -> Any:
+    build = torch.optim.SGD.__init__
+
+    def wrong(self: Any, params: Any, **options: Any) -> None:
+        build(self, params, **{**options, **changed})
+
+    return wrong
 
 
 @pytest.mark.mxnet
@@ -125,6 +131,7 @@ def _without_decay(self: Any, closure: Any = None) -> None:
         (trained_beta, "gradients, eval mode"),
         (frozen_norm, "gradients, eval mode"),
         (other_decay, "3 steps of SGD"),
+        (other_momentum, "3 steps of SGD"),
     ],
 )
 def test_what_trains_differently_is_named(

@@ -14,6 +14,7 @@ from torch import fx, nn
 from ..errors import GraphError
 from .attributes import Attributes
 from .roles import optional_inputs
+from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
@@ -53,16 +54,24 @@ class Builder:
         root: Its modules and parameters.
         values: Outputs of each MXNet node, by number; None if the node could not be built.
         ranks: Number of dimensions of each value; None if unknown.
+        shapes: Inference of their shapes, where the inputs' are known.
         names: Allocator of unique names.
         tensors: The network's arrays, by name.
         optional: Numbers of the variables that may be omitted when the module is called.
     """
 
-    def __init__(self, graph: Graph, tensors: Mapping[str, torch.Tensor]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        tensors: Mapping[str, torch.Tensor],
+        inputs: Mapping[str, tuple[int, ...]],
+        dtype: torch.dtype,
+    ) -> None:
         self.nodes = graph.nodes
         self.graph, self.root = fx.Graph(), nn.Module()
         self.values: list[Values | None] = []
         self.ranks: dict[fx.Node, int | None] = {}
+        self.shapes = ShapeInference(self.graph, self.root, inputs, dtype)
         self.names = Names(graph.nodes)
         self.tensors = tensors
         self.optional = optional_inputs(graph)
@@ -76,6 +85,14 @@ class Builder:
             trained = tensor.is_floating_point()
             self._parameters[name] = nn.Parameter(tensor) if trained else tensor
         return self._parameters[name]
+
+    def placeholder(self, name: str, rank: int | None, optional: bool = False) -> fx.Node:
+        """Add an input to the graph; an optional one is None by default."""
+        default = {"default_value": None} if optional else {}
+        node = self.graph.placeholder(self.names(name), **default)
+        self.ranks[node] = rank
+        self.shapes.add_input(node, name)
+        return node
 
     def get_attr(self, name: str) -> fx.Node:
         """Add an array to the graph as a value."""
@@ -173,7 +190,14 @@ class Call:
 
     def rank(self, index: int = 0) -> int | None:
         """Number of dimensions of an input; None if unknown."""
-        return self._builder.ranks.get(self.value(index))
+        rank = self._builder.ranks.get(self.value(index))
+        if rank is None and (shape := self.shape(index)) is not None:
+            return len(shape)
+        return rank
+
+    def shape(self, index: int = 0) -> tuple[int, ...] | None:
+        """Shape of an input; None if unknown, as it is where the graph's inputs' shapes are."""
+        return self._builder.shapes.shape(self.value(index))
 
     def known_rank(self, index: int = 0) -> int:
         """Number of dimensions of an input.
@@ -183,7 +207,10 @@ class Call:
         """
         rank = self.rank(index)
         if rank is None:
-            raise self.error("needs the number of dimensions of its input, which is unknown")
+            raise self.error(
+                "needs the number of dimensions of its input, which is unknown; pass the shapes of "
+                "the graph's inputs (inputs= in Python, --input for convert)"
+            )
         return rank
 
     def fill(self, module: nn.Module, **arrays: int) -> nn.Module:

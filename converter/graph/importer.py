@@ -30,6 +30,7 @@ def import_graph(
     params: str | os.PathLike[str],
     *,
     dtype: str = "float32",
+    inputs: Mapping[str, tuple[int, ...]] | None = None,
 ) -> fx.GraphModule:
     """Import an exported MXNet network as a torch module in eval mode.
 
@@ -41,6 +42,9 @@ def import_graph(
         symbol: The `-symbol.json`.
         params: The `.params` file that belongs to it.
         dtype: Data type of the weights: `float32` or `float64`.
+        inputs: Shapes of the graph's inputs, by name, for the few operators whose computation
+            depends on the number of dimensions where it does not follow from the layers. The
+            module runs at other sizes, too.
 
     Raises:
         GraphError: If the graph is damaged, contains something unsupported (all problems are
@@ -48,7 +52,7 @@ def import_graph(
         ParamsFileError: If the arrays cannot be read.
     """
     graph = read_symbol(symbol)
-    return build_module(graph, read_arrays(params), dtype=dtype)
+    return build_module(graph, read_arrays(params), dtype=dtype, inputs=inputs)
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:
@@ -61,13 +65,18 @@ def read_arrays(params: str | os.PathLike[str]) -> Arrays:
 
 
 def build_module(
-    graph: Graph, arrays: Mapping[str, Array], *, dtype: str = "float32"
+    graph: Graph,
+    arrays: Mapping[str, Array],
+    *,
+    dtype: str = "float32",
+    inputs: Mapping[str, tuple[int, ...]] | None = None,
 ) -> fx.GraphModule:
     """Build the torch module of a graph that was already read, as `import_graph` does.
 
     Args:
         arrays: Arrays by their names in the graph.
         dtype: Data type of the weights: `float32` or `float64`.
+        inputs: Shapes of the graph's inputs, by name, as far as they are known.
 
     Raises:
         GraphError: As `import_graph`.
@@ -75,7 +84,7 @@ def build_module(
     """
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
-    builder = Builder(graph, tensors)
+    builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype))
     ranks = input_ranks(graph)
     problems: list[str] = []
     for number, node in enumerate(graph.nodes):
@@ -159,10 +168,7 @@ def _values(
             return ()
         if is_marked(node):
             raise GraphError(f"array {node.name!r} is not in the .params file")
-        default = {"default_value": None} if number in builder.optional else {}
-        value = builder.graph.placeholder(builder.names(node.name), **default)
-        builder.ranks[value] = ranks.get(number)
-        return (value,)
+        return (builder.placeholder(node.name, ranks.get(number), number in builder.optional),)
     if any(builder.values[source] is None for source, _ in node.inputs):
         return None
     call = Call(node, builder)
