@@ -5,7 +5,8 @@ from __future__ import annotations
 import keyword
 import os.path
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -45,6 +46,21 @@ class Names:
         return unique
 
 
+@dataclass(frozen=True)
+class Subgraph:
+    """A graph that a node contains, as a module.
+
+    Attributes:
+        module: Takes the arguments in order and returns a tuple.
+        arguments: Numbers of the graph's variables that are arguments; the others are arrays.
+        ranks: Number of dimensions of each output; None if unknown.
+    """
+
+    module: fx.GraphModule
+    arguments: tuple[int, ...]
+    ranks: tuple[int | None, ...]
+
+
 class Builder:
     """The torch graph under construction.
 
@@ -57,6 +73,10 @@ class Builder:
         shapes: Inference of their shapes, where the inputs' are known.
         names: Allocator of unique names.
         tensors: The network's arrays, by name.
+        build_nested: Builds a graph that a node contains, from the graph, its arrays, the ranks of
+            its other variables and the data type.
+        dtype: Data type of the weights.
+        is_nested: Whether a node of another graph contains this one.
         optional: Numbers of the variables that may be omitted when the module is called.
     """
 
@@ -66,7 +86,10 @@ class Builder:
         tensors: Mapping[str, torch.Tensor],
         inputs: Mapping[str, tuple[int, ...]],
         dtype: torch.dtype,
+        build_nested: Callable[..., Builder],
+        is_nested: bool = False,
     ) -> None:
+        self.build_nested, self.dtype, self.is_nested = build_nested, dtype, is_nested
         self.nodes = graph.nodes
         self.graph, self.root = fx.Graph(), nn.Module()
         self.values: list[Values | None] = []
@@ -82,8 +105,9 @@ class Builder:
         """An array as a parameter, shared by all its users; integer arrays remain plain tensors."""
         if name not in self._parameters:
             tensor = self.tensors[name]
-            trained = tensor.is_floating_point()
-            self._parameters[name] = nn.Parameter(tensor) if trained else tensor
+            if tensor.is_floating_point() and not isinstance(tensor, nn.Parameter):
+                tensor = nn.Parameter(tensor)
+            self._parameters[name] = tensor
         return self._parameters[name]
 
     def placeholder(self, name: str, rank: int | None, optional: bool = False) -> fx.Node:
@@ -183,6 +207,41 @@ class Call:
         """The node that computes an input."""
         number, _ = self._edge(index)
         return self._builder.nodes[number]
+
+    def subgraph(
+        self, number: int, inputs: Sequence[int], ranks: Sequence[int | None], changing: Set[int]
+    ) -> Subgraph:
+        """Import a graph of the node as a module.
+
+        Arrays of the network become parameters of the module's layers.
+
+        Args:
+            number: The number of the graph.
+            inputs: For each of its variables, the number of the node's input.
+            ranks: For each, the number of dimensions; None if unknown.
+            changing: Numbers of the node's inputs that are arguments even if they are arrays.
+        """
+        graph = self.node.subgraphs[number]
+        variables = graph.variables()
+        if len(variables) != len(inputs):
+            raise self.error(
+                f"subgraph {number} has {len(variables)} inputs; {len(inputs)} are given"
+            )
+        arguments, tensors, known = [], {}, {}
+        for place, (variable, index) in enumerate(zip(variables, inputs, strict=True)):
+            if index not in changing and self.is_array(index):
+                tensors[variable.name] = self.array(index)
+            else:
+                arguments.append(place)
+                known[variable.name] = ranks[place]
+        inner = self._builder.build_nested(graph, tensors, known, self._builder.dtype)
+        heads = inner.graph.output_node().args[0]
+        assert isinstance(heads, tuple)
+        return Subgraph(
+            fx.GraphModule(inner.root, inner.graph),
+            tuple(arguments),
+            tuple(inner.ranks.get(head) for head in heads if isinstance(head, fx.Node)),
+        )
 
     def ignore(self, index: int) -> None:
         """Ignore an input that only training uses, such as a label; it may be missing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .symbol import VARIABLE, Graph, Node
+from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
 # measured on MXNet 1.9.1: these compute in float32 whatever the dtype of the data
@@ -21,7 +21,7 @@ def limits(graph: Graph) -> dict[str, float]:
     The difference is relative to the largest output. float64 comes first; it is missing if MXNet
     cannot compute the graph in float64.
     """
-    operators = [node for node in graph.nodes if node.op != VARIABLE]
+    operators = list(graph.operators())
     if any(node.op in _WITHOUT_FLOAT64 for node in operators):
         return {"float32": ROUNDED}
     rounded = any(

@@ -52,6 +52,9 @@ def roles(graph: Graph) -> Roles:
     labels: set[str] = set()
     for node in graph.nodes:
         sources = [graph.nodes[source] for source, _ in node.inputs]
+        for subgraph in node.subgraphs:  # the variables of loops' bodies have the same names
+            inner = set(roles(subgraph).arrays)
+            arrays.update(s.name for s in sources if s.op == VARIABLE and s.name in inner)
         taken = sources[_ARRAYS.get(node.op, slice(0))]
         arrays.update(source.name for source in taken if source.op == VARIABLE)
         if node.op in WITH_LABELS:
