@@ -12,29 +12,6 @@ from torch.nn import functional as F
 from .attributes import rounded_single
 
 
-class BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """BatchNorm over axis 1 of an input with any number of dimensions."""
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        pass
-
-
-class FrozenBatchNorm(BatchNorm):
-    """BatchNorm with `use_global_stats`: it uses the running statistics in training, too."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-        )
-
-
-class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
-    """InstanceNorm of an input with any number of dimensions."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
-
-
 class L2Normalization(nn.Module):
     """x / sqrt(Σ x² + eps), with the sum over the dimensions of the mode.
 

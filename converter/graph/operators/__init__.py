@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, control_flow, pooling, recurrent, sequence
+from . import (
+    activations,
+    arithmetic,
+    attention,
+    control_flow,
+    normalization,
+    pooling,
+    recurrent,
+    sequence,
+)
 from . import shape_changes as shaping
 from . import weighted_layers as layers
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
+    **normalization.OPERATORS,
     **activations.OPERATORS,
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
@@ -18,4 +28,5 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **recurrent.OPERATORS,
     **sequence.OPERATORS,
     **control_flow.OPERATORS,
+    **attention.OPERATORS,
 }

@@ -8,25 +8,11 @@ import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..modules import BatchNorm, FrozenBatchNorm, InstanceNorm
 
 # by the number of the kernel's dimensions
 LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
 CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
-EPSILON = 1.0000000474974513e-3  # 1e-3 in float32, the default of a parameter that is a double
-# by the number of the input's dimensions
-BATCH_NORMS: dict[int | None, Any] = {
-    2: nn.BatchNorm1d,
-    3: nn.BatchNorm1d,
-    4: nn.BatchNorm2d,
-    5: nn.BatchNorm3d,
-}
-INSTANCE_NORMS: dict[int | None, Any] = {
-    3: nn.InstanceNorm1d,
-    4: nn.InstanceNorm2d,
-    5: nn.InstanceNorm3d,
-}
 
 
 def convolution(call: Call) -> fx.Node:
@@ -109,51 +95,6 @@ def fully_connected(call: Call) -> fx.Node:
     return call.module(layer, data, rank=rank)
 
 
-def batch_norm(call: Call) -> fx.Node:
-    """BatchNorm; by default, `fix_gamma` is True and `eps` is 1e-3f.
-
-    A fixed gamma is 1, whatever the file contains. torch's momentum is the weight of the new batch;
-    MXNet's is that of the running statistics.
-    """
-    attributes, rank = call.attributes, call.rank(0)
-    if attributes.integer("axis", 1) != 1:
-        raise attributes.unsupported("axis")
-    if attributes.flag("output_mean_var", False):
-        raise attributes.unsupported("output_mean_var")
-    kind = BATCH_NORMS.get(rank, BatchNorm)
-    if attributes.flag("use_global_stats", False):
-        kind = FrozenBatchNorm
-    momentum = 1.0 - attributes.number("momentum", 0.9)
-    gamma = call.array(1)
-    with torch.device("meta"):
-        layer = kind(gamma.numel(), eps=attributes.number("eps", EPSILON), momentum=momentum)
-    call.fill(layer, bias=2, running_mean=3, running_var=4)
-    if attributes.flag("fix_gamma", True):
-        gamma = nn.Parameter(torch.ones_like(gamma), requires_grad=False)
-    call.put(layer, "weight", gamma)
-    layer.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.int64))
-    return call.module(layer, call.value(0))
-
-
-def instance_norm(call: Call) -> fx.Node:
-    """InstanceNorm: mean and variance per channel and image; `eps` is 1e-3 by default."""
-    kind, eps = INSTANCE_NORMS.get(call.rank(0), InstanceNorm), call.attributes.single("eps", 1e-3)
-    with torch.device("meta"):
-        layer = kind(call.array(1).numel(), eps=eps, affine=True)
-    return call.module(call.fill(layer, weight=1, bias=2), call.value(0))
-
-
-def layer_norm(call: Call) -> fx.Node:
-    """LayerNorm over the last axis, the only single axis that torch's layer supports."""
-    if call.attributes.integer("axis", -1) not in (-1, (call.rank(0) or 0) - 1):
-        raise call.attributes.unsupported("axis")
-    if call.attributes.flag("output_mean_var", False):
-        raise call.attributes.unsupported("output_mean_var")
-    with torch.device("meta"):
-        layer = nn.LayerNorm(call.array(1).numel(), eps=call.attributes.single("eps", 1e-5))
-    return call.module(call.fill(layer, weight=1, bias=2), call.value(0))
-
-
 def dropout(call: Call) -> fx.Node:
     """Dropout, the identity in eval mode.
 
@@ -172,9 +113,5 @@ OPERATORS = {
     "Convolution": convolution,
     "Deconvolution": deconvolution,
     "FullyConnected": fully_connected,
-    "BatchNorm": batch_norm,
-    "_contrib_SyncBatchNorm": batch_norm,
-    "InstanceNorm": instance_norm,
-    "LayerNorm": layer_norm,
     "Dropout": dropout,
 }
