@@ -195,6 +195,11 @@ class Call:
         source = self.source(index)
         return source.op == VARIABLE and source.name in self._builder.tensors
 
+    def is_computed(self, index: int) -> bool:
+        """Whether other nodes compute an input, or it is an argument of a loop's body."""
+        is_value = self.source(index).op != VARIABLE or self._builder.is_nested
+        return is_value and not self.is_array(index)
+
     def joined_arrays(self, index: int) -> list[torch.Tensor]:
         """The arrays that an input strings together.
 
@@ -295,16 +300,20 @@ class Call:
         else:
             module.register_buffer(name, tensor.detach())
 
-    def module(self, module: nn.Module, *values: fx.Node, rank: int | None = None) -> fx.Node:
+    def module(
+        self, module: nn.Module, *values: fx.Node, rank: int | None = None, suffix: str = ""
+    ) -> fx.Node:
         """Add a call of a module to the graph; reuse the module of equal arrays and attributes.
 
         Args:
             rank: Number of dimensions of the result; by default, that of the first value.
+            suffix: Suffix of the name, for what comes before a layer.
         """
         builder = self._builder
         attributes = tuple(sorted(self.node.attributes.items()))
-        key = (self.node.op, attributes, *self._arrays) if self._arrays else object()
-        target = builder.add_module(key, self.node.name, module)
+        shared = self._arrays and not suffix
+        key = (self.node.op, attributes, *self._arrays) if shared else object()
+        target = builder.add_module(key, self.node.name + suffix, module)
         return self._result(builder.graph.call_module(target, values), rank, values)
 
     def function(

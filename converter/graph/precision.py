@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .attributes import Attributes
 from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
@@ -14,6 +15,8 @@ _WITHOUT_FLOAT64 = frozenset(
     | {f"_contrib_interleaved_matmul_{part}" for part in ("selfatt_qk", "selfatt_valatt")}
     | {f"_contrib_interleaved_matmul_{part}" for part in ("encdec_qk", "encdec_valatt")}
     | {"CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"}
+    | {f"_contrib_MultiBox{name}" for name in ("Prior", "Target", "Detection")}
+    | {"_contrib_Proposal", "_contrib_MultiProposal"}
 )
 
 
@@ -24,7 +27,7 @@ def limits(graph: Graph) -> dict[str, float]:
     cannot compute the graph in float64.
     """
     operators = list(graph.operators())
-    if any(node.op in _WITHOUT_FLOAT64 for node in operators):
+    if any(node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) for node in operators):
         return {"float32": ROUNDED}
     rounded = any(
         node.op in _IN_FLOAT32
@@ -33,6 +36,14 @@ def limits(graph: Graph) -> dict[str, float]:
         for node in operators
     )
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}
+
+
+def _is_wrong_in_float64(node: Node) -> bool:
+    """Whether it is a Deconvolution with stride and dilation, which is right in float32 alone."""
+    if node.op != "Deconvolution":
+        return False
+    attributes = Attributes(node)
+    return all(max(attributes.integers(name, (1,)), default=1) > 1 for name in ("stride", "dilate"))
 
 
 def _slope(node: Node) -> str:

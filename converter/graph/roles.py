@@ -13,6 +13,7 @@ _ARRAYS = {
             *("Convolution", "Convolution_v1", "Deconvolution", "FullyConnected", "Embedding"),
             *("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm"),
             *("InstanceNorm", "LayerNorm", "GroupNorm", "LeakyReLU"),
+            "IdentityAttachKLSparseReg",
         ),
         slice(1, None),
     ),

@@ -128,11 +128,17 @@ def _answer(connection: Connection) -> None:
         except EOFError:
             return
         try:
-            graph = mx.sym.load_json(symbol)
+            # CachedOp refuses operators without a gradient unless none is asked for
+            heads = [mx.sym.BlockGrad(head) for head in mx.sym.load_json(symbol)]
+            graph = mx.sym.Group(heads)
             inputs = [mx.nd.array(arrays[k], dtype=arrays[k].dtype) for k in graph.list_inputs()]
             found = mx.nd.CachedOp(graph)(*inputs)
             outputs = found if isinstance(found, list | tuple) else [found]
-            connection.send([output.asnumpy() for output in outputs])
+            values = [output.asnumpy() for output in outputs]
+            if any(not each.size for each in values) and all(map(np.size, arrays.values())):
+                connection.send("the output is empty, which stands for an unknown shape")
+                continue
+            connection.send(values)
         except (mx.MXNetError, ValueError, TypeError, MemoryError) as error:
             connection.send(str(error).splitlines()[0] or "an error")
 
@@ -172,6 +178,8 @@ class Outcome:
 
 def outcome(case: Case, oracle: Oracle) -> Outcome:
     """Compute a case on both sides and compare."""
+    if case.dtype not in limits(parse_symbol(case.symbol().encode(), "it")):
+        return Outcome("rejected", f"MXNet does not compute it in {case.dtype}")
     try:
         expected = oracle(case)
     except Rejected as error:

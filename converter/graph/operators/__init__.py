@@ -10,9 +10,12 @@ from . import (
     arithmetic,
     attention,
     control_flow,
+    detection,
+    dropout,
     normalization,
     pooling,
     recurrent,
+    regions,
     sequence,
 )
 from . import shape_changes as shaping
@@ -21,6 +24,7 @@ from . import weighted_layers as layers
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
     **normalization.OPERATORS,
+    **dropout.OPERATORS,
     **activations.OPERATORS,
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
@@ -29,4 +33,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **sequence.OPERATORS,
     **control_flow.OPERATORS,
     **attention.OPERATORS,
+    **detection.OPERATORS,
+    **regions.OPERATORS,
 }

@@ -32,14 +32,14 @@ def batch_norm(call: Call) -> fx.Node | Values:
     """BatchNorm; by default, `fix_gamma` is True and `eps` is 1e-3f.
 
     A fixed gamma is 1, whatever the file contains. torch's momentum is the weight of the new batch;
-    MXNet's is that of the running statistics.
+    MXNet's is that of the running statistics, a float32.
     """
     attributes, rank = call.attributes, call.rank(0)
     axis, statistics = _axis(call, 1), attributes.flag("output_mean_var", False)
     kind = BatchNorm if statistics else BATCH_NORMS.get(rank, BatchNorm)
     if attributes.flag("use_global_stats", False):
         kind = FrozenBatchNorm
-    momentum = 1.0 - attributes.number("momentum", 0.9)
+    momentum = 1.0 - attributes.single("momentum", 0.9)
     gamma = call.array(1)
     with torch.device("meta"):
         layer = kind(gamma.numel(), eps=attributes.number("eps", EPSILON), momentum=momentum)
