@@ -8,14 +8,20 @@ from typing import Any
 from . import (
     activations,
     arithmetic,
+    attention,
     comparison,
     constants,
+    control_flow,
     detection,
+    dropout,
     indexing,
     linear_algebra,
     mathematics,
+    normalization,
     pooling,
+    recurrent,
     regions,
+    sequence,
 )
 from . import shape_changes as shaping
 from . import weighted_layers as layers
@@ -23,10 +29,16 @@ from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
+    **normalization.OPERATORS,
+    **dropout.OPERATORS,
     **activations.OPERATORS,
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
     **shaping.OPERATORS,
+    **recurrent.OPERATORS,
+    **sequence.OPERATORS,
+    **control_flow.OPERATORS,
+    **attention.OPERATORS,
     **detection.OPERATORS,
     **regions.OPERATORS,
     **constants.OPERATORS,
