@@ -222,6 +222,7 @@ def test_unknown_operators_are_told_all_at_once() -> None:
     for number in range(5):
         node = {"op": "Custom" if number else "RNN", "name": f"n{number}", "inputs": [[4, 0, 0]]}
         table["nodes"].append(node)
+        table["heads"].append([5 + number, 0, 0])
     with pytest.raises(GraphError) as error:
         run(table)
     assert error.value.problems == ("1 × RNN (n0)", "4 × Custom (n1, n2, n3, …)")

@@ -16,6 +16,7 @@ from ..errors import GraphError, ParamsFileError
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
 from .call import Builder, Call
+from .labels import without_labels
 from .operators import OPERATORS
 from .ranks import input_ranks
 from .roles import is_marked
@@ -82,6 +83,10 @@ def build_module(
         GraphError: As `import_graph`.
         ParamsFileError: If an array has a data type that no weight has.
     """
+    referred = {number for number, _ in graph.heads}
+    referred |= {source for node in graph.nodes for source, _ in node.inputs}
+    used = {graph.nodes[number].name for number in referred}
+    graph = without_labels(graph)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
     builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype))
@@ -93,14 +98,12 @@ def build_module(
         except GraphError as error:
             problems.append(str(error))
             builder.values.append(None)
-    referred = {source for node in graph.nodes for source, _ in node.inputs}
-    used = {graph.nodes[number].name for number in referred | {head for head, _ in graph.heads}}
     problems += [f"{name!r}: no node uses this array" for name in arrays if name not in used]
     if problems:
         summary = f"{graph.where}: cannot be imported ({len(problems)} problems):"
         raise GraphError(summary, problems)
     builder.graph.output(_heads(graph, builder))
-    for node in builder.graph.nodes:  # labels, which nothing uses
+    for node in builder.graph.nodes:  # inputs that operators ignore
         if node.op == "placeholder" and not node.users:
             builder.graph.erase_node(node)
     work_in_place(builder)
@@ -142,9 +145,9 @@ def refuse_unknown_operators(graph: Graph) -> None:
 
 
 def unknown_operators(graph: Graph) -> dict[str, list[str]]:
-    """Map each unsupported operator to the names of its nodes."""
+    """Map each unsupported operator to the names of its nodes, but for nodes of labels."""
     unknown: defaultdict[str, list[str]] = defaultdict(list)
-    for node in graph.nodes:
+    for node in without_labels(graph).nodes:
         if node.op != VARIABLE and node.op not in OPERATORS:
             unknown[node.op].append(node.name)
     return dict(unknown)
