@@ -156,7 +156,6 @@ HOSTILE = {
         changed("nodes", 3, "attrs", "num_hidden", value=3),
         "is not a string",
     ),
-    "twins": (changed("nodes", 1, "name", value="data"), "two variables are named 'data'"),
     "a subgraph": (changed("nodes", 3, "subgraphs", value=[network()]), "contains a subgraph"),
     "a loop": (changed("nodes", 4, "op", value="_foreach"), "node 4 \\(_foreach 'relu0'\\)"),
     "a condition": (changed("nodes", 4, "op", value="_cond"), "contains a subgraph"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from torch import fx, nn
 from ..errors import GraphError, ParamsFileError
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
+from .array_names import match_names
 from .call import Builder, Call
 from .labels import without_labels
 from .operators import OPERATORS
@@ -37,7 +39,8 @@ def import_graph(
 
     Submodules are those of torch.nn wherever it has the layer, with names derived from the graph's
     nodes. The module takes the graph's inputs in the graph's order and returns its head, or a tuple
-    if there are several. Labels, which only training uses, are not inputs.
+    if there are several. Labels, which only training uses, are not inputs. A warning says so if
+    names in the file differ from the graph's and could still be matched (array_names.py).
 
     Args:
         symbol: The `-symbol.json`.
@@ -53,7 +56,10 @@ def import_graph(
         ParamsFileError: If the arrays cannot be read.
     """
     graph = read_symbol(symbol)
-    return build_module(graph, read_arrays(params), dtype=dtype, inputs=inputs)
+    found = match_names(graph, read_arrays(params))
+    for note in found.notes:
+        warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
+    return build_module(graph, found.arrays, dtype=dtype, inputs=inputs)
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:
