@@ -13,6 +13,7 @@ from .symbol import Node
 
 T = TypeVar("T")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
+_DECIMAL = re.compile(r"([+-]?)([0-9]{1,18})(?:\.([0-9]{0,18}))?(?:[eE]([+-]?)([0-9]{1,2}))?")
 _FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 
 
@@ -69,13 +70,14 @@ class Attributes:
         return value
 
     def single(self, name: str, default: float | None = None) -> float:
-        """A number rounded to float32, as MXNet stores parameters of type `float`."""
+        """A parameter of type `float`, with the last bit that MXNet's own parser gives it."""
         value = self.number(name, default)
+        text = self._texts[name] if self.has(name) else repr(value)
+        found = _DECIMAL.fullmatch(text.strip())
         try:
-            rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
+            return _parse_single(*found.groups()) if found else rounded_single(value)
         except OverflowError as error:
             raise self.error(f"{name}={value} is too large for float32") from error
-        return rounded
 
     def flag(self, name: str, default: bool) -> bool:
         """A boolean."""
@@ -113,3 +115,33 @@ class Attributes:
         if default is None:
             raise self.error(f"{name} is missing")
         return default
+
+
+def rounded_single(value: float) -> float:
+    """A number rounded to float32.
+
+    Raises:
+        OverflowError: If it is too large.
+    """
+    rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    return rounded
+
+
+def _parse_single(
+    sign: str, whole: str, fraction: str | None, exponent_sign: str | None, exponent: str | None
+) -> float:
+    """Parse a number as dmlc's ParseFloat does (dmlc-core, include/dmlc/strtonum.h).
+
+    It rounds after each step, so that the result can differ from the nearest float32 by one unit in
+    the last place.
+    """
+    value = rounded_single(int(whole))
+    if fraction:
+        value = rounded_single(value + rounded_single(int(fraction) / 10 ** len(fraction)))
+    if exponent:
+        scale, left = 1.0, int(exponent)
+        while left:
+            step = 8 if left >= 8 else 1
+            scale, left = rounded_single(scale * 10.0**step), left - step
+        value = rounded_single(value / scale if exponent_sign == "-" else value * scale)
+    return -value if sign == "-" else value

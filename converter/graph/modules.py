@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .attributes import rounded_single
+
 
 class BatchNorm(nn.modules.batchnorm._BatchNorm):
     """BatchNorm over axis 1 of an input with any number of dimensions."""
@@ -113,12 +115,17 @@ class BilinearResize(nn.Module):
 
     def forward(self, input: Tensor, like: Tensor | None = None) -> Tensor:
         if like is not None:
-            size = like.shape[2:]
+            size = list(like.shape[2:])
         elif self.size is not None:
-            size = torch.Size(self.size)
+            size = list(self.size)
         else:
             pairs = zip(input.shape[2:], self.scales, strict=True)
-            size = torch.Size([int(each * scale) for each, scale in pairs])
+            size = [int(rounded_single(scale * each)) for each, scale in pairs]
+        if 0 in size:
+            return input.new_empty((*input.shape[:2], *size))
+        if not self.align_corners:  # a single output is the first input, not the middle
+            height, width = (1 if out == 1 else None for out in size)
+            input = input[:, :, :height, :width]
         return F.interpolate(input, size, mode="bilinear", align_corners=self.align_corners)
 
     def extra_repr(self) -> str:
@@ -142,13 +149,6 @@ class UpSamplings(nn.Module):
 
     def extra_repr(self) -> str:
         return f"scale={self.scale}, join={self.join!r}"
-
-
-class GlobalSumPool(nn.Module):
-    """The sum over all positions: (N, C, …) to (N, C, 1, …)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.sum(tuple(range(2, input.dim())), keepdim=True)
 
 
 class Crop(nn.Module):

@@ -88,17 +88,21 @@ def _unary(function: Callable[..., Any]) -> Operator:
 
 def _reduction(function: Callable[..., Any]) -> Operator:
     def reduction(call: Call) -> fx.Node:
-        attributes = call.attributes
+        """Reduce some axes, by default all; over all axes, MXNet's result has shape (1,)."""
+        attributes, rank = call.attributes, call.rank(0)
         axes, keep = attributes.integers("axis", ()), attributes.flag("keepdims", False)
-        rank = call.rank(0)
         if attributes.flag("exclude", False):
             given = {axis % call.known_rank() for axis in axes}
             axes = tuple(axis for axis in range(call.known_rank()) if axis not in given)
+            if not axes:
+                return identity(call)
         if not axes:  # all axes
             axes = tuple(range(call.known_rank()))
-        if rank is not None and not keep:
-            rank -= len(axes)
-        return call.function(function, call.value(0), axes, keep, rank=rank)
+        if keep:
+            return call.function(function, call.value(0), axes, True, rank=rank)
+        rank = None if rank is None else rank - len(axes)
+        result = call.function(function, call.value(0), axes, False, rank=rank)
+        return call.function(torch.atleast_1d, result, rank=rank or None) if not rank else result
 
     return reduction
 
