@@ -18,6 +18,7 @@ from ..sources.params import dense_arrays
 from .array_names import match_names
 from .call import Builder, Call
 from .labels import without_labels
+from .norm_modules import use_gluon_statistics
 from .operators import OPERATORS
 from .operators.unsupported import reason_of
 from .ranks import input_ranks
@@ -34,6 +35,7 @@ def import_graph(
     *,
     dtype: str = "float32",
     inputs: Mapping[str, tuple[int, ...]] | None = None,
+    gluon_batch_norm: bool = False,
 ) -> fx.GraphModule:
     """Import an exported MXNet network as a torch module in eval mode.
 
@@ -49,6 +51,8 @@ def import_graph(
         inputs: Shapes of the graph's inputs, by name, for the few operators whose computation
             depends on the number of dimensions where it does not follow from the layers. The
             module runs at other sizes, too.
+        gluon_batch_norm: Keep the running statistics of BatchNorm as MXNet does in training
+            (models/gluon_batch_norm.py); keys and outputs are the same.
 
     Raises:
         GraphError: If the graph is damaged, contains something unsupported (all problems are
@@ -59,7 +63,10 @@ def import_graph(
     found = match_names(graph, read_arrays(params))
     for note in found.notes:
         warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
-    return build_module(graph, found.arrays, dtype=dtype, inputs=inputs)
+    module = build_module(graph, found.arrays, dtype=dtype, inputs=inputs)
+    if gluon_batch_norm:
+        use_gluon_statistics(module)
+    return module
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:
