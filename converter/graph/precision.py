@@ -7,7 +7,7 @@ from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
 # measured on MXNet 1.9.1: these compute in float32 whatever the dtype of the data
-_IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D"})
+_IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D", "Pooling_v1"})
 _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
 # … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
