@@ -19,8 +19,10 @@ from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
+UNKNOWN = -1
+"""As `rank`: the result's number of dimensions does not follow from the inputs'."""
 PACKAGE = __name__.partition(".")[0] + "."
-JOINING = frozenset({"_rnn_param_concat", "Concat", "concat"})
+JOINING = frozenset({"_rnn_param_concat", "_npi_rnn_param_concat", "Concat", "concat"})
 MOST_JOINED = 1 << 12
 
 
@@ -157,6 +159,11 @@ class Call:
 
     def __len__(self) -> int:
         return len(self.node.inputs)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Data type of the network's weights."""
+        return self._builder.dtype
 
     def error(self, problem: str) -> GraphError:
         """An error whose message starts with the node."""
@@ -327,7 +334,7 @@ class Call:
         """Add a call of a function to the graph.
 
         Args:
-            rank: Number of dimensions of the result; by default, that of the first value.
+            rank: Number of dimensions of the result, or UNKNOWN; by default, the first value's.
             suffix: Suffix of the name, for a node whose name a layer uses.
         """
         builder = self._builder
@@ -336,6 +343,14 @@ class Call:
         # a pickled module is traced when it is read; our functions must not be traced through
         node.meta["is_wrapped"] = str(getattr(function, "__module__", "")).startswith(PACKAGE)
         return self._result(node, rank, args)
+
+    def constant(self, tensor: torch.Tensor) -> fx.Node:
+        """Add a tensor that depends on no input to the graph, as a buffer."""
+        builder = self._builder
+        name = builder.names(self.node.name)
+        builder.root.register_buffer(name, tensor)
+        node = builder.graph.get_attr(name)
+        return self._result(node, tensor.dim(), ())
 
     def check_all_taken(self) -> None:
         """Require that the operator has used all inputs of the node.
@@ -379,5 +394,5 @@ class Call:
         if rank is None:
             ranks = [self._builder.ranks.get(arg) for arg in args if isinstance(arg, fx.Node)]
             rank = ranks[0] if ranks else None
-        self._builder.ranks[node] = rank
+        self._builder.ranks[node] = None if rank == UNKNOWN else rank
         return node

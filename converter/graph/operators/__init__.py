@@ -9,9 +9,14 @@ from . import (
     activations,
     arithmetic,
     attention,
+    comparison,
+    constants,
     control_flow,
     detection,
     dropout,
+    indexing,
+    linear_algebra,
+    mathematics,
     normalization,
     pooling,
     recurrent,
@@ -20,6 +25,7 @@ from . import (
 )
 from . import shape_changes as shaping
 from . import weighted_layers as layers
+from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
@@ -35,4 +41,12 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **attention.OPERATORS,
     **detection.OPERATORS,
     **regions.OPERATORS,
+    **constants.OPERATORS,
+    **indexing.OPERATORS,
+    **comparison.OPERATORS,
+    **mathematics.OPERATORS,
+    **linear_algebra.OPERATORS,
 }
+for _name, _others in ALIASES.items():
+    if _name in OPERATORS:
+        OPERATORS.update(dict.fromkeys(_others.split(), OPERATORS[_name]))

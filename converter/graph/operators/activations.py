@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from ..attention_functions import partial_softmax
 from ..call import Call
-from ..modules import L2Normalization, ReshapeLike
+from ..modules import L2Normalization
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -148,7 +148,7 @@ def softmax_output(call: Call) -> fx.Node:
         return call.module(nn.Softmax(1), call.value(0))
     flat = call.function(torch.flatten, call.value(0), 1, rank=2, suffix="_flatten")
     result = call.module(nn.Softmax(1), flat)
-    return call.module(ReshapeLike(), result, call.value(0), rank=rank)
+    return call.function(torch.Tensor.reshape_as, result, call.value(0), rank=rank)
 
 
 def regression_output(call: Call) -> fx.Node:

@@ -95,7 +95,7 @@ def local_response_norm(rng: np.random.Generator) -> Case:
 
 GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
     "Activation": activation,
-    **{op: partial(plain, op=op) for op in ("relu", "sigmoid", "tanh", "softsign")},
+    **{op: partial(plain, op=op) for op in ("relu", "sigmoid", "softsign")},
     "LeakyReLU": leaky_relu,
     "hard_sigmoid": hard_sigmoid,
     "clip": clip,
