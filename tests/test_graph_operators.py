@@ -14,17 +14,8 @@ import torch
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.operators import (
-    OPERATORS,
-    attention,
-    control_flow,
-    detection,
-    dropout,
-    normalization,
-    recurrent,
-    regions,
-    sequence,
-)
+from gluon2torch.graph.operators import OPERATORS, control_flow, dropout, recurrent, sequence
+from gluon2torch.graph.operators.aliases import ALIASES
 from gluon2torch.graph.operators.arithmetic import (
     BINARY,
     IDENTITY,
@@ -36,6 +27,8 @@ from gluon2torch.graph.operators.arithmetic import (
 from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import parse_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
+
+from .fuzz.generators import load_generators
 
 pytestmark = pytest.mark.mxnet
 
@@ -480,15 +473,10 @@ SHAPING = [
     Case("tile", {"reps": "(1, 2, 1, 3)"}, {"reps": "(1, 1, 1, 3)"}, {}),
     *(Case(name, {"dtype": "int32"}, {"dtype": "float32"}, {}) for name in ("Cast", "cast")),
 ]
-# operators with cases in files of their own
-OTHERS = (attention, control_flow, detection, dropout, normalization, recurrent, regions)
-OTHERS += (sequence,)
-ELSEWHERE = {op for theme in OTHERS for op in theme.OPERATORS}
-ELSEWHERE |= {"Convolution_v1", "Pooling_v1"}  # in test_graph_layouts.py
 CASES = [*LAYERS, *ACTIVATIONS, *POOLING, *ARITHMETIC, *SHAPING]
 # MXNet's results are of positive numbers alone, or of any
 POSITIVE = frozenset({"log", "sqrt", "rsqrt", "reciprocal", "_power_scalar", "_PowerScalar"})
-POSITIVE |= frozenset(BINARY[torch.pow])
+POSITIVE |= {"broadcast_power", "_power", "_Power"}
 
 
 def arrays_of(case: Case) -> dict[str, np.ndarray]:
@@ -622,4 +610,9 @@ def test_axes_are_counted_where_the_shape_is_known(case: Case, tmp_path: Path) -
 
 
 def test_every_operator_has_a_case() -> None:
-    assert {case.op for case in CASES} | ELSEWHERE == set(OPERATORS)
+    """Here, as random cases, or in test_graph_control_flow.py and others of one theme."""
+    themes = (control_flow, dropout, recurrent, sequence)
+    others = {op for theme in themes for op in theme.OPERATORS} | {"CuDNNBatchNorm"}
+    tested = {case.op for case in CASES} | set(load_generators()) | others
+    aliases = {alias for names in ALIASES.values() for alias in names.split()}
+    assert set(OPERATORS) <= tested | aliases

@@ -102,6 +102,8 @@ class Builder:
         self.optional = optional_inputs(graph)
         self._parameters: dict[str, torch.Tensor] = {}
         self._modules: dict[Any, str] = {}
+        self._inputs: set[str] = set()
+        self._attributes: dict[str, fx.Node] = {}
 
     def parameter(self, name: str) -> torch.Tensor:
         """An array as a parameter, shared by all its users; integer arrays remain plain tensors."""
@@ -113,7 +115,15 @@ class Builder:
         return self._parameters[name]
 
     def placeholder(self, name: str, rank: int | None, optional: bool = False) -> fx.Node:
-        """Add an input to the graph; an optional one is None by default."""
+        """Add an input to the graph; an optional one is None by default.
+
+        Raises:
+            GraphError: If there is one of this name. MXNet's interfaces differ in whether the two
+                are one input: SymbolBlock makes them one, a bound executor does not.
+        """
+        if name in self._inputs:
+            raise GraphError(f"two inputs are named {name!r}; rename one of them and export again")
+        self._inputs.add(name)
         default = {"default_value": None} if optional else {}
         node = self.graph.placeholder(self.names(name), **default)
         self.ranks[node] = rank
@@ -121,13 +131,15 @@ class Builder:
         return node
 
     def get_attr(self, name: str) -> fx.Node:
-        """Add an array to the graph as a value."""
+        """An array as a value of the graph; variables of one name are one value."""
+        if name in self._attributes:
+            return self._attributes[name]
         tensor, own = self.parameter(name), self.names(name)
         if isinstance(tensor, nn.Parameter):
             self.root.register_parameter(own, tensor)
         else:
             self.root.register_buffer(own, tensor)
-        node = self.graph.get_attr(own)
+        node = self._attributes[name] = self.graph.get_attr(own)
         self.ranks[node] = tensor.dim()
         return node
 
