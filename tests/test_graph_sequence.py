@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ import torch
 
 from gluon2torch import import_graph
 from gluon2torch.errors import GraphError
+from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.operators import recurrent, sequence
 from gluon2torch.graph.recurrent_modules import SteppedLSTM
+from gluon2torch.graph.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.generators.sequence import GENERATORS, vector_size
@@ -278,3 +281,79 @@ def run(symbol: Path, params: Path, data: list[np.ndarray]) -> list[np.ndarray]:
     arrays |= {name: mx.nd.array(each, dtype=each.dtype) for name, each in given}
     found = mx.nd.CachedOp(graph)(*(arrays[name] for name in graph.list_inputs()))
     return [each.asnumpy() for each in (found if isinstance(found, list | tuple) else [found])]
+
+
+def test_an_exported_layer_with_lengths(tmp_path: Path) -> None:
+    """The layer alone on each sequence is the reference, as MXNet's CPU ignores the lengths."""
+    mx = import_mxnet()
+    layer = mx.gluon.rnn.LSTM(6, 2, bidirectional=True, input_size=4, use_sequence_length=True)
+    layer.initialize(mx.init.Normal(0.4))
+    layer.hybridize()
+    layer(mx.nd.ones((3, 2, 4)), layer.begin_state(2), mx.nd.array([3, 1]))
+    layer.export(str(tmp_path / "net"))
+    symbol, params = tmp_path / "net-symbol.json", tmp_path / "net-0000.params"
+    module = import_graph(symbol, params, dtype="float64")
+    lengths, data = [7, 2, 4], normal(7, 3, 4)
+    order = [node.target for node in module.graph.nodes if node.op == "placeholder"]
+    assert order == ["data0", "data1", "data2", "data3"]
+    given = torch.from_numpy(data), None, None, torch.tensor(lengths)
+    output, hidden, cell = (each.detach().numpy() for each in module(*given))
+    plain = symbol.read_text().replace(
+        '"use_sequence_length": "True"', '"use_sequence_length": "0"'
+    )
+    table = json.loads(plain)
+    for node in table["nodes"]:
+        if node["op"] == "RNN":
+            del node["inputs"][4]
+    (tmp_path / "plain-symbol.json").write_text(json.dumps(table))
+    zeros = np.zeros((4, 1, 6))
+    for place, length in enumerate(lengths):
+        alone = data[:length, place : place + 1]
+        expected = run(tmp_path / "plain-symbol.json", params, [alone, zeros, zeros])
+        assert np.abs(output[:length, place] - expected[0][:, 0]).max() <= 1e-14
+        assert np.abs(hidden[:, place] - expected[1][:, 0]).max() <= 1e-14
+        assert np.abs(cell[:, place] - expected[2][:, 0]).max() <= 1e-14
+        assert not output[length:, place].any()
+
+
+@pytest.mark.parametrize(("mode", "projection"), [("rnn_tanh", 0), ("gru", 0), ("lstm", 0)])
+def test_gradients_are_mxnets(mode: str, projection: int) -> None:
+    mx = import_mxnet()
+    case = recurrent_case(mode, 2, projection)
+    arrays = {**case.data, **case.arrays}
+    given = {name: mx.nd.array(each, dtype="float64") for name, each in arrays.items()}
+    for each in given.values():
+        each.attach_grad()
+    with mx.autograd.record():
+        found = mx.nd.CachedOp(mx.sym.load_json(case.symbol()))(*given.values())
+        loss = (found[0] * found[0]).sum() + found[1].sum()
+    loss.backward()
+    graph = parse_symbol(case.symbol().encode(), "it")
+    module = build_module(graph, case.arrays, dtype="float64")
+    data = torch.from_numpy(case.data["data"]).requires_grad_()
+    output, state, *_ = module(data)
+    (output.square().sum() + state.sum()).backward()
+    assert data.grad is not None
+    expected = given["data"].grad.asnumpy()
+    assert np.abs(data.grad.numpy() - expected).max() <= 1e-12 * np.abs(expected).max()
+    layer = next(each for each in module.children())
+    first = layer.weight_ih_l0.grad.numpy().ravel()
+    expected = given["parameters"].grad.asnumpy()[: first.size]
+    assert np.abs(first - expected).max() <= 1e-12 * np.abs(expected).max()
+
+
+# torch's own layers give it
+@pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights:UserWarning")
+@pytest.mark.parametrize("mode", recurrent.LAYERS)
+def test_a_layer_is_exported_with_any_batch(mode: str) -> None:
+    """torch.export fixes the number of steps of torch's own layers."""
+    case = recurrent_case(mode)
+    arrays = {"parameters": case.arrays["parameters"]}  # the states are zeros
+    graph = parse_symbol(case.symbol().encode(), "it")
+    module = build_module(graph, arrays, dtype="float64")
+    data = torch.from_numpy(case.data["data"])
+    batch = torch.export.Dim("batch", min=2)
+    program = torch.export.export(module, (data,), dynamic_shapes=({1: batch},))
+    data = torch.from_numpy(normal(5, 7, 4))
+    for one, other in zip(program.module()(data), module(data), strict=True):
+        assert torch.equal(one, other)
