@@ -291,6 +291,19 @@ def test_a_loop_of_fixed_length_is_exported() -> None:
     assert largest_difference(network.actual(program.module()), network.expected()) <= 1e-14
 
 
+def test_both_branches_are_exported() -> None:
+    network, other = branches(1.0), branches(0.0)
+    names = [name for name in network.symbol.list_inputs() if name in network.data]
+    module = network.imported()
+    given = [
+        tuple(torch.from_numpy(each.data[name]) for name in names) for each in (network, other)
+    ]
+    program = torch.export.export(module, given[0])
+    for inputs in given:
+        for one, same in zip(program.module()(*inputs), module(*inputs), strict=True):
+            assert torch.equal(one, same)
+
+
 def fused() -> Network:
     """A convolution, its norm and its activation as oneDNN's operator, and the same apart."""
     sym = import_mxnet().sym
