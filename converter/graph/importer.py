@@ -19,6 +19,7 @@ from .array_names import match_names
 from .call import Builder, Call
 from .labels import without_labels
 from .operators import OPERATORS
+from .operators.unsupported import reason_of
 from .ranks import input_ranks
 from .roles import is_marked
 from .symbol import VARIABLE, Graph, Node, read_symbol
@@ -178,7 +179,11 @@ def refuse_unknown_operators(graph: Graph) -> None:
         lines = []
         for op, names in unknown.items():
             more = ", …" if len(names) > SHOWN_NODES else ""
-            lines.append(f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})")
+            reason = reason_of(op)
+            lines.append(
+                f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})"
+                + (f": {reason}" if reason else "")
+            )
         raise GraphError(f"{graph.where}: unsupported operators:", lines)
 
 
