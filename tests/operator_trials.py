@@ -16,6 +16,7 @@ from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import parse_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
+from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.operator_case import Arrays, Case, Oracle, difference, imported, outcome
 
@@ -96,3 +97,12 @@ def check_export(case: Case, other: Case) -> None:
 def started_oracle() -> Iterator[Oracle]:
     with Oracle() as oracle:
         yield oracle
+
+
+def computed(case: Case) -> list[np.ndarray]:
+    """MXNet's outputs of a case."""
+    mx = import_mxnet()
+    graph, arrays = mx.sym.load_json(case.symbol()), {**case.data, **case.arrays}
+    inputs = [mx.nd.array(arrays[k], dtype=arrays[k].dtype) for k in graph.list_inputs()]
+    found = mx.nd.CachedOp(graph)(*inputs)
+    return [each.asnumpy() for each in (found if isinstance(found, list | tuple) else [found])]

@@ -7,7 +7,7 @@ from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
 # measured on MXNet 1.9.1: these compute in float32 whatever the dtype of the data
-_IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D"})
+_IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D", "Pooling_v1"})
 _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
 # … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
@@ -27,7 +27,10 @@ def limits(graph: Graph) -> dict[str, float]:
     cannot compute the graph in float64.
     """
     operators = list(graph.operators())
-    if any(node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) for node in operators):
+    if any(
+        node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) or _is_float32_state(node)
+        for node in operators
+    ):
         return {"float32": ROUNDED}
     rounded = any(
         node.op in _IN_FLOAT32
@@ -44,6 +47,13 @@ def _is_wrong_in_float64(node: Node) -> bool:
         return False
     attributes = Attributes(node)
     return all(max(attributes.integers(name, (1,)), default=1) > 1 for name in ("stride", "dilate"))
+
+
+def _is_float32_state(node: Node) -> bool:
+    """Whether it is an initial state of a recurrent cell, whose data type the graph fixes."""
+    if node.op != "_zeros" or node.attributes.get("dtype", "float32") != "float32":
+        return False
+    return 0 in Attributes(node).integers("shape", ())
 
 
 def _slope(node: Node) -> str:

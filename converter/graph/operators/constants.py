@@ -35,8 +35,17 @@ def _filled(call: Call, value: float) -> fx.Node:
 
 
 def zeros(call: Call) -> fx.Node:
-    """Zeros."""
-    return _filled(call, 0.0)
+    """Zeros; where the graph leaves sizes open, initial states of recurrent cells.
+
+    An open size, written 0, is the batch's, which MXNet infers from the use; here it is 1, which
+    broadcasts. Such zeros have the data type of the weights, with which cells multiply them.
+    """
+    shape = call.attributes.integers("shape", ())
+    if 0 not in shape or min(shape) < 0:
+        return _filled(call, 0.0)
+    sizes = [size or 1 for size in shape]
+    _limited(call, math.prod(sizes))
+    return call.constant(torch.zeros(sizes, dtype=call.dtype))
 
 
 def ones(call: Call) -> fx.Node:
