@@ -70,7 +70,7 @@ ROOMS = {
         "parity",
         (
             *("measurement", "caught", "planted", "graph_reference", "saved_reference"),
-            *("training_parity", "report"),
+            *("training_parity", "report", "graph_operators"),
         ),
         WITH_MXNET,
         f"not ({LARGE})",
