@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from ..errors import GraphError
@@ -13,6 +13,7 @@ from .symbol import Node
 
 T = TypeVar("T")
 MOST_VALUES = 256  # of a tuple
+_INFINITE = frozenset({"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
 _DECIMAL = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,2}))?")
 FRACTION_DIGITS = 19  # MXNet's parser ignores further ones
@@ -43,6 +44,20 @@ class Attributes:
         """Whether the attribute is present and not None."""
         return self._texts.get(name, "None") not in ("None", "")
 
+    def is_given(self, name: str) -> bool:
+        """Whether the attribute is present; it may be None."""
+        return name in self._texts
+
+    def expect(self, names: Collection[str]) -> None:
+        """Require that there are no attributes but these, and those that MXNet hides (`__x__`).
+
+        Raises:
+            GraphError: If there are further ones.
+        """
+        for name in self._texts:
+            if name not in names and not name.startswith("__"):
+                raise self.unsupported(name)
+
     def integer(self, name: str, default: int | None = None) -> int:
         """An integer."""
         if not self.has(name):
@@ -70,6 +85,24 @@ class Attributes:
         if not math.isfinite(value):
             raise self.error(f"{name}={self._texts[name]!r} is not finite")
         return value
+
+    def any_number(self, name: str, default: float | None = None) -> float:
+        """A number or infinity, in double precision."""
+        if self.has(name) and self._texts[name].strip().lower() in _INFINITE:
+            return float(self._texts[name])
+        return self.number(name, default)
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """A tuple of finite numbers, written `(0, 0.5)`; empty if the attribute is missing."""
+        text = self._texts.get(name, "") if self.has(name) else ""
+        parts = [part.strip() for part in text.strip("()[]").split(",") if part.strip()]
+        try:
+            values = tuple(float(part) for part in parts)
+        except ValueError as error:
+            raise self.error(f"{name}={text[:80]!r} is not a list of numbers") from error
+        if not all(math.isfinite(value) for value in values):
+            raise self.error(f"{name}={text[:80]!r} is not finite")
+        return values
 
     def single(self, name: str, default: float | None = None) -> float:
         """A parameter of type `float`, with the last bit that MXNet's own parser gives it."""

@@ -105,24 +105,6 @@ def slice_channel(rng: np.random.Generator, op: str) -> Case:
     return Case(op, attributes, {"data": data}, outputs=count)
 
 
-def slice_(rng: np.random.Generator, op: str) -> Case:
-    """Parts of the first axes, forwards or backwards."""
-    data = rng.standard_normal(rng.integers(2, 6, int(rng.integers(1, 5))))
-    begins, ends, steps = [], [], []
-    for size in data.shape[: int(rng.integers(1, data.ndim + 1))]:
-        step = int(rng.choice([1, 1, 1, 2, -1, -2]))
-        low, high = sorted(map(int, rng.choice(size + 1, 2, replace=False)))
-        if step < 0:
-            low, high = high - 1, low - 1 if low else None
-        begins.append(None if rng.random() < 0.2 else low)
-        ends.append(None if rng.random() < 0.2 else high)
-        steps.append(step)
-    attributes = {"begin": str(tuple(begins)), "end": str(tuple(ends))}
-    if rng.random() < 0.5 or min(steps) < 0:
-        attributes["step"] = str(tuple(steps))
-    return Case(op, attributes, {"data": data})
-
-
 def slice_axis(rng: np.random.Generator) -> Case:
     """A part of one axis, counted from either end."""
     data = rng.standard_normal(rng.integers(2, 6, int(rng.integers(1, 5))))
@@ -178,7 +160,6 @@ GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
     **{op: partial(concat, op=op) for op in ("Concat", "concat")},
     "stack": stack,
     **{op: partial(slice_channel, op=op) for op in ("SliceChannel", "split")},
-    **{op: partial(slice_, op=op) for op in ("slice", "crop")},
     "slice_axis": slice_axis,
     "slice_like": slice_like,
     **{op: partial(pad, op=op) for op in ("Pad", "pad")},
