@@ -51,7 +51,12 @@ UNUSUAL = [
         "Pooling", {"global_pool": "True", "pool_type": "max", "kernel": "(1,)"}, "", {}, (2, 6, 9)
     ),
     Case("Pooling", {"global_pool": "True", "kernel": "(1, 1, 1)"}, "", {}, (2, 6, 3, 4, 5)),
-    Case("Deconvolution", {**UP, "target_shape": "(12, 12)"}, "", {"weight": (6, 4, 3, 3)}),
+    Case(
+        "Deconvolution",
+        {**UP, "stride": "(2, 2)", "target_shape": "(18, 16)"},
+        "",
+        {"weight": (6, 4, 3, 3)},
+    ),
     Case(
         "Deconvolution", {**UP, "stride": "(2, 2)", "adj": "(1, 1)"}, "", {"weight": (6, 4, 3, 3)}
     ),
@@ -104,21 +109,15 @@ UNUSUAL = [
     ),
     Case("add_n", {"num_args": "1"}, "", {}),
     Case("transpose", {}, "", {}),
+    Case("Cast", {"dtype": "int8"}, "", {}),
     Case("sum", {"axis": "(0, 2)", "exclude": "True"}, "", {}),
 ]
+# their numbers of dimensions follow from shapes alone
+UNKNOWN = {"squeeze", "reshape_like"}
 # attributes that are refused whatever MXNet does with them, and by which name
 WRONG: list[tuple[Case, str]] = [
-    (Case("softmax", {"use_length": "True"}, "", {"length": (2, 6, 9)}), "use_length"),
-    (Case("BatchNorm", {"output_mean_var": "True"}, "", NORM), "output_mean_var"),
-    (
-        Case("LayerNorm", {"output_mean_var": "True"}, "", {"gamma": (8,), "beta": (8,)}),
-        "output_mean_var",
-    ),
     (Case("Dropout", {"p": "1.5"}, "", {}), "p="),
     (Case("Dropout", {"p": "-0.5"}, "", {}), "p="),
-    (Case("Dropout", {"mode": "always"}, "", {}), "mode"),
-    (Case("Pooling", {**POOL, "layout": "NHWC"}, "", {}), "layout"),
-    (Case("Pooling", {**POOL, "global_pool": "True", "layout": "NHWC"}, "", {}), "layout"),
     (Case("Pooling", {**POOL, "stride": "(0, 1)"}, "", {}), "stride"),
     (Case("Pooling", {**POOL, "stride": "(65536, 1)"}, "", {}), "stride"),
     (Case("Pooling", {**POOL, "stride": "(1,)"}, "", {}), "stride"),
@@ -128,7 +127,6 @@ WRONG: list[tuple[Case, str]] = [
     (Case("Pooling", {**POOL, "kernel": "(65536, 3)"}, "", {}), "kernel"),
     (Case("Pooling", {**POOL, "kernel": "(1, 1, 1, 1)"}, "", {}), "kernel"),
     (Case("Pooling", {"pool_type": "avg"}, "", {}), "kernel"),
-    (Case("Convolution", {**LAYER, "layout": "NHWC"}, "", CONV), "layout"),
     (Case("Convolution", {**LAYER, "kernel": "(3, 0)"}, "", CONV), "kernel"),
     (Case("Convolution", {**LAYER, "kernel": "(3, 65536)"}, "", CONV), "kernel"),
     (Case("Convolution", {**LAYER, "kernel": "()"}, "", CONV), "kernel"),
@@ -169,7 +167,6 @@ WRONG: list[tuple[Case, str]] = [
         ),
         "weight",
     ),
-    (Case("Cast", {"dtype": "int8"}, "", {}), "dtype"),
     (Case("Activation", {"act_type": "log_sigmoid2"}, "", {}), "act_type"),
 ]
 
@@ -223,5 +220,6 @@ def test_numbers_of_dimensions_are_those_of_the_outputs(case: Case) -> None:
         return
     values = builder.values[-1]
     assert values is not None
-    ranks = [builder.ranks.get(value) for value in values][: case.outputs]
-    assert ranks == [each.ndim for each in outputs]
+    for value, output in zip(values, outputs, strict=False):
+        rank = builder.ranks.get(value)
+        assert rank == output.ndim or (rank is None and case.op in UNKNOWN)
