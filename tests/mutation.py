@@ -64,7 +64,7 @@ ROOMS = {
             *("keymap", "dialects", "detection", "backbones", "layouts", "tables", "opening"),
             "commands",
         ),
-        names="not nearest_and and not unknown",
+        names="not nearest_and and not unknown and not nan_is_json",
     ),
     "parity": Room(
         "parity",

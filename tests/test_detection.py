@@ -65,6 +65,13 @@ def test_what_a_match_is_based_on() -> None:
     )
 
 
+def test_a_match_tells_the_blocks_options() -> None:
+    assert detection._describe(CATALOG["se_resnext50_32x4d"], 5) == (
+        "5 arrays; block bottleneck, stem conv7, layers 3-4-6-3, cardinality 32, base width 4, "
+        "gate biased"
+    )
+
+
 def test_twins_are_told_apart_by_the_prefix_alone() -> None:
     assert detect(structural("resnet50_v1d")).models == ("resnet50_v1d",)
     found = detect(prefixed("resnet50_v1d", "mine_"))
