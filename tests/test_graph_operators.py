@@ -14,7 +14,7 @@ import torch
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.operators import OPERATORS, detection, regions
+from gluon2torch.graph.operators import OPERATORS, detection, regions, vision
 from gluon2torch.graph.operators.arithmetic import (
     BINARY,
     IDENTITY,
@@ -509,5 +509,6 @@ def test_an_operator_is_mxnets_and_its_mutation_is_not(case: Case, tmp_path: Pat
 
 
 def test_every_operator_has_a_case() -> None:
-    elsewhere = {*detection.OPERATORS, *regions.OPERATORS}  # in test_graph_<theme>.py
+    # in test_graph_<theme>.py
+    elsewhere = {*detection.OPERATORS, *regions.OPERATORS, *vision.OPERATORS}
     assert {case.op for case in CASES} == set(OPERATORS) - elsewhere

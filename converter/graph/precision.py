@@ -12,7 +12,7 @@ _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # n
 _WITHOUT_FLOAT64 = frozenset(
     {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm"}
     | {f"_contrib_MultiBox{name}" for name in ("Prior", "Target", "Detection")}
-    | {"_contrib_Proposal", "_contrib_MultiProposal"}
+    | {"_contrib_Proposal", "_contrib_MultiProposal", "GridGenerator", "_image_to_tensor"}
 )
 
 

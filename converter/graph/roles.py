@@ -16,6 +16,8 @@ _ARRAYS_FROM = {
     "InstanceNorm": 1,
     "LayerNorm": 1,
     "LeakyReLU": 1,
+    "_contrib_DeformableConvolution": 2,
+    "_contrib_ModulatedDeformableConvolution": 3,
 }
 # operators whose second input is a label, which only training uses
 WITH_LABELS = frozenset(

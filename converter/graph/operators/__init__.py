@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, detection, pooling, regions
+from . import activations, arithmetic, detection, pooling, regions, vision
 from . import shape_changes as shaping
 from . import weighted_layers as layers
 
@@ -17,4 +17,5 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **shaping.OPERATORS,
     **detection.OPERATORS,
     **regions.OPERATORS,
+    **vision.OPERATORS,
 }
