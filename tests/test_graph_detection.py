@@ -14,7 +14,15 @@ from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.generators.detection import GENERATORS, anchors, boxes
 from .fuzz.operator_case import Arrays, Case, Oracle, difference, imported
-from .operator_trials import Trial, check, check_export, check_random, module_of, started_oracle
+from .operator_trials import (
+    Trial,
+    check,
+    check_export,
+    check_random,
+    check_refusals,
+    module_of,
+    started_oracle,
+)
 
 pytestmark = pytest.mark.mxnet
 
@@ -164,6 +172,10 @@ TRIALS = [
 @pytest.mark.parametrize("trial", TRIALS, ids=str)
 def test_an_operator_is_mxnets_and_its_mutation_is_not(trial: Trial, tmp_path: Path) -> None:
     check(trial, tmp_path)
+
+
+def test_nodes_with_wrong_attributes_are_imported_or_refused() -> None:
+    check_refusals(TRIALS)
 
 
 def test_every_operator_has_trials_and_random_cases() -> None:

@@ -19,6 +19,7 @@ from .operator_trials import (
     check,
     check_export,
     check_random,
+    check_refusals,
     module_of,
     started_oracle,
     tensors,
@@ -102,6 +103,10 @@ TRIALS = [
 @pytest.mark.parametrize("trial", TRIALS, ids=str)
 def test_an_operator_is_mxnets_and_its_mutation_is_not(trial: Trial, tmp_path: Path) -> None:
     check(trial, tmp_path)
+
+
+def test_nodes_with_wrong_attributes_are_imported_or_refused() -> None:
+    check_refusals(TRIALS)
 
 
 def test_every_operator_has_trials_and_random_cases() -> None:

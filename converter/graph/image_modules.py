@@ -60,7 +60,7 @@ class ImageResize(nn.Module):
         return (height * side // width, side) if height > width else (side, width * side // height)
 
     def _along(self, input: Tensor, size: int, axis: int) -> Tensor:
-        index, weights = self._taps(input.shape[axis], size, input.device)
+        index, weights = self._taps(input.shape[axis], size, axis == -2, input.device)
         total = torch.zeros((), dtype=input.dtype, device=input.device)
         for place, weight in zip(index, weights, strict=True):
             shape = (-1, *(1,) * (-axis - 1))
@@ -68,8 +68,14 @@ class ImageResize(nn.Module):
             total = total + found * weight.to(input.dtype).reshape(shape)
         return total
 
-    def _taps(self, before: int, after: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Pixels that each new pixel is computed from, and their weights: (taps, after) each."""
+    def _taps(
+        self, before: int, after: int, in_row: bool, device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Pixels that each new pixel is computed from, and their weights: (taps, after) each.
+
+        Outside the border, two weights of the same pixel may not add up to 1 in float32. OpenCV
+        uses one weight there within rows only.
+        """
         numbers = torch.arange(after, dtype=torch.float64, device=device)
         scale = 1.0 / (after / before)
         if self.kind == "nearest":
@@ -78,6 +84,8 @@ class ImageResize(nn.Module):
         low = place.floor()
         part, first = place - low, low.long()
         if self.kind == "linear":
+            if in_row:
+                part = torch.where((low < 0) | (low >= before - 1), 0.0, part)
             return torch.stack([first, first + 1]), torch.stack([1.0 - part, part])
         a, far, rest = -0.75, part + 1.0, 1.0 - part
         weights = [

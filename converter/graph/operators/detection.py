@@ -15,6 +15,7 @@ from ..multibox_modules import MultiBoxDetection, MultiBoxPrior, MultiBoxTarget
 from ..proposal_modules import Proposal, base_anchors
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
+MOST_RATIOS = 32  # of a proposal's anchors, and as many scales
 FORMATS = ("corner", "center")
 
 
@@ -154,7 +155,7 @@ def proposal(call: Call) -> fx.Node | Values:
     ratios = attributes.singles("ratios", (0.5, 1.0, 2.0))
     scales = attributes.singles("scales", (4.0, 8.0, 16.0, 32.0))
     for name, values in (("ratios", ratios), ("scales", scales)):
-        if not values or min(values) <= 0:
+        if not 0 < len(values) <= MOST_RATIOS or min(values) <= 0:
             raise attributes.unsupported(name)
     stride = attributes.count("feature_stride", 16)
     with_scores = attributes.flag("output_score", False)
