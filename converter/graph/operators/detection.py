@@ -9,9 +9,11 @@ import operator
 
 from torch import fx
 
-from ..box_modules import BipartiteMatching, BoxDecode, BoxEncode, BoxIoU, BoxNMS
+from ..box_modules import BipartiteMatching, BoxDecode, BoxEncode, BoxIoU
+from ..box_suppression import BoxNMS
 from ..call import Call, Values
-from ..multibox_modules import MultiBoxDetection, MultiBoxPrior, MultiBoxTarget
+from ..multibox_modules import MultiBoxDetection, MultiBoxPrior
+from ..multibox_targets import MultiBoxTarget
 from ..proposal_modules import Proposal, base_anchors
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
