@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from ..errors import GraphError
@@ -13,6 +13,7 @@ from .symbol import Node
 
 T = TypeVar("T")
 MOST_VALUES = 256  # of a tuple
+_INFINITE = frozenset({"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
 _DECIMAL = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,2}))?")
 FRACTION_DIGITS = 19  # MXNet's parser ignores further ones
@@ -43,6 +44,20 @@ class Attributes:
         """Whether the attribute is present and not None."""
         return self._texts.get(name, "None") not in ("None", "")
 
+    def is_given(self, name: str) -> bool:
+        """Whether the attribute is present; it may be None."""
+        return name in self._texts
+
+    def expect(self, names: Collection[str]) -> None:
+        """Require that there are no attributes but these, and those that MXNet hides (`__x__`).
+
+        Raises:
+            GraphError: If there are further ones.
+        """
+        for name in self._texts:
+            if name not in names and not name.startswith("__"):
+                raise self.unsupported(name)
+
     def integer(self, name: str, default: int | None = None) -> int:
         """An integer."""
         if not self.has(name):
@@ -71,21 +86,27 @@ class Attributes:
             raise self.error(f"{name}={self._texts[name]!r} is not finite")
         return value
 
+    def any_number(self, name: str, default: float | None = None) -> float:
+        """A number or infinity, in double precision."""
+        if self.has(name) and self._texts[name].strip().lower() in _INFINITE:
+            return float(self._texts[name])
+        return self.number(name, default)
+
     def single(self, name: str, default: float | None = None) -> float:
-        """A number rounded to float32, as MXNet stores parameters of type `float`."""
+        """A parameter of type `float`, with the last bit that MXNet's own parser gives it."""
         value = self.number(name, default)
         try:
-            return _parsed_single(self._texts[name]) if self.has(name) else _single(value)
+            return _parsed_single(self._texts[name]) if self.has(name) else rounded_single(value)
         except OverflowError as error:
             raise self.error(f"{name}={value} is too large for float32") from error
 
     def singles(self, name: str, default: Sequence[float] | None = None) -> tuple[float, ...]:
         """A tuple of numbers rounded to float32, written `(0.1, 2)`, `[0.1,2]` or `0.1`."""
         if not self.has(name):
-            return tuple(_single(value) for value in self._default(name, default))
+            return tuple(rounded_single(value) for value in self._default(name, default))
         parts = self._texts[name].strip().strip("()[]").split(",")
         try:
-            values = [_single(float(part)) for part in parts if part.strip()]
+            values = [rounded_single(float(part)) for part in parts if part.strip()]
         except (ValueError, OverflowError) as error:
             raise self.error(
                 f"{name}={self._texts[name][:80]!r} is not a list of numbers"
@@ -132,8 +153,12 @@ class Attributes:
         return default
 
 
-def _single(value: float) -> float:
-    """Round to float32."""
+def rounded_single(value: float) -> float:
+    """A number rounded to float32.
+
+    Raises:
+        OverflowError: If it is too large.
+    """
     rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
     return rounded
 
@@ -146,14 +171,14 @@ def _parsed_single(text: str) -> float:
     """
     found = _DECIMAL.fullmatch(text.strip())
     if not found:
-        return _single(float(text))
+        return rounded_single(float(text))
     sign, whole, fraction, exponent = found.groups()
-    value = _single(int(whole or 0))
+    value = rounded_single(int(whole or 0))
     if fraction:
         digits = fraction[:FRACTION_DIGITS]
-        value = _single(value + _single(int(digits) / 10 ** len(digits)))
+        value = rounded_single(value + rounded_single(int(digits) / 10 ** len(digits)))
     power, scale = int(exponent or 0), 1.0
     for factor in (1e8,) * (abs(power) // 8) + (10.0,) * (abs(power) % 8):
-        scale = _single(scale * factor)
-    value = _single(value / scale) if power < 0 else _single(value * scale)
+        scale = rounded_single(scale * factor)
+    value = rounded_single(value / scale) if power < 0 else rounded_single(value * scale)
     return -value if sign == "-" else value

@@ -17,6 +17,8 @@ from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
+UNKNOWN = -1
+"""As `rank`: the result's number of dimensions does not follow from the inputs'."""
 
 
 class Names:
@@ -214,16 +216,20 @@ class Call:
         else:
             module.register_buffer(name, tensor.detach())
 
-    def module(self, module: nn.Module, *values: fx.Node, rank: int | None = None) -> fx.Node:
+    def module(
+        self, module: nn.Module, *values: fx.Node, rank: int | None = None, suffix: str = ""
+    ) -> fx.Node:
         """Add a call of a module to the graph; reuse the module of equal arrays and attributes.
 
         Args:
             rank: Number of dimensions of the result; by default, that of the first value.
+            suffix: Suffix of the name, for what comes before a layer.
         """
         builder = self._builder
         attributes = tuple(sorted(self.node.attributes.items()))
-        key = (self.node.op, attributes, *self._arrays) if self._arrays else object()
-        target = builder.add_module(key, self.node.name, module)
+        shared = self._arrays and not suffix
+        key = (self.node.op, attributes, *self._arrays) if shared else object()
+        target = builder.add_module(key, self.node.name + suffix, module)
         return self._result(builder.graph.call_module(target, values), rank, values)
 
     def function(
@@ -237,13 +243,21 @@ class Call:
         """Add a call of a function to the graph.
 
         Args:
-            rank: Number of dimensions of the result; by default, that of the first value.
+            rank: Number of dimensions of the result, or UNKNOWN; by default, the first value's.
             suffix: Suffix of the name, for a node whose name a layer uses.
         """
         builder = self._builder
         name = builder.names(self.node.name + suffix)
         node = builder.graph.create_node("call_function", function, args, kwargs, name)
         return self._result(node, rank, args)
+
+    def constant(self, tensor: torch.Tensor) -> fx.Node:
+        """Add a tensor that depends on no input to the graph, as a buffer."""
+        builder = self._builder
+        name = builder.names(self.node.name)
+        builder.root.register_buffer(name, tensor)
+        node = builder.graph.get_attr(name)
+        return self._result(node, tensor.dim(), ())
 
     def check_all_taken(self) -> None:
         """Require that the operator has used all inputs of the node.
@@ -264,5 +278,5 @@ class Call:
         if rank is None:
             ranks = [self._builder.ranks.get(arg) for arg in args if isinstance(arg, fx.Node)]
             rank = ranks[0] if ranks else None
-        self._builder.ranks[node] = rank
+        self._builder.ranks[node] = None if rank == UNKNOWN else rank
         return node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .attributes import Attributes
 from .symbol import VARIABLE, Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
@@ -23,13 +24,21 @@ def limits(graph: Graph) -> dict[str, float]:
     cannot compute the graph in float64.
     """
     operators = [node for node in graph.nodes if node.op != VARIABLE]
-    if any(node.op in _WITHOUT_FLOAT64 for node in operators):
+    if any(node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) for node in operators):
         return {"float32": ROUNDED}
     rounded = any(
         node.op in _IN_FLOAT32 or (node.op == "LeakyReLU" and _slope(node) in _SLOPES_IN_FLOAT32)
         for node in operators
     )
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}
+
+
+def _is_wrong_in_float64(node: Node) -> bool:
+    """Whether it is a Deconvolution with stride and dilation, which is right in float32 alone."""
+    if node.op != "Deconvolution":
+        return False
+    attributes = Attributes(node)
+    return all(max(attributes.integers(name, (1,)), default=1) > 1 for name in ("stride", "dilate"))
 
 
 def _slope(node: Node) -> str:

@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, detection, pooling, regions, vision
+from . import (
+    activations,
+    arithmetic,
+    comparison,
+    constants,
+    detection,
+    indexing,
+    linear_algebra,
+    mathematics,
+    pooling,
+    regions,
+    vision,
+)
 from . import shape_changes as shaping
 from . import weighted_layers as layers
+from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
@@ -18,4 +31,12 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **detection.OPERATORS,
     **regions.OPERATORS,
     **vision.OPERATORS,
+    **constants.OPERATORS,
+    **indexing.OPERATORS,
+    **comparison.OPERATORS,
+    **mathematics.OPERATORS,
+    **linear_algebra.OPERATORS,
 }
+for _name, _others in ALIASES.items():
+    if _name in OPERATORS:
+        OPERATORS.update(dict.fromkeys(_others.split(), OPERATORS[_name]))

@@ -91,30 +91,38 @@ def _softmax(call: Call, kind: Any) -> fx.Node:
 
 
 def softmax_activation(call: Call) -> fx.Node:
-    """Softmax over the channels, or over all values of an image."""
-    if call.attributes.choice("mode", "instance", ["instance", "channel"]) == "instance":
-        _refuse_maps(call)
-    return call.module(nn.Softmax(1), call.value(0))
+    """Softmax over the channels, or over all values of an image.
+
+    Of images with more than one dimension, MXNet 1.9.1 computes the latter over the last axis on
+    the CPU, so these are refused.
+    """
+    mode = call.attributes.choice("mode", "instance", ["instance", "channel"])
+    if mode == "instance" and call.known_rank() > 2:
+        raise call.error("MXNet's results for more than two dimensions differ by device")
+    return call.module(nn.Softmax(-1 if mode == "instance" else 1), call.value(0))
 
 
 def softmax_output(call: Call) -> fx.Node:
-    """Output layer of a Module's classifier: softmax. Only training uses the label."""
-    call.ignore(1)
-    if call.attributes.flag("preserve_shape", False):
-        return call.module(nn.Softmax(-1), call.value(0))
-    if not call.attributes.flag("multi_output", False):
-        _refuse_maps(call)
-    return call.module(nn.Softmax(1), call.value(0))
+    """Output layer of a Module's classifier: softmax. Only training uses the label.
 
-
-def _refuse_maps(call: Call) -> None:
-    """Require an input of shape (N, C), if its number of dimensions is known.
-
-    With more dimensions, MXNet computes softmax over all values of an image, or over the last axis
-    only. Measured on 1.9.1: this depends on the dtype and on whether oneDNN is available.
+    It is over the channels (`multi_output`), the last axis (`preserve_shape`) or all values of an
+    image. Of 4-D inputs, MXNet 1.9.1 computes the latter over the last axis in float32, so these
+    are refused.
     """
-    if call.rank() not in (2, None):
-        raise call.error("MXNet's results for more than two dimensions differ by device")
+    call.ignore(1)
+    preserve, multiple = (
+        call.attributes.flag(name, False) for name in ("preserve_shape", "multi_output")
+    )
+    if multiple or preserve:
+        return call.module(nn.Softmax(1 if multiple else -1), call.value(0))
+    rank = call.known_rank()
+    if rank == 4:
+        raise call.error("MXNet's results for four dimensions differ by dtype")
+    if rank == 2:
+        return call.module(nn.Softmax(1), call.value(0))
+    flat = call.function(torch.flatten, call.value(0), 1, rank=2, suffix="_flatten")
+    result = call.module(nn.Softmax(1), flat)
+    return call.function(torch.Tensor.reshape_as, result, call.value(0), rank=rank)
 
 
 def regression_output(call: Call) -> fx.Node:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..modules import BilinearResize, GlobalSumPool, UpSamplings, bilinear_padding
+from ..modules import BilinearResize, UpSamplings, bilinear_padding
+from ..window_pool import GlobalPool, WindowPool
 from .weighted_layers import LAYOUTS
 
 MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -22,49 +24,69 @@ GLOBAL: dict[str, dict[int, Any]] = {
 def pooling(call: Call) -> fx.Node:
     """Maximum, average or sum pooling.
 
-    The convention `full` rounds the number of windows up, as torch's `ceil_mode` does. If padding
-    plus stride exceed the kernel, torch drops a last window that MXNet keeps: such a node is not
-    supported.
+    The convention `full` rounds the number of windows up, as torch's `ceil_mode` does.
     """
     attributes = call.attributes
     kind = attributes.choice("pool_type", "max", ["max", "avg", "sum"])
     kernel = attributes.integers("kernel", ())
-    if attributes.flag("global_pool", False):
-        return _global_pooling(call, kind, len(kernel) or (call.rank(0) or 4) - 2)
     rank = len(kernel)
+    if attributes.flag("global_pool", False):
+        return _global_pooling(call, kind, rank)
     if rank not in LAYOUTS or not all(0 < size < 1 << 16 for size in kernel):
         raise attributes.unsupported("kernel")
     attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
     stride = attributes.integers("stride", ()) or (1,) * rank
     pad = attributes.integers("pad", ()) or (0,) * rank
     full = attributes.choice("pooling_convention", "valid", ["valid", "full"]) == "full"
-    for name, sizes, least in (("stride", stride, 1), ("pad", pad, 0)):
-        if len(sizes) != rank or not all(least <= size < 1 << 16 for size in sizes):
+    for name, values, least in (("stride", stride, 1), ("pad", pad, 0)):
+        if len(values) != rank or not all(least <= value < 1 << 16 for value in values):
             raise attributes.unsupported(name)
-    if full and any(s + p > k for s, p, k in zip(stride, pad, kernel, strict=True)):
-        raise attributes.unsupported("pooling_convention")
-    data = call.value(0)
-    # torch pads by at most half the kernel
-    if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):
-        raise attributes.unsupported("pad")
-    if kind == "max":
-        return call.module(MAX[rank](kernel, stride, pad, ceil_mode=full), data, rank=rank + 2)
-    options: dict[str, Any] = {"ceil_mode": full}
-    if kind == "sum":
-        options["divisor_override"] = 1
-        if rank == 1:
-            raise attributes.unsupported("pool_type")
+    count_include_pad = attributes.flag("count_include_pad", True)
+    sizes = zip(kernel, stride, pad, strict=True)
+    if kind == "avg" and full and rank == 3 and any(_may_be_empty(*each) for each in sizes):
+        raise call.error("MXNet's averages of windows without values differ by dtype")
+    if _only_ours(kind, kernel, stride, pad, full):
+        layer = WindowPool(kind, kernel, stride, pad, full, count_include_pad)
+    elif kind == "max":
+        layer = MAX[rank](kernel, stride, pad, ceil_mode=full)
     else:
-        options["count_include_pad"] = attributes.flag("count_include_pad", True)
-    return call.module(AVERAGE[rank](kernel, stride, pad, **options), data, rank=rank + 2)
+        layer = AVERAGE[rank](kernel, stride, pad, ceil_mode=full)
+        if kind == "sum":
+            layer.divisor_override = 1
+        else:
+            layer.count_include_pad = count_include_pad
+    return call.module(layer, call.value(0), rank=rank + 2)
+
+
+def _only_ours(
+    kind: str, kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int], full: bool
+) -> bool:
+    """Whether torch.nn has no layer that computes it."""
+    sizes = list(zip(kernel, stride, pad, strict=True))
+    return (
+        any(2 * p > k for k, _, p in sizes)  # torch pads by at most half the kernel
+        or (full and any(_may_be_empty(*each) for each in sizes))  # torch drops a window
+        or (kind == "sum" and len(kernel) == 1)  # no divisor in one dimension
+        or (kind != "max" and len(kernel) == 3 and any(pad))  # no kernel larger than the input
+    )
+
+
+def _may_be_empty(kernel: int, stride: int, pad: int) -> bool:
+    """Whether a window can start behind the padded input, where the number is rounded up."""
+    return stride + pad > kernel
 
 
 def _global_pooling(call: Call, kind: str, rank: int) -> fx.Node:
-    """Pooling over all positions; kernel, stride and padding are ignored."""
+    """Pooling over all positions; stride and padding are ignored, and the kernel's sizes."""
+    rank = rank or (call.rank(0) or 2) - 2
+    if not rank:
+        if call.attributes.has("layout"):
+            call.attributes.choice("layout", None, list(LAYOUTS.values()))
+        return call.module(GlobalPool(kind), call.value(0))
     if rank not in LAYOUTS:
         raise call.attributes.unsupported("kernel")
     call.attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
-    layer = GlobalSumPool() if kind == "sum" else GLOBAL[kind][rank](1)
+    layer = GlobalPool(kind) if kind == "sum" else GLOBAL[kind][rank](1)
     return call.module(layer, call.value(0), rank=rank + 2)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..modules import BatchNorm, FrozenBatchNorm, InstanceNorm
+from ..modules import BatchNorm, Flatten, FrozenBatchNorm, InstanceNorm, SharedDropout
 
 # by the number of the kernel's dimensions
 LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
@@ -55,6 +55,11 @@ def deconvolution(call: Call) -> fx.Node:
         raise call.attributes.unsupported("target_shape")
     adjust = call.attributes.integers("adj", (0,) * len(kernel))
     filters = call.attributes.count("num_filter")
+    if filters % options["groups"] or (weight.shape[:1] or (1,))[0] % options["groups"]:
+        raise call.error(
+            f"{filters} filters and weight {tuple(weight.shape)} are not divisible into "
+            f"{options['groups']} groups"
+        )
     if tuple(weight.shape[1:]) != (filters // options["groups"], *kernel):
         raise call.error(
             f"weight has shape {tuple(weight.shape)}, expected (…, {filters}, {kernel})"
@@ -103,7 +108,9 @@ def fully_connected(call: Call) -> fx.Node:
         layer = nn.Linear(weight.shape[1], units, bias=bias)
     call.fill(layer, weight=1, **({"bias": 2} if bias else {}))
     if call.attributes.flag("flatten", True):
-        if rank != 2:
+        if rank is None or rank == 1:
+            data = call.module(Flatten(), data, rank=2, suffix="_flatten")
+        elif rank != 2:
             data = call.function(torch.flatten, data, 1, rank=2, suffix="_flatten")
         rank = 2
     return call.module(layer, data, rank=rank)
@@ -113,7 +120,7 @@ def batch_norm(call: Call) -> fx.Node:
     """BatchNorm; by default, `fix_gamma` is True and `eps` is 1e-3f.
 
     A fixed gamma is 1, whatever the file contains. torch's momentum is the weight of the new batch;
-    MXNet's is that of the running statistics.
+    MXNet's is that of the running statistics, a float32.
     """
     attributes, rank = call.attributes, call.rank(0)
     if attributes.integer("axis", 1) != 1:
@@ -123,7 +130,7 @@ def batch_norm(call: Call) -> fx.Node:
     kind = BATCH_NORMS.get(rank, BatchNorm)
     if attributes.flag("use_global_stats", False):
         kind = FrozenBatchNorm
-    momentum = 1.0 - attributes.number("momentum", 0.9)
+    momentum = 1.0 - attributes.single("momentum", 0.9)
     gamma = call.array(1)
     with torch.device("meta"):
         layer = kind(gamma.numel(), eps=attributes.number("eps", EPSILON), momentum=momentum)
@@ -160,12 +167,13 @@ def dropout(call: Call) -> fx.Node:
     MXNet's `mode=always` drops values in eval mode, too, and is not supported.
     """
     call.attributes.choice("mode", "training", ["training"])
-    if call.attributes.integers("axes", ()):
-        raise call.attributes.unsupported("axes")
     rate = call.attributes.number("p", 0.5)
     if not 0 <= rate <= 1:
         raise call.attributes.unsupported("p")
-    return call.module(nn.Dropout(rate), call.value(0))
+    axes = call.attributes.integers("axes", ())
+    if not all(-32 < axis < 32 for axis in axes):
+        raise call.attributes.unsupported("axes")
+    return call.module(SharedDropout(rate, axes) if axes else nn.Dropout(rate), call.value(0))
 
 
 OPERATORS = {
