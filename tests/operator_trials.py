@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,10 +18,9 @@ from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import parse_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 
-from .fuzz.operator_case import Arrays, Case, Oracle, difference, imported, outcome
+from .fuzz.operator_case import Arrays, Case, difference, imported
 from .test_graph_fuzz import ANYWHERE, SECONDS, VALUES
 
-RANDOM_CASES = 25  # of each operator
 MUTATIONS = 1000
 
 
@@ -64,17 +62,6 @@ def check(trial: Trial, folder: Path) -> None:
         except (GraphError, RuntimeError, IndexError):
             continue  # it does not even fit
         assert len(wrong) != len(expected) or difference(wrong, expected, case)
-
-
-def check_random(op: str, generate: Callable[[np.random.Generator], Case], oracle: Oracle) -> None:
-    """Require that random cases of an operator are MXNet's; few may be those that it rejects."""
-    rng = np.random.default_rng(20)
-    found = []
-    for _ in range(RANDOM_CASES):
-        case = generate(rng)
-        found.append(outcome(case, oracle))
-        assert found[-1].kind in ("equal", "rejected"), (str(case), found[-1])
-    assert sum(each.kind == "equal" for each in found) > RANDOM_CASES / 2, op
 
 
 def check_refusals(trials: Sequence[Trial]) -> None:
@@ -119,9 +106,3 @@ def check_export(case: Case, other: Case) -> None:
         one, same = module(*tensors(each)), program(*tensors(each))
         pairs = zip(one, same, strict=True) if isinstance(one, tuple) else [(one, same)]
         assert all(torch.equal(*pair) for pair in pairs)
-
-
-@contextmanager
-def started_oracle() -> Iterator[Oracle]:
-    with Oracle() as oracle:
-        yield oracle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +12,13 @@ from gluon2torch.graph.operators.detection import OPERATORS
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.generators.detection import GENERATORS, anchors, boxes
-from .fuzz.operator_case import Arrays, Case, Oracle, difference, imported
+from .fuzz.operator_case import Arrays, Case, difference, imported
 from .operator_trials import (
     Trial,
     check,
     check_export,
-    check_random,
     check_refusals,
     module_of,
-    started_oracle,
 )
 
 pytestmark = pytest.mark.mxnet
@@ -91,14 +88,11 @@ TRIALS = [
         {"out_format": "corner"},
     ),
     Trial(Case("_contrib_box_nms", {**NMS, "valid_thresh": "2"}, detections()), NMS),
-    Trial(
-        Case("_contrib_box_non_maximum_suppression", NMS, detections()), {"overlap_thresh": "0.6"}
-    ),
     # more boxes than have their overlaps in memory at once
     Trial(Case("_contrib_box_nms", NMS, detections(1, 1300)), {"overlap_thresh": "0.31"}),
     Trial(Case("_contrib_box_iou", {}, PAIR), {"format": "center"}),
     Trial(Case("_contrib_box_iou", {"format": "center"}, PAIR), {"format": "corner"}),
-    Trial(Case("_contrib_box_decode", STDS, CODED), {"std3": "1.737"}),
+    Trial(Case("_contrib_box_decode", STDS, CODED), {"std3": "1.5"}),
     Trial(Case("_contrib_box_decode", STDS, CODED), {"clip": "0.2"}),
     Trial(Case("_contrib_box_decode", STDS, CODED), {"format": "corner"}),
     Trial(Case("_contrib_box_encode", {}, SAMPLED, outputs=2), "_contrib_box_iou"),
@@ -180,17 +174,6 @@ def test_nodes_with_wrong_attributes_are_imported_or_refused() -> None:
 
 def test_every_operator_has_trials_and_random_cases() -> None:
     assert {trial.case.op for trial in TRIALS} == set(OPERATORS) == set(GENERATORS)
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[Oracle]:
-    with started_oracle() as oracle:
-        yield oracle
-
-
-@pytest.mark.parametrize("op", GENERATORS)
-def test_random_cases_are_mxnets(op: str, oracle: Oracle) -> None:
-    check_random(op, GENERATORS[op], oracle)
 
 
 def ssd(seed: int) -> Arrays:

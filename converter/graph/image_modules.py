@@ -1,4 +1,4 @@
-"""Modules for MXNet's operators on images, and the rearrangement of channels and pixels.
+"""Modules for MXNet's operators on images.
 
 Images are (H, W, C) or (N, H, W, C) but where said.
 """
@@ -98,37 +98,3 @@ class ImageResize(nn.Module):
 
     def extra_repr(self) -> str:
         return f"size={self.size}, keep_ratio={self.keep_ratio}, kind={self.kind!r}"
-
-
-class DepthToSpace(nn.Module):
-    """Channels of (N, C, H, W) become blocks of pixels; the block's place is the slower index."""
-
-    def __init__(self, block: int) -> None:
-        super().__init__()
-        self.block = block
-
-    def forward(self, input: Tensor) -> Tensor:
-        batch, channels, height, width = input.shape
-        block = self.block
-        parts = input.reshape(batch, block, block, channels // block**2, height, width)
-        return parts.permute(0, 3, 4, 1, 5, 2).reshape(batch, -1, height * block, width * block)
-
-    def extra_repr(self) -> str:
-        return f"block={self.block}"
-
-
-class SpaceToDepth(nn.Module):
-    """Blocks of pixels of (N, C, H, W) become channels, the inverse of DepthToSpace."""
-
-    def __init__(self, block: int) -> None:
-        super().__init__()
-        self.block = block
-
-    def forward(self, input: Tensor) -> Tensor:
-        batch, channels, height, width = input.shape
-        block = self.block
-        parts = input.reshape(batch, channels, height // block, block, width // block, block)
-        return parts.permute(0, 3, 5, 1, 2, 4).reshape(batch, -1, height // block, width // block)
-
-    def extra_repr(self) -> str:
-        return f"block={self.block}"

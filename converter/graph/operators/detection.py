@@ -182,7 +182,7 @@ OPERATORS = {
     "_contrib_box_decode": box_decode,
     "_contrib_box_encode": box_encode,
     "_contrib_bipartite_matching": bipartite_matching,
-    **dict.fromkeys(("_contrib_box_nms", "_contrib_box_non_maximum_suppression"), box_nms),
+    "_contrib_box_nms": box_nms,
     "_contrib_MultiBoxPrior": multibox_prior,
     "_contrib_MultiBoxTarget": multibox_target,
     "_contrib_MultiBoxDetection": multibox_detection,

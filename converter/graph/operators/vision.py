@@ -7,7 +7,7 @@ from torch import fx
 
 from ..call import Call
 from ..deformable_modules import DeformableConvolution, Pair
-from ..image_modules import DepthToSpace, ImageResize, Normalize, SpaceToDepth, ToTensor
+from ..image_modules import ImageResize, Normalize, ToTensor
 from ..sampling_modules import (
     AffineGrid,
     BilinearSampler,
@@ -127,23 +127,6 @@ def _deformable(call: Call, first: int) -> fx.Node:
     return call.module(layer, *(call.value(index) for index in range(first)), rank=4)
 
 
-def depth_to_space(call: Call) -> fx.Node:
-    """Channels become blocks of pixels."""
-    return call.module(DepthToSpace(_block(call)), call.value(0), rank=4)
-
-
-def space_to_depth(call: Call) -> fx.Node:
-    """Blocks of pixels become channels."""
-    return call.module(SpaceToDepth(_block(call)), call.value(0), rank=4)
-
-
-def _block(call: Call) -> int:
-    block = call.attributes.count("block_size")
-    if block >= LARGEST:
-        raise call.attributes.unsupported("block_size")
-    return block
-
-
 def to_tensor(call: Call) -> fx.Node:
     """Images from 0 to 255 as maps from 0 to 1."""
     return call.module(ToTensor(), call.value(0))
@@ -208,8 +191,6 @@ OPERATORS = {
     "Correlation": correlation,
     "_contrib_DeformableConvolution": deformable_convolution,
     "_contrib_ModulatedDeformableConvolution": modulated_deformable_convolution,
-    "depth_to_space": depth_to_space,
-    "space_to_depth": space_to_depth,
     "_image_to_tensor": to_tensor,
     "_image_normalize": normalize,
     "_image_resize": resize,

@@ -120,19 +120,6 @@ def deformable(rng: np.random.Generator, op: str) -> Case:
     return finish(rng, op, attributes, data, arrays)
 
 
-def depth_to_space(rng: np.random.Generator) -> Case:
-    block = int(rng.integers(1, 4))
-    data = maps(rng, block**2 * int(rng.integers(1, 4)))
-    return finish(rng, "depth_to_space", {"block_size": block}, {"data": data})
-
-
-def space_to_depth(rng: np.random.Generator) -> Case:
-    block = int(rng.integers(1, 4))
-    batch, channels, height, width = (int(n) for n in rng.integers(1, 5, 4))
-    data = rng.normal(0, 1, (batch, channels, height * block, width * block))
-    return finish(rng, "space_to_depth", {"block_size": block}, {"data": data})
-
-
 def images(rng: np.random.Generator, channels: int = 3) -> Values:
     """One image or several, channels last."""
     lead = (int(rng.integers(1, 4)),) if rng.random() < 0.5 else ()
@@ -181,8 +168,6 @@ GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
     "Correlation": correlation,
     "_contrib_DeformableConvolution": deformable_convolution,
     "_contrib_ModulatedDeformableConvolution": modulated_deformable_convolution,
-    "depth_to_space": depth_to_space,
-    "space_to_depth": space_to_depth,
     "_image_to_tensor": to_tensor,
     "_image_normalize": normalize,
     "_image_resize": resize,
