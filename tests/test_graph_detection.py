@@ -193,6 +193,7 @@ def rpn(seed: int) -> Arrays:
     ("op", "attributes", "data"),
     [
         ("_contrib_box_nms", NMS, lambda seed: detections(2, 40, seed)),
+        ("_contrib_box_nms", NMS, lambda seed: detections(1, 600, seed)),
         ("_contrib_MultiBoxDetection", {}, ssd),
         ("_contrib_Proposal", FEW, rpn),
     ],

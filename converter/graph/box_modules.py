@@ -18,15 +18,23 @@ def intersections(one: Tensor, other: Tensor, center: bool = False, extent: floa
     Args:
         extent: How much longer a side is than the difference of its coordinates.
     """
-    if center:
-        half, other_half = one[..., 2:] / 2, other[..., 2:] / 2
-        low = torch.maximum(one[..., :2] - half, other[..., :2] - other_half)
-        high = torch.minimum(one[..., :2] + half, other[..., :2] + other_half)
-    else:
-        low = torch.maximum(one[..., :2], other[..., :2])
-        high = torch.minimum(one[..., 2:], other[..., 2:])
-    sides = (high - low + extent).clamp(min=0)
-    return sides[..., 0] * sides[..., 1]
+    sides = []
+    for axis in (0, 1):
+        (first, last), (start, end) = (_ends(boxes, axis, center) for boxes in (one, other))
+        side = torch.minimum(last, end) - torch.maximum(first, start)
+        sides.append((side + extent).clamp(min=0))
+    return sides[0] * sides[1]
+
+
+def _ends(boxes: Tensor, axis: int, center: bool) -> tuple[Tensor, Tensor]:
+    """Where boxes start and end along an axis."""
+    first, last = boxes[..., axis], boxes[..., axis + 2]
+    return (first - last / 2, first + last / 2) if center else (first, last)
+
+
+def by_coordinate(boxes: Tensor) -> Tensor:
+    """The same boxes, each coordinate contiguous in memory, as suppression reads them."""
+    return boxes.mT.contiguous().mT
 
 
 def areas(boxes: Tensor, center: bool = False) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .box_modules import areas, intersections
+from .box_modules import areas, by_coordinate, intersections
 from .suppression import compact, suppress
 
 
@@ -60,7 +60,7 @@ class BoxNMS(nn.Module):
     def _conflicts(self, rows: Tensor) -> Callable[[slice, slice], Tensor]:
         """Which boxes of one slice remove which boxes of another."""
         first, _, class_column = self.columns
-        center, boxes = self.formats[0], rows[..., first : first + 4]
+        center, boxes = self.formats[0], by_coordinate(rows[..., first : first + 4])
         sizes, classes = areas(boxes, center), rows[..., class_column].trunc()
         by_class = class_column >= 0 and not self.force
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .box_modules import intersections
+from .box_modules import by_coordinate, intersections
 from .suppression import compact, suppress
 
 
@@ -127,7 +127,7 @@ class MultiBoxDetection(nn.Module):
 
     def _conflicts(self, rows: Tensor) -> Callable[[slice, slice], Tensor]:
         """Which boxes of one slice remove which boxes of another."""
-        classes, boxes = rows[..., 0], rows[..., 2:]
+        classes, boxes = rows[..., 0], by_coordinate(rows[..., 2:])
         sizes = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
         def conflicts(one: slice, other: slice) -> Tensor:

@@ -10,32 +10,50 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
-def border_samples(maps: Tensor, images: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """Bilinear samples of maps, with the border's values up to a pixel outside, then zeros.
+def pooled_samples(
+    maps: Tensor, images: Tensor, points: tuple[Tensor, Tensor], weights: Tensor
+) -> Tensor:
+    """Weighted sums of bilinear samples of maps.
+
+    Up to a pixel outside, maps have the values of the border, then zeros.
 
     Args:
         maps: (B, C, H, W)
         images: The number of each region's image: (R,).
-        y: Rows of the points: (R, …), broadcast against the columns.
-        x: Columns of the points.
+        points: Rows and columns of the samples, which broadcast to (R, height, n, width, m).
+        weights: Of the samples: (R, 1, n, 1, m).
 
     Returns:
-        (R, …, C)
+        Sums over the n · m samples: (R, C, height, width).
     """
     batch, channels, height, width = maps.shape
+    y, x = points
     inside = (y >= -1) & (y <= height) & (x >= -1) & (x <= width)
+    weights = torch.where(inside, weights, 0.0)
     top, bottom, down = _neighbours(y, height)
     left, right, across = _neighbours(x, width)
+    first = images.clamp(0, batch - 1).reshape(-1, 1, 1, 1, 1) * height
+    corners = [
+        ((first + row) * width + column, vertical * horizontal * weights)
+        for row, vertical in ((top, 1 - down), (bottom, down))
+        for column, horizontal in ((left, 1 - across), (right, across))
+    ]
+    index, factor = (
+        torch.stack(each, 5).permute(0, 1, 3, 2, 4, 5) for each in zip(*corners, strict=True)
+    )
+    bins = index.shape[:3]
+    # sums of rows of pixels, without the samples in memory
     pixels = maps.permute(0, 2, 3, 1).reshape(batch * height * width, channels)
-    first = (images.clamp(0, batch - 1) * height).reshape(-1, *(1,) * (y.dim() - 1))
-    total = torch.zeros((), dtype=maps.dtype, device=maps.device)
-    for row, vertical in ((top, 1 - down), (bottom, down)):
-        for column, horizontal in ((left, 1 - across), (right, across)):
-            weight = torch.where(inside, vertical * horizontal, 0.0).unsqueeze(-1)
-            total = total + pixels[(first + row) * width + column] * weight
-    return total
+    sums = F.embedding_bag(
+        index.flatten(3).flatten(0, 2),
+        pixels,
+        mode="sum",
+        per_sample_weights=factor.flatten(3).flatten(0, 2),
+    )
+    return sums.reshape(*bins, channels).permute(0, 3, 1, 2)
 
 
 def _neighbours(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -102,7 +120,7 @@ class ROIAlign(nn.Module):
     def forward(self, input: Tensor, regions: Tensor) -> Tensor:
         regions = regions.detach()
         if regions.shape[1] == 4:
-            regions = nn.functional.pad(regions, (1, 0))
+            regions = F.pad(regions, (1, 0))
         images = regions[:, 0].long()
         corners = regions[:, 1:] * self.scale - (0.5 if self.aligned else 0.0)
         sides = corners[:, 2:] - corners[:, :2]
@@ -111,11 +129,9 @@ class ROIAlign(nn.Module):
         height, width = self.size
         y, row_weights = sample_grid(corners[:, 1], sides[:, 1], height, self.ratio)
         x, column_weights = sample_grid(corners[:, 0], sides[:, 0], width, self.ratio)
-        samples = border_samples(
-            input, images, y[:, :, :, None, None], x[:, None, None, :, :]
-        )  # (R, bins, samples, bins, samples, C)
+        points = y[:, :, :, None, None], x[:, None, None, :, :]
         weights = row_weights[:, :, :, None, None] * column_weights[:, None, None]
-        pooled = (samples * weights.unsqueeze(-1)).sum((2, 4)).permute(0, 3, 1, 2)
+        pooled = pooled_samples(input, images, points, weights)
         pooled = torch.where((images >= 0)[:, None, None, None], pooled, 0.0)
         if self.by_position:
             channels = input.shape[1] // (height * width)
@@ -154,9 +170,8 @@ class RotatedROIAlign(nn.Module):
         )
         x = across * cos + down * sin + center_x
         y = down * cos - across * sin + center_y
-        samples = border_samples(input, regions[:, 0].long(), y, x)
         weights = row_weights[:, :, :, None, None] * column_weights[:, None, None]
-        return (samples * weights.unsqueeze(-1)).sum((2, 4)).permute(0, 3, 1, 2)
+        return pooled_samples(input, regions[:, 0].long(), (y, x), weights)
 
     def extra_repr(self) -> str:
         return f"size={self.size}, scale={self.scale:.4g}, ratio={self.ratio}"
