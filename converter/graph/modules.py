@@ -12,29 +12,6 @@ from torch.nn import functional as F
 from .attributes import rounded_single
 
 
-class BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """BatchNorm over axis 1 of an input with any number of dimensions."""
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        pass
-
-
-class FrozenBatchNorm(BatchNorm):
-    """BatchNorm with `use_global_stats`: it uses the running statistics in training, too."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-        )
-
-
-class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
-    """InstanceNorm of an input with any number of dimensions."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
-
-
 class L2Normalization(nn.Module):
     """x / sqrt(Σ x² + eps), with the sum over the dimensions of the mode.
 
@@ -66,19 +43,19 @@ class Flatten(nn.Module):
 
 
 class SharedDropout(nn.Module):
-    """Dropout whose mask is shared along some axes."""
+    """Dropout whose mask is shared along some axes; `always` drops values in eval mode, too."""
 
-    def __init__(self, p: float, axes: tuple[int, ...]) -> None:
+    def __init__(self, p: float, axes: tuple[int, ...], always: bool = False) -> None:
         super().__init__()
-        self.p, self.axes = p, axes
+        self.p, self.axes, self.always = p, axes, always
 
     def forward(self, input: Tensor) -> Tensor:
         axes = {axis % input.dim() for axis in self.axes}
         mask = input.new_ones([1 if axis in axes else n for axis, n in enumerate(input.shape)])
-        return input * F.dropout(mask, self.p, self.training)
+        return input * F.dropout(mask, self.p, self.training or self.always)
 
     def extra_repr(self) -> str:
-        return f"p={self.p:g}, axes={self.axes}"
+        return f"p={self.p:g}, axes={self.axes}, always={self.always}"
 
 
 class Reshape(nn.Module):
@@ -236,6 +213,13 @@ class SliceLike(nn.Module):
 
     def extra_repr(self) -> str:
         return f"axes={self.axes}"
+
+
+class ReshapeLike(nn.Module):
+    """A tensor reshaped to the shape of another."""
+
+    def forward(self, input: Tensor, like: Tensor) -> Tensor:
+        return input.reshape(like.shape)
 
 
 def bilinear_padding(scale: int) -> int:

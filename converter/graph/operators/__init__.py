@@ -8,14 +8,20 @@ from typing import Any
 from . import (
     activations,
     arithmetic,
+    attention,
     comparison,
     constants,
+    control_flow,
     detection,
+    dropout,
     indexing,
     linear_algebra,
     mathematics,
+    normalization,
     pooling,
+    recurrent,
     regions,
+    sequence,
     vision,
 )
 from . import shape_changes as shaping
@@ -24,10 +30,16 @@ from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
+    **normalization.OPERATORS,
+    **dropout.OPERATORS,
     **activations.OPERATORS,
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
     **shaping.OPERATORS,
+    **recurrent.OPERATORS,
+    **sequence.OPERATORS,
+    **control_flow.OPERATORS,
+    **attention.OPERATORS,
     **detection.OPERATORS,
     **regions.OPERATORS,
     **vision.OPERATORS,

@@ -102,15 +102,6 @@ def batch_norm(rng: np.random.Generator, op: str) -> Case:
     return Case(op, attributes, {"data": data}, arrays)
 
 
-def instance_norm(rng: np.random.Generator) -> Case:
-    """Any rank from 3, any eps."""
-    sizes = (*rng.integers(1, 4, 2), *rng.integers(2, 5, int(rng.integers(1, 4))))
-    data = rng.normal(0, 2, sizes).astype(np.float32)
-    arrays = {name: _weights(rng, (data.shape[1],), data) for name in ("gamma", "beta")}
-    attributes = {"eps": str(rng.choice(["1e-5", "0.1"]))} if rng.random() < 0.7 else {}
-    return Case("InstanceNorm", attributes, {"data": data}, arrays)
-
-
 def dropout(rng: np.random.Generator) -> Case:
     """Any rate, in inference."""
     attributes = {"p": str(np.round(rng.uniform(0, 0.9), 2))} if rng.random() < 0.7 else {}
@@ -123,8 +114,6 @@ GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
     "Convolution": convolution,
     "Deconvolution": deconvolution,
     "FullyConnected": fully_connected,
-    "BatchNorm": partial(batch_norm, op="BatchNorm"),
     "_contrib_SyncBatchNorm": partial(batch_norm, op="_contrib_SyncBatchNorm"),
-    "InstanceNorm": instance_norm,
     "Dropout": dropout,
 }
