@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from gluon2torch.graph.operators.detection import OPERATORS
+from gluon2torch.graph.precision import limits
+from gluon2torch.graph.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.generators.detection import GENERATORS, anchors, boxes
@@ -212,6 +214,13 @@ def test_an_exported_program_takes_another_number_of_images() -> None:
     program = torch.export.export(module_of(case), (data,), dynamic_shapes=(shapes,))
     found = program.module()(torch.from_numpy(other.data["data"]))
     assert not difference([found.numpy()], imported(other), other)
+
+
+@pytest.mark.parametrize("op", ["_contrib_MultiBoxPrior", "_npx_multibox_prior"])
+def test_operators_that_mxnet_has_in_float32_only_by_any_of_their_names(op: str) -> None:
+    case = Case(op, {}, {"data": np.ones((1, 1, 2, 2), np.float32)})
+    assert set(limits(parse_symbol(case.symbol().encode(), "it"))) == {"float32"}
+    assert imported(case)[0].shape == (1, 4, 4)
 
 
 def test_gradients_of_box_nms_go_to_the_boxes_that_are_kept() -> None:
