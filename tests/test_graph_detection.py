@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from gluon2torch import import_graph
+from gluon2torch.graph.importer import read_arrays
 from gluon2torch.graph.operators.detection import OPERATORS
 from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
+from .exported import export
 from .fuzz.generators.detection import GENERATORS, anchors, boxes
 from .fuzz.operator_case import Arrays, Case, difference, imported
 from .operator_trials import (
@@ -237,3 +241,23 @@ def test_gradients_of_box_nms_go_to_the_boxes_that_are_kept() -> None:
     assert ours.grad is not None
     assert np.abs(theirs.grad.asnumpy()).max() > 0
     assert np.array_equal(ours.grad.numpy(), theirs.grad.asnumpy())
+
+
+@pytest.mark.costly
+@pytest.mark.filterwarnings("ignore:Cannot decide")
+@pytest.mark.parametrize(
+    ("name", "size"), [("ssd_512_mobilenet1.0_voc", 128), ("yolo3_mobilenet1.0_voc", 96)]
+)
+def test_detectors_of_gluoncv_are_mxnets(name: str, size: int, tmp_path: Path) -> None:
+    symbol, params = export(name, tmp_path, (size, size), pretrained_base=False)
+    images = random().random((2, 3, size, size)).astype(np.float32)
+    module = import_graph(symbol, params, inputs={"data": images.shape})
+    reference = ExportedReference(symbol, read_arrays(params))
+    reference.cast("float32")
+    with torch.no_grad():
+        found = [each.numpy() for each in module(torch.from_numpy(images))]
+    expected = list(reference(images).values())
+    assert np.array_equal(found[0], expected[0])  # classes, −1 where there is no box
+    assert (found[0] >= 0).sum() > 3
+    for one, other in zip(found[1:], expected[1:], strict=True):
+        assert np.allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
