@@ -304,6 +304,21 @@ POOLING = [
     ),
     Case(
         "_contrib_BilinearResize2D",
+        {"mode": "odd_scale", "scale_height": "2", "scale_width": "2.5"},
+        {"mode": "size"},
+        {},
+    ),
+    *(
+        Case("_contrib_BilinearResize2D", {"mode": mode}, {"mode": wrong}, {})
+        for mode, wrong in (
+            ("to_even_down", "to_even_up"),
+            ("to_even_up", "to_even_down"),
+            ("to_odd_down", "to_odd_up"),
+            ("to_odd_up", "to_odd_down"),
+        )
+    ),
+    Case(
+        "_contrib_BilinearResize2D",
         {"mode": "like"},
         {"align_corners": "False"},
         {"like": (2, 6, 13, 17)},

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .attributes import Attributes
+from .operators.aliases import ALIASES
 from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
@@ -16,8 +19,9 @@ _WITHOUT_FLOAT64 = frozenset(
     | {f"_contrib_interleaved_matmul_{part}" for part in ("encdec_qk", "encdec_valatt")}
     | {"CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"}
     | {f"_contrib_MultiBox{name}" for name in ("Prior", "Target", "Detection")}
-    | {"_contrib_Proposal", "_contrib_MultiProposal"}
+    | {"_contrib_Proposal", "_contrib_MultiProposal", "GridGenerator", "_image_to_tensor"}
 )
+_FIRST_NAMES = {other: name for name, others in ALIASES.items() for other in others.split()}
 
 
 def limits(graph: Graph) -> dict[str, float]:
@@ -26,7 +30,7 @@ def limits(graph: Graph) -> dict[str, float]:
     The difference is relative to the largest output. float64 comes first; it is missing if MXNet
     cannot compute the graph in float64.
     """
-    operators = list(graph.operators())
+    operators = [replace(node, op=_FIRST_NAMES.get(node.op, node.op)) for node in graph.operators()]
     if any(
         node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) or _is_float32_state(node)
         for node in operators

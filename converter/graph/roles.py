@@ -21,6 +21,8 @@ _ARRAYS = {
     ),
     **dict.fromkeys(("RNN", "_npx_rnn"), slice(1, 2)),
     **dict.fromkeys(("_rnn_param_concat", "_npi_rnn_param_concat"), slice(None)),
+    "_contrib_DeformableConvolution": slice(2, None),
+    "_contrib_ModulatedDeformableConvolution": slice(3, None),
 }
 # attributes that Gluon writes for parameters but not for inputs
 _MARKS = ("__lr_mult__", "__init__")
