@@ -23,6 +23,7 @@ from .operators import OPERATORS
 from .ranks import input_ranks
 from .roles import is_marked
 from .symbol import VARIABLE, Graph, Node, read_symbol
+from .training_batch import inference_graph
 
 SHOWN_NODES = 3
 OVERWRITABLE = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
@@ -92,7 +93,7 @@ def build_module(
     referred = {number for number, _ in graph.heads}
     referred |= {source for node in graph.nodes for source, _ in node.inputs}
     used = {graph.nodes[number].name for number in referred}
-    graph = without_labels(graph)
+    graph = inference_graph(graph)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
     builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype))

@@ -135,7 +135,7 @@ def run_graph_request(request: Request) -> GraphRecord:
                 if len(specs) == 1
                 else None,
                 inputs=specs,
-                notes=named.notes,
+                notes=named.notes + built.notes,
                 source=source,
                 parity=parity,
                 versions=versions(parity.reference),

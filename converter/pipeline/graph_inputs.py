@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import fx
 
@@ -12,6 +12,7 @@ from ..graph.importer import build_module
 from ..graph.input_spec import InputSpec, Specs, describe, with_batch
 from ..graph.shapes import example_shape, input_specs, only_input
 from ..graph.symbol import Graph
+from ..graph.training_batch import replaced_batch
 from ..mappings.catalog import Size
 from ..parity.head_measurement import run
 from ..parity.measurement import BATCH
@@ -31,41 +32,62 @@ class BuiltGraph:
         examples: Inputs of the proof; the program is written for the first.
         any_batch: Whether the first size of all inputs is the batch, and may have any size.
         heads: The outputs for zeros of the first example, or of one image of it.
+        notes: What was replaced in the graph.
     """
 
     module: fx.GraphModule
     examples: list[dict[str, InputSpec]]
     any_batch: bool
     heads: list[Array]
+    notes: tuple[str, ...] = ()
 
 
 def build_with_inputs(graph: Graph, arrays: Arrays, request: Request) -> BuiltGraph:
     """Build a graph's module for the requested inputs, or for images of a size at which it runs.
 
+    Where a training batch in the graph was replaced, the proof is of that many examples, since
+    MXNet computes the graph for them only.
+
     Raises:
         GraphError: If the graph cannot be imported, or the request names other inputs than it has.
         ImageSizeError: If it does not run on those inputs.
     """
-    if request.inputs is not None:
-        return _for_given(graph, arrays, input_specs(graph, arrays, request.inputs))
+    batch = replaced_batch(graph)
+    if request.inputs is None:
+        built = _for_images(graph, arrays, request.sizes, batch or BATCH)
+    else:
+        specs = input_specs(graph, arrays, request.inputs)
+        built = _for_given(graph, arrays, specs, batch)
+    if batch is None:
+        return built
+    note = f"{batch} in the graph's Reshape nodes is its training batch; any size replaces it"
+    return replace(built, notes=(note,))
+
+
+def _for_images(graph: Graph, arrays: Arrays, sizes: Sequence[Size], batch: int) -> BuiltGraph:
     data = only_input(graph, arrays)
     examples = [
-        {data: InputSpec((BATCH, *example_shape(graph, arrays, size)))}
-        for size in request.sizes or SIZES
+        {data: InputSpec((batch, *example_shape(graph, arrays, size)))} for size in sizes or SIZES
     ]
-    if request.sizes:
-        module = _build(graph, arrays, examples[0])
-        heads, *_ = [try_run(module, with_batch(specs, 1)) for specs in examples]
-        return BuiltGraph(module, examples, True, heads)
-    return _first_that_runs(graph, arrays, examples)
+    if not sizes:
+        return _first_that_runs(graph, arrays, examples)
+    module = _build(graph, arrays, examples[0])
+    heads, *_ = [try_run(module, with_batch(specs, 1)) for specs in examples]
+    return BuiltGraph(module, examples, True, heads)
 
 
-def _for_given(graph: Graph, arrays: Arrays, specs: dict[str, InputSpec]) -> BuiltGraph:
+def _for_given(
+    graph: Graph, arrays: Arrays, specs: dict[str, InputSpec], batch: int | None
+) -> BuiltGraph:
     module = _build(graph, arrays, specs)
     heads = try_run(module, specs)
-    batches = {spec.shape[0] for spec in specs.values()}
-    any_batch = len(batches) == 1 and _runs(module, with_batch(specs, max(batches) + 1))
-    examples = [specs, with_batch(specs, BATCH)] if any_batch and batches == {1} else [specs]
+    first = {spec.shape[0] for spec in specs.values()}
+    any_batch = len(first) == 1 and _runs(module, with_batch(specs, max(first) + 1))
+    examples = [specs]
+    if any_batch and batch is not None:
+        examples = [with_batch(specs, batch)]
+    elif any_batch and first == {1}:
+        examples = [specs, with_batch(specs, BATCH)]
     return BuiltGraph(module, examples, any_batch, heads)
 
 
