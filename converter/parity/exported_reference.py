@@ -41,10 +41,13 @@ class ExportedReference:
         """
         self._mxnet = import_mxnet()
         try:
-            self._symbol = self._with_new_labels(self._mxnet.sym.load(os.fspath(symbol)))
+            loaded = self._with_new_labels(self._mxnet.sym.load(os.fspath(symbol)))
         except self._mxnet.MXNetError as error:
             reason = str(error).splitlines()[0]
             raise GraphError(f"{os.fspath(symbol)}: MXNet cannot load it ({reason})") from error
+        # CachedOp refuses operators that have no gradient unless none is asked for
+        heads = [self._mxnet.sym.BlockGrad(head) for head in loaded]
+        self._symbol = self._mxnet.sym.Group(heads)
         self._names = self._symbol.list_inputs()
         self._arrays, self._data = arrays, data
         self.dtypes: Sequence[str] = tuple(dtypes)

@@ -5,14 +5,48 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, pooling
+from . import (
+    activations,
+    arithmetic,
+    attention,
+    comparison,
+    constants,
+    control_flow,
+    detection,
+    dropout,
+    indexing,
+    linear_algebra,
+    mathematics,
+    normalization,
+    pooling,
+    recurrent,
+    regions,
+    sequence,
+)
 from . import shape_changes as shaping
 from . import weighted_layers as layers
+from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
+    **normalization.OPERATORS,
+    **dropout.OPERATORS,
     **activations.OPERATORS,
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
     **shaping.OPERATORS,
+    **recurrent.OPERATORS,
+    **sequence.OPERATORS,
+    **control_flow.OPERATORS,
+    **attention.OPERATORS,
+    **detection.OPERATORS,
+    **regions.OPERATORS,
+    **constants.OPERATORS,
+    **indexing.OPERATORS,
+    **comparison.OPERATORS,
+    **mathematics.OPERATORS,
+    **linear_algebra.OPERATORS,
 }
+for _name, _others in ALIASES.items():
+    if _name in OPERATORS:
+        OPERATORS.update(dict.fromkeys(_others.split(), OPERATORS[_name]))

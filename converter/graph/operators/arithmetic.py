@@ -15,10 +15,8 @@ BINARY: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.add: ("elemwise_add", "broadcast_add", "broadcast_plus", "_plus", "_Plus", "_add"),
     operator.sub: ("elemwise_sub", "broadcast_sub", "broadcast_minus", "_minus", "_Minus", "_sub"),
     operator.mul: ("elemwise_mul", "broadcast_mul", "_mul", "_Mul"),
-    operator.truediv: ("elemwise_div", "broadcast_div", "_div", "_Div"),
     torch.maximum: ("broadcast_maximum", "_maximum", "_Maximum"),
     torch.minimum: ("broadcast_minimum", "_minimum", "_Minimum"),
-    torch.pow: ("broadcast_power", "_power", "_Power"),
 }
 # the scalar is the right operand
 SCALAR: dict[Callable[..., Any], tuple[str, ...]] = {
@@ -26,7 +24,6 @@ SCALAR: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.sub: ("_minus_scalar", "_MinusScalar"),
     operator.mul: ("_mul_scalar", "_MulScalar"),
     operator.truediv: ("_div_scalar", "_DivScalar"),
-    torch.pow: ("_power_scalar", "_PowerScalar"),
 }
 # the scalar is the left operand
 REVERSED: dict[Callable[..., Any], tuple[str, ...]] = {
