@@ -108,8 +108,7 @@ class RecordedInput:
 
     Attributes:
         name: Its name in MXNet's graph.
-        shape: The shape that the program accepts; the first size is None if it is the batch, and
-            may have any size.
+        shape: The shape that the program accepts; None is the batch, which may have any size.
         dtype: Its data type.
     """
 
@@ -133,7 +132,7 @@ class GraphRecord:
         mxnet_version: Version of MXNet that wrote the graph.
         operators: Number of nodes of each MXNet operator.
         input: Name of the graph's input; None if there are several.
-        input_shape: Shape of the input, without the batch dimension; None if there are several.
+        input_shape: Shape of the input without its first dimension; None if there are several.
         inputs: The inputs, in the order in which the program takes them.
         notes: What differed in the files and was matched, such as names of arrays.
         versions: Versions of the libraries that were used.

@@ -172,6 +172,11 @@ class Call:
     def __len__(self) -> int:
         return len(self.node.inputs)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Data type of the network's weights."""
+        return self._builder.dtype
+
     def error(self, problem: str) -> GraphError:
         """An error whose message starts with the node."""
         return self.attributes.error(problem)

@@ -20,15 +20,23 @@ class InputSpec:
         shape: Its shape, with the batch.
         dtype: Its data type, such as `float32`.
         below: Random integers are less than this.
+        batch_axis: The axis of the batch; 1 where the first is time.
     """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     below: int = HIGHEST
+    batch_axis: int = 0
+
+    @property
+    def batch(self) -> int:
+        """The batch size."""
+        return self.shape[self.batch_axis]
 
     def with_batch(self, batch: int) -> InputSpec:
         """The same input for another batch size."""
-        return replace(self, shape=(batch, *self.shape[1:]))
+        before, after = self.shape[: self.batch_axis], self.shape[self.batch_axis + 1 :]
+        return replace(self, shape=(*before, batch, *after))
 
     def random(self, rng: np.random.Generator) -> Array:
         """Normally distributed numbers in float64, or integers from 0 to less than `below`."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from ..errors import GraphError
 from ..sources.arrays import Array
 from .attributes import Attributes
+from .initial_states import batch_axis, state_names
 from .input_spec import HIGHEST, InputSpec
 from .ranks import KEEPING
 from .roles import roles
@@ -16,13 +17,15 @@ CHANNELS = 3
 _FLATTENING = frozenset({"Flatten", "flatten"})
 
 
-def input_names(graph: Graph, arrays: Mapping[str, Array]) -> list[str]:
+def input_names(graph: Graph, arrays: Mapping[str, Array], given: Container[str] = ()) -> list[str]:
     """The names of a graph's inputs, in the order in which its module takes them.
 
     Args:
         arrays: The network's arrays; variables with their names are not inputs.
+        given: Names of initial states that are inputs; the others are zeros.
     """
-    return [name for name in roles(graph).inputs if name not in arrays]
+    zeros = {name for name in state_names(graph) if name not in given}
+    return [name for name in roles(graph).inputs if name not in zeros and name not in arrays]
 
 
 def only_input(graph: Graph, arrays: Mapping[str, Array]) -> str:
@@ -58,15 +61,26 @@ def input_specs(
     Raises:
         GraphError: If an input is missing, or a name is not that of an input.
     """
-    names = input_names(graph, arrays)
+    names = input_names(graph, arrays, given)
     problems = [f"has no input {name!r}" for name in given if name not in names]
     problems += [f"needs the shape of {name!r}" for name in names if name not in given]
     if problems:
         raise GraphError(
-            f"{graph.where}: {', '.join(problems)}; its inputs are {', '.join(names)}: give each "
-            "with `--input NAME=SHAPE`, such as data=1,3,224,224"
+            f"{graph.where}: {', '.join(problems)}; its inputs are {', '.join(names)}"
+            f"{_zeros(graph)}: give each with `--input NAME=SHAPE`, such as data=1,3,224,224"
         )
-    return {name: InputSpec(*given[name], below=min(HIGHEST, _rows(graph, name))) for name in names}
+    return {name: _spec(graph, name, *given[name]) for name in names}
+
+
+def _spec(graph: Graph, name: str, shape: tuple[int, ...], dtype: str) -> InputSpec:
+    axis = batch_axis(graph, name)
+    axis = axis if axis < len(shape) else 0
+    return InputSpec(shape, dtype, below=min(HIGHEST, _rows(graph, name)), batch_axis=axis)
+
+
+def _zeros(graph: Graph) -> str:
+    names = state_names(graph)
+    return f" (and, zeros by default, {', '.join(names)})" if names else ""
 
 
 def _rows(graph: Graph, name: str) -> int:

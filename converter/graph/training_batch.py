@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from ..errors import GraphError
 from .attributes import Attributes
+from .initial_states import state_names, with_zero_states
 from .labels import label_nodes, without_labels
 from .ranks import KEEPING
 from .roles import roles
@@ -60,7 +61,7 @@ def training_batch(graph: Graph) -> int | None:
 
     Sizes of inputs come before those in nodes of labels. Where they differ, there is none.
     """
-    inputs = set(roles(graph).inputs)
+    inputs = set(roles(graph).inputs) - set(state_names(graph))
     shapes = [n for n in graph.variables() if n.name in inputs]
     for nodes in (shapes, label_nodes(graph)):
         found = {size for node in nodes if (size := _first_size(node)) > 1}
@@ -88,7 +89,7 @@ def inference_graph(graph: Graph) -> Graph:
 
 
 def replaced_batch(graph: Graph) -> int | None:
-    """The training batch that `inference_graph` replaces; None if it replaces none."""
+    """The training batch that is replaced, in states (initial_states.py), too; None if none is."""
     return _replaced(graph)[1]
 
 
@@ -96,7 +97,8 @@ def _replaced(graph: Graph) -> tuple[Graph, int | None]:
     kept, batch = without_labels(graph), training_batch(graph)
     if batch is None:
         return kept, None
-    inputs, nodes, changed = set(roles(graph).inputs), list(kept.nodes), False
+    inputs, nodes = set(roles(graph).inputs), list(kept.nodes)
+    changed = with_zero_states(kept, (), batch) != with_zero_states(kept, ())
     with_batch: set[int] = set()  # nodes whose outputs have the batch as their first axis
     for number, node in enumerate(nodes):
         if node.op == VARIABLE:

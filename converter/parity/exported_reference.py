@@ -47,7 +47,7 @@ class ExportedReference:
             raise GraphError(f"{os.fspath(symbol)}: MXNet cannot load it ({reason})") from error
         # CachedOp refuses operators that have no gradient unless none is asked for
         heads = [self._mxnet.sym.BlockGrad(head) for head in loaded]
-        self._symbol = self._mxnet.sym.Group(heads)
+        self._original = self._symbol = self._mxnet.sym.Group(heads)
         self._names = self._symbol.list_inputs()
         self._arrays, self._data = arrays, data
         self.dtypes: Sequence[str] = tuple(dtypes)
@@ -56,6 +56,16 @@ class ExportedReference:
     def cast(self, dtype: str) -> None:
         """Compute in `float32` or `float64` from now on."""
         self._dtype = dtype
+        self._symbol = self._original
+        table = json.loads(self._original.tojson())
+        # zeros and ones of the graph are float32 and would refuse other values in float64
+        constants = [node for node in table["nodes"] if node["op"] in ("_zeros", "_ones")]
+        for node in constants:
+            attributes = node.setdefault("attrs", {})
+            if attributes.setdefault("dtype", "float32") == "float32":
+                attributes["dtype"] = dtype
+        if constants:
+            self._symbol = self._mxnet.sym.load_json(json.dumps(table))
 
     def __call__(self, inputs: Array | Mapping[str, Array]) -> Arrays:
         """Run the graph on one batch.

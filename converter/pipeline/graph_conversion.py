@@ -58,8 +58,8 @@ def convert_graph(
         sizes: Heights and widths of the images, in pixels; the program uses the first. By default
             224×224, or another size at which the graph runs. Not used if the input is a vector.
         inputs: Shape of each of the graph's inputs, with the batch, or the shape and a data type
-            (`float32`, `int32`, `int64`, `uint8`); instead of `sizes`. If all have the same first
-            size, the program accepts any other for it, where the network does.
+            (`float32`, `int32`, `int64`, `uint8`); instead of `sizes`. If all have the same batch,
+            the program accepts any other, where the network does.
         seed: Seed of the inputs that parity is measured with.
 
     Raises:
@@ -179,10 +179,13 @@ def write_graph(
             raise
         any_batch = False
         written = write_program(built.module, specs, folder, name, any_batch=any_batch)
-    return written, tuple(
-        RecordedInput(key, (None, *spec.shape[1:]) if any_batch else spec.shape, spec.dtype)
-        for key, spec in specs.items()
-    )
+    recorded = []
+    for key, spec in specs.items():
+        shape: list[int | None] = list(spec.shape)
+        if any_batch:
+            shape[spec.batch_axis] = None
+        recorded.append(RecordedInput(key, tuple(shape), spec.dtype))
+    return written, tuple(recorded)
 
 
 def prove_graph(

@@ -30,7 +30,7 @@ class BuiltGraph:
     Attributes:
         module: The module, in float64.
         examples: Inputs of the proof; the program is written for the first.
-        any_batch: Whether the first size of all inputs is the batch, and may have any size.
+        any_batch: Whether all inputs have the same batch, and it may have any size.
         heads: The outputs for zeros of the first example, or of one image of it.
         notes: What was replaced in the graph.
     """
@@ -81,12 +81,14 @@ def _for_given(
 ) -> BuiltGraph:
     module = _build(graph, arrays, specs)
     heads = try_run(module, specs)
-    first = {spec.shape[0] for spec in specs.values()}
-    any_batch = len(first) == 1 and _runs(module, with_batch(specs, max(first) + 1))
+    sizes = {spec.batch for spec in specs.values()}
+    any_batch = len(sizes) == 1 and all(
+        _runs(module, with_batch(specs, size)) for size in (1, 2, 3)
+    )
     examples = [specs]
     if any_batch and batch is not None:
         examples = [with_batch(specs, batch)]
-    elif any_batch and first == {1}:
+    elif any_batch and sizes == {1}:
         examples = [specs, with_batch(specs, BATCH)]
     return BuiltGraph(module, examples, any_batch, heads)
 

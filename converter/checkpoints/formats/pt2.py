@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,8 @@ def write_program(
         specs: Its inputs; float32 unless they are integers.
         folder: Folder to write to.
         name: Start of the file name.
-        any_batch: The first size of all inputs is the batch, which may have any size; otherwise,
-            the program accepts the given shapes only.
+        any_batch: All inputs have the same batch, which may have any size; otherwise, the program
+            accepts the given shapes only.
 
     Raises:
         CheckpointError: If the module cannot be exported, the loaded program's outputs differ, or
@@ -58,11 +59,14 @@ def _export(module: fx.GraphModule, specs: Specs, name: str, any_batch: bool) ->
     example = with_batch(specs, EXAMPLE_BATCH) if any_batch else specs
     zeros = in_dtype({key: spec.zeros() for key, spec in example.items()}, "float32")
     batch = torch.export.Dim("batch")
-    shapes = tuple({0: batch} for _ in example) if any_batch else None
+    shapes = tuple({spec.batch_axis: batch} for spec in example.values()) if any_batch else None
     try:
-        program = torch.export.export(
-            module, tuple(map(torch.from_numpy, zeros.values())), dynamic_shapes=shapes
-        )
+        with warnings.catch_warnings():
+            # about torch's own recurrent layers; the outputs are compared afterwards
+            warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export")
+            program = torch.export.export(
+                module, tuple(map(torch.from_numpy, zeros.values())), dynamic_shapes=shapes
+            )
     except (RuntimeError, ValueError, torch._dynamo.exc.UserError) as error:
         reason = str(error).splitlines()[0]
         size = "a variable batch size" if any_batch else "inputs of these shapes"

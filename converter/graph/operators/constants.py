@@ -9,6 +9,8 @@ from torch import fx
 
 from ..call import Call
 from ..functions.elementwise import filled
+from ..initial_states import BATCH_AXIS
+from ..recurrent_modules import ZeroState
 from .declaration import dtype, optional_number
 
 MOST_VALUES = 1 << 25
@@ -29,19 +31,24 @@ def _shape(call: Call) -> tuple[int, ...]:
     return shape
 
 
-def _filled(call: Call, value: float) -> fx.Node:
+def _filled(call: Call, value: float, *, exact: bool = False) -> fx.Node:
+    """One value; one that is exact in any data type has that of the weights in place of float32."""
     shape, kind = _shape(call), dtype()(call.attributes, "dtype")
+    kind = call.dtype if exact and kind == torch.float32 else kind
     return call.constant(filled(torch.empty(0), shape, value, kind))
 
 
 def zeros(call: Call) -> fx.Node:
-    """Zeros."""
-    return _filled(call, 0.0)
+    """Zeros; those of an initial state have the batch of their input (initial_states.py)."""
+    if not len(call):
+        return _filled(call, 0.0, exact=True)
+    shape, axis = call.attributes.integers("shape"), call.attributes.integer(BATCH_AXIS)
+    return call.module(ZeroState(shape, axis, call.dtype), call.value(0), rank=len(shape))
 
 
 def ones(call: Call) -> fx.Node:
     """Ones."""
-    return _filled(call, 1.0)
+    return _filled(call, 1.0, exact=True)
 
 
 def full(call: Call) -> fx.Node:
