@@ -44,6 +44,11 @@ def batch_axis(graph: Graph, name: str) -> int:
     return states[number].index(0) if number in states else _batch_axis(graph, number)
 
 
+def is_state(node: Node) -> bool:
+    """Whether a cell has created a node as a state: it has a layout, or the name."""
+    return "__layout__" in node.attributes or _BEGIN_STATE.fullmatch(node.name) is not None
+
+
 def with_zero_states(graph: Graph, given: Container[str], batch: int | None = None) -> Graph:
     """A graph with zeros in place of the initial states that are not given.
 
@@ -120,8 +125,7 @@ def _shape(node: Node, name: str, batch: int | None) -> tuple[int, ...] | None:
     except GraphError:
         return None
     axis = node.attributes.get("__layout__", "N").find("N")
-    is_state = "__layout__" in node.attributes or _BEGIN_STATE.fullmatch(node.name)
-    if is_state and axis >= 0 and sizes[axis : axis + 1] == (batch,):
+    if is_state(node) and axis >= 0 and sizes[axis : axis + 1] == (batch,):
         sizes = (*sizes[:axis], 0, *sizes[axis + 1 :])
     return sizes if sizes.count(0) == 1 and min(sizes) >= 0 and max(sizes) <= _MOST else None
 

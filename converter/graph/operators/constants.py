@@ -9,7 +9,7 @@ from torch import fx
 
 from ..call import Call
 from ..functions.elementwise import filled
-from ..initial_states import BATCH_AXIS
+from ..initial_states import BATCH_AXIS, is_state
 from ..recurrent_modules import ZeroState
 from .declaration import dtype, optional_number
 
@@ -31,24 +31,24 @@ def _shape(call: Call) -> tuple[int, ...]:
     return shape
 
 
-def _filled(call: Call, value: float, *, exact: bool = False) -> fx.Node:
-    """One value; one that is exact in any data type has that of the weights in place of float32."""
+def _filled(call: Call, value: float) -> fx.Node:
     shape, kind = _shape(call), dtype()(call.attributes, "dtype")
-    kind = call.dtype if exact and kind == torch.float32 else kind
+    # a state takes part in the layer's computation, and is of its data type
+    kind = call.dtype if is_state(call.node) and kind == torch.float32 else kind
     return call.constant(filled(torch.empty(0), shape, value, kind))
 
 
 def zeros(call: Call) -> fx.Node:
     """Zeros; those of an initial state have the batch of their input (initial_states.py)."""
     if not len(call):
-        return _filled(call, 0.0, exact=True)
+        return _filled(call, 0.0)
     shape, axis = call.attributes.integers("shape"), call.attributes.integer(BATCH_AXIS)
     return call.module(ZeroState(shape, axis, call.dtype), call.value(0), rank=len(shape))
 
 
 def ones(call: Call) -> fx.Node:
     """Ones."""
-    return _filled(call, 1.0, exact=True)
+    return _filled(call, 1.0)
 
 
 def full(call: Call) -> fx.Node:
