@@ -92,6 +92,18 @@ class Attributes:
             return float(self._texts[name])
         return self.number(name, default)
 
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """A tuple of finite numbers, written `(0, 0.5)`; empty if the attribute is missing."""
+        text = self._texts.get(name, "") if self.has(name) else ""
+        parts = [part.strip() for part in text.strip("()[]").split(",") if part.strip()]
+        try:
+            values = tuple(float(part) for part in parts)
+        except ValueError as error:
+            raise self.error(f"{name}={text[:80]!r} is not a list of numbers") from error
+        if not all(math.isfinite(value) for value in values):
+            raise self.error(f"{name}={text[:80]!r} is not finite")
+        return values
+
     def single(self, name: str, default: float | None = None) -> float:
         """A parameter of type `float`, with the last bit that MXNet's own parser gives it."""
         value = self.number(name, default)

@@ -20,6 +20,7 @@ from .call import Builder, Call
 from .initial_states import with_zero_states
 from .labels import without_labels
 from .operators import OPERATORS
+from .operators.unsupported import reason_of
 from .ranks import input_ranks
 from .roles import is_marked, optional_inputs
 from .symbol import VARIABLE, Graph, Node, read_symbol
@@ -190,7 +191,11 @@ def refuse_unknown_operators(graph: Graph) -> None:
         lines = []
         for op, names in unknown.items():
             more = ", …" if len(names) > SHOWN_NODES else ""
-            lines.append(f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})")
+            reason = reason_of(op)
+            lines.append(
+                f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})"
+                + (f": {reason}" if reason else "")
+            )
         raise GraphError(f"{graph.where}: unsupported operators:", lines)
 
 

@@ -197,6 +197,13 @@ class SliceLike(nn.Module):
         return f"axes={self.axes}"
 
 
+class ReshapeLike(nn.Module):
+    """A tensor reshaped to the shape of another."""
+
+    def forward(self, input: Tensor, like: Tensor) -> Tensor:
+        return input.reshape(like.shape)
+
+
 def bilinear_padding(scale: int) -> int:
     """The padding of the transposed convolution that MXNet's bilinear UpSampling uses."""
     return math.ceil((scale - 1) / 2)

@@ -44,6 +44,7 @@ def gamma(x: Tensor) -> Tensor:
     sine = torch.sin(math.pi * (wide - whole)) * (1 - 2 * whole.remainder(2))  # of π · x
     value = torch.where(low, math.pi / (sine * value), value)
     pole = (wide < 0) & (wide == wide.floor())
+    value = torch.where(wide == 0, 1 / wide, value)  # infinite, with the sign of the zero
     return torch.where(pole, torch.nan, value).to(x.dtype)
 
 

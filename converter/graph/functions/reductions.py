@@ -79,6 +79,12 @@ def softmin(
     )
 
 
+def softmax_cross_entropy(data: Tensor, label: Tensor) -> Tensor:
+    """The sum over all rows of −log(softmax) of the label's column."""
+    chosen = torch.log_softmax(data, -1).gather(1, label.long().reshape(-1, 1))
+    return -chosen.sum().reshape(1)
+
+
 def allclose(a: Tensor, b: Tensor, rtol: float, atol: float, equal_nan: bool) -> Tensor:
     """1 if all values are equal within rtol · |b| + atol, else 0, as uint8."""
     return torch.isclose(a, b, rtol, atol, equal_nan).all().to(torch.uint8)

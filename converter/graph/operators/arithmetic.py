@@ -48,7 +48,7 @@ REDUCTIONS: dict[Callable[..., Any], tuple[str, ...]] = {
     torch.amax: ("max", "max_axis"),
     torch.amin: ("min", "min_axis"),
 }
-IDENTITY = ("_copy", "identity", "BlockGrad", "stop_gradient", "MakeLoss")
+IDENTITY = ("_copy", "identity", "BlockGrad", "stop_gradient", "MakeLoss", "make_loss")
 
 Operator = Callable[[Call], fx.Node]
 

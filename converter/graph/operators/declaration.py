@@ -78,6 +78,11 @@ def optional_number(attributes: Attributes, name: str) -> float | None:
     return attributes.any_number(name) if attributes.has(name) else None
 
 
+def numbers(attributes: Attributes, name: str) -> tuple[float, ...]:
+    """Numbers, written `(0, 0.5)`."""
+    return attributes.numbers(name)
+
+
 def flag(default: bool) -> Reader:
     """A boolean."""
     return lambda attributes, name: attributes.flag(name, default)
@@ -135,7 +140,8 @@ class Declared:
         given: Further arguments, which do not depend on the node.
         ignored: Attributes without influence on the result.
         rank: Number of dimensions of the results.
-        outputs: How many outputs there are, where the function returns a tuple.
+        outputs: The number of outputs, of the attributes and the number of inputs, where the
+            function returns a tuple; None if it does not.
     """
 
     function: Callable[..., Any]
@@ -144,7 +150,7 @@ class Declared:
     given: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     rank: Callable[[Ranks], int | None] = same
-    outputs: Callable[[Mapping[str, Any]], int | None] | None = None
+    outputs: Callable[[Mapping[str, Any], int], int | None] | None = None
 
     def __call__(self, call: Call) -> fx.Node | Values:
         """Add the call to the graph."""
@@ -155,7 +161,7 @@ class Declared:
         rank = self.rank([call.rank(index) for index in range(count)])
         rank = UNKNOWN if rank is None else rank
         result = call.function(self.function, *values, rank=rank, **self.given, **named)
-        parts = self.outputs(named) if self.outputs else None
+        parts = self.outputs(named, count) if self.outputs else None
         if parts is None:
             return result
         if not 0 < parts <= 1 << 12:
@@ -165,6 +171,11 @@ class Declared:
         )
 
 
-def outputs(count: int) -> Callable[[Mapping[str, Any]], int]:
+def outputs(count: int) -> Callable[[Mapping[str, Any], int], int]:
     """A fixed number of outputs."""
-    return lambda attributes: count
+    return lambda attributes, inputs: count
+
+
+def as_inputs(attributes: Mapping[str, Any], inputs: int) -> int:
+    """As many outputs as inputs."""
+    return inputs

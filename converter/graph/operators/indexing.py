@@ -25,11 +25,11 @@ SLICE = {"begin": ends, "end": ends, "step": ends}
 RANGES = dict.fromkeys(("lhs_begin", "lhs_end", "rhs_begin", "rhs_end"), optional_integer())
 
 
-def _kinds_of_topk(attributes: Any) -> int | None:
+def _kinds_of_topk(attributes: Any, inputs: int) -> int | None:
     return 2 if attributes["ret_typ"] == "both" else None
 
 
-def _parts(attributes: Any) -> int:
+def _parts(attributes: Any, inputs: int) -> int:
     return attributes["sections"] or len(attributes["indices"])
 
 

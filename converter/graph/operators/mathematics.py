@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from ..functions import elementwise, reductions
+from collections.abc import Callable
+from typing import Any
+
+from torch import fx
+
+from ..call import Call, Values
+from ..functions import data_types, elementwise, reductions
 from .comparison import of_two, with_number
 from .declaration import (
     Declared,
+    as_inputs,
+    choice,
+    dtype,
     flag,
     integer,
     number,
+    numbers,
     one,
     optional_dtype,
     optional_integer,
@@ -21,7 +31,7 @@ from .declaration import (
 
 UNARY = (
     *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "degrees", "radians"),
-    *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
+    *("sinh", "cosh", "arcsinh", "arccosh", "arctanh"),
     *("expm1", "log1p", "log2", "log10", "cbrt", "rcbrt", "erf", "erfinv", "gamma", "gammaln"),
     *("sign", "floor", "ceil", "trunc", "fix", "round", "rint"),
 )
@@ -31,11 +41,24 @@ BINARY = {
     **{f"broadcast_{name}": name for name in ("mod", "power", "hypot")},
     **dict.fromkeys(("elemwise_div", "broadcast_div"), "divide"),
     "_grad_add": "add",
+    "_scatter_elemwise_div": "divide",
 }
 SCALARS = {f"_{name}_scalar": name for name in ("mod", "power", "hypot")}
+SCALARS |= {"_scatter_plus_scalar": "add", "_scatter_minus_scalar": "subtract"}
 REVERSED = {f"_r{name}_scalar": name for name in ("mod", "power")}
 REDUCTIONS = ("prod", "nansum", "nanprod")
-OPERATORS = {
+
+
+def histogram(call: Call) -> fx.Node | Values:
+    """Counts of equal intervals, or of those between the edges that the second input has."""
+    attributes, equal = call.attributes, {"bin_cnt": integer(), "range": numbers}
+    if len(call) == 1 and len(attributes.numbers("range")) != 2:
+        raise attributes.unsupported("range")
+    inputs, given = min(len(call), 2), equal if len(call) == 1 else {}
+    return Declared(data_types.histogram, inputs, given, rank=one, outputs=outputs(2))(call)
+
+
+OPERATORS: dict[str, Callable[[Call], Any]] = {
     **{name: Declared(elementwise.unary, given={"name": name}) for name in UNARY},
     **{
         f"_contrib_{name}_ste": Declared(elementwise.straight_through, given={"name": name})
@@ -93,6 +116,17 @@ OPERATORS = {
         {"rtol": single(1e-5), "atol": single(1e-8), "equal_nan": flag(True)},
         rank=unknown,
     ),
+    "amp_cast": Declared(data_types.amp_cast, 1, {"dtype": dtype(None)}),
+    "amp_multicast": Declared(
+        data_types.amp_multicast,
+        None,
+        {"cast_narrow": flag(False)},
+        ignored=("num_outputs",),
+        outputs=as_inputs,
+    ),
+    "_histogram": histogram,
+    "cast_storage": Declared(data_types.dense, 1, {"stype": choice(None, "default")}),
+    "softmax_cross_entropy": Declared(reductions.softmax_cross_entropy, 2, rank=one),
     "all_finite": Declared(reductions.all_finite, ignored=("init_output",), rank=one),
     "multi_all_finite": Declared(
         reductions.all_finite, None, ignored=("num_arrays", "init_output"), rank=one

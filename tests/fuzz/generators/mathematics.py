@@ -135,7 +135,62 @@ def khatri_rao(rng: Rng) -> Case:
     return Case("khatri_rao", {"num_args": str(count)}, data)
 
 
+def amp_cast(rng: Rng) -> Case:
+    data = array(rng, shape(rng), ("float32", "int32"), special=True)
+    return Case("amp_cast", {"dtype": str(rng.choice(["float16", "float32"]))}, {"data": data})
+
+
+def amp_multicast(rng: Rng) -> Case:
+    data = {name: array(rng, shape(rng), ("float32", "int32")) for name in "ab"}
+    given = {"num_outputs": "3", **some(rng, cast_narrow=FLAG)}
+    return Case("amp_multicast", given, {**data, "c": array(rng, (2,), ("float32",))}, outputs=3)
+
+
+def cast(rng: Rng) -> Case:
+    dtype = str(rng.choice(["float16", *ANY, "bool"]))
+    data = array(rng, shape(rng), (*ANY, "bool"), special=dtype == "bool")
+    if dtype == "uint8":  # negative numbers do not fit
+        data = np.abs(data) if data.dtype != bool else data
+    return Case("Cast", {"dtype": dtype}, {"data": data})
+
+
+def histogram(rng: Rng) -> Case:
+    data = array(rng, shape(rng), (*FLOATING, "int32"), scale=4.0)
+    if rng.random() < 0.5:
+        given = {
+            "bin_cnt": str(rng.integers(1, 6)),
+            "range": str(rng.choice(["(-4, 5)", "(0, 6)"])),
+        }
+        return Case("_histogram", given, {"data": data}, outputs=2)
+    edges = np.unique(rng.integers(-6, 7, 5)).astype(data.dtype)
+    edges = edges if len(edges) > 1 else np.array([0, 3]).astype(data.dtype)
+    return Case("_histogram", {}, {"data": data, "bins": edges}, outputs=2)
+
+
+def softmax_cross_entropy(rng: Rng) -> Case:
+    rows, columns = rng.integers(1, 6, 2).tolist()
+    data = array(rng, (rows, columns))
+    label = rng.integers(0, columns, rows).astype(data.dtype)
+    return Case("softmax_cross_entropy", {}, {"data": data, "label": label})
+
+
+def add_n(rng: Rng) -> Case:
+    one = array(rng, shape(rng), ANY)
+    others = {name: array(rng, one.shape, (str(one.dtype),)) for name in "ab"}
+    return Case("add_n", {"num_args": "3"}, {"one": one, **others})
+
+
 GENERATORS = {
+    "amp_cast": amp_cast,
+    "amp_multicast": amp_multicast,
+    "Cast": cast,
+    "_histogram": histogram,
+    "cast_storage": lambda rng: Case(
+        "cast_storage", {"stype": "default"}, {"data": array(rng, shape(rng))}
+    ),
+    "make_loss": lambda rng: Case("make_loss", {}, {"data": array(rng, shape(rng))}),
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "add_n": add_n,
     **{op: partial(unary, op=op) for op in UNARY},
     **{op: partial(unary, op=op) for op in ("_contrib_round_ste", "_contrib_sign_ste")},
     **{op: partial(binary, op=op) for op in BINARY if op not in ("elemwise_div", "broadcast_div")},
