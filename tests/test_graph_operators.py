@@ -201,6 +201,15 @@ ACTIVATIONS = [
     Case("LinearRegressionOutput", {}, "LogisticRegressionOutput", {"label": (2, 6)}, (2, 6)),
     Case("MAERegressionOutput", {}, "LogisticRegressionOutput", {"label": (2, 6)}, (2, 6)),
     Case("LogisticRegressionOutput", {}, "LinearRegressionOutput", {"label": (2, 6)}, (2, 6)),
+    Case("SVMOutput", {}, "LogisticRegressionOutput", {"label": (2,)}, (2, 6)),
+    *(
+        Case(f"_sparse_{kind}RegressionOutput", {}, wrong, {"label": (2, 6)}, (2, 6))
+        for kind, wrong in (
+            ("Linear", "LogisticRegressionOutput"),
+            ("MAE", "LogisticRegressionOutput"),
+            ("Logistic", "LinearRegressionOutput"),
+        )
+    ),
     *(
         Case("L2Normalization", {"mode": mode}, {"mode": wrong}, {})
         for mode, wrong in (

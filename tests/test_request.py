@@ -70,6 +70,16 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["--symbol", "s", "--params", "x", "--reference", "graph"],
         ["--reference"],
     ),
+    (
+        {"params": "x", "inputs": {"data": ((1, 3), "float32")}},
+        ["--params", "x", "--input", "data=1,3"],
+        ["--input", "--symbol"],
+    ),
+    (
+        {"symbol": "s", "params": "x", "inputs": {"data": ((1, 3), "int32")}, "sizes": ((9, 9),)},
+        ["--symbol", "s", "--params", "x", "--input", "data=1,3:int32", "--size", "9x9"],
+        ["--input", "--size"],
+    ),
 ]
 
 

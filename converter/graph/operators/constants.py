@@ -9,6 +9,8 @@ from torch import fx
 
 from ..call import Call
 from ..functions.elementwise import filled
+from ..initial_states import BATCH_AXIS, is_state
+from ..recurrent_modules import ZeroState
 from .declaration import dtype, optional_number
 
 MOST_VALUES = 1 << 25
@@ -31,16 +33,21 @@ def _shape(call: Call) -> tuple[int, ...]:
 
 def _filled(call: Call, value: float) -> fx.Node:
     shape, kind = _shape(call), dtype()(call.attributes, "dtype")
+    # a state takes part in the layer's computation, and is of its data type
+    kind = call.dtype if is_state(call.node) and kind == torch.float32 else kind
     return call.constant(filled(torch.empty(0), shape, value, kind))
 
 
 def zeros(call: Call) -> fx.Node:
-    """Zeros; where the graph leaves sizes open, initial states of recurrent cells.
+    """Zeros; those of an initial state have the batch of their input (initial_states.py).
 
-    An open size, written 0, is the batch's, which MXNet infers from the use; here it is 1, which
-    broadcasts. Such zeros have the data type of the weights, with which cells multiply them.
+    Other sizes that the graph leaves open, written 0, are 1 here, which broadcasts. Such zeros have
+    the data type of the weights, with which cells multiply them.
     """
     shape = call.attributes.integers("shape", ())
+    if len(call):
+        axis = call.attributes.integer(BATCH_AXIS)
+        return call.module(ZeroState(shape, axis, call.dtype), call.value(0), rank=len(shape))
     if 0 not in shape or min(shape) < 0:
         return _filled(call, 0.0)
     sizes = [size or 1 for size in shape]
