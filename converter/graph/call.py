@@ -54,6 +54,7 @@ class Builder:
 
     Attributes:
         nodes: The nodes of MXNet's graph.
+        numpy_shapes: Whether its shapes can have no dimensions, or sizes of 0, as in NumPy.
         graph: The torch graph.
         root: Its modules and parameters.
         values: Outputs of each MXNet node, by number; None if the node could not be built.
@@ -70,7 +71,7 @@ class Builder:
         inputs: Mapping[str, tuple[int, ...]],
         dtype: torch.dtype,
     ) -> None:
-        self.nodes = graph.nodes
+        self.nodes, self.numpy_shapes = graph.nodes, graph.numpy_shapes
         self.graph, self.root = fx.Graph(), nn.Module()
         self.values: list[Values | None] = []
         self.ranks: dict[fx.Node, int | None] = {}
@@ -134,6 +135,11 @@ class Call:
 
     def __len__(self) -> int:
         return len(self.node.inputs)
+
+    @property
+    def numpy_shapes(self) -> bool:
+        """Whether shapes can have no dimensions, or sizes of 0, as in NumPy."""
+        return self._builder.numpy_shapes
 
     def error(self, problem: str) -> GraphError:
         """An error whose message starts with the node."""

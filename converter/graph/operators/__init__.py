@@ -13,6 +13,10 @@ from . import (
     indexing,
     linear_algebra,
     mathematics,
+    numpy_constants,
+    numpy_elementwise,
+    numpy_reductions,
+    numpy_shapes,
     pooling,
 )
 from . import shape_changes as shaping
@@ -30,6 +34,10 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **comparison.OPERATORS,
     **mathematics.OPERATORS,
     **linear_algebra.OPERATORS,
+    **numpy_elementwise.OPERATORS,
+    **numpy_reductions.OPERATORS,
+    **numpy_shapes.OPERATORS,
+    **numpy_constants.OPERATORS,
 }
 for _name, _others in ALIASES.items():
     if _name in OPERATORS:
