@@ -110,7 +110,7 @@ def percentile(
     ordered = flat.sort(-1).values.movedim(-1, 0)
     place = (q * (len(ordered) - 1) / 100).float()  # as in MXNet
     result = _between(ordered, place.reshape(-1), interpolation)
-    result = result.reshape(*q.shape, *result.shape[1:])
+    result = result.reshape((*q.shape, *result.shape[1:]))
     if keepdims:
         for each in sorted(dims):
             result = result.unsqueeze(each + q.dim())
@@ -121,14 +121,13 @@ def _between(ordered: Tensor, place: Tensor, interpolation: str) -> Tensor:
     """Values along the first axis at places between integers."""
     low, high = place.floor().long(), place.ceil().long()
     if interpolation == "nearest":
-        low = high = place.round().long()
+        low = high = (place + 0.5).floor().long()
     one, other = ordered[high if interpolation == "higher" else low], ordered[high]
     if interpolation in ("lower", "higher", "nearest"):
         return one
     weight = torch.full_like(place, 0.5) if interpolation == "midpoint" else place - low
-    weight = torch.where(low == high, 0, weight).to(ordered.dtype)
-    weight = weight.reshape(-1, *(1,) * (ordered.dim() - 1))
-    return one * (1 - weight) + other * weight
+    weight = torch.where(low == high, 0, weight).reshape(-1, *(1,) * (ordered.dim() - 1))
+    return one * (1 - weight).to(one.dtype) + other * weight.to(one.dtype)
 
 
 def bincount(data: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
