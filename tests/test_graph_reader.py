@@ -156,10 +156,16 @@ HOSTILE = {
         changed("nodes", 3, "attrs", "num_hidden", value=3),
         "is not a string",
     ),
-    "twins": (changed("nodes", 1, "name", value="data"), "two variables are named 'data'"),
-    "a subgraph": (changed("nodes", 3, "subgraphs", value=[network()]), "contains a subgraph"),
+    "a subgraph": (
+        changed("nodes", 3, "subgraphs", value=[network()]),
+        "has 1 subgraphs; expected 0",
+    ),
     "a loop": (changed("nodes", 4, "op", value="_foreach"), "node 4 \\(_foreach 'relu0'\\)"),
-    "a condition": (changed("nodes", 4, "op", value="_cond"), "contains a subgraph"),
+    "a condition": (changed("nodes", 4, "op", value="_cond"), "has 0 subgraphs; expected 3"),
+    "a subgraph that is no graph": (
+        changed("nodes", 3, "subgraphs", value=[3]),
+        "its subgraphs are not a list of graphs",
+    ),
 }
 # sound as graphs, and no networks
 HOSTILE_TO_IMPORT = {
@@ -220,11 +226,16 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_unknown_operators_are_told_all_at_once() -> None:
     table = network()
     for number in range(5):
-        node = {"op": "Custom" if number else "RNN", "name": f"n{number}", "inputs": [[4, 0, 0]]}
+        node = {
+            "op": "Custom" if number else "QConvolution",
+            "name": f"n{number}",
+            "inputs": [[4, 0, 0]],
+        }
         table["nodes"].append(node)
+        table["heads"].append([5 + number, 0, 0])
     with pytest.raises(GraphError) as error:
         run(table)
-    assert error.value.problems == ("1 × RNN (n0)", "4 × Custom (n1, n2, n3, …)")
+    assert error.value.problems == ("1 × QConvolution (n0)", "4 × Custom (n1, n2, n3, …)")
 
 
 def test_what_cannot_be_imported_is_told_all_at_once() -> None:

@@ -12,11 +12,13 @@ from ..errors import GraphError
 from .symbol import Node
 
 T = TypeVar("T")
+MOST_VALUES = 256  # of a tuple
 _INFINITE = frozenset({"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
 _PAIR = r"[(\[]\s*[0-9]{1,9}\s*,\s*[0-9]{1,9}\s*[)\]]"
 _PAIRS = re.compile(rf"[(\[]\s*{_PAIR}(\s*,\s*{_PAIR}){{0,31}}\s*,?\s*[)\]]")
-_DECIMAL = re.compile(r"([+-]?)([0-9]{1,18})(?:\.([0-9]{0,18}))?(?:[eE]([+-]?)([0-9]{1,2}))?")
+_DECIMAL = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,2}))?")
+FRACTION_DIGITS = 19  # MXNet's parser ignores further ones
 _FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 
 
@@ -107,12 +109,25 @@ class Attributes:
     def single(self, name: str, default: float | None = None) -> float:
         """A parameter of type `float`, with the last bit that MXNet's own parser gives it."""
         value = self.number(name, default)
-        text = self._texts[name] if self.has(name) else repr(value)
-        found = _DECIMAL.fullmatch(text.strip())
         try:
-            return _parse_single(*found.groups()) if found else rounded_single(value)
+            return _parsed_single(self._texts[name]) if self.has(name) else rounded_single(value)
         except OverflowError as error:
             raise self.error(f"{name}={value} is too large for float32") from error
+
+    def singles(self, name: str, default: Sequence[float] | None = None) -> tuple[float, ...]:
+        """A tuple of numbers rounded to float32, written `(0.1, 2)`, `[0.1,2]` or `0.1`."""
+        if not self.has(name):
+            return tuple(rounded_single(value) for value in self._default(name, default))
+        parts = self._texts[name].strip().strip("()[]").split(",")
+        try:
+            values = [rounded_single(float(part)) for part in parts if part.strip()]
+        except (ValueError, OverflowError) as error:
+            raise self.error(
+                f"{name}={self._texts[name][:80]!r} is not a list of numbers"
+            ) from error
+        if len(values) > MOST_VALUES or not all(math.isfinite(value) for value in values):
+            raise self.error(f"{name}={self._texts[name][:80]!r} is not a list of finite numbers")
+        return tuple(values)
 
     def flag(self, name: str, default: bool) -> bool:
         """A boolean."""
@@ -174,21 +189,22 @@ def rounded_single(value: float) -> float:
     return rounded
 
 
-def _parse_single(
-    sign: str, whole: str, fraction: str | None, exponent_sign: str | None, exponent: str | None
-) -> float:
-    """Parse a number as dmlc's ParseFloat does (dmlc-core, include/dmlc/strtonum.h).
+def _parsed_single(text: str) -> float:
+    """Parse a number as MXNet does for parameters of type `float`.
 
-    It rounds after each step, so that the result can differ from the nearest float32 by one unit in
-    the last place.
+    Its parser (`dmlc/strtonum.h`) computes in float32 and adds the fraction to the integer part, so
+    that the result may be the second nearest float32: 1.736 is read as 1.7360001.
     """
-    value = rounded_single(int(whole))
+    found = _DECIMAL.fullmatch(text.strip())
+    if not found:
+        return rounded_single(float(text))
+    sign, whole, fraction, exponent = found.groups()
+    value = rounded_single(int(whole or 0))
     if fraction:
-        value = rounded_single(value + rounded_single(int(fraction) / 10 ** len(fraction)))
-    if exponent:
-        scale, left = 1.0, int(exponent)
-        while left:
-            step = 8 if left >= 8 else 1
-            scale, left = rounded_single(scale * 10.0**step), left - step
-        value = rounded_single(value / scale if exponent_sign == "-" else value * scale)
+        digits = fraction[:FRACTION_DIGITS]
+        value = rounded_single(value + rounded_single(int(digits) / 10 ** len(digits)))
+    power, scale = int(exponent or 0), 1.0
+    for factor in (1e8,) * (abs(power) // 8) + (10.0,) * (abs(power) % 8):
+        scale = rounded_single(scale * factor)
+    value = rounded_single(value / scale) if power < 0 else rounded_single(value * scale)
     return -value if sign == "-" else value

@@ -5,7 +5,8 @@ from __future__ import annotations
 import keyword
 import os.path
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,18 +14,16 @@ from torch import fx, nn
 
 from ..errors import GraphError
 from .attributes import Attributes
+from .roles import optional_inputs
 from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
-_PACKAGE = __name__.partition(".")[0]
 UNKNOWN = -1
 """As `rank`: the result's number of dimensions does not follow from the inputs'."""
-
-
-def _is_own(function: Callable[..., Any]) -> bool:
-    """Whether a function is this package's; methods of tensors have no module."""
-    return str(getattr(function, "__module__", "")).startswith(_PACKAGE)
+PACKAGE = __name__.partition(".")[0] + "."
+JOINING = frozenset({"_rnn_param_concat", "Concat", "concat"})
+MOST_JOINED = 1 << 12
 
 
 class Names:
@@ -49,6 +48,21 @@ class Names:
         return unique
 
 
+@dataclass(frozen=True)
+class Subgraph:
+    """A graph that a node contains, as a module.
+
+    Attributes:
+        module: Takes the arguments in order and returns a tuple.
+        arguments: Numbers of the graph's variables that are arguments; the others are arrays.
+        ranks: Number of dimensions of each output; None if unknown.
+    """
+
+    module: fx.GraphModule
+    arguments: tuple[int, ...]
+    ranks: tuple[int | None, ...]
+
+
 class Builder:
     """The torch graph under construction.
 
@@ -62,6 +76,11 @@ class Builder:
         shapes: Inference of their shapes, where the inputs' are known.
         names: Allocator of unique names.
         tensors: The network's arrays, by name.
+        build_nested: Builds a graph that a node contains, from the graph, its arrays, the ranks of
+            its other variables and the data type.
+        dtype: Data type of the weights.
+        is_nested: Whether a node of another graph contains this one.
+        optional: Numbers of the variables that may be omitted when the module is called.
     """
 
     def __init__(
@@ -70,7 +89,10 @@ class Builder:
         tensors: Mapping[str, torch.Tensor],
         inputs: Mapping[str, tuple[int, ...]],
         dtype: torch.dtype,
+        build_nested: Callable[..., Builder],
+        is_nested: bool = False,
     ) -> None:
+        self.build_nested, self.dtype, self.is_nested = build_nested, dtype, is_nested
         self.nodes, self.numpy_shapes = graph.nodes, graph.numpy_shapes
         self.graph, self.root = fx.Graph(), nn.Module()
         self.values: list[Values | None] = []
@@ -78,32 +100,47 @@ class Builder:
         self.shapes = ShapeInference(self.graph, self.root, inputs, dtype)
         self.names = Names(graph.nodes)
         self.tensors = tensors
+        self.optional = optional_inputs(graph)
         self._parameters: dict[str, torch.Tensor] = {}
         self._modules: dict[Any, str] = {}
+        self._inputs: set[str] = set()
+        self._attributes: dict[str, fx.Node] = {}
 
     def parameter(self, name: str) -> torch.Tensor:
         """An array as a parameter, shared by all its users; integer arrays remain plain tensors."""
         if name not in self._parameters:
             tensor = self.tensors[name]
-            trained = tensor.is_floating_point()
-            self._parameters[name] = nn.Parameter(tensor) if trained else tensor
+            if tensor.is_floating_point() and not isinstance(tensor, nn.Parameter):
+                tensor = nn.Parameter(tensor)
+            self._parameters[name] = tensor
         return self._parameters[name]
 
-    def placeholder(self, name: str, rank: int | None) -> fx.Node:
-        """Add an input to the graph."""
-        node = self.graph.placeholder(self.names(name))
+    def placeholder(self, name: str, rank: int | None, optional: bool = False) -> fx.Node:
+        """Add an input to the graph; an optional one is None by default.
+
+        Raises:
+            GraphError: If there is one of this name. MXNet's interfaces differ in whether the two
+                are one input: SymbolBlock makes them one, a bound executor does not.
+        """
+        if name in self._inputs:
+            raise GraphError(f"two inputs are named {name!r}; rename one of them and export again")
+        self._inputs.add(name)
+        default = {"default_value": None} if optional else {}
+        node = self.graph.placeholder(self.names(name), **default)
         self.ranks[node] = rank
         self.shapes.add_input(node, name)
         return node
 
     def get_attr(self, name: str) -> fx.Node:
-        """Add an array to the graph as a value."""
+        """An array as a value of the graph; variables of one name are one value."""
+        if name in self._attributes:
+            return self._attributes[name]
         tensor, own = self.parameter(name), self.names(name)
         if isinstance(tensor, nn.Parameter):
             self.root.register_parameter(own, tensor)
         else:
             self.root.register_buffer(own, tensor)
-        node = self.graph.get_attr(own)
+        node = self._attributes[name] = self.graph.get_attr(own)
         self.ranks[node] = tensor.dim()
         return node
 
@@ -171,10 +208,65 @@ class Call:
         source = self._builder.nodes[number]
         if source.op != VARIABLE:
             raise self.error(f"input {index} is computed by {source}; it must be an array")
-        if source.name not in self._builder.tensors:
-            raise self.error(f"array {source.name!r} is not in the .params file")
-        self._arrays.append(source.name)
-        return self._builder.parameter(source.name)
+        return self._array(source)
+
+    def is_array(self, index: int) -> bool:
+        """Whether an input is an array, and not computed."""
+        source = self.source(index)
+        return source.op == VARIABLE and source.name in self._builder.tensors
+
+    def is_computed(self, index: int) -> bool:
+        """Whether other nodes compute an input, or it is an argument of a loop's body."""
+        is_value = self.source(index).op != VARIABLE or self._builder.is_nested
+        return is_value and not self.is_array(index)
+
+    def joined_arrays(self, index: int) -> list[torch.Tensor]:
+        """The arrays that an input strings together.
+
+        The input is an array, or computed from arrays by flattening and concatenation alone.
+        """
+        number, _ = self._edge(index)
+        return [self._array(source) for source in self._joined(number)]
+
+    def source(self, index: int) -> Node:
+        """The node that computes an input."""
+        number, _ = self._edge(index)
+        return self._builder.nodes[number]
+
+    def subgraph(
+        self, number: int, inputs: Sequence[int], ranks: Sequence[int | None], changing: Set[int]
+    ) -> Subgraph:
+        """Import a graph of the node as a module.
+
+        Arrays of the network become parameters of the module's layers.
+
+        Args:
+            number: The number of the graph.
+            inputs: For each of its variables, the number of the node's input.
+            ranks: For each, the number of dimensions; None if unknown.
+            changing: Numbers of the node's inputs that are arguments even if they are arrays.
+        """
+        graph = self.node.subgraphs[number]
+        variables = graph.variables()
+        if len(variables) != len(inputs):
+            raise self.error(
+                f"subgraph {number} has {len(variables)} inputs; {len(inputs)} are given"
+            )
+        arguments, tensors, known = [], {}, {}
+        for place, (variable, index) in enumerate(zip(variables, inputs, strict=True)):
+            if index not in changing and self.is_array(index):
+                tensors[variable.name] = self.array(index)
+            else:
+                arguments.append(place)
+                known[variable.name] = ranks[place]
+        inner = self._builder.build_nested(graph, tensors, known, self._builder.dtype)
+        heads = inner.graph.output_node().args[0]
+        assert isinstance(heads, tuple)
+        return Subgraph(
+            fx.GraphModule(inner.root, inner.graph),
+            tuple(arguments),
+            tuple(inner.ranks.get(head) for head in heads if isinstance(head, fx.Node)),
+        )
 
     def ignore(self, index: int) -> None:
         """Ignore an input that only training uses, such as a label; it may be missing."""
@@ -228,16 +320,20 @@ class Call:
         else:
             module.register_buffer(name, tensor.detach())
 
-    def module(self, module: nn.Module, *values: fx.Node, rank: int | None = None) -> fx.Node:
+    def module(
+        self, module: nn.Module, *values: fx.Node, rank: int | None = None, suffix: str = ""
+    ) -> fx.Node:
         """Add a call of a module to the graph; reuse the module of equal arrays and attributes.
 
         Args:
             rank: Number of dimensions of the result; by default, that of the first value.
+            suffix: Suffix of the name, for what comes before a layer.
         """
         builder = self._builder
         attributes = tuple(sorted(self.node.attributes.items()))
-        key = (self.node.op, attributes, *self._arrays) if self._arrays else object()
-        target = builder.add_module(key, self.node.name, module)
+        shared = self._arrays and not suffix
+        key = (self.node.op, attributes, *self._arrays) if shared else object()
+        target = builder.add_module(key, self.node.name + suffix, module)
         return self._result(builder.graph.call_module(target, values), rank, values)
 
     def function(
@@ -257,8 +353,8 @@ class Call:
         builder = self._builder
         name = builder.names(self.node.name + suffix)
         node = builder.graph.create_node("call_function", function, args, kwargs, name)
-        # pickle traces the module again, which must not look into this package's functions
-        node.meta["is_wrapped"] = _is_own(function)
+        # a pickled module is traced when it is read; our functions must not be traced through
+        node.meta["is_wrapped"] = str(getattr(function, "__module__", "")).startswith(PACKAGE)
         return self._result(node, rank, args)
 
     def constant(self, tensor: torch.Tensor) -> fx.Node:
@@ -277,6 +373,29 @@ class Call:
         """
         if unused := set(range(len(self))) - self._used:
             raise self.error(f"has {len(self)} inputs; expected {len(self) - len(unused)}")
+
+    def _array(self, source: Node) -> torch.Tensor:
+        if source.name not in self._builder.tensors:
+            raise self.error(f"array {source.name!r} is not in the .params file")
+        self._arrays.append(source.name)
+        return self._builder.parameter(source.name)
+
+    def _joined(self, number: int) -> list[Node]:
+        """The variables that a node concatenates after flattening them, in order."""
+        found, waiting = [], [number]
+        for _ in range(MOST_JOINED):
+            source = self._builder.nodes[waiting.pop()]
+            flattening = source.op in ("Reshape", "reshape")
+            if source.op == VARIABLE:
+                found.append(source)
+            elif flattening and Attributes(source).integers("shape", ()) != (-1,):
+                raise self.error(f"{source} does more than flatten; it must be an array")
+            elif not flattening and source.op not in JOINING:
+                raise self.error(f"depends on what {source} computes; it must be an array")
+            waiting += [number for number, _ in reversed(source.inputs)]
+            if not waiting:
+                return found
+        raise self.error(f"is computed from more than {MOST_JOINED} arrays")
 
     def _edge(self, index: int) -> tuple[int, int]:
         if index >= len(self):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 import os
+import warnings
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ from torch import fx, nn
 from ..errors import GraphError, ParamsFileError
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
+from .array_names import match_names
 from .call import Builder, Call
+from .labels import without_labels
 from .operators import OPERATORS
 from .operators.unsupported import reason_of
 from .ranks import input_ranks
@@ -37,7 +39,8 @@ def import_graph(
 
     Submodules are those of torch.nn wherever it has the layer, with names derived from the graph's
     nodes. The module takes the graph's inputs in the graph's order and returns its head, or a tuple
-    if there are several. Labels, which only training uses, are not inputs.
+    if there are several. Labels, which only training uses, are not inputs. A warning says so if
+    names in the file differ from the graph's and could still be matched (array_names.py).
 
     Args:
         symbol: The `-symbol.json`.
@@ -53,7 +56,10 @@ def import_graph(
         ParamsFileError: If the arrays cannot be read.
     """
     graph = read_symbol(symbol)
-    return build_module(graph, read_arrays(params), dtype=dtype, inputs=inputs)
+    found = match_names(graph, read_arrays(params))
+    for note in found.notes:
+        warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
+    return build_module(graph, found.arrays, dtype=dtype, inputs=inputs)
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:
@@ -83,10 +89,43 @@ def build_module(
         GraphError: As `import_graph`.
         ParamsFileError: If an array has a data type that no weight has.
     """
+    referred = {number for number, _ in graph.heads}
+    referred |= {source for node in graph.nodes for source, _ in node.inputs}
+    used = {graph.nodes[number].name for number in referred}
+    graph = without_labels(graph)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
-    builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype))
-    ranks = input_ranks(graph)
+    builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype), _nested)
+    problems = _add_nodes(graph, builder, input_ranks(graph))
+    problems += [f"{name!r}: no node uses this array" for name in arrays if name not in used]
+    _refuse(problems, graph)
+    heads = _heads(graph, builder)
+    builder.graph.output(heads[0] if len(heads) == 1 else heads)
+    erase_unused(builder.graph)
+    work_in_place(builder)
+    return fx.GraphModule(builder.root, builder.graph).eval()
+
+
+def _nested(
+    graph: Graph,
+    tensors: Mapping[str, torch.Tensor],
+    ranks: Mapping[str, int | None],
+    dtype: torch.dtype,
+) -> Builder:
+    """Build a graph that a node contains; all its inputs are kept, and its output is a tuple."""
+    builder = Builder(graph, tensors, {}, dtype, _nested, is_nested=True)
+    known: dict[int, int | None] = dict(input_ranks(graph))
+    for number, node in enumerate(graph.nodes):
+        known[number] = ranks.get(node.name) or known.get(number)
+    _refuse(_add_nodes(graph, builder, known), graph)
+    builder.graph.output(_heads(graph, builder))
+    erase_unused(builder.graph, kept=("output", "placeholder"))
+    work_in_place(builder)
+    return builder
+
+
+def _add_nodes(graph: Graph, builder: Builder, ranks: Mapping[int, int | None]) -> list[str]:
+    """Add all nodes of MXNet's graph; returns what is wrong with them."""
     problems: list[str] = []
     for number, node in enumerate(graph.nodes):
         try:
@@ -94,18 +133,20 @@ def build_module(
         except GraphError as error:
             problems.append(str(error))
             builder.values.append(None)
-    referred = {source for node in graph.nodes for source, _ in node.inputs}
-    used = {graph.nodes[number].name for number in referred | {head for head, _ in graph.heads}}
-    problems += [f"{name!r}: no node uses this array" for name in arrays if name not in used]
+    return problems
+
+
+def _refuse(problems: list[str], graph: Graph) -> None:
     if problems:
         summary = f"{graph.where}: cannot be imported ({len(problems)} problems):"
         raise GraphError(summary, problems)
-    builder.graph.output(_heads(graph, builder))
-    for node in builder.graph.nodes:  # labels, which nothing uses
-        if node.op == "placeholder" and not node.users:
-            builder.graph.erase_node(node)
-    work_in_place(builder)
-    return fx.GraphModule(builder.root, builder.graph).eval()
+
+
+def erase_unused(graph: fx.Graph, kept: Sequence[str] = ("output",)) -> None:
+    """Remove labels, and what was computed from arrays that a layer then took as its own."""
+    for node in reversed(graph.nodes):
+        if not node.users and node.op not in kept:
+            graph.erase_node(node)
 
 
 def work_in_place(builder: Builder) -> None:
@@ -147,16 +188,16 @@ def refuse_unknown_operators(graph: Graph) -> None:
 
 
 def unknown_operators(graph: Graph) -> dict[str, list[str]]:
-    """Map each unsupported operator to the names of its nodes."""
+    """Map each unsupported operator to the names of its nodes, but for nodes of labels."""
     unknown: defaultdict[str, list[str]] = defaultdict(list)
-    for node in graph.nodes:
-        if node.op != VARIABLE and node.op not in OPERATORS:
+    for node in without_labels(graph).operators():
+        if node.op not in OPERATORS:
             unknown[node.op].append(node.name)
     return dict(unknown)
 
 
 def _values(
-    node: Node, number: int, builder: Builder, ranks: Mapping[int, int]
+    node: Node, number: int, builder: Builder, ranks: Mapping[int, int | None]
 ) -> tuple[fx.Node, ...] | None:
     """A node's outputs.
 
@@ -166,9 +207,9 @@ def _values(
     if node.op == VARIABLE:
         if node.name in builder.tensors:
             return ()
-        if is_marked(node):
+        if is_marked(node) and not builder.is_nested:
             raise GraphError(f"array {node.name!r} is not in the .params file")
-        return (builder.placeholder(node.name, ranks.get(number)),)
+        return (builder.placeholder(node.name, ranks.get(number), number in builder.optional),)
     if any(builder.values[source] is None for source, _ in node.inputs):
         return None
     call = Call(node, builder)
@@ -177,10 +218,8 @@ def _values(
     return result if isinstance(result, tuple) else (result,)
 
 
-def _heads(graph: Graph, builder: Builder) -> Any:
-    call = Call(Node("head", "of the graph", {}, graph.heads), builder)
-    values = call.values()
-    return values[0] if len(values) == 1 else tuple(values)
+def _heads(graph: Graph, builder: Builder) -> tuple[fx.Node, ...]:
+    return tuple(Call(Node("head", "of the graph", {}, graph.heads), builder).values())
 
 
 def _tensor(name: str, array: Array, dtype: str) -> torch.Tensor:

@@ -12,29 +12,6 @@ from torch.nn import functional as F
 from .attributes import rounded_single
 
 
-class BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """BatchNorm over axis 1 of an input with any number of dimensions."""
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        pass
-
-
-class FrozenBatchNorm(BatchNorm):
-    """BatchNorm with `use_global_stats`: it uses the running statistics in training, too."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-        )
-
-
-class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
-    """InstanceNorm of an input with any number of dimensions."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
-
-
 class L2Normalization(nn.Module):
     """x / sqrt(Σ x² + eps), with the sum over the dimensions of the mode.
 
@@ -58,11 +35,37 @@ class L2Normalization(nn.Module):
         return f"mode={self.mode!r}, eps={self.eps:.3g}"
 
 
+class Flatten(nn.Module):
+    """(N, …) to (N, product of the rest), which is 1 for a vector."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(1) if input.dim() > 1 else input.unsqueeze(1)
+
+
+class SharedDropout(nn.Module):
+    """Dropout whose mask is shared along some axes; `always` drops values in eval mode, too."""
+
+    def __init__(self, p: float, axes: tuple[int, ...], always: bool = False) -> None:
+        super().__init__()
+        self.p, self.axes, self.always = p, axes, always
+
+    def forward(self, input: Tensor) -> Tensor:
+        axes = {axis % input.dim() for axis in self.axes}
+        mask = input.new_ones([1 if axis in axes else n for axis, n in enumerate(input.shape)])
+        return input * F.dropout(mask, self.p, self.training or self.always)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p:g}, axes={self.axes}, always={self.always}"
+
+
 class Reshape(nn.Module):
     """MXNet's Reshape, with its special sizes.
 
     0 keeps a size, −1 is inferred, −2 keeps all remaining sizes, −3 is the product of two sizes and
     −4 splits one into the two that follow it. With `reverse`, sizes are matched from the right.
+
+    MXNet 1.9.1 puts the inferred size one place later for each −4 before it, in place of the size
+    there; this is so here, too (InferReshapeShape in src/operator/tensor/matrix_op-inl.h).
     """
 
     def __init__(self, shape: Sequence[int], reverse: bool = False) -> None:
@@ -78,10 +81,10 @@ class Reshape(nn.Module):
     @staticmethod
     def _target(codes: Sequence[int], sizes: list[int]) -> list[int]:
         target: list[int] = []
+        inferred: int | None = None
         at, place = 0, 0  # positions in the input's sizes and in the codes
         while place < len(codes):
             code = codes[place]
-            place += 1
             if code == 0:
                 target.append(sizes[at])
             elif code == -2:
@@ -91,13 +94,19 @@ class Reshape(nn.Module):
                 target.append(sizes[at] * sizes[at + 1])
                 at += 1
             elif code == -4:
-                one, other = codes[place : place + 2]
+                one, other = codes[place + 1 : place + 3]
                 place += 2
                 one = sizes[at] // other if one == -1 else one
                 target += [one, sizes[at] // one if other == -1 else other]
+            elif code == -1:
+                inferred = place
+                target.append(1)
             else:
                 target.append(code)
             at += 1
+            place += 1
+        if inferred is not None:
+            target[inferred] = -1
         return target
 
     def extra_repr(self) -> str:

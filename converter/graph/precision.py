@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .symbol import VARIABLE, Graph, Node
+from .attributes import Attributes
+from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
 # measured on MXNet 1.9.1: these compute in float32 whatever the dtype of the data
@@ -10,7 +11,12 @@ _IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D"})
 _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
 # … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
-    {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm"}
+    {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm", "BatchNorm_v1"}
+    | {f"_contrib_interleaved_matmul_{part}" for part in ("selfatt_qk", "selfatt_valatt")}
+    | {f"_contrib_interleaved_matmul_{part}" for part in ("encdec_qk", "encdec_valatt")}
+    | {"CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"}
+    | {f"_contrib_MultiBox{name}" for name in ("Prior", "Target", "Detection")}
+    | {"_contrib_Proposal", "_contrib_MultiProposal"}
 )
 
 
@@ -20,14 +26,24 @@ def limits(graph: Graph) -> dict[str, float]:
     The difference is relative to the largest output. float64 comes first; it is missing if MXNet
     cannot compute the graph in float64.
     """
-    operators = [node for node in graph.nodes if node.op != VARIABLE]
-    if any(node.op in _WITHOUT_FLOAT64 for node in operators):
+    operators = list(graph.operators())
+    if any(node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) for node in operators):
         return {"float32": ROUNDED}
     rounded = any(
-        node.op in _IN_FLOAT32 or (node.op == "LeakyReLU" and _slope(node) in _SLOPES_IN_FLOAT32)
+        node.op in _IN_FLOAT32
+        or (node.op == "LeakyReLU" and _slope(node) in _SLOPES_IN_FLOAT32)
+        or (node.op == "RNN" and node.attributes.get("mode") == "rnn_relu")
         for node in operators
     )
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}
+
+
+def _is_wrong_in_float64(node: Node) -> bool:
+    """Whether it is a Deconvolution with stride and dilation, which is right in float32 alone."""
+    if node.op != "Deconvolution":
+        return False
+    attributes = Attributes(node)
+    return all(max(attributes.integers(name, (1,)), default=1) > 1 for name in ("stride", "dilate"))
 
 
 def _slope(node: Node) -> str:

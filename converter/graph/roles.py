@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .labels import label_names, without_labels
 from .symbol import VARIABLE, Graph, Node
 
-# operator -> number of its first input that is an array
-_ARRAYS_FROM = {
-    "Convolution": 1,
-    "Deconvolution": 1,
-    "FullyConnected": 1,
-    "BatchNorm": 1,
-    "_contrib_SyncBatchNorm": 1,
-    "InstanceNorm": 1,
-    "LayerNorm": 1,
-    "LeakyReLU": 1,
+# operator -> its inputs that are arrays; by default none
+_ARRAYS = {
+    **dict.fromkeys(
+        (
+            *("Convolution", "Convolution_v1", "Deconvolution", "FullyConnected", "Embedding"),
+            *("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm"),
+            *("InstanceNorm", "LayerNorm", "GroupNorm", "LeakyReLU"),
+            "IdentityAttachKLSparseReg",
+        ),
+        slice(1, None),
+    ),
+    "RNN": slice(1, 2),
+    "_rnn_param_concat": slice(None),
 }
-# operators whose second input is a label, which only training uses
-WITH_LABELS = frozenset(
-    {"SoftmaxOutput", "Softmax"}
-    | {f"{kind}RegressionOutput" for kind in ("Linear", "MAE", "Logistic")}
-)
 # attributes that Gluon writes for parameters but not for inputs
 _MARKS = ("__lr_mult__", "__init__")
 
@@ -43,20 +42,49 @@ def is_marked(node: Node) -> bool:
 def roles(graph: Graph) -> Roles:
     """Classify a graph's variables, as far as the graph alone shows.
 
-    A variable is an array if Gluon has marked it or a layer uses it as one, and a label if only an
-    output layer of training uses it.
+    A variable is an array if Gluon has marked it or a layer uses it as one, and a label if the
+    heads depend on it only as on a label (labels.py). Variables that no head depends on have no
+    role.
     """
-    arrays = {node.name for node in graph.nodes if node.op == VARIABLE and is_marked(node)}
-    labels: set[str] = set()
-    for node in graph.nodes:
-        sources = [graph.nodes[source] for source, _ in node.inputs]
-        first = _ARRAYS_FROM.get(node.op, len(sources))
-        arrays.update(source.name for source in sources[first:] if source.op == VARIABLE)
-        if node.op in WITH_LABELS:
-            labels.update(source.name for source in sources[1:] if source.op == VARIABLE)
-    names = [node.name for node in graph.variables()]
+    needed = without_labels(graph)
+    arrays = {node.name for node in needed.nodes if node.op == VARIABLE and is_marked(node)}
+    for node in needed.nodes:
+        sources = [needed.nodes[source] for source, _ in node.inputs]
+        for subgraph in node.subgraphs:  # the variables of loops' bodies have the same names
+            inner = set(roles(subgraph).arrays)
+            arrays.update(s.name for s in sources if s.op == VARIABLE and s.name in inner)
+        taken = sources[_ARRAYS.get(node.op, slice(0))]
+        arrays.update(source.name for source in taken if source.op == VARIABLE)
+    names = list(dict.fromkeys(node.name for node in needed.variables()))
     return Roles(
-        inputs=tuple(name for name in names if name not in arrays | labels),
-        labels=tuple(name for name in names if name in labels - arrays),
+        inputs=tuple(name for name in names if name not in arrays),
+        labels=tuple(label_names(graph)),
         arrays=tuple(name for name in names if name in arrays),
     )
+
+
+def optional_inputs(graph: Graph) -> frozenset[int]:
+    """Numbers of the variables that are only initial states of recurrent layers.
+
+    Such an input is zeros by default. Variables that are followed by another input do not count,
+    since an argument with a default cannot be followed by one without.
+    """
+    states: set[int] = set()
+    others = {head for head, _ in graph.heads}
+    for node in graph.nodes:
+        for place, (source, _) in enumerate(node.inputs):
+            is_state = node.op == "RNN" and 2 <= place < (4 if _is_lstm(node) else 3)
+            (states if is_state else others).add(source)
+    inputs, found = set(roles(graph).inputs), set()
+    for number in reversed(range(len(graph.nodes))):
+        node = graph.nodes[number]
+        if node.op != VARIABLE or node.name not in inputs:
+            continue
+        if number in others or number not in states:
+            break
+        found.add(number)
+    return frozenset(found)
+
+
+def _is_lstm(node: Node) -> bool:
+    return node.attributes.get("mode") == "lstm"

@@ -9,7 +9,7 @@ from typing import Any
 from .importer import unknown_operators
 from .precision import limits
 from .roles import roles
-from .symbol import VARIABLE, Graph
+from .symbol import Graph
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Summary:
     Attributes:
         file: The `-symbol.json`.
         mxnet_version: The version that wrote it; None up to 0.8.
-        operators: Number of nodes per operator, most frequent first.
+        operators: Number of nodes per operator, most frequent first; loops' bodies count once.
         inputs: Names of the inputs.
         labels: Names of the labels, which only training uses.
         outputs: Names of the nodes of the heads.
@@ -45,7 +45,7 @@ class Summary:
 
 def summarize(graph: Graph) -> Summary:
     """Summarize a graph."""
-    counts = Counter(node.op for node in graph.nodes if node.op != VARIABLE)
+    counts = Counter(node.op for node in graph.operators())
     found = roles(graph)
     return Summary(
         file=graph.where,

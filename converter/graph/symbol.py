@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,15 @@ MAX_DIGITS = 18
 VARIABLE = "null"
 # keys of a node's attributes, newest first: MXNet 0.12 and later, 0.9 to 0.11, 0.8 and earlier
 _ATTRIBUTES = ("attrs", "attr", "param")
-# operators that contain graphs, which may run any number of times
-CONTROL_FLOW = frozenset({"_foreach", "_while_loop", "_cond", "_CachedOp"})
+MAX_DEPTH = 16  # of graphs in the nodes of graphs
+FUSED = "_sg_"  # prefix of operators that MXNet's backends make of a part of a graph
+# operators that contain graphs -> how many
+CONTROL_FLOW = {
+    "_foreach": 1,
+    "_while_loop": 2,
+    "_cond": 3,
+    **dict.fromkeys(("_CachedOp", "_CachedOpThreadSafe"), 1),
+}
 # running statistics that graphs up to MXNet 0.8 omit: operator -> (number of inputs, names)
 _OMITTED = {"BatchNorm": (3, ("moving_mean", "moving_var"))}
 
@@ -41,12 +48,14 @@ class Node:
         name: The node's name.
         attributes: Attributes as strings; missing ones have the operator's default.
         inputs: Input values, all of earlier nodes.
+        subgraphs: Graphs that the node contains: the body of a loop, for example.
     """
 
     op: str
     name: str
     attributes: Mapping[str, str]
     inputs: tuple[Edge, ...]
+    subgraphs: tuple[Graph, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.op} {self.name!r}"
@@ -72,8 +81,19 @@ class Graph:
     numpy_shapes: bool = False
 
     def variables(self) -> list[Node]:
-        """The arrays, inputs and labels, in MXNet's order."""
+        """The arrays, inputs and labels, in MXNet's order.
+
+        Several may have the same name; they stand for the same array.
+        """
         return [node for node in self.nodes if node.op == VARIABLE]
+
+    def operators(self) -> Iterator[Node]:
+        """All nodes but the variables; a node is followed by those of the graphs it contains."""
+        for node in self.nodes:
+            if node.op != VARIABLE:
+                yield node
+                for graph in node.subgraphs:
+                    yield from graph.operators()
 
 
 def read_symbol(path: str | os.PathLike[str]) -> Graph:
@@ -125,7 +145,9 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _graph(table: dict[str, Any], where: str) -> Graph:
+def _graph(table: dict[str, Any], where: str, depth: int = 0) -> Graph:
+    if depth > MAX_DEPTH:
+        raise GraphError(f"{where}: graphs are nested more than {MAX_DEPTH} deep")
     rows, heads = table.get("nodes"), table.get("heads")
     if not isinstance(rows, list) or not isinstance(heads, list) or not rows or not heads:
         raise GraphError(
@@ -134,7 +156,7 @@ def _graph(table: dict[str, Any], where: str) -> Graph:
     nodes: list[Node] = []
     numbers: list[int] = []  # number in the file -> number with the omitted variables added
     for index, row in enumerate(rows):
-        node = _node(row, numbers, f"{where}: node {index}")
+        node = _node(row, numbers, f"{where}: node {index}", depth)
         if omitted := _omitted_variables(node):
             added = tuple((len(nodes) + place, 0) for place in range(len(omitted)))
             node = replace(node, inputs=node.inputs + added)
@@ -142,14 +164,13 @@ def _graph(table: dict[str, Any], where: str) -> Graph:
         numbers.append(len(nodes))
         nodes.append(node)
     edges = tuple(_edge(head, numbers, f"{where}: head {i}") for i, head in enumerate(heads))
-    _check_variable_names(nodes, where)
     attributes = table.get("attrs")
     return Graph(
         where, tuple(nodes), edges, _version(attributes), bool(_number(attributes, "is_np_shape"))
     )
 
 
-def _node(row: Any, numbers: list[int], where: str) -> Node:
+def _node(row: Any, numbers: list[int], where: str, depth: int) -> Node:
     if not isinstance(row, dict):
         raise GraphError(f"{where}: is not a node")
     op, name = (
@@ -157,16 +178,25 @@ def _node(row: Any, numbers: list[int], where: str) -> Node:
         _text(row.get("name"), f"{where}: its name"),
     )
     where = f"{where} ({op} {name!r})"
-    if row.get("subgraphs") or op in CONTROL_FLOW:
-        raise GraphError(
-            f"{where}: contains a subgraph (a loop, a condition, a fused or quantized part), "
-            "which is not supported; export the plain network"
-        )
     inputs = row.get("inputs", [])
     if not isinstance(inputs, list) or (op == VARIABLE and inputs):
         raise GraphError(f"{where}: its inputs are invalid for a variable or an operator")
     edges = tuple(_edge(edge, numbers, f"{where}: input {i}") for i, edge in enumerate(inputs))
-    return Node(op, name, _attributes(row, where), edges)
+    return Node(op, name, _attributes(row, where), edges, _subgraphs(row, op, where, depth))
+
+
+def _subgraphs(row: dict[str, Any], op: str, where: str, depth: int) -> tuple[Graph, ...]:
+    """The graphs that a node contains; without a version, which the whole graph has."""
+    tables = row.get("subgraphs", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise GraphError(f"{where}: its subgraphs are not a list of graphs")
+    expected = 1 if op.startswith(FUSED) and tables else CONTROL_FLOW.get(op, 0)
+    if len(tables) != expected:
+        raise GraphError(f"{where}: has {len(tables)} subgraphs; expected {expected}")
+    return tuple(
+        _graph(table, f"{where}: subgraph {number}", depth + 1)
+        for number, table in enumerate(tables)
+    )
 
 
 def _attributes(row: dict[str, Any], where: str) -> dict[str, str]:
@@ -214,15 +244,6 @@ def _omitted_variables(node: Node) -> list[Node]:
     if len(node.inputs) != given:
         return []
     return [Node(VARIABLE, f"{node.name}_{name}", {}, ()) for name in names]
-
-
-def _check_variable_names(nodes: list[Node], where: str) -> None:
-    seen: set[str] = set()
-    for node in nodes:
-        if node.op == VARIABLE:
-            if node.name in seen:
-                raise GraphError(f"{where}: two variables are named {node.name!r}")
-            seen.add(node.name)
 
 
 def _version(attrs: Any) -> str | None:

@@ -78,6 +78,49 @@ class WindowPool(nn.Module):
         )
 
 
+class LegacyPool(nn.Module):
+    """Pooling of images as MXNet's Pooling_v1 computes it.
+
+    Padding is 0 for maxima, too; averages divide by the size of the kernel; the maximum of a window
+    behind the padded input is −∞. Source: MXNet's src/operator/pooling_v1-inl.h.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        pad: Sequence[int],
+        full: bool,
+    ) -> None:
+        super().__init__()
+        self.kind, self.kernel, self.stride = kind, tuple(kernel), tuple(stride)
+        self.pad, self.full = tuple(pad), full
+
+    def forward(self, input: Tensor) -> Tensor:
+        top, left = self.pad
+        padded = F.pad(input, (left, left, top, top))
+        bottom, right = (self._behind(axis, size) for axis, size in enumerate(padded.shape[2:]))
+        edge = float("-inf") if self.kind == "max" else 0.0
+        padded = F.pad(padded, (0, right, 0, bottom), value=edge)
+        if self.kind == "max":
+            return F.max_pool2d(padded, self.kernel, self.stride)
+        divisor = 1 if self.kind == "sum" else None
+        return F.avg_pool2d(padded, self.kernel, self.stride, divisor_override=divisor)
+
+    def _behind(self, axis: int, size: int) -> int:
+        """By how much the last window exceeds the padded input."""
+        kernel, stride = self.kernel[axis], self.stride[axis]
+        rest = size - kernel + (stride - 1 if self.full else 0)
+        return max(0, rest // stride * stride + kernel - size)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.kind!r}, kernel={self.kernel}, stride={self.stride}, pad={self.pad}, "
+            f"full={self.full}"
+        )
+
+
 class GlobalPool(nn.Module):
     """The maximum, average or sum of all positions: (N, C, …) to (N, C, 1, …)."""
 

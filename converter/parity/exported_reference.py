@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import GraphError, ImageSizeError
+from ..graph.labels import WITH_LABELS
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
 
@@ -38,10 +40,13 @@ class ExportedReference:
         """
         self._mxnet = import_mxnet()
         try:
-            self._symbol = self._mxnet.sym.load(os.fspath(symbol))
+            loaded = self._with_new_labels(self._mxnet.sym.load(os.fspath(symbol)))
         except self._mxnet.MXNetError as error:
             reason = str(error).splitlines()[0]
             raise GraphError(f"{os.fspath(symbol)}: MXNet cannot load it ({reason})") from error
+        # CachedOp refuses operators that have no gradient unless none is asked for
+        heads = [self._mxnet.sym.BlockGrad(head) for head in loaded]
+        self._symbol = self._mxnet.sym.Group(heads)
         self._names = self._symbol.list_inputs()
         self._arrays, self._data = arrays, data
         self.dtypes: Sequence[str] = tuple(dtypes)
@@ -89,9 +94,31 @@ class ExportedReference:
             ) from error
         return {f"head{place}": array for place, array in enumerate(heads)}
 
+    def _with_new_labels(self, symbol: Any) -> Any:
+        """Give each output layer of training a label of its own, in place of the graph's.
+
+        The outputs do not depend on labels. MXNet infers the shape of a label only where it is the
+        layer's input itself, and has no attribute with the shape of a training batch.
+        """
+        table = json.loads(symbol.tojson())
+        layers = [node for node in table["nodes"] if node["op"] in WITH_LABELS]
+        if not layers:
+            return symbol
+        count = len(layers)
+        edges = [edge for node in table["nodes"] for edge in node["inputs"]] + table["heads"]
+        for edge in edges:
+            edge[0] += count
+        labels = [{"op": "null", "name": f"new label {n}", "inputs": []} for n in range(count)]
+        for number, layer in enumerate(layers):
+            layer["inputs"][1:] = [[number, 0, 0]]
+        table["nodes"] = nodes = labels + table["nodes"]
+        table["arg_nodes"] = [n for n, node in enumerate(nodes) if node["op"] == "null"]
+        del table["node_row_ptr"]
+        return self._mxnet.sym.load_json(json.dumps(table))
+
     def _ndarray(self, array: Array | None, shape: tuple[int, ...]) -> Any:
         """Convert an array to MXNet, in the current data type if it is floating point."""
-        if array is None:  # an input without an array is a label, which the outputs ignore
+        if array is None:  # a label, which the outputs ignore
             return self._mxnet.nd.zeros(shape, dtype=self._dtype)
         dtype = self._dtype if array.dtype.kind == "f" else array.dtype
         return self._mxnet.nd.array(array, dtype=dtype)

@@ -8,16 +8,24 @@ from typing import Any
 from . import (
     activations,
     arithmetic,
+    attention,
     comparison,
     constants,
+    control_flow,
+    detection,
+    dropout,
     indexing,
     linear_algebra,
     mathematics,
+    normalization,
     numpy_constants,
     numpy_elementwise,
     numpy_reductions,
     numpy_shapes,
     pooling,
+    recurrent,
+    regions,
+    sequence,
 )
 from . import shape_changes as shaping
 from . import weighted_layers as layers
@@ -25,10 +33,18 @@ from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
+    **normalization.OPERATORS,
+    **dropout.OPERATORS,
     **activations.OPERATORS,
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
     **shaping.OPERATORS,
+    **recurrent.OPERATORS,
+    **sequence.OPERATORS,
+    **control_flow.OPERATORS,
+    **attention.OPERATORS,
+    **detection.OPERATORS,
+    **regions.OPERATORS,
     **constants.OPERATORS,
     **indexing.OPERATORS,
     **comparison.OPERATORS,

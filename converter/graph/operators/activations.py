@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import fx, nn
 
+from ..attention_functions import partial_softmax
 from ..call import Call
-from ..modules import L2Normalization, ReshapeLike
+from ..modules import L2Normalization
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -73,21 +74,46 @@ def clip(call: Call) -> fx.Node:
 
 
 def softmax(call: Call) -> fx.Node:
-    """Softmax along `axis`, by default the last."""
-    return _softmax(call, nn.Softmax)
+    """Softmax along `axis`, by default the last; with `use_length`, over the start of it."""
+    attributes = call.attributes
+    axis, dtype = attributes.integer("axis", -1), _dtype(call)
+    temperature = _temperature(call)
+    if attributes.flag("use_length", False):
+        return call.function(
+            partial_softmax, call.value(0), call.value(1), axis, temperature, dtype
+        )
+    if dtype is None and temperature == 1.0:
+        return call.module(nn.Softmax(axis), call.value(0))
+    return call.function(partial_softmax, call.value(0), None, axis, temperature, dtype)
 
 
 def log_softmax(call: Call) -> fx.Node:
     """Logarithm of softmax along `axis`, by default the last."""
-    return _softmax(call, nn.LogSoftmax)
-
-
-def _softmax(call: Call, kind: Any) -> fx.Node:
+    value, temperature, dtype = call.value(0), _temperature(call), _dtype(call)
     if call.attributes.flag("use_length", False):
         raise call.attributes.unsupported("use_length")
-    if call.attributes.number("temperature", 1.0) != 1.0:
+    if temperature != 1.0:
+        value = call.function(operator.truediv, value, temperature, suffix="_scaled")
+    result = call.module(nn.LogSoftmax(call.attributes.integer("axis", -1)), value)
+    if dtype is None:
+        return result
+    return call.function(torch.Tensor.to, result, dtype, suffix="_cast")
+
+
+def _temperature(call: Call) -> float:
+    temperature = call.attributes.number("temperature", 1.0)
+    if not temperature:
         raise call.attributes.unsupported("temperature")
-    return call.module(kind(call.attributes.integer("axis", -1)), call.value(0))
+    return temperature
+
+
+def _dtype(call: Call) -> torch.dtype | None:
+    """The data type of the result; None for the input's."""
+    if not call.attributes.has("dtype"):
+        return None
+    name = call.attributes.choice("dtype", None, ["float16", "float32", "float64"])
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
 
 
 def softmax_activation(call: Call) -> fx.Node:
@@ -122,7 +148,7 @@ def softmax_output(call: Call) -> fx.Node:
         return call.module(nn.Softmax(1), call.value(0))
     flat = call.function(torch.flatten, call.value(0), 1, rank=2, suffix="_flatten")
     result = call.module(nn.Softmax(1), flat)
-    return call.module(ReshapeLike(), result, call.value(0), rank=rank)
+    return call.function(torch.Tensor.reshape_as, result, call.value(0), rank=rank)
 
 
 def regression_output(call: Call) -> fx.Node:

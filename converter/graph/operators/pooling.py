@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import fx, nn
 
 from ..call import Call
+from ..convolution_functions import root
 from ..modules import BilinearResize, UpSamplings, bilinear_padding
-from ..window_pool import GlobalPool, WindowPool
-from .weighted_layers import LAYOUTS
+from ..window_pool import GlobalPool, LegacyPool, WindowPool
+from .layouts import CHANNELS_FIRST, is_channels_last, to_channels_first, to_channels_last
 
 MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 AVERAGE: dict[int, Any] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
@@ -22,19 +23,36 @@ GLOBAL: dict[str, dict[int, Any]] = {
 
 
 def pooling(call: Call) -> fx.Node:
-    """Maximum, average or sum pooling.
+    """Maximum, average, sum or lp pooling, which is the root of a sum of powers.
 
     The convention `full` rounds the number of windows up, as torch's `ceil_mode` does.
     """
     attributes = call.attributes
-    kind = attributes.choice("pool_type", "max", ["max", "avg", "sum"])
-    kernel = attributes.integers("kernel", ())
-    rank = len(kernel)
+    kind = attributes.choice("pool_type", "max", ["max", "avg", "sum", "lp"])
+    degree = int(attributes.choice("p_value", None, ["1", "2", "3"])) if kind == "lp" else 1
+    kind = "sum" if kind == "lp" else kind
+    rank = len(attributes.integers("kernel", ()))
     if attributes.flag("global_pool", False):
-        return _global_pooling(call, kind, rank)
-    if rank not in LAYOUTS or not all(0 < size < 1 << 16 for size in kernel):
+        rank = rank or (call.rank(0) or 2) - 2
+        layer = _global_pool(call, kind, rank)
+    else:
+        layer = _window_pool(call, kind, rank)
+    last, data = rank in CHANNELS_FIRST and is_channels_last(call, rank), call.value(0)
+    if last:
+        data = to_channels_first(call, data, rank)
+    if degree > 1:
+        data = call.function(torch.pow, data, degree, suffix="_powers")
+    result = call.module(layer, data, rank=rank + 2 if rank else None)
+    if degree > 1:
+        result = call.function(root, result, degree, suffix="_root")
+    return to_channels_last(call, result, rank) if last else result
+
+
+def _window_pool(call: Call, kind: str, rank: int) -> nn.Module:
+    attributes = call.attributes
+    kernel = attributes.integers("kernel", ())
+    if rank not in CHANNELS_FIRST or not all(0 < size < 1 << 16 for size in kernel):
         raise attributes.unsupported("kernel")
-    attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
     stride = attributes.integers("stride", ()) or (1,) * rank
     pad = attributes.integers("pad", ()) or (0,) * rank
     full = attributes.choice("pooling_convention", "valid", ["valid", "full"]) == "full"
@@ -45,17 +63,18 @@ def pooling(call: Call) -> fx.Node:
     sizes = zip(kernel, stride, pad, strict=True)
     if kind == "avg" and full and rank == 3 and any(_may_be_empty(*each) for each in sizes):
         raise call.error("MXNet's averages of windows without values differ by dtype")
+    if call.node.op == "Pooling_v1":
+        if rank != 2:
+            raise attributes.unsupported("kernel")
+        return LegacyPool(kind, kernel, stride, pad, full)
     if _only_ours(kind, kernel, stride, pad, full):
-        layer = WindowPool(kind, kernel, stride, pad, full, count_include_pad)
-    elif kind == "max":
-        layer = MAX[rank](kernel, stride, pad, ceil_mode=full)
-    else:
-        layer = AVERAGE[rank](kernel, stride, pad, ceil_mode=full)
-        if kind == "sum":
-            layer.divisor_override = 1
-        else:
-            layer.count_include_pad = count_include_pad
-    return call.module(layer, call.value(0), rank=rank + 2)
+        return WindowPool(kind, kernel, stride, pad, full, count_include_pad)
+    if kind == "max":
+        return cast(nn.Module, MAX[rank](kernel, stride, pad, ceil_mode=full))
+    options: dict[str, Any] = {"divisor_override": 1} if kind == "sum" else {}
+    if kind == "avg":
+        options["count_include_pad"] = count_include_pad
+    return cast(nn.Module, AVERAGE[rank](kernel, stride, pad, ceil_mode=full, **options))
 
 
 def _only_ours(
@@ -76,18 +95,15 @@ def _may_be_empty(kernel: int, stride: int, pad: int) -> bool:
     return stride + pad > kernel
 
 
-def _global_pooling(call: Call, kind: str, rank: int) -> fx.Node:
+def _global_pool(call: Call, kind: str, rank: int) -> nn.Module:
     """Pooling over all positions; stride and padding are ignored, and the kernel's sizes."""
-    rank = rank or (call.rank(0) or 2) - 2
-    if not rank:
+    if not rank:  # unknown
         if call.attributes.has("layout"):
-            call.attributes.choice("layout", None, list(LAYOUTS.values()))
-        return call.module(GlobalPool(kind), call.value(0))
-    if rank not in LAYOUTS:
+            call.attributes.choice("layout", None, list(CHANNELS_FIRST.values()))
+        return GlobalPool(kind)
+    if rank not in CHANNELS_FIRST:
         raise call.attributes.unsupported("kernel")
-    call.attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
-    layer = GlobalPool(kind) if kind == "sum" else GLOBAL[kind][rank](1)
-    return call.module(layer, call.value(0), rank=rank + 2)
+    return GlobalPool(kind) if kind == "sum" else cast(nn.Module, GLOBAL[kind][rank](1))
 
 
 def adaptive_average_pooling(call: Call) -> fx.Node:
@@ -151,7 +167,7 @@ def _bilinear_up_sampling(call: Call, scale: int) -> fx.Node:
 
 
 OPERATORS = {
-    "Pooling": pooling,
+    **dict.fromkeys(("Pooling", "Pooling_v1"), pooling),
     "_contrib_AdaptiveAvgPooling2D": adaptive_average_pooling,
     "_contrib_BilinearResize2D": bilinear_resize,
     "UpSampling": up_sampling,

@@ -9,12 +9,14 @@ from torch import fx, nn
 
 from ..call import Call, Values
 from ..functions.selection import slice_steps
-from ..modules import Crop, Reshape, SliceLike
+from ..modules import Crop, Flatten, Reshape, SliceLike
 from .declaration import DTYPES
 
 
 def flatten(call: Call) -> fx.Node:
     """Flatten (N, …) to (N, product of the rest)."""
+    if (call.rank() or 1) == 1:  # unknown, or a vector
+        return call.module(Flatten(), call.value(0), rank=2)
     return call.function(torch.flatten, call.value(0), 1, rank=2)
 
 
@@ -31,6 +33,11 @@ def reshape(call: Call) -> fx.Node:
         raise attributes.unsupported("shape")
     if any(code == -4 and place + 2 >= len(codes) for place, code in enumerate(codes)):
         raise attributes.unsupported("shape")
+    if not _inferred_in_place(codes[::-1] if attributes.flag("reverse", False) else codes):
+        raise call.error(
+            f"shape={codes}: MXNet 1.9.1 puts a size that is inferred behind -4 in another place, "
+            "where it computes a wrong result; export it with that size"
+        )
     rank = None if -2 in codes else len(codes) - codes.count(-4)
     layer = Reshape(codes, attributes.flag("reverse", False))
     return call.module(layer, call.value(0), rank=rank)
@@ -40,6 +47,22 @@ def _parts(codes: tuple[int, ...]) -> int:
     """The number of −1 that belong to a −4."""
     places = [place for place, code in enumerate(codes) if code == -4]
     return sum(codes[place + 1 : place + 3].count(-1) for place in places)
+
+
+def _inferred_in_place(codes: tuple[int, ...]) -> bool:
+    """Whether there is no -1 behind a -4, or a 1 where MXNet puts its size."""
+    sizes: list[int] = []  # codes by the place of their size in the result
+    place, splits, moved = 0, 0, -1
+    while place < len(codes):
+        if codes[place] == -4:
+            sizes += codes[place + 1 : place + 3]
+            splits, place = splits + 1, place + 2
+        else:
+            if codes[place] == -1 and splits:
+                moved = len(sizes) + splits
+            sizes.append(codes[place])
+        place += 1
+    return moved < 0 or (-2 not in sizes and sizes[moved : moved + 1] == [1])
 
 
 def transpose(call: Call) -> fx.Node:

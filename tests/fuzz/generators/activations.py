@@ -50,13 +50,6 @@ def clip(rng: np.random.Generator) -> Case:
     return Case("clip", attributes, {"data": array(rng, shape(rng))})
 
 
-def softmax(rng: np.random.Generator, op: str) -> Case:
-    """Any axis."""
-    data = array(rng, shape(rng))
-    axis = int(rng.integers(-data.ndim, data.ndim))
-    return Case(op, {"axis": str(axis)} if rng.random() < 0.8 else {}, {"data": data})
-
-
 def softmax_activation(rng: np.random.Generator) -> Case:
     """Any mode."""
     mode = {"mode": str(rng.choice(["instance", "channel"]))}
@@ -102,11 +95,10 @@ def local_response_norm(rng: np.random.Generator) -> Case:
 
 GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
     "Activation": activation,
-    **{op: partial(plain, op=op) for op in ("relu", "sigmoid", "tanh", "softsign")},
+    **{op: partial(plain, op=op) for op in ("relu", "sigmoid", "softsign")},
     "LeakyReLU": leaky_relu,
     "hard_sigmoid": hard_sigmoid,
     "clip": clip,
-    **{op: partial(softmax, op=op) for op in ("softmax", "log_softmax")},
     "SoftmaxActivation": softmax_activation,
     **{op: partial(softmax_output, op=op) for op in ("SoftmaxOutput", "Softmax")},
     **{

@@ -17,10 +17,12 @@ def maps(rng: np.random.Generator, rank: int, dtype: str = "") -> np.ndarray:
 
 
 def pooling(rng: np.random.Generator) -> Case:
-    """Windows of any size, stride and padding that MXNet accepts."""
+    """Windows of any size, stride, padding and layout that MXNet accepts."""
     rank = int(rng.integers(1, 4))
     kernel = rng.integers(1, 5, rank)
-    attributes = {"pool_type": str(rng.choice(["max", "avg", "sum"]))}
+    attributes = {"pool_type": str(rng.choice(["max", "avg", "sum", "lp"]))}
+    if attributes["pool_type"] == "lp":
+        attributes["p_value"] = str(rng.integers(1, 4))
     if rng.random() < 0.2:
         attributes["global_pool"] = "True"
     if "global_pool" not in attributes or rng.random() < 0.5:
@@ -33,7 +35,27 @@ def pooling(rng: np.random.Generator) -> Case:
         attributes["pooling_convention"] = str(rng.choice(["valid", "full"]))
     if rng.random() < 0.5:
         attributes["count_include_pad"] = str(rng.choice(["True", "False"]))
-    return Case("Pooling", attributes, {"data": maps(rng, rank)})
+    data = maps(rng, rank)
+    if "kernel" in attributes and rng.random() < 0.3:
+        attributes["layout"] = ("NWC", "NHWC", "NDHWC")[rank - 1]
+        data = np.moveaxis(data, 1, -1).copy()
+    return Case("Pooling", attributes, {"data": data})
+
+
+def pooling_v1(rng: np.random.Generator) -> Case:
+    """Images alone; no sums, and averages always count the padding."""
+    kernel = rng.integers(1, 5, 2)
+    attributes = {"pool_type": str(rng.choice(["max", "avg", "sum"]))}
+    attributes["kernel"] = str(tuple(map(int, kernel)))
+    if rng.random() < 0.2:
+        attributes["global_pool"] = "True"
+    if rng.random() < 0.7:
+        attributes["stride"] = str(tuple(map(int, rng.integers(1, 4, 2))))
+    if rng.random() < 0.5:
+        attributes["pad"] = str(tuple(int(rng.integers(0, k)) for k in kernel))
+    if rng.random() < 0.5:
+        attributes["pooling_convention"] = str(rng.choice(["valid", "full"]))
+    return Case("Pooling_v1", attributes, {"data": maps(rng, 2)})
 
 
 def adaptive_average_pooling(rng: np.random.Generator) -> Case:
@@ -79,6 +101,7 @@ def up_sampling(rng: np.random.Generator) -> Case:
 
 GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
     "Pooling": pooling,
+    "Pooling_v1": pooling_v1,
     "_contrib_AdaptiveAvgPooling2D": adaptive_average_pooling,
     "_contrib_BilinearResize2D": bilinear_resize,
     "UpSampling": up_sampling,
