@@ -209,6 +209,8 @@ ACTIVATIONS = [
     Case("LinearRegressionOutput", {}, "LogisticRegressionOutput", {"label": (2, 6)}, (2, 6)),
     Case("MAERegressionOutput", {}, "LogisticRegressionOutput", {"label": (2, 6)}, (2, 6)),
     Case("LogisticRegressionOutput", {}, "LinearRegressionOutput", {"label": (2, 6)}, (2, 6)),
+    Case("SVMOutput", {}, "LogisticRegressionOutput", {"label": (2,)}, (2, 6)),
+    Case("IdentityAttachKLSparseReg", {}, "sigmoid", {"moving_avg": (6,)}, (2, 6)),
     *(
         Case("L2Normalization", {"mode": mode}, {"mode": wrong}, {})
         for mode, wrong in (

@@ -19,11 +19,16 @@ from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
+_PACKAGE = __name__.partition(".")[0]
 UNKNOWN = -1
 """As `rank`: the result's number of dimensions does not follow from the inputs'."""
-PACKAGE = __name__.partition(".")[0] + "."
 JOINING = frozenset({"_rnn_param_concat", "Concat", "concat"})
 MOST_JOINED = 1 << 12
+
+
+def _is_own(function: Callable[..., Any]) -> bool:
+    """Whether a function is this package's; methods of tensors have no module."""
+    return str(getattr(function, "__module__", "")).startswith(_PACKAGE)
 
 
 class Names:
@@ -353,8 +358,8 @@ class Call:
         builder = self._builder
         name = builder.names(self.node.name + suffix)
         node = builder.graph.create_node("call_function", function, args, kwargs, name)
-        # a pickled module is traced when it is read; our functions must not be traced through
-        node.meta["is_wrapped"] = str(getattr(function, "__module__", "")).startswith(PACKAGE)
+        # pickle traces the module again, which must not look into this package's functions
+        node.meta["is_wrapped"] = _is_own(function)
         return self._result(node, rank, args)
 
     def constant(self, tensor: torch.Tensor) -> fx.Node:

@@ -32,7 +32,7 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "it computes with sparse arrays, which torch's layers do not take": (
         r"_contrib_dgl_.*|_contrib_edge_id|_contrib_getnnz",
-        r"_sparse_retain|_square_sum|_contrib_SparseEmbedding",
+        r"_sparse_retain|_square_sum",
     ),
     "it writes into its input or to another device, which MXNet does not do within a graph": (
         r"_copyto|_npi_copyto|_set_value|_CrossDeviceCopy|_(npi_)?scatter_set_nd",
