@@ -18,6 +18,10 @@ from . import (
     linear_algebra,
     mathematics,
     normalization,
+    numpy_constants,
+    numpy_elementwise,
+    numpy_reductions,
+    numpy_shapes,
     pooling,
     recurrent,
     regions,
@@ -48,6 +52,10 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **comparison.OPERATORS,
     **mathematics.OPERATORS,
     **linear_algebra.OPERATORS,
+    **numpy_elementwise.OPERATORS,
+    **numpy_reductions.OPERATORS,
+    **numpy_shapes.OPERATORS,
+    **numpy_constants.OPERATORS,
 }
 for _name, _others in ALIASES.items():
     if _name in OPERATORS:

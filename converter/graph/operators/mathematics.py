@@ -102,7 +102,7 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
         rank=unknown,
         outputs=outputs(2),
     ),
-    "cumsum": Declared(
+    "_np_cumsum": Declared(
         reductions.cumsum, 1, {"axis": optional_integer(), "dtype": optional_dtype}, rank=unknown
     ),
     "softmin": Declared(
