@@ -14,7 +14,7 @@ import torch
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.operators import OPERATORS
+from gluon2torch.graph.operators import OPERATORS, control_flow, dropout, recurrent, sequence
 from gluon2torch.graph.operators.aliases import ALIASES
 from gluon2torch.graph.operators.arithmetic import (
     BINARY,
@@ -310,6 +310,21 @@ POOLING = [
         {"height": "5", "width": "17", "align_corners": "False"},
         {"align_corners": "True"},
         {},
+    ),
+    Case(
+        "_contrib_BilinearResize2D",
+        {"mode": "odd_scale", "scale_height": "2", "scale_width": "2.5"},
+        {"mode": "size"},
+        {},
+    ),
+    *(
+        Case("_contrib_BilinearResize2D", {"mode": mode}, {"mode": wrong}, {})
+        for mode, wrong in (
+            ("to_even_down", "to_even_up"),
+            ("to_even_up", "to_even_down"),
+            ("to_odd_down", "to_odd_up"),
+            ("to_odd_up", "to_odd_down"),
+        )
     ),
     Case(
         "_contrib_BilinearResize2D",
@@ -618,6 +633,8 @@ def test_axes_are_counted_where_the_shape_is_known(case: Case, tmp_path: Path) -
 
 
 def test_every_operator_has_a_case_or_a_generator() -> None:
-    tested = {case.op for case in CASES} | set(load_generators())
+    themes = (control_flow, dropout, recurrent, sequence)  # with test files of their own
+    elsewhere = {op for theme in themes for op in theme.OPERATORS} | {"CuDNNBatchNorm"}
+    tested = {case.op for case in CASES} | set(load_generators()) | elsewhere
     others = {other for name in tested for other in ALIASES.get(name, "").split()}
     assert set(OPERATORS) <= tested | others

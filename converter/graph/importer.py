@@ -19,6 +19,7 @@ from .array_names import match_names
 from .call import Builder, Call
 from .initial_states import with_zero_states
 from .labels import without_labels
+from .norm_modules import use_gluon_statistics
 from .operators import OPERATORS
 from .operators.unsupported import reason_of
 from .ranks import input_ranks
@@ -36,6 +37,7 @@ def import_graph(
     *,
     dtype: str = "float32",
     inputs: Mapping[str, tuple[int, ...]] | None = None,
+    gluon_batch_norm: bool = False,
 ) -> fx.GraphModule:
     """Import an exported MXNet network as a torch module in eval mode.
 
@@ -53,6 +55,8 @@ def import_graph(
             module runs at other sizes, too. Initial states of recurrent layers are inputs if they
             are named here, and zeros otherwise; without `inputs`, those of fused layers that come
             last in the graph are arguments that may be omitted.
+        gluon_batch_norm: Keep the running statistics of BatchNorm as MXNet does in training
+            (models/gluon_batch_norm.py); keys and outputs are the same.
 
     Raises:
         GraphError: If the graph is damaged, contains something unsupported (all problems are
@@ -63,7 +67,10 @@ def import_graph(
     found = match_names(graph, read_arrays(params))
     for note in found.notes:
         warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
-    return build_module(graph, found.arrays, dtype=dtype, inputs=inputs)
+    module = build_module(graph, found.arrays, dtype=dtype, inputs=inputs)
+    if gluon_batch_norm:
+        use_gluon_statistics(module)
+    return module
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:

@@ -8,6 +8,7 @@ from .symbol import VARIABLE, Graph
 
 # the input has two dimensions more than the kernel: batch and channels
 _WINDOWS = frozenset({"Convolution", "Deconvolution", "Pooling"})
+_WINDOWS |= {"_contrib_DeformableConvolution", "_contrib_ModulatedDeformableConvolution"}
 # keep the number of dimensions, and occur before the first layer of real networks
 KEEPING = frozenset(
     {"BatchNorm", "Activation", "Dropout", "LeakyReLU", "Pad", "Cast", "_copy", "identity"}

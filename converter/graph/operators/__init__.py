@@ -22,6 +22,7 @@ from . import (
     recurrent,
     regions,
     sequence,
+    vision,
 )
 from . import shape_changes as shaping
 from . import weighted_layers as layers
@@ -41,6 +42,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **attention.OPERATORS,
     **detection.OPERATORS,
     **regions.OPERATORS,
+    **vision.OPERATORS,
     **constants.OPERATORS,
     **indexing.OPERATORS,
     **comparison.OPERATORS,

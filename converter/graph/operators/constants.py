@@ -39,11 +39,20 @@ def _filled(call: Call, value: float) -> fx.Node:
 
 
 def zeros(call: Call) -> fx.Node:
-    """Zeros; those of an initial state have the batch of their input (initial_states.py)."""
-    if not len(call):
+    """Zeros; those of an initial state have the batch of their input (initial_states.py).
+
+    Other sizes that the graph leaves open, written 0, are 1 here, which broadcasts. Such zeros have
+    the data type of the weights, with which cells multiply them.
+    """
+    shape = call.attributes.integers("shape", ())
+    if len(call):
+        axis = call.attributes.integer(BATCH_AXIS)
+        return call.module(ZeroState(shape, axis, call.dtype), call.value(0), rank=len(shape))
+    if 0 not in shape or min(shape) < 0:
         return _filled(call, 0.0)
-    shape, axis = call.attributes.integers("shape"), call.attributes.integer(BATCH_AXIS)
-    return call.module(ZeroState(shape, axis, call.dtype), call.value(0), rank=len(shape))
+    sizes = [size or 1 for size in shape]
+    _limited(call, math.prod(sizes))
+    return call.constant(torch.zeros(sizes, dtype=call.dtype))
 
 
 def ones(call: Call) -> fx.Node:
