@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from ..functions import elementwise, promotion
-from .comparison import SCALAR
 from .declaration import Declared, integer, largest, number, optional_number
+from .logic import SCALAR
 
 # operator without its prefix -> function
 UNARY = {
