@@ -14,7 +14,14 @@ import torch
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.operators import OPERATORS, control_flow, recurrent, sequence
+from gluon2torch.graph.operators import (
+    OPERATORS,
+    control_flow,
+    fused_layers,
+    quantization,
+    recurrent,
+    sequence,
+)
 from gluon2torch.graph.operators.arithmetic import (
     BINARY,
     IDENTITY,
@@ -454,7 +461,11 @@ SHAPING = [
     *(Case(name, {"dtype": "int32"}, {"dtype": "float32"}, {}) for name in ("Cast", "cast")),
 ]
 # operators with cases in files of their own
-ELSEWHERE = frozenset({*recurrent.OPERATORS, *sequence.OPERATORS, *control_flow.OPERATORS})
+ELSEWHERE = frozenset(
+    name
+    for module in (recurrent, sequence, control_flow, quantization, fused_layers)
+    for name in module.OPERATORS
+)
 CASES = [*LAYERS, *ACTIVATIONS, *POOLING, *ARITHMETIC, *SHAPING]
 # MXNet's results are of positive numbers alone, or of any
 POSITIVE = frozenset({"log", "sqrt", "rsqrt", "reciprocal", "_power_scalar", "_PowerScalar"})

@@ -7,7 +7,7 @@ import os.path
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import fx, nn
@@ -19,6 +19,7 @@ from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
+C = TypeVar("C", bound="Call")
 PACKAGE = __name__.partition(".")[0] + "."
 JOINING = frozenset({"_rnn_param_concat", "Concat", "concat"})
 MOST_JOINED = 1 << 12
@@ -243,6 +244,18 @@ class Call:
             tuple(inner.ranks.get(head) for head in heads if isinstance(head, fx.Node)),
         )
 
+    def inner(self, node: Node) -> Call:
+        """A node of a graph that this node contains, for its attributes."""
+        return Call(node, self._builder)
+
+    def copy_as(self, kind: type[C]) -> C:
+        """Another call of the same node, of a given class."""
+        return kind(self.node, self._builder)
+
+    def rank_of(self, value: fx.Node) -> int | None:
+        """Number of dimensions of a value; None if unknown."""
+        return self._builder.ranks.get(value)
+
     def ignore(self, index: int) -> None:
         """Ignore an input that only training uses, such as a label; it may be missing."""
         self._used.add(index)
@@ -303,7 +316,8 @@ class Call:
         """
         builder = self._builder
         attributes = tuple(sorted(self.node.attributes.items()))
-        key = (self.node.op, attributes, *self._arrays) if self._arrays else object()
+        shared = self._arrays and not self.node.subgraphs  # whose attributes count, too
+        key = (self.node.op, attributes, *self._arrays) if shared else object()
         target = builder.add_module(key, self.node.name, module)
         return self._result(builder.graph.call_module(target, values), rank, values)
 

@@ -15,6 +15,7 @@ from ..errors import GraphError, ParamsFileError
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
 from .call import Builder, Call
+from .fusion import unfused
 from .operators import OPERATORS
 from .ranks import input_ranks
 from .roles import is_marked
@@ -81,6 +82,7 @@ def build_module(
         GraphError: As `import_graph`.
         ParamsFileError: If an array has a data type that no weight has.
     """
+    graph = unfused(graph)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
     builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype), _nested)
@@ -103,6 +105,7 @@ def _nested(
     dtype: torch.dtype,
 ) -> Builder:
     """Build a graph that a node contains; all its inputs are kept, and its output is a tuple."""
+    graph = unfused(graph)
     builder = Builder(graph, tensors, {}, dtype, _nested, is_nested=True)
     known: dict[int, int | None] = dict(input_ranks(graph))
     for number, node in enumerate(graph.nodes):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from .fusion import is_quantized
 from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
+QUANTIZED = 1e-6  # integers are equal, and everything else is computed in float32
 # measured on MXNet 1.9.1: these compute in float32 whatever the dtype of the data
 _IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D"})
 _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
@@ -22,6 +24,8 @@ def limits(graph: Graph) -> dict[str, float]:
     cannot compute the graph in float64.
     """
     operators = list(graph.operators())
+    if any(is_quantized(node) for node in operators):
+        return {"float32": QUANTIZED}
     if any(node.op in _WITHOUT_FLOAT64 for node in operators):
         return {"float32": ROUNDED}
     rounded = any(

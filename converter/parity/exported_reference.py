@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..errors import GraphError, ImageSizeError
@@ -75,12 +76,7 @@ class ExportedReference:
             shapes = dict(zip(symbol.list_arguments(), args, strict=True))
             shapes |= dict(zip(symbol.list_auxiliary_states(), aux, strict=True))
             inputs = [self._ndarray(arrays.get(name), shapes[name]) for name in self._names]
-            # CachedOp is what hybridized networks use. Executors fuse operators for oneDNN and give
-            # wrong results for some networks: a trained CIFAR ResNet-56 v2 was off by 0.8 of its
-            # largest output in float32
-            result = self._mxnet.nd.CachedOp(symbol)(*inputs)
-            outputs = result if isinstance(result, (list, tuple)) else [result]
-            heads = [output.asnumpy() for output in outputs]
+            heads = [each.asnumpy() for each in run_graph(self._mxnet, symbol, inputs)]
         except self._mxnet.MXNetError as error:
             size = "x".join(map(str, images.shape))
             reason = str(error).splitlines()[0]
@@ -95,3 +91,43 @@ class ExportedReference:
             return self._mxnet.nd.zeros(shape, dtype=self._dtype)
         dtype = self._dtype if array.dtype.kind == "f" else array.dtype
         return self._mxnet.nd.array(array, dtype=dtype)
+
+
+def run_graph(mxnet: Any, symbol: Any, inputs: Sequence[Any]) -> list[Any]:
+    """Run a graph of MXNet's.
+
+    CachedOp is what hybridized networks use. Executors fuse operators for oneDNN and give wrong
+    results for some networks: a trained CIFAR ResNet-56 v2 was off by 0.8 of its largest output in
+    float32. They are used, without that fusion, for graphs that CachedOp refuses since a quantized
+    operator has no gradient.
+
+    Args:
+        mxnet: The package.
+        symbol: The graph.
+        inputs: Its inputs and arrays in MXNet's order.
+    """
+    try:
+        result = mxnet.nd.CachedOp(symbol)(*inputs)
+    except mxnet.MXNetError as error:
+        if "non-differentiable" not in str(error):
+            raise
+        given = dict(zip(symbol.list_inputs(), inputs, strict=True))
+        states = {name: given.pop(name) for name in symbol.list_auxiliary_states()}
+        with without_fusion():
+            executor = symbol.bind(mxnet.cpu(), given, grad_req="null", aux_states=states)
+        result = executor.forward(is_train=False)
+    return list(result) if isinstance(result, (list, tuple)) else [result]
+
+
+@contextmanager
+def without_fusion() -> Iterator[None]:
+    """Executors that are made meanwhile do not fuse operators."""
+    name = "MXNET_SUBGRAPH_BACKEND"
+    before = os.environ.get(name)
+    os.environ[name] = "NONE"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import activations, arithmetic, control_flow, pooling, recurrent, sequence
+from . import fused_layers as fused
+from . import quantization as quantized
 from . import shape_changes as shaping
 from . import weighted_layers as layers
 
@@ -18,4 +20,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **recurrent.OPERATORS,
     **sequence.OPERATORS,
     **control_flow.OPERATORS,
+    **quantized.OPERATORS,
+    **fused.OPERATORS,
 }

@@ -31,7 +31,7 @@ INSTANCE_NORMS: dict[int | None, Any] = {
 
 def convolution(call: Call) -> fx.Node:
     """Convolution; weights have shape (filters, channels / groups, *kernel), as in torch."""
-    options = _convolution_options(call)
+    options = convolution_options(call)
     kernel, weight = options["kernel_size"], call.array(1)
     filters = call.attributes.count("num_filter", weight.shape[0] if weight.dim() else None)
     if tuple(weight.shape[:1]) + tuple(weight.shape[2:]) != (filters, *kernel):
@@ -49,7 +49,7 @@ def convolution(call: Call) -> fx.Node:
 
 def deconvolution(call: Call) -> fx.Node:
     """Transposed convolution; weights are (channels, filters / groups, *kernel), as in torch."""
-    options = _convolution_options(call)
+    options = convolution_options(call)
     kernel, weight = options["kernel_size"], call.array(1)
     if any(call.attributes.integers("target_shape", ())):
         raise call.attributes.unsupported("target_shape")
@@ -68,7 +68,8 @@ def deconvolution(call: Call) -> fx.Node:
     return call.module(layer, call.value(0), rank=len(kernel) + 2)
 
 
-def _convolution_options(call: Call) -> dict[str, Any]:
+def convolution_options(call: Call) -> dict[str, Any]:
+    """The options of torch's convolutions: kernel_size, stride, padding, dilation and groups."""
     attributes = call.attributes
     kernel = attributes.integers("kernel")
     rank = len(kernel)
