@@ -362,7 +362,7 @@ def assert_all_heads_equal(prefix: Path, size: int, folder: Path) -> None:
     kinds = {each.dtype.name for each in expected}
     assert len(actual) == len(heads) + 1 > 60
     assert kinds >= {"int8", "uint8", "float32"}
-    assert all(len(np.unique(each)) > 20 for each in expected if each.dtype.kind != "f")
+    assert all(len(np.unique(each)) > 3 for each in expected if each.dtype.kind != "f")
     assert equal(actual, expected)
 
 

@@ -31,6 +31,7 @@ def import_graph(
     *,
     dtype: str = "float32",
     inputs: Mapping[str, tuple[int, ...]] | None = None,
+    dequantize: bool = False,
 ) -> fx.GraphModule:
     """Import an exported MXNet network as a torch module in eval mode.
 
@@ -45,14 +46,20 @@ def import_graph(
         inputs: Shapes of the graph's inputs, by name, for the few operators whose computation
             depends on the number of dimensions where it does not follow from the layers. The
             module runs at other sizes, too.
+        dequantize: Import the float network that a quantized graph stands for, whose weights are
+            the integers times their scales (dequantization.py).
 
     Raises:
         GraphError: If the graph is damaged, contains something unsupported (all problems are
             reported together) or does not match the arrays.
         ParamsFileError: If the arrays cannot be read.
     """
-    graph = read_symbol(symbol)
-    return build_module(graph, read_arrays(params), dtype=dtype, inputs=inputs)
+    graph, arrays = read_symbol(symbol), read_arrays(params)
+    if dequantize:
+        from .dequantization import dequantized
+
+        graph, arrays = dequantized(graph, arrays)
+    return build_module(graph, arrays, dtype=dtype, inputs=inputs)
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:

@@ -24,6 +24,7 @@ class ExportedReference:
         arrays: Mapping[str, Array],
         dtypes: Sequence[str] = ("float64", "float32"),
         data: str = "data",
+        text: str | None = None,
     ) -> None:
         """Load the graph.
 
@@ -32,6 +33,7 @@ class ExportedReference:
             arrays: Parameters and auxiliary states, by their names in the graph.
             dtypes: Data types in which MXNet runs the graph.
             data: Name of the input.
+            text: Content of the file, where another graph is meant than the one at that path.
 
         Raises:
             GraphError: If MXNet cannot load the graph.
@@ -39,7 +41,8 @@ class ExportedReference:
         """
         self._mxnet = import_mxnet()
         try:
-            self._symbol = self._mxnet.sym.load(os.fspath(symbol))
+            load = self._mxnet.sym.load if text is None else self._mxnet.sym.load_json
+            self._symbol = load(os.fspath(symbol) if text is None else text)
         except self._mxnet.MXNetError as error:
             reason = str(error).splitlines()[0]
             raise GraphError(f"{os.fspath(symbol)}: MXNet cannot load it ({reason})") from error

@@ -18,10 +18,13 @@ from ..checkpoints.record_draft import versions
 from ..errors import ConversionError, ImageSizeError, ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
+from ..graph.dequantization import dequantized
+from ..graph.fusion import unfused
 from ..graph.importer import build_module, read_arrays
 from ..graph.precision import limits
 from ..graph.shapes import example_shape, only_input
 from ..graph.symbol import VARIABLE, Graph, read_symbol
+from ..graph.symbol_writer import symbol_json
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
@@ -47,6 +50,7 @@ def convert_graph(
     reference: str = "auto",
     sizes: Sequence[Size] | None = None,
     seed: int = 0,
+    dequantize: bool = False,
 ) -> GraphRecord:
     """Convert an exported network, prove it equal to MXNet and write it.
 
@@ -58,6 +62,8 @@ def convert_graph(
         sizes: Heights and widths of the images, in pixels; the program uses the first. By default
             224×224, or another size at which the graph runs. Not used if the input is a vector.
         seed: Seed of the inputs that parity is measured with.
+        dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
+            network, too.
 
     Raises:
         ConversionError: One of its subclasses (errors.py); no file is written then.
@@ -70,6 +76,7 @@ def convert_graph(
         reference=reference,
         sizes=tuple(sizes or ()),
         seed=seed,
+        dequantize=dequantize,
     )
     return run_graph_request(request)
 
@@ -100,6 +107,10 @@ def run_graph_request(request: Request) -> GraphRecord:
                 unsound({plain_name(key): array for key, array in arrays.items()}),
             )
         with clock("map"):
+            graph, text = unfused(graph), None
+            if request.dequantize:
+                graph, arrays = dequantized(graph, arrays)
+                text = symbol_json(graph)
             data = only_input(graph, arrays)
             # built in float64, so that arrays wider than float32 keep their exact values
             module = build_module(graph, arrays, dtype="float64")
@@ -108,7 +119,7 @@ def run_graph_request(request: Request) -> GraphRecord:
                 shapes = [first_that_computes(module, shapes)]
             heads, *_ = [try_run(module, shape) for shape in shapes]
         with clock("parity"):
-            parity = prove_graph(module, graph, arrays, reference, shapes, seed)
+            parity = prove_graph(module, graph, arrays, reference, shapes, seed, text)
         module.float()
         with staging(Path(out)) as staged:
             with clock("write"):
@@ -198,6 +209,7 @@ def prove_graph(
     reference: str,
     shapes: Sequence[tuple[int, ...]],
     seed: int = 0,
+    text: str | None = None,
 ) -> Parity:
     """Measure parity with MXNet and raise an error unless it holds.
 
@@ -208,6 +220,7 @@ def prove_graph(
         reference: `gluon` or `none`.
         shapes: Input shapes to measure, without the batch dimension.
         seed: Seed of the inputs.
+        text: The graph in MXNet's format, where it is not that of its file.
 
     Raises:
         ParityError: If parity does not hold.
@@ -219,7 +232,7 @@ def prove_graph(
 
     data = only_input(graph, arrays)
     allowed = limits(graph)
-    original = ExportedReference(graph.where, arrays, tuple(allowed), data)
+    original = ExportedReference(graph.where, arrays, tuple(allowed), data, text)
     parity = measure_heads(module, original, shapes, allowed, seed=seed)
     require(parity, Path(graph.where).name)
     return parity

@@ -56,6 +56,7 @@ class Request:
     model: str | None = None
     params: PathLike | None = None
     symbol: PathLike | None = None
+    dequantize: bool = False
     init: str | None = None
     seed: int = 0
     out: PathLike = "weights"
@@ -112,7 +113,7 @@ def _given(request: Request) -> list[str]:
     return [each.name for each in fields(Request) if getattr(request, each.name) != each.default]
 
 
-OF_GRAPHS = ("symbol", "params", "out", "reference", "sizes", "seed")
+OF_GRAPHS = ("symbol", "params", "dequantize", "out", "reference", "sizes", "seed")
 """Options of the conversion of an exported graph."""
 
 RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
@@ -151,6 +152,10 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     (
         lambda r: r.symbol is not None and r.params is None,
         "{symbol} needs a file of arrays: give it with {params}.",
+    ),
+    (
+        lambda r: r.dequantize and r.symbol is None,
+        "{dequantize} applies to exported graphs: give one with {symbol}.",
     ),
     (
         lambda r: r.symbol is not None and r.model is not None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx, nn
 
+from ..attributes import Attributes
 from ..call import Call, Values
 from ..quantized_convolutions import FusedConvolution, Fusion
 from ..quantized_linear import FusedLinear, FusedOutput
@@ -111,7 +113,9 @@ def fused_convolution(call: Call) -> Values:
     check_filters(call, parts.layer, weight, window)
     at = 3 if has_bias else 2
     if parts.norm is not None:
-        weight, bias = folded(parts.norm, weight, bias, [_floats(call, at + i) for i in range(4)])
+        weight, bias = folded(
+            parts.norm.attributes, weight, bias, [_floats(call, at + i) for i in range(4)]
+        )
         at += 4
     if bias is not None and tuple(bias.shape) != (len(weight),):
         raise call.error(f"bias has shape {tuple(bias.shape)}, expected ({len(weight)},)")
@@ -134,20 +138,21 @@ def fused_convolution(call: Call) -> Values:
 
 
 def folded(
-    norm: Call, weight: Tensor, bias: Tensor | None, arrays: list[Tensor]
+    norm: Attributes, weight: Tensor, bias: Tensor | None, arrays: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor]:
     """A convolution's weight and bias with the BatchNorm after it, as MXNet computes them.
 
-    The factor is computed in float64 and rounded to float32; the rest is float32.
+    The arrays are gamma, beta, the running mean and the running variance. The factor is computed in
+    float64 and rounded to float32; the rest is float32.
     """
     gamma, beta, mean, variance = arrays
     if any(tuple(array.shape) != (len(weight),) for array in arrays):
         raise norm.error(f"its arrays do not have the shape ({len(weight)},)")
-    if norm.attributes.integer("axis", 1) != 1:
-        raise norm.attributes.unsupported("axis")
-    if norm.attributes.flag("fix_gamma", True):
+    if norm.integer("axis", 1) != 1:
+        raise norm.unsupported("axis")
+    if norm.flag("fix_gamma", True):
         gamma = torch.ones_like(gamma)
-    eps = norm.attributes.number("eps", EPSILON)
+    eps = norm.number("eps", EPSILON)
     factor = (gamma.double() / (variance.double() + eps).sqrt()).float()
     shifted = -mean if bias is None else bias - mean
     return weight * factor.reshape(-1, *(1,) * (weight.dim() - 1)), beta + factor * shifted
