@@ -147,6 +147,28 @@ def random_network(name: str, size: int) -> Any:
     return network
 
 
+def small_network() -> Any:
+    """Two convolutions with a shortcut, and a classifier, with random weights."""
+    mx = import_mxnet()
+    from mxnet.gluon import nn
+
+    class Residual(nn.HybridBlock):
+        def __init__(self) -> None:
+            super().__init__()
+            with self.name_scope():
+                self.stem, self.conv = (nn.Conv2D(6, 3, padding=1) for _ in range(2))
+                self.norm, self.head = nn.BatchNorm(), nn.Dense(4)
+
+        def hybrid_forward(self, F: Any, x: Any) -> Any:
+            stem = F.relu(self.stem(x))
+            return self.head(F.relu(self.norm(self.conv(stem)) + stem))
+
+    mx.random.seed(0)
+    network = Residual()
+    network.initialize(mx.init.Xavier(magnitude=2))
+    return network
+
+
 def export_quantized(network: Any, size: int, prefix: Path, **options: Any) -> None:
     """Quantize a network as MXNet's users do, and export it to `prefix-symbol.json`."""
     mx = import_mxnet()
