@@ -13,7 +13,7 @@ from gluon2torch.checkpoints.formats.job import Job
 from gluon2torch.checkpoints.record import WrittenFile
 from gluon2torch.errors import CheckpointError
 from gluon2torch.files import atomic_file
-from gluon2torch.weights.content_hash import content_sha256
+from gluon2torch.weights.content_hash import content_sha256, same_bits
 
 TENSORS = {
     "b.weight": torch.arange(6.0).reshape(2, 3),
@@ -82,6 +82,43 @@ def test_what_reads_back_different_gets_no_name(
     with pytest.raises(CheckpointError, match="b.weight reads back with different values"):
         write(TENSORS, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", range(1, 18))
+def test_every_byte_is_compared(count: int) -> None:
+    """The comparison takes eight bytes at a time, and what is left after them."""
+    tensor = torch.arange(count, dtype=torch.uint8)
+    assert same_bits(tensor, tensor.clone())
+    for place in range(count):
+        other = tensor.clone()
+        other[place] += 1
+        assert not same_bits(tensor, other), place
+
+
+def test_bits_are_compared_and_not_numbers() -> None:
+    odd = torch.tensor([float("nan"), -0.0, 1.0])
+    assert same_bits(odd, odd.clone())
+    assert not same_bits(odd, torch.tensor([float("nan"), 0.0, 1.0]))
+    assert not same_bits(odd, odd.double())
+    assert not same_bits(odd, odd[:, None])
+    assert not same_bits(odd.view(torch.int32), odd)
+
+
+@pytest.mark.parametrize("change", ["a name is missing", "another order"])
+def test_names_that_read_back_different_are_told(change: str, tmp_path: Path) -> None:
+    names = list(TENSORS)[1:] if change == "a name is missing" else reversed(TENSORS)
+    job = Job(TENSORS, tmp_path, "net", record=None, network=None)
+    with pytest.raises(CheckpointError, match="net: reads back with different names"):
+        pth.compare({name: TENSORS[name] for name in names}, job)
+
+
+def test_the_last_bytes_that_read_back_different_are_told(tmp_path: Path) -> None:
+    job = Job(TENSORS, tmp_path, "net", record=None, network=None)
+    pth.compare(TENSORS, job)
+    changed = TENSORS["a.bias"].clone()
+    changed[1] = 0.0  # 4 bytes of float16 in all; -0.0 was written
+    with pytest.raises(CheckpointError, match="a.bias reads back with different values"):
+        pth.compare({**TENSORS, "a.bias": changed}, job)
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

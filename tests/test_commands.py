@@ -187,6 +187,18 @@ def test_diff_of_nan_is_json(tmp_path: Path) -> None:
     ]
 
 
+def test_diff_tells_minus_zero_from_zero(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.params", tmp_path / "b.params"
+    write_params(one, {"x": np.array([0.0, 1.0], np.float32), "y": np.zeros(3, np.float32)})
+    write_params(other, {"x": np.array([-0.0, 1.0], np.float32), "y": np.zeros(3, np.float32)})
+    result = run("diff", one, other)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "x: has different values, by up to 0",
+        "1 equal, 1 different",
+    ]
+
+
 def test_equal_weights_are_equal_bytes_whatever_their_layout(tmp_path: Path) -> None:
     names = []
     for order in "CF":

@@ -70,11 +70,11 @@ def test_a_picture_without_arrays_and_labels(symbol: Path, tmp_path: Path) -> No
     assert '  n0 [label="data", style=rounded];' in lines
     assert '  n3 [label="FullyConnected\\nfc1\\nnum_hidden 3"];' in lines
     assert '  n4 [label="relu\\na \\"name\\" \\\\ of\\nlines"];' in lines
-    assert '  n6 [label="SoftmaxOutput\\nsoftmax", penwidth=2];' in lines
+    assert '  n5 [label="SoftmaxOutput\\nsoftmax", penwidth=2];' in lines
     assert [line for line in lines if "->" in line] == [
         "  n0 -> n3;",
         "  n3 -> n4;",
-        "  n4 -> n6;",
+        "  n4 -> n5;",
     ]
 
 

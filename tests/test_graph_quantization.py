@@ -358,7 +358,7 @@ def assert_all_heads_equal(prefix: Path, size: int, folder: Path) -> None:
     module = build_module(read_symbol(folder / "heads.json"), arrays)
     with torch.inference_mode():
         actual = [each.numpy() for each in module(torch.from_numpy(data))]
-    expected = q.by_mxnet(graph.tojson(), {"data": data, **arrays})
+    expected = q.by_mxnet(graph.tojson(), {"data": data, **arrays}, gradient=True)
     kinds = {each.dtype.name for each in expected}
     assert len(actual) == len(heads) + 1 > 60
     assert kinds >= {"int8", "uint8", "float32"}

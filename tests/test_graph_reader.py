@@ -156,7 +156,6 @@ HOSTILE = {
         changed("nodes", 3, "attrs", "num_hidden", value=3),
         "is not a string",
     ),
-    "twins": (changed("nodes", 1, "name", value="data"), "two variables are named 'data'"),
     "a subgraph": (
         changed("nodes", 3, "subgraphs", value=[network()]),
         "has 1 subgraphs; expected 0",
@@ -233,6 +232,7 @@ def test_unknown_operators_are_told_all_at_once() -> None:
             "inputs": [[4, 0, 0]],
         }
         table["nodes"].append(node)
+        table["heads"].append([5 + number, 0, 0])
     with pytest.raises(GraphError) as error:
         run(table)
     assert error.value.problems == ("1 × QConvolution (n0)", "4 × Custom (n1, n2, n3, …)")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from ..errors import GraphError
 from .symbol import Node
 
 T = TypeVar("T")
+MOST_VALUES = 256  # of a tuple
+_INFINITE = frozenset({"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
+_DECIMAL = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,2}))?")
+FRACTION_DIGITS = 19  # MXNet's parser ignores further ones
 _FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
 
 
@@ -39,6 +43,20 @@ class Attributes:
     def has(self, name: str) -> bool:
         """Whether the attribute is present and not None."""
         return self._texts.get(name, "None") not in ("None", "")
+
+    def is_given(self, name: str) -> bool:
+        """Whether the attribute is present; it may be None."""
+        return name in self._texts
+
+    def expect(self, names: Collection[str]) -> None:
+        """Require that there are no attributes but these, and those that MXNet hides (`__x__`).
+
+        Raises:
+            GraphError: If there are further ones.
+        """
+        for name in self._texts:
+            if name not in names and not name.startswith("__"):
+                raise self.unsupported(name)
 
     def integer(self, name: str, default: int | None = None) -> int:
         """An integer."""
@@ -68,14 +86,46 @@ class Attributes:
             raise self.error(f"{name}={self._texts[name]!r} is not finite")
         return value
 
+    def any_number(self, name: str, default: float | None = None) -> float:
+        """A number or infinity, in double precision."""
+        if self.has(name) and self._texts[name].strip().lower() in _INFINITE:
+            return float(self._texts[name])
+        return self.number(name, default)
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """A tuple of finite numbers, written `(0, 0.5)`; empty if the attribute is missing."""
+        text = self._texts.get(name, "") if self.has(name) else ""
+        parts = [part.strip() for part in text.strip("()[]").split(",") if part.strip()]
+        try:
+            values = tuple(float(part) for part in parts)
+        except ValueError as error:
+            raise self.error(f"{name}={text[:80]!r} is not a list of numbers") from error
+        if not all(math.isfinite(value) for value in values):
+            raise self.error(f"{name}={text[:80]!r} is not finite")
+        return values
+
     def single(self, name: str, default: float | None = None) -> float:
-        """A number rounded to float32, as MXNet stores parameters of type `float`."""
+        """A parameter of type `float`, with the last bit that MXNet's own parser gives it."""
         value = self.number(name, default)
         try:
-            rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
+            return _parsed_single(self._texts[name]) if self.has(name) else rounded_single(value)
         except OverflowError as error:
             raise self.error(f"{name}={value} is too large for float32") from error
-        return rounded
+
+    def singles(self, name: str, default: Sequence[float] | None = None) -> tuple[float, ...]:
+        """A tuple of numbers rounded to float32, written `(0.1, 2)`, `[0.1,2]` or `0.1`."""
+        if not self.has(name):
+            return tuple(rounded_single(value) for value in self._default(name, default))
+        parts = self._texts[name].strip().strip("()[]").split(",")
+        try:
+            values = [rounded_single(float(part)) for part in parts if part.strip()]
+        except (ValueError, OverflowError) as error:
+            raise self.error(
+                f"{name}={self._texts[name][:80]!r} is not a list of numbers"
+            ) from error
+        if len(values) > MOST_VALUES or not all(math.isfinite(value) for value in values):
+            raise self.error(f"{name}={self._texts[name][:80]!r} is not a list of finite numbers")
+        return tuple(values)
 
     def flag(self, name: str, default: bool) -> bool:
         """A boolean."""
@@ -113,3 +163,34 @@ class Attributes:
         if default is None:
             raise self.error(f"{name} is missing")
         return default
+
+
+def rounded_single(value: float) -> float:
+    """A number rounded to float32.
+
+    Raises:
+        OverflowError: If it is too large.
+    """
+    rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    return rounded
+
+
+def _parsed_single(text: str) -> float:
+    """Parse a number as MXNet does for parameters of type `float`.
+
+    Its parser (`dmlc/strtonum.h`) computes in float32 and adds the fraction to the integer part, so
+    that the result may be the second nearest float32: 1.736 is read as 1.7360001.
+    """
+    found = _DECIMAL.fullmatch(text.strip())
+    if not found:
+        return rounded_single(float(text))
+    sign, whole, fraction, exponent = found.groups()
+    value = rounded_single(int(whole or 0))
+    if fraction:
+        digits = fraction[:FRACTION_DIGITS]
+        value = rounded_single(value + rounded_single(int(digits) / 10 ** len(digits)))
+    power, scale = int(exponent or 0), 1.0
+    for factor in (1e8,) * (abs(power) // 8) + (10.0,) * (abs(power) % 8):
+        scale = rounded_single(scale * factor)
+    value = rounded_single(value / scale) if power < 0 else rounded_single(value * scale)
+    return -value if sign == "-" else value

@@ -7,7 +7,7 @@ import os.path
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -19,10 +19,16 @@ from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
-C = TypeVar("C", bound="Call")
-PACKAGE = __name__.partition(".")[0] + "."
+_PACKAGE = __name__.partition(".")[0]
+UNKNOWN = -1
+"""As `rank`: the result's number of dimensions does not follow from the inputs'."""
 JOINING = frozenset({"_rnn_param_concat", "Concat", "concat"})
 MOST_JOINED = 1 << 12
+
+
+def _is_own(function: Callable[..., Any]) -> bool:
+    """Whether a function is this package's; methods of tensors have no module."""
+    return str(getattr(function, "__module__", "")).startswith(_PACKAGE)
 
 
 class Names:
@@ -101,6 +107,8 @@ class Builder:
         self.optional = optional_inputs(graph)
         self._parameters: dict[str, torch.Tensor] = {}
         self._modules: dict[Any, str] = {}
+        self._inputs: set[str] = set()
+        self._attributes: dict[str, fx.Node] = {}
 
     def parameter(self, name: str) -> torch.Tensor:
         """An array as a parameter, shared by all its users; integer arrays remain plain tensors."""
@@ -112,7 +120,15 @@ class Builder:
         return self._parameters[name]
 
     def placeholder(self, name: str, rank: int | None, optional: bool = False) -> fx.Node:
-        """Add an input to the graph; an optional one is None by default."""
+        """Add an input to the graph; an optional one is None by default.
+
+        Raises:
+            GraphError: If there is one of this name. MXNet's interfaces differ in whether the two
+                are one input: SymbolBlock makes them one, a bound executor does not.
+        """
+        if name in self._inputs:
+            raise GraphError(f"two inputs are named {name!r}; rename one of them and export again")
+        self._inputs.add(name)
         default = {"default_value": None} if optional else {}
         node = self.graph.placeholder(self.names(name), **default)
         self.ranks[node] = rank
@@ -120,13 +136,15 @@ class Builder:
         return node
 
     def get_attr(self, name: str) -> fx.Node:
-        """Add an array to the graph as a value."""
+        """An array as a value of the graph; variables of one name are one value."""
+        if name in self._attributes:
+            return self._attributes[name]
         tensor, own = self.parameter(name), self.names(name)
         if isinstance(tensor, nn.Parameter):
             self.root.register_parameter(own, tensor)
         else:
             self.root.register_buffer(own, tensor)
-        node = self.graph.get_attr(own)
+        node = self._attributes[name] = self.graph.get_attr(own)
         self.ranks[node] = tensor.dim()
         return node
 
@@ -196,6 +214,11 @@ class Call:
         source = self.source(index)
         return source.op == VARIABLE and source.name in self._builder.tensors
 
+    def is_computed(self, index: int) -> bool:
+        """Whether other nodes compute an input, or it is an argument of a loop's body."""
+        is_value = self.source(index).op != VARIABLE or self._builder.is_nested
+        return is_value and not self.is_array(index)
+
     def joined_arrays(self, index: int) -> list[torch.Tensor]:
         """The arrays that an input strings together.
 
@@ -247,10 +270,6 @@ class Call:
     def inner(self, node: Node) -> Call:
         """A node of a graph that this node contains, for its attributes."""
         return Call(node, self._builder)
-
-    def copy_as(self, kind: type[C]) -> C:
-        """Another call of the same node, of a given class."""
-        return kind(self.node, self._builder)
 
     def rank_of(self, value: fx.Node) -> int | None:
         """Number of dimensions of a value; None if unknown."""
@@ -308,17 +327,21 @@ class Call:
         else:
             module.register_buffer(name, tensor.detach())
 
-    def module(self, module: nn.Module, *values: fx.Node, rank: int | None = None) -> fx.Node:
+    def module(
+        self, module: nn.Module, *values: fx.Node, rank: int | None = None, suffix: str = ""
+    ) -> fx.Node:
         """Add a call of a module to the graph; reuse the module of equal arrays and attributes.
 
         Args:
             rank: Number of dimensions of the result; by default, that of the first value.
+            suffix: Suffix of the name, for what comes before a layer.
         """
         builder = self._builder
         attributes = tuple(sorted(self.node.attributes.items()))
-        shared = self._arrays and not self.node.subgraphs  # whose attributes count, too
+        # what a node contains counts, too
+        shared = self._arrays and not suffix and not self.node.subgraphs
         key = (self.node.op, attributes, *self._arrays) if shared else object()
-        target = builder.add_module(key, self.node.name, module)
+        target = builder.add_module(key, self.node.name + suffix, module)
         return self._result(builder.graph.call_module(target, values), rank, values)
 
     def function(
@@ -332,15 +355,23 @@ class Call:
         """Add a call of a function to the graph.
 
         Args:
-            rank: Number of dimensions of the result; by default, that of the first value.
+            rank: Number of dimensions of the result, or UNKNOWN; by default, the first value's.
             suffix: Suffix of the name, for a node whose name a layer uses.
         """
         builder = self._builder
         name = builder.names(self.node.name + suffix)
         node = builder.graph.create_node("call_function", function, args, kwargs, name)
-        # a pickled module is traced when it is read; our functions must not be traced through
-        node.meta["is_wrapped"] = str(getattr(function, "__module__", "")).startswith(PACKAGE)
+        # pickle traces the module again, which must not look into this package's functions
+        node.meta["is_wrapped"] = _is_own(function)
         return self._result(node, rank, args)
+
+    def constant(self, tensor: torch.Tensor) -> fx.Node:
+        """Add a tensor that depends on no input to the graph, as a buffer."""
+        builder = self._builder
+        name = builder.names(self.node.name)
+        builder.root.register_buffer(name, tensor)
+        node = builder.graph.get_attr(name)
+        return self._result(node, tensor.dim(), ())
 
     def check_all_taken(self) -> None:
         """Require that the operator has used all inputs of the node.
@@ -384,5 +415,5 @@ class Call:
         if rank is None:
             ranks = [self._builder.ranks.get(arg) for arg in args if isinstance(arg, fx.Node)]
             rank = ranks[0] if ranks else None
-        self._builder.ranks[node] = rank
+        self._builder.ranks[node] = None if rank == UNKNOWN else rank
         return node

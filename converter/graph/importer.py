@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -14,9 +15,12 @@ from torch import fx, nn
 from ..errors import GraphError, ParamsFileError
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
+from .array_names import match_names
 from .call import Builder, Call
 from .fusion import unfused
+from .labels import without_labels
 from .operators import OPERATORS
+from .operators.unsupported import reason_of
 from .ranks import input_ranks
 from .roles import is_marked
 from .symbol import VARIABLE, Graph, Node, read_symbol
@@ -37,7 +41,8 @@ def import_graph(
 
     Submodules are those of torch.nn wherever it has the layer, with names derived from the graph's
     nodes. The module takes the graph's inputs in the graph's order and returns its head, or a tuple
-    if there are several. Labels, which only training uses, are not inputs.
+    if there are several. Labels, which only training uses, are not inputs. A warning says so if
+    names in the file differ from the graph's and could still be matched (array_names.py).
 
     Args:
         symbol: The `-symbol.json`.
@@ -54,7 +59,11 @@ def import_graph(
             reported together) or does not match the arrays.
         ParamsFileError: If the arrays cannot be read.
     """
-    graph, arrays = read_symbol(symbol), read_arrays(params)
+    graph = read_symbol(symbol)
+    found = match_names(graph, read_arrays(params))
+    for note in found.notes:
+        warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
+    arrays = found.arrays
     if dequantize:
         from .dequantization import dequantized
 
@@ -89,13 +98,15 @@ def build_module(
         GraphError: As `import_graph`.
         ParamsFileError: If an array has a data type that no weight has.
     """
+    referred = {number for number, _ in graph.heads}
+    referred |= {source for node in graph.nodes for source, _ in node.inputs}
+    used = {graph.nodes[number].name for number in referred}
+    graph = without_labels(graph)
     graph = unfused(graph)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
     builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype), _nested)
     problems = _add_nodes(graph, builder, input_ranks(graph))
-    referred = {source for node in graph.nodes for source, _ in node.inputs}
-    used = {graph.nodes[number].name for number in referred | {head for head, _ in graph.heads}}
     problems += [f"{name!r}: no node uses this array" for name in arrays if name not in used]
     _refuse(problems, graph)
     heads = _heads(graph, builder)
@@ -179,14 +190,18 @@ def refuse_unknown_operators(graph: Graph) -> None:
         lines = []
         for op, names in unknown.items():
             more = ", …" if len(names) > SHOWN_NODES else ""
-            lines.append(f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})")
+            reason = reason_of(op)
+            lines.append(
+                f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})"
+                + (f": {reason}" if reason else "")
+            )
         raise GraphError(f"{graph.where}: unsupported operators:", lines)
 
 
 def unknown_operators(graph: Graph) -> dict[str, list[str]]:
-    """Map each unsupported operator to the names of its nodes."""
+    """Map each unsupported operator to the names of its nodes, but for nodes of labels."""
     unknown: defaultdict[str, list[str]] = defaultdict(list)
-    for node in graph.operators():
+    for node in without_labels(graph).operators():
         if node.op not in OPERATORS:
             unknown[node.op].append(node.name)
     return dict(unknown)

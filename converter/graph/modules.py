@@ -9,28 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-class BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """BatchNorm over axis 1 of an input with any number of dimensions."""
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        pass
-
-
-class FrozenBatchNorm(BatchNorm):
-    """BatchNorm with `use_global_stats`: it uses the running statistics in training, too."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-        )
-
-
-class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
-    """InstanceNorm of an input with any number of dimensions."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
+from .attributes import rounded_single
 
 
 class L2Normalization(nn.Module):
@@ -56,11 +35,37 @@ class L2Normalization(nn.Module):
         return f"mode={self.mode!r}, eps={self.eps:.3g}"
 
 
+class Flatten(nn.Module):
+    """(N, …) to (N, product of the rest), which is 1 for a vector."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(1) if input.dim() > 1 else input.unsqueeze(1)
+
+
+class SharedDropout(nn.Module):
+    """Dropout whose mask is shared along some axes; `always` drops values in eval mode, too."""
+
+    def __init__(self, p: float, axes: tuple[int, ...], always: bool = False) -> None:
+        super().__init__()
+        self.p, self.axes, self.always = p, axes, always
+
+    def forward(self, input: Tensor) -> Tensor:
+        axes = {axis % input.dim() for axis in self.axes}
+        mask = input.new_ones([1 if axis in axes else n for axis, n in enumerate(input.shape)])
+        return input * F.dropout(mask, self.p, self.training or self.always)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p:g}, axes={self.axes}, always={self.always}"
+
+
 class Reshape(nn.Module):
     """MXNet's Reshape, with its special sizes.
 
     0 keeps a size, −1 is inferred, −2 keeps all remaining sizes, −3 is the product of two sizes and
     −4 splits one into the two that follow it. With `reverse`, sizes are matched from the right.
+
+    MXNet 1.9.1 puts the inferred size one place later for each −4 before it, in place of the size
+    there; this is so here, too (InferReshapeShape in src/operator/tensor/matrix_op-inl.h).
     """
 
     def __init__(self, shape: Sequence[int], reverse: bool = False) -> None:
@@ -76,10 +81,10 @@ class Reshape(nn.Module):
     @staticmethod
     def _target(codes: Sequence[int], sizes: list[int]) -> list[int]:
         target: list[int] = []
+        inferred: int | None = None
         at, place = 0, 0  # positions in the input's sizes and in the codes
         while place < len(codes):
             code = codes[place]
-            place += 1
             if code == 0:
                 target.append(sizes[at])
             elif code == -2:
@@ -89,13 +94,19 @@ class Reshape(nn.Module):
                 target.append(sizes[at] * sizes[at + 1])
                 at += 1
             elif code == -4:
-                one, other = codes[place : place + 2]
+                one, other = codes[place + 1 : place + 3]
                 place += 2
                 one = sizes[at] // other if one == -1 else one
                 target += [one, sizes[at] // one if other == -1 else other]
+            elif code == -1:
+                inferred = place
+                target.append(1)
             else:
                 target.append(code)
             at += 1
+            place += 1
+        if inferred is not None:
+            target[inferred] = -1
         return target
 
     def extra_repr(self) -> str:
@@ -113,12 +124,17 @@ class BilinearResize(nn.Module):
 
     def forward(self, input: Tensor, like: Tensor | None = None) -> Tensor:
         if like is not None:
-            size = like.shape[2:]
+            size = list(like.shape[2:])
         elif self.size is not None:
-            size = torch.Size(self.size)
+            size = list(self.size)
         else:
             pairs = zip(input.shape[2:], self.scales, strict=True)
-            size = torch.Size([int(each * scale) for each, scale in pairs])
+            size = [int(rounded_single(scale * each)) for each, scale in pairs]
+        if 0 in size:
+            return input.new_empty((*input.shape[:2], *size))
+        if not self.align_corners:  # a single output is the first input, not the middle
+            height, width = (1 if out == 1 else None for out in size)
+            input = input[:, :, :height, :width]
         return F.interpolate(input, size, mode="bilinear", align_corners=self.align_corners)
 
     def extra_repr(self) -> str:
@@ -142,13 +158,6 @@ class UpSamplings(nn.Module):
 
     def extra_repr(self) -> str:
         return f"scale={self.scale}, join={self.join!r}"
-
-
-class GlobalSumPool(nn.Module):
-    """The sum over all positions: (N, C, …) to (N, C, 1, …)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.sum(tuple(range(2, input.dim())), keepdim=True)
 
 
 class Crop(nn.Module):

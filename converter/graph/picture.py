@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 from ..errors import GraphError, MissingDependencyError
+from .labels import without_labels
 from .roles import roles
 from .symbol import VARIABLE, Graph, Node
 
@@ -19,8 +20,8 @@ _SECONDS = 120
 
 def to_dot(graph: Graph) -> str:
     """Draw a graph's operators and inputs in the DOT language, without arrays and labels."""
-    found = roles(graph)
-    hidden = {*found.arrays, *found.labels}
+    hidden = set(roles(graph).arrays)
+    graph = without_labels(graph)
     shown = [n for n, node in enumerate(graph.nodes) if not _is_hidden(node, hidden)]
     kept, heads = set(shown), {number for number, _ in graph.heads}
     lines = ["digraph {", "  rankdir=BT; node [shape=box, fontname=Helvetica, fontsize=10];"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .attributes import Attributes
 from .fusion import is_quantized
 from .symbol import Graph, Node
 
@@ -12,8 +13,12 @@ _IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D"})
 _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
 # … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
-    {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm"}
+    {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm", "BatchNorm_v1"}
+    | {f"_contrib_interleaved_matmul_{part}" for part in ("selfatt_qk", "selfatt_valatt")}
+    | {f"_contrib_interleaved_matmul_{part}" for part in ("encdec_qk", "encdec_valatt")}
     | {"CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"}
+    | {f"_contrib_MultiBox{name}" for name in ("Prior", "Target", "Detection")}
+    | {"_contrib_Proposal", "_contrib_MultiProposal"}
 )
 
 
@@ -26,7 +31,7 @@ def limits(graph: Graph) -> dict[str, float]:
     operators = list(graph.operators())
     if any(is_quantized(node) for node in operators):
         return {"float32": QUANTIZED}
-    if any(node.op in _WITHOUT_FLOAT64 for node in operators):
+    if any(node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) for node in operators):
         return {"float32": ROUNDED}
     rounded = any(
         node.op in _IN_FLOAT32
@@ -35,6 +40,14 @@ def limits(graph: Graph) -> dict[str, float]:
         for node in operators
     )
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}
+
+
+def _is_wrong_in_float64(node: Node) -> bool:
+    """Whether it is a Deconvolution with stride and dilation, which is right in float32 alone."""
+    if node.op != "Deconvolution":
+        return False
+    attributes = Attributes(node)
+    return all(max(attributes.integers(name, (1,)), default=1) > 1 for name in ("stride", "dilate"))
 
 
 def _slope(node: Node) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .labels import label_names, without_labels
 from .symbol import VARIABLE, Graph, Node
 
 # operator -> its inputs that are arrays; by default none
@@ -16,17 +17,13 @@ _ARRAYS = {
             *("_contrib_quantized_conv", "_contrib_quantized_fully_connected"),
             *("_contrib_quantized_batch_norm", "_contrib_quantized_embedding"),
             *("_sg_mkldnn_conv", "_sg_mkldnn_fully_connected"),
+            "IdentityAttachKLSparseReg",
         ),
         slice(1, None),
     ),
     "RNN": slice(1, 2),
     "_rnn_param_concat": slice(None),
 }
-# operators whose second input is a label, which only training uses
-WITH_LABELS = frozenset(
-    {"SoftmaxOutput", "Softmax", "SVMOutput", "WarpCTC"}
-    | {f"{kind}RegressionOutput" for kind in ("Linear", "MAE", "Logistic")}
-)
 # attributes that Gluon writes for parameters but not for inputs
 _MARKS = ("__lr_mult__", "__init__")
 
@@ -48,24 +45,23 @@ def is_marked(node: Node) -> bool:
 def roles(graph: Graph) -> Roles:
     """Classify a graph's variables, as far as the graph alone shows.
 
-    A variable is an array if Gluon has marked it or a layer uses it as one, and a label if only an
-    output layer of training uses it.
+    A variable is an array if Gluon has marked it or a layer uses it as one, and a label if the
+    heads depend on it only as on a label (labels.py). Variables that no head depends on have no
+    role.
     """
-    arrays = {node.name for node in graph.nodes if node.op == VARIABLE and is_marked(node)}
-    labels: set[str] = set()
-    for node in graph.nodes:
-        sources = [graph.nodes[source] for source, _ in node.inputs]
+    needed = without_labels(graph)
+    arrays = {node.name for node in needed.nodes if node.op == VARIABLE and is_marked(node)}
+    for node in needed.nodes:
+        sources = [needed.nodes[source] for source, _ in node.inputs]
         for subgraph in node.subgraphs:  # the variables of loops' bodies have the same names
             inner = set(roles(subgraph).arrays)
             arrays.update(s.name for s in sources if s.op == VARIABLE and s.name in inner)
         taken = sources[_ARRAYS.get(node.op, slice(0))]
         arrays.update(source.name for source in taken if source.op == VARIABLE)
-        if node.op in WITH_LABELS:
-            labels.update(source.name for source in sources[1:] if source.op == VARIABLE)
-    names = [node.name for node in graph.variables()]
+    names = list(dict.fromkeys(node.name for node in needed.variables()))
     return Roles(
-        inputs=tuple(name for name in names if name not in arrays | labels),
-        labels=tuple(name for name in names if name in labels - arrays),
+        inputs=tuple(name for name in names if name not in arrays),
+        labels=tuple(label_names(graph)),
         arrays=tuple(name for name in names if name in arrays),
     )
 

@@ -79,7 +79,10 @@ class Graph:
     version: str | None
 
     def variables(self) -> list[Node]:
-        """The arrays, inputs and labels, in MXNet's order."""
+        """The arrays, inputs and labels, in MXNet's order.
+
+        Several may have the same name; they stand for the same array.
+        """
         return [node for node in self.nodes if node.op == VARIABLE]
 
     def operators(self) -> Iterator[Node]:
@@ -159,7 +162,6 @@ def _graph(table: dict[str, Any], where: str, depth: int = 0) -> Graph:
         numbers.append(len(nodes))
         nodes.append(node)
     edges = tuple(_edge(head, numbers, f"{where}: head {i}") for i, head in enumerate(heads))
-    _check_variable_names(nodes, where)
     return Graph(where, tuple(nodes), edges, _version(table.get("attrs")))
 
 
@@ -237,15 +239,6 @@ def _omitted_variables(node: Node) -> list[Node]:
     if len(node.inputs) != given:
         return []
     return [Node(VARIABLE, f"{node.name}_{name}", {}, ()) for name in names]
-
-
-def _check_variable_names(nodes: list[Node], where: str) -> None:
-    seen: set[str] = set()
-    for node in nodes:
-        if node.op == VARIABLE:
-            if node.name in seen:
-                raise GraphError(f"{where}: two variables are named {node.name!r}")
-            seen.add(node.name)
 
 
 def _version(attrs: Any) -> str | None:

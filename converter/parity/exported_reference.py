@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import GraphError, ImageSizeError
+from ..graph.labels import WITH_LABELS
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
 
@@ -42,10 +43,13 @@ class ExportedReference:
         self._mxnet = import_mxnet()
         try:
             load = self._mxnet.sym.load if text is None else self._mxnet.sym.load_json
-            self._symbol = load(os.fspath(symbol) if text is None else text)
+            loaded = self._with_new_labels(load(os.fspath(symbol) if text is None else text))
         except self._mxnet.MXNetError as error:
             reason = str(error).splitlines()[0]
             raise GraphError(f"{os.fspath(symbol)}: MXNet cannot load it ({reason})") from error
+        # CachedOp refuses operators that have no gradient unless none is asked for
+        heads = [self._mxnet.sym.BlockGrad(head) for head in loaded]
+        self._symbol = self._mxnet.sym.Group(heads)
         self._names = self._symbol.list_inputs()
         self._arrays, self._data = arrays, data
         self.dtypes: Sequence[str] = tuple(dtypes)
@@ -79,7 +83,12 @@ class ExportedReference:
             shapes = dict(zip(symbol.list_arguments(), args, strict=True))
             shapes |= dict(zip(symbol.list_auxiliary_states(), aux, strict=True))
             inputs = [self._ndarray(arrays.get(name), shapes[name]) for name in self._names]
-            heads = [each.asnumpy() for each in run_graph(self._mxnet, symbol, inputs)]
+            # CachedOp is what hybridized networks use. Executors fuse operators for oneDNN and give
+            # wrong results for some networks: a trained CIFAR ResNet-56 v2 was off by 0.8 of its
+            # largest output in float32
+            result = self._mxnet.nd.CachedOp(symbol)(*inputs)
+            outputs = result if isinstance(result, (list, tuple)) else [result]
+            heads = [output.asnumpy() for output in outputs]
         except self._mxnet.MXNetError as error:
             size = "x".join(map(str, images.shape))
             reason = str(error).splitlines()[0]
@@ -88,49 +97,31 @@ class ExportedReference:
             ) from error
         return {f"head{place}": array for place, array in enumerate(heads)}
 
+    def _with_new_labels(self, symbol: Any) -> Any:
+        """Give each output layer of training a label of its own, in place of the graph's.
+
+        The outputs do not depend on labels. MXNet infers the shape of a label only where it is the
+        layer's input itself, and has no attribute with the shape of a training batch.
+        """
+        table = json.loads(symbol.tojson())
+        layers = [node for node in table["nodes"] if node["op"] in WITH_LABELS]
+        if not layers:
+            return symbol
+        count = len(layers)
+        edges = [edge for node in table["nodes"] for edge in node["inputs"]] + table["heads"]
+        for edge in edges:
+            edge[0] += count
+        labels = [{"op": "null", "name": f"new label {n}", "inputs": []} for n in range(count)]
+        for number, layer in enumerate(layers):
+            layer["inputs"][1:] = [[number, 0, 0]]
+        table["nodes"] = nodes = labels + table["nodes"]
+        table["arg_nodes"] = [n for n, node in enumerate(nodes) if node["op"] == "null"]
+        del table["node_row_ptr"]
+        return self._mxnet.sym.load_json(json.dumps(table))
+
     def _ndarray(self, array: Array | None, shape: tuple[int, ...]) -> Any:
         """Convert an array to MXNet, in the current data type if it is floating point."""
-        if array is None:  # an input without an array is a label, which the outputs ignore
+        if array is None:  # a label, which the outputs ignore
             return self._mxnet.nd.zeros(shape, dtype=self._dtype)
         dtype = self._dtype if array.dtype.kind == "f" else array.dtype
         return self._mxnet.nd.array(array, dtype=dtype)
-
-
-def run_graph(mxnet: Any, symbol: Any, inputs: Sequence[Any]) -> list[Any]:
-    """Run a graph of MXNet's.
-
-    CachedOp is what hybridized networks use. Executors fuse operators for oneDNN and give wrong
-    results for some networks: a trained CIFAR ResNet-56 v2 was off by 0.8 of its largest output in
-    float32. They are used, without that fusion, for graphs that CachedOp refuses since a quantized
-    operator has no gradient.
-
-    Args:
-        mxnet: The package.
-        symbol: The graph.
-        inputs: Its inputs and arrays in MXNet's order.
-    """
-    try:
-        result = mxnet.nd.CachedOp(symbol)(*inputs)
-    except mxnet.MXNetError as error:
-        if "non-differentiable" not in str(error):
-            raise
-        given = dict(zip(symbol.list_inputs(), inputs, strict=True))
-        states = {name: given.pop(name) for name in symbol.list_auxiliary_states()}
-        with without_fusion():
-            executor = symbol.bind(mxnet.cpu(), given, grad_req="null", aux_states=states)
-        result = executor.forward(is_train=False)
-    return list(result) if isinstance(result, (list, tuple)) else [result]
-
-
-@contextmanager
-def without_fusion() -> Iterator[None]:
-    """Executors that are made meanwhile do not fuse operators."""
-    name = "MXNET_SUBGRAPH_BACKEND"
-    before = os.environ.get(name)
-    os.environ[name] = "NONE"
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before

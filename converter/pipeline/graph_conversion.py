@@ -112,9 +112,10 @@ def run_graph_request(request: Request) -> GraphRecord:
                 graph, arrays = dequantized(graph, arrays)
                 text = symbol_json(graph)
             data = only_input(graph, arrays)
-            # built in float64, so that arrays wider than float32 keep their exact values
-            module = build_module(graph, arrays, dtype="float64")
             shapes = [example_shape(graph, arrays, size) for size in sizes or SIZES]
+            # built in float64, so that arrays wider than float32 keep their exact values
+            inputs = {data: (1, *shapes[0])}
+            module = build_module(graph, arrays, dtype="float64", inputs=inputs)
             if not sizes:
                 shapes = [first_that_computes(module, shapes)]
             heads, *_ = [try_run(module, shape) for shape in shapes]

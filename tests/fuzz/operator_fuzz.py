@@ -16,7 +16,7 @@ import numpy as np
 from .generators import load_generators
 from .operator_case import Case, Oracle, outcome
 
-SHOWN = 3  # cases of each operator
+SHOWN = 3
 BAD = ("wrong", "failed")
 
 
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=2000, help="cases of each operator")
     parser.add_argument("--only", action="append", help="operators; by default all")
     parser.add_argument("--seed", type=int, default=today())
+    parser.add_argument("--show", type=int, default=SHOWN, help="cases shown of each operator")
     options = parser.parse_args(arguments)
     print(f"seed {options.seed}")
     total: Counter[str] = Counter()
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             total += counts
             print(op, *(f"{kind} {number}" for kind, number in sorted(counts.items())), flush=True)
             lines.sort(key=lambda line: line.startswith("refused"))
-            print(*(f"    {line}" for line in lines[:SHOWN]), sep="\n", end="\n" if lines else "")
+            for line in lines[: options.show]:
+                print(f"    {line}")
     print("total", *(f"{kind} {number}" for kind, number in sorted(total.items())))
     return int(any(total[kind] for kind in BAD))
 

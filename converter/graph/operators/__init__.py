@@ -5,14 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import activations, arithmetic, control_flow, pooling, recurrent, sequence
-from . import fused_layers as fused
-from . import quantization as quantized
+from . import (
+    activations,
+    arithmetic,
+    attention,
+    comparison,
+    constants,
+    control_flow,
+    detection,
+    dropout,
+    fused_layers,
+    indexing,
+    linear_algebra,
+    mathematics,
+    normalization,
+    pooling,
+    quantization,
+    recurrent,
+    regions,
+    sequence,
+)
 from . import shape_changes as shaping
 from . import weighted_layers as layers
+from .aliases import ALIASES
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **layers.OPERATORS,
+    **normalization.OPERATORS,
+    **dropout.OPERATORS,
     **activations.OPERATORS,
     **pooling.OPERATORS,
     **arithmetic.OPERATORS,
@@ -20,6 +40,17 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **recurrent.OPERATORS,
     **sequence.OPERATORS,
     **control_flow.OPERATORS,
-    **quantized.OPERATORS,
-    **fused.OPERATORS,
+    **attention.OPERATORS,
+    **detection.OPERATORS,
+    **regions.OPERATORS,
+    **constants.OPERATORS,
+    **indexing.OPERATORS,
+    **comparison.OPERATORS,
+    **mathematics.OPERATORS,
+    **linear_algebra.OPERATORS,
+    **quantization.OPERATORS,
+    **fused_layers.OPERATORS,
 }
+for _name, _others in ALIASES.items():
+    if _name in OPERATORS:
+        OPERATORS.update(dict.fromkeys(_others.split(), OPERATORS[_name]))

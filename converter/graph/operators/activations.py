@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import fx, nn
 
+from ..attention_functions import partial_softmax
 from ..call import Call
 from ..modules import L2Normalization
 
@@ -73,48 +74,81 @@ def clip(call: Call) -> fx.Node:
 
 
 def softmax(call: Call) -> fx.Node:
-    """Softmax along `axis`, by default the last."""
-    return _softmax(call, nn.Softmax)
+    """Softmax along `axis`, by default the last; with `use_length`, over the start of it."""
+    attributes = call.attributes
+    axis, dtype = attributes.integer("axis", -1), _dtype(call)
+    temperature = _temperature(call)
+    if attributes.flag("use_length", False):
+        return call.function(
+            partial_softmax, call.value(0), call.value(1), axis, temperature, dtype
+        )
+    if dtype is None and temperature == 1.0:
+        return call.module(nn.Softmax(axis), call.value(0))
+    return call.function(partial_softmax, call.value(0), None, axis, temperature, dtype)
 
 
 def log_softmax(call: Call) -> fx.Node:
     """Logarithm of softmax along `axis`, by default the last."""
-    return _softmax(call, nn.LogSoftmax)
-
-
-def _softmax(call: Call, kind: Any) -> fx.Node:
+    value, temperature, dtype = call.value(0), _temperature(call), _dtype(call)
     if call.attributes.flag("use_length", False):
         raise call.attributes.unsupported("use_length")
-    if call.attributes.number("temperature", 1.0) != 1.0:
+    if temperature != 1.0:
+        value = call.function(operator.truediv, value, temperature, suffix="_scaled")
+    result = call.module(nn.LogSoftmax(call.attributes.integer("axis", -1)), value)
+    if dtype is None:
+        return result
+    return call.function(torch.Tensor.to, result, dtype, suffix="_cast")
+
+
+def _temperature(call: Call) -> float:
+    temperature = call.attributes.number("temperature", 1.0)
+    if not temperature:
         raise call.attributes.unsupported("temperature")
-    return call.module(kind(call.attributes.integer("axis", -1)), call.value(0))
+    return temperature
+
+
+def _dtype(call: Call) -> torch.dtype | None:
+    """The data type of the result; None for the input's."""
+    if not call.attributes.has("dtype"):
+        return None
+    name = call.attributes.choice("dtype", None, ["float16", "float32", "float64"])
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
 
 
 def softmax_activation(call: Call) -> fx.Node:
-    """Softmax over the channels, or over all values of an image."""
-    if call.attributes.choice("mode", "instance", ["instance", "channel"]) == "instance":
-        _refuse_maps(call)
-    return call.module(nn.Softmax(1), call.value(0))
+    """Softmax over the channels, or over all values of an image.
+
+    Of images with more than one dimension, MXNet 1.9.1 computes the latter over the last axis on
+    the CPU, so these are refused.
+    """
+    mode = call.attributes.choice("mode", "instance", ["instance", "channel"])
+    if mode == "instance" and call.known_rank() > 2:
+        raise call.error("MXNet's results for more than two dimensions differ by device")
+    return call.module(nn.Softmax(-1 if mode == "instance" else 1), call.value(0))
 
 
 def softmax_output(call: Call) -> fx.Node:
-    """Output layer of a Module's classifier: softmax. Only training uses the label."""
-    call.ignore(1)
-    if call.attributes.flag("preserve_shape", False):
-        return call.module(nn.Softmax(-1), call.value(0))
-    if not call.attributes.flag("multi_output", False):
-        _refuse_maps(call)
-    return call.module(nn.Softmax(1), call.value(0))
+    """Output layer of a Module's classifier: softmax. Only training uses the label.
 
-
-def _refuse_maps(call: Call) -> None:
-    """Require an input of shape (N, C), if its number of dimensions is known.
-
-    With more dimensions, MXNet computes softmax over all values of an image, or over the last axis
-    only. Measured on 1.9.1: this depends on the dtype and on whether oneDNN is available.
+    It is over the channels (`multi_output`), the last axis (`preserve_shape`) or all values of an
+    image. Of 4-D inputs, MXNet 1.9.1 computes the latter over the last axis in float32, so these
+    are refused.
     """
-    if call.rank() not in (2, None):
-        raise call.error("MXNet's results for more than two dimensions differ by device")
+    call.ignore(1)
+    preserve, multiple = (
+        call.attributes.flag(name, False) for name in ("preserve_shape", "multi_output")
+    )
+    if multiple or preserve:
+        return call.module(nn.Softmax(1 if multiple else -1), call.value(0))
+    rank = call.known_rank()
+    if rank == 4:
+        raise call.error("MXNet's results for four dimensions differ by dtype")
+    if rank == 2:
+        return call.module(nn.Softmax(1), call.value(0))
+    flat = call.function(torch.flatten, call.value(0), 1, rank=2, suffix="_flatten")
+    result = call.module(nn.Softmax(1), flat)
+    return call.function(torch.Tensor.reshape_as, result, call.value(0), rank=rank)
 
 
 def regression_output(call: Call) -> fx.Node:

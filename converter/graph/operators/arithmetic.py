@@ -15,10 +15,8 @@ BINARY: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.add: ("elemwise_add", "broadcast_add", "broadcast_plus", "_plus", "_Plus", "_add"),
     operator.sub: ("elemwise_sub", "broadcast_sub", "broadcast_minus", "_minus", "_Minus", "_sub"),
     operator.mul: ("elemwise_mul", "broadcast_mul", "_mul", "_Mul"),
-    operator.truediv: ("elemwise_div", "broadcast_div", "_div", "_Div"),
     torch.maximum: ("broadcast_maximum", "_maximum", "_Maximum"),
     torch.minimum: ("broadcast_minimum", "_minimum", "_Minimum"),
-    torch.pow: ("broadcast_power", "_power", "_Power"),
 }
 # the scalar is the right operand
 SCALAR: dict[Callable[..., Any], tuple[str, ...]] = {
@@ -26,7 +24,6 @@ SCALAR: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.sub: ("_minus_scalar", "_MinusScalar"),
     operator.mul: ("_mul_scalar", "_MulScalar"),
     operator.truediv: ("_div_scalar", "_DivScalar"),
-    torch.pow: ("_power_scalar", "_PowerScalar"),
 }
 # the scalar is the left operand
 REVERSED: dict[Callable[..., Any], tuple[str, ...]] = {
@@ -51,7 +48,7 @@ REDUCTIONS: dict[Callable[..., Any], tuple[str, ...]] = {
     torch.amax: ("max", "max_axis"),
     torch.amin: ("min", "min_axis"),
 }
-IDENTITY = ("_copy", "identity", "BlockGrad", "stop_gradient", "MakeLoss")
+IDENTITY = ("_copy", "identity", "BlockGrad", "stop_gradient", "MakeLoss", "make_loss")
 
 Operator = Callable[[Call], fx.Node]
 
@@ -88,17 +85,21 @@ def _unary(function: Callable[..., Any]) -> Operator:
 
 def _reduction(function: Callable[..., Any]) -> Operator:
     def reduction(call: Call) -> fx.Node:
-        attributes = call.attributes
+        """Reduce some axes, by default all; over all axes, MXNet's result has shape (1,)."""
+        attributes, rank = call.attributes, call.rank(0)
         axes, keep = attributes.integers("axis", ()), attributes.flag("keepdims", False)
-        rank = call.rank(0)
         if attributes.flag("exclude", False):
             given = {axis % call.known_rank() for axis in axes}
             axes = tuple(axis for axis in range(call.known_rank()) if axis not in given)
+            if not axes:
+                return identity(call)
         if not axes:  # all axes
             axes = tuple(range(call.known_rank()))
-        if rank is not None and not keep:
-            rank -= len(axes)
-        return call.function(function, call.value(0), axes, keep, rank=rank)
+        if keep:
+            return call.function(function, call.value(0), axes, True, rank=rank)
+        rank = None if rank is None else rank - len(axes)
+        result = call.function(function, call.value(0), axes, False, rank=rank)
+        return call.function(torch.atleast_1d, result, rank=rank or None) if not rank else result
 
     return reduction
 

@@ -13,6 +13,7 @@ from ..call import Call, Values
 from ..quantized_convolutions import FusedConvolution, Fusion
 from ..quantized_linear import FusedLinear, FusedOutput
 from ..symbol import VARIABLE
+from .normalization import EPSILON
 from .quantization import (
     calibrated_range,
     check_filters,
@@ -21,11 +22,10 @@ from .quantization import (
     weight_ranges,
     window_of,
 )
-from .weighted_layers import EPSILON
 
 SUMS = frozenset({"elemwise_add", "broadcast_add", "_plus", "_Plus"})
 ACTIVATIONS = frozenset({"Activation", "LeakyReLU", "clip", "abs"})
-# what each attribute of a fused node may be; others are refused where they are set
+# attributes of fused nodes; others are refused
 _KNOWN = frozenset(
     {"quantized", "with_bn", "with_act", "with_sum", "with_postsum_act", "with_eltwise"}
     | {"with_relu", "min_calib_range", "max_calib_range", "enable_float_output"}
@@ -57,9 +57,7 @@ def fused_parts(call: Call, op: str) -> Parts:
     Raises:
         GraphError: If it contains something else, or has attributes that are not known.
     """
-    for name in call.node.attributes:
-        if name not in _KNOWN and not name.startswith("__") and call.attributes.has(name):
-            raise call.attributes.unsupported(name)
+    call.attributes.expect(_KNOWN)
     if len(call.node.subgraphs) != 1:
         raise call.error("does not contain the layers that it replaces; quantize it again")
     nodes = [node for node in call.node.subgraphs[0].nodes if node.op != VARIABLE]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..modules import BilinearResize, GlobalSumPool, UpSamplings, bilinear_padding
-from .weighted_layers import LAYOUTS
+from ..convolution_functions import root
+from ..modules import BilinearResize, UpSamplings, bilinear_padding
+from ..window_pool import GlobalPool, LegacyPool, WindowPool
+from .layouts import CHANNELS_FIRST, is_channels_last, to_channels_first, to_channels_last
 
 MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 AVERAGE: dict[int, Any] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
@@ -20,52 +23,91 @@ GLOBAL: dict[str, dict[int, Any]] = {
 
 
 def pooling(call: Call) -> fx.Node:
-    """Maximum, average or sum pooling.
+    """Maximum, average, sum or lp pooling, which is the root of a sum of powers.
 
-    The convention `full` rounds the number of windows up, as torch's `ceil_mode` does. If padding
-    plus stride exceed the kernel, torch drops a last window that MXNet keeps: such a node is not
-    supported.
+    The convention `full` rounds the number of windows up, as torch's `ceil_mode` does.
     """
     attributes = call.attributes
-    kind = attributes.choice("pool_type", "max", ["max", "avg", "sum"])
+    kind = attributes.choice("pool_type", "max", ["max", "avg", "sum", "lp"])
+    degree = int(attributes.choice("p_value", None, ["1", "2", "3"])) if kind == "lp" else 1
+    kind = "sum" if kind == "lp" else kind
+    layer, rank = pool_layer(call, kind)
+    last, data = rank in CHANNELS_FIRST and is_channels_last(call, rank), call.value(0)
+    if last:
+        data = to_channels_first(call, data, rank)
+    if degree > 1:
+        data = call.function(torch.pow, data, degree, suffix="_powers")
+    result = call.module(layer, data, rank=rank + 2 if rank else None)
+    if degree > 1:
+        result = call.function(root, result, degree, suffix="_root")
+    return to_channels_last(call, result, rank) if last else result
+
+
+def pool_layer(call: Call, kind: str) -> tuple[nn.Module, int]:
+    """The layer of a pooling, and the number of the kernel's dimensions; 0 if it is unknown."""
+    rank = len(call.attributes.integers("kernel", ()))
+    if call.attributes.flag("global_pool", False):
+        rank = rank or (call.rank(0) or 2) - 2
+        return _global_pool(call, kind, rank), rank
+    return _window_pool(call, kind, rank), rank
+
+
+def _window_pool(call: Call, kind: str, rank: int) -> nn.Module:
+    attributes = call.attributes
     kernel = attributes.integers("kernel", ())
-    if attributes.flag("global_pool", False):
-        return _global_pooling(call, kind, len(kernel) or (call.rank(0) or 4) - 2)
-    rank = len(kernel)
-    if rank not in LAYOUTS or not all(0 < size < 1 << 16 for size in kernel):
+    if rank not in CHANNELS_FIRST or not all(0 < size < 1 << 16 for size in kernel):
         raise attributes.unsupported("kernel")
-    attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
     stride = attributes.integers("stride", ()) or (1,) * rank
     pad = attributes.integers("pad", ()) or (0,) * rank
     full = attributes.choice("pooling_convention", "valid", ["valid", "full"]) == "full"
-    for name, sizes, least in (("stride", stride, 1), ("pad", pad, 0)):
-        if len(sizes) != rank or not all(least <= size < 1 << 16 for size in sizes):
+    for name, values, least in (("stride", stride, 1), ("pad", pad, 0)):
+        if len(values) != rank or not all(least <= value < 1 << 16 for value in values):
             raise attributes.unsupported(name)
-    if full and any(s + p > k for s, p, k in zip(stride, pad, kernel, strict=True)):
-        raise attributes.unsupported("pooling_convention")
-    data = call.value(0)
-    # torch pads by at most half the kernel
-    if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):
-        raise attributes.unsupported("pad")
+    count_include_pad = attributes.flag("count_include_pad", True)
+    sizes = zip(kernel, stride, pad, strict=True)
+    if kind == "avg" and full and rank == 3 and any(_may_be_empty(*each) for each in sizes):
+        raise call.error("MXNet's averages of windows without values differ by dtype")
+    if call.node.op == "Pooling_v1":
+        if rank != 2:
+            raise attributes.unsupported("kernel")
+        return LegacyPool(kind, kernel, stride, pad, full)
+    if _only_ours(kind, kernel, stride, pad, full):
+        return WindowPool(kind, kernel, stride, pad, full, count_include_pad)
     if kind == "max":
-        return call.module(MAX[rank](kernel, stride, pad, ceil_mode=full), data, rank=rank + 2)
-    options: dict[str, Any] = {"ceil_mode": full}
-    if kind == "sum":
-        options["divisor_override"] = 1
-        if rank == 1:
-            raise attributes.unsupported("pool_type")
-    else:
-        options["count_include_pad"] = attributes.flag("count_include_pad", True)
-    return call.module(AVERAGE[rank](kernel, stride, pad, **options), data, rank=rank + 2)
+        return cast(nn.Module, MAX[rank](kernel, stride, pad, ceil_mode=full))
+    options: dict[str, Any] = {"divisor_override": 1} if kind == "sum" else {}
+    if kind == "avg":
+        options["count_include_pad"] = count_include_pad
+    return cast(nn.Module, AVERAGE[rank](kernel, stride, pad, ceil_mode=full, **options))
 
 
-def _global_pooling(call: Call, kind: str, rank: int) -> fx.Node:
-    """Pooling over all positions; kernel, stride and padding are ignored."""
-    if rank not in LAYOUTS:
+def _only_ours(
+    kind: str, kernel: Sequence[int], stride: Sequence[int], pad: Sequence[int], full: bool
+) -> bool:
+    """Whether torch.nn has no layer that computes it."""
+    sizes = list(zip(kernel, stride, pad, strict=True))
+    return (
+        any(2 * p > k for k, _, p in sizes)  # torch pads by at most half the kernel
+        or (full and any(_may_be_empty(*each) for each in sizes))  # torch drops a window
+        or (kind == "sum" and len(kernel) == 1)  # no divisor in one dimension
+        or (kind != "max" and len(kernel) == 3 and any(pad))  # no kernel larger than the input
+    )
+
+
+def _may_be_empty(kernel: int, stride: int, pad: int) -> bool:
+    """Whether a window can start behind the padded input, where the number is rounded up."""
+    return stride + pad > kernel
+
+
+def _global_pool(call: Call, kind: str, rank: int) -> nn.Module:
+    """Pooling over all positions; stride and padding are ignored, and the kernel's sizes."""
+    if not rank:  # unknown
+        if call.attributes.has("layout"):
+            call.attributes.choice("layout", None, list(CHANNELS_FIRST.values()))
+        return GlobalPool(kind)
+    if rank not in CHANNELS_FIRST:
         raise call.attributes.unsupported("kernel")
-    call.attributes.choice("layout", LAYOUTS[rank], [LAYOUTS[rank]])
-    layer = GlobalSumPool() if kind == "sum" else GLOBAL[kind][rank](1)
-    return call.module(layer, call.value(0), rank=rank + 2)
+    return GlobalPool(kind) if kind == "sum" else cast(nn.Module, GLOBAL[kind][rank](1))
 
 
 def adaptive_average_pooling(call: Call) -> fx.Node:
@@ -129,7 +171,7 @@ def _bilinear_up_sampling(call: Call, scale: int) -> fx.Node:
 
 
 OPERATORS = {
-    "Pooling": pooling,
+    **dict.fromkeys(("Pooling", "Pooling_v1"), pooling),
     "_contrib_AdaptiveAvgPooling2D": adaptive_average_pooling,
     "_contrib_BilinearResize2D": bilinear_resize,
     "UpSampling": up_sampling,

@@ -10,6 +10,7 @@ import operator
 import torch
 from torch import Tensor, fx, nn
 
+from ..attributes import rounded_single
 from ..call import Call, Values
 from ..quantized_arithmetic import DTYPES
 from ..quantized_convolutions import QuantizedConvolution, Window
@@ -29,28 +30,21 @@ from ..quantized_modules import (
     Range,
     Requantize,
 )
-from .pooling import pooling
-from .weighted_layers import EPSILON, convolution_options
-
-
-class LayerCall(Call):
-    """A call that keeps the layer which its operator makes, for a module that contains it."""
-
-    layer: nn.Module
-    rank_of_result: int | None
-
-    def module(self, module: nn.Module, *values: fx.Node, rank: int | None = None) -> fx.Node:
-        """Keep the layer; the graph is not changed."""
-        self.layer, self.rank_of_result = module, rank
-        return values[0]
+from .layouts import CHANNELS_FIRST, is_channels_last
+from .normalization import EPSILON
+from .pooling import pool_layer
+from .weighted_layers import convolution_options
 
 
 def calibrated_range(call: Call) -> Range | None:
-    """The calibrated range, which float32 stores; None if the node is not calibrated."""
+    """The calibrated range, in float32; None if the node is not calibrated.
+
+    Its ends are optional parameters, whose text MXNet rounds correctly, unlike that of others.
+    """
     names = "min_calib_range", "max_calib_range"
     if not all(call.attributes.has(name) for name in names):
         return None
-    low, high = (call.attributes.single(name) for name in names)
+    low, high = (rounded_single(call.attributes.number(name)) for name in names)
     if low == high == 0:
         raise call.error("its calibrated range is empty; calibrate it with other data")
     return low, high
@@ -130,10 +124,10 @@ def flatten(call: Call) -> Values:
 
 def pool(call: Call) -> Values:
     """Maximum or average pooling."""
-    call.attributes.choice("pool_type", "max", ["max", "avg"])
-    inner = call.copy_as(LayerCall)
-    pooling(inner)
-    return results(call, QuantizedPool(inner.layer), *call.values(), rank=inner.rank_of_result)
+    layer, rank = pool_layer(call, call.attributes.choice("pool_type", "max", ["max", "avg"]))
+    if rank in CHANNELS_FIRST and is_channels_last(call, rank):
+        raise call.attributes.unsupported("layout")
+    return results(call, QuantizedPool(layer), *call.values(), rank=rank + 2 if rank else None)
 
 
 def concat(call: Call) -> Values:
@@ -207,6 +201,8 @@ def window_of(call: Call) -> tuple[Window, tuple[int, ...]]:
     """The geometry of a convolution, and its kernel's size."""
     options = convolution_options(call)
     kernel = options.pop("kernel_size")
+    if is_channels_last(call, len(kernel)):
+        raise call.attributes.unsupported("layout")
     return Window(**options), kernel
 
 

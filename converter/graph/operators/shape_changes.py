@@ -8,14 +8,15 @@ import torch
 from torch import fx, nn
 
 from ..call import Call, Values
-from ..modules import Crop, Reshape, ReshapeLike, SliceLike
-
-DTYPES = {"float16": torch.float16, "float32": torch.float32, "float64": torch.float64}
-DTYPES |= {"int32": torch.int32, "int64": torch.int64, "uint8": torch.uint8}
+from ..functions.selection import slice_steps
+from ..modules import Crop, Flatten, Reshape, SliceLike
+from .declaration import DTYPES
 
 
 def flatten(call: Call) -> fx.Node:
     """Flatten (N, …) to (N, product of the rest)."""
+    if (call.rank() or 1) == 1:  # unknown, or a vector
+        return call.module(Flatten(), call.value(0), rank=2)
     return call.function(torch.flatten, call.value(0), 1, rank=2)
 
 
@@ -32,6 +33,11 @@ def reshape(call: Call) -> fx.Node:
         raise attributes.unsupported("shape")
     if any(code == -4 and place + 2 >= len(codes) for place, code in enumerate(codes)):
         raise attributes.unsupported("shape")
+    if not _inferred_in_place(codes[::-1] if attributes.flag("reverse", False) else codes):
+        raise call.error(
+            f"shape={codes}: MXNet 1.9.1 puts a size that is inferred behind -4 in another place, "
+            "where it computes a wrong result; export it with that size"
+        )
     rank = None if -2 in codes else len(codes) - codes.count(-4)
     layer = Reshape(codes, attributes.flag("reverse", False))
     return call.module(layer, call.value(0), rank=rank)
@@ -43,13 +49,20 @@ def _parts(codes: tuple[int, ...]) -> int:
     return sum(codes[place + 1 : place + 3].count(-1) for place in places)
 
 
-def reshape_like(call: Call) -> fx.Node:
-    """Reshape to the shape of another input."""
-    if any(
-        call.attributes.has(f"{side}_{end}") for side in ("lhs", "rhs") for end in ("begin", "end")
-    ):
-        raise call.error("uses part of a shape (begin or end), which is not supported")
-    return call.module(ReshapeLike(), call.value(0), call.value(1), rank=call.rank(1))
+def _inferred_in_place(codes: tuple[int, ...]) -> bool:
+    """Whether there is no -1 behind a -4, or a 1 where MXNet puts its size."""
+    sizes: list[int] = []  # codes by the place of their size in the result
+    place, splits, moved = 0, 0, -1
+    while place < len(codes):
+        if codes[place] == -4:
+            sizes += codes[place + 1 : place + 3]
+            splits, place = splits + 1, place + 2
+        else:
+            if codes[place] == -1 and splits:
+                moved = len(sizes) + splits
+            sizes.append(codes[place])
+        place += 1
+    return moved < 0 or (-2 not in sizes and sizes[moved : moved + 1] == [1])
 
 
 def transpose(call: Call) -> fx.Node:
@@ -70,16 +83,6 @@ def expand_dims(call: Call) -> fx.Node:
     axis = call.attributes.integer("axis")
     return call.function(
         torch.unsqueeze, call.value(0), axis, rank=None if rank is None else rank + 1
-    )
-
-
-def squeeze(call: Call) -> fx.Node:
-    """Remove axes of size 1; an axis is required."""
-    axes, rank = call.attributes.integers("axis", ()), call.rank(0)
-    if not axes:
-        raise call.error("squeeze without an axis would drop a batch of one; export it with one")
-    return call.function(
-        torch.squeeze, call.value(0), axes, rank=None if rank is None else rank - len(axes)
     )
 
 
@@ -122,8 +125,10 @@ def slice_(call: Call) -> fx.Node:
     step = attributes.optional_integers("step") or (None,) * len(begin)
     if len({len(begin), len(end), len(step)}) != 1 or not begin:
         raise attributes.unsupported("begin")
-    if any(each is not None and each < 1 for each in step):
+    if 0 in step:
         raise attributes.unsupported("step")
+    if any(each is not None and each < 0 for each in step):
+        return call.function(slice_steps, call.value(0), begin, end, step)
     parts = tuple(slice(*ends) for ends in zip(begin, end, step, strict=True))
     return call.function(operator.getitem, call.value(0), parts)
 
@@ -189,11 +194,9 @@ def cast(call: Call) -> fx.Node:
 OPERATORS = {
     **dict.fromkeys(("Flatten", "flatten"), flatten),
     **dict.fromkeys(("Reshape", "reshape"), reshape),
-    "reshape_like": reshape_like,
     "transpose": transpose,
     **dict.fromkeys(("SwapAxis", "swapaxes"), swap_axis),
     "expand_dims": expand_dims,
-    "squeeze": squeeze,
     **dict.fromkeys(("Concat", "concat"), concat),
     "stack": stack,
     **dict.fromkeys(("SliceChannel", "split"), slice_channel),

@@ -18,6 +18,6 @@ def load_generators() -> dict[str, Generator]:
     found: dict[str, Generator] = {}
     for each in pkgutil.iter_modules(__path__):
         theme = importlib.import_module(f"{__name__}.{each.name}")
-        assert not found.keys() & theme.GENERATORS.keys(), each.name
+        assert not (twice := found.keys() & theme.GENERATORS.keys()), (each.name, twice)
         found |= theme.GENERATORS
     return found

@@ -1,0 +1,219 @@
+"""Modules for MXNet's operators on boxes: overlaps, coding, matching and suppression.
+
+Boxes are (left, top, right, bottom) in the format `corner` and (x, y, width, height), with the
+centre first, in the format `center`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .suppression import compact, match, suppress
+
+
+def intersections(one: Tensor, other: Tensor, center: bool = False, extent: float = 0.0) -> Tensor:
+    """The areas of the intersections of boxes (…, 4) that broadcast against each other.
+
+    Args:
+        extent: How much longer a side is than the difference of its coordinates.
+    """
+    if center:
+        half, other_half = one[..., 2:] / 2, other[..., 2:] / 2
+        low = torch.maximum(one[..., :2] - half, other[..., :2] - other_half)
+        high = torch.minimum(one[..., :2] + half, other[..., :2] + other_half)
+    else:
+        low = torch.maximum(one[..., :2], other[..., :2])
+        high = torch.minimum(one[..., 2:], other[..., 2:])
+    sides = (high - low + extent).clamp(min=0)
+    return sides[..., 0] * sides[..., 1]
+
+
+def areas(boxes: Tensor, center: bool = False) -> Tensor:
+    """The areas of boxes (…, 4): 0 if a side is negative."""
+    sides = boxes[..., 2:] if center else boxes[..., 2:] - boxes[..., :2]
+    return torch.where((sides < 0).any(-1), 0.0, sides[..., 0] * sides[..., 1])
+
+
+class BoxIoU(nn.Module):
+    """Intersection over union of all pairs: (…, 4) and (…, 4) to the two leading shapes joined.
+
+    MXNet propagates no gradient.
+    """
+
+    def __init__(self, center: bool) -> None:
+        super().__init__()
+        self.center = center
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        one, other = left.detach().reshape(-1, 1, 4), right.detach().reshape(1, -1, 4)
+        both = intersections(one, other, self.center)
+        union = areas(one, self.center) + areas(other, self.center) - both
+        overlaps = torch.where(both > 0, both / union, 0.0)
+        return overlaps.reshape(left.shape[:-1] + right.shape[:-1])
+
+    def extra_repr(self) -> str:
+        return f"center={self.center}"
+
+
+class BoxDecode(nn.Module):
+    """Predicted offsets (B, N, 4) from anchors (1, N, 4) to boxes with corners.
+
+    MXNet propagates no gradient.
+    """
+
+    def __init__(self, stds: tuple[float, ...], clip: float, center: bool) -> None:
+        super().__init__()
+        self.stds, self.clip, self.center = stds, clip, center
+
+    def forward(self, input: Tensor, anchors: Tensor) -> Tensor:
+        anchors = anchors.detach().reshape(1, -1, 4)
+        place, size = anchors[..., :2], anchors[..., 2:]
+        if not self.center:
+            size = size - place
+            place = place + size * 0.5
+        offsets = input.detach() * input.new_tensor(self.stds)
+        middle, growth = offsets[..., :2] * size + place, offsets[..., 2:]
+        if self.clip > 0:
+            growth = growth.clamp(max=self.clip)
+        half = growth.exp() * size * 0.5
+        return torch.cat([middle - half, middle + half], -1)
+
+    def extra_repr(self) -> str:
+        return f"stds={self.stds}, clip={self.clip}, center={self.center}"
+
+
+class BoxEncode(nn.Module):
+    """Offsets of the matched boxes from the anchors, and a mask of the positive anchors.
+
+    Samples and matches are (B, N), anchors (B, N, 4), references (B, M, 4), means and standard
+    deviations (4,). Both results are (B, N, 4); the offsets of other anchors are 0. MXNet
+    propagates no gradient.
+    """
+
+    def forward(
+        self,
+        samples: Tensor,
+        matches: Tensor,
+        anchors: Tensor,
+        references: Tensor,
+        means: Tensor,
+        stds: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        positive = (samples.detach() > 0.5).unsqueeze(2)
+        # ignored anchors have any match
+        index = matches.detach().long().clamp(0, references.shape[1] - 1).unsqueeze(2)
+        boxes, anchors = references.detach().gather(1, index.expand(-1, -1, 4)), anchors.detach()
+        size, anchor_size = boxes[..., 2:] - boxes[..., :2], anchors[..., 2:] - anchors[..., :2]
+        middle, anchor_middle = boxes[..., :2] + size * 0.5, anchors[..., :2] + anchor_size * 0.5
+        shift = (middle - anchor_middle) / anchor_size
+        offsets = torch.cat([shift, (size / anchor_size).log()], -1)
+        offsets = (offsets - means.detach()) / stds.detach()
+        mask = positive.expand_as(offsets)
+        return torch.where(mask, offsets, 0.0), mask.to(offsets.dtype)
+
+
+class BipartiteMatching(nn.Module):
+    """Greedy matching of (…, rows, columns): the column of each row and the row of each column.
+
+    Pairs must be above the threshold or, with `ascend`, below it. Unmatched rows and columns have
+    −1. MXNet stops after `topk + 1` matches, and propagates no gradient.
+    """
+
+    def __init__(self, threshold: float, ascend: bool, topk: int) -> None:
+        super().__init__()
+        self.threshold, self.ascend, self.topk = threshold, ascend, topk
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Tensor]:
+        scores = input.detach().reshape(-1, *input.shape[-2:])
+        allowed = scores < self.threshold if self.ascend else scores > self.threshold
+        limit = self.topk + 1 if self.topk > 0 else min(input.shape[-2:])
+        found = match(-scores if self.ascend else scores, allowed, limit)
+        batch = input.shape[:-2]
+        one, other = (each.reshape(*batch, -1).to(input.dtype) for each in found)
+        return one, other
+
+    def extra_repr(self) -> str:
+        return f"threshold={self.threshold}, ascend={self.ascend}, topk={self.topk}"
+
+
+class BoxNMS(nn.Module):
+    """Non-maximum suppression of (…, N, K): the kept boxes, best first, then rows of −1.
+
+    Args:
+        overlap: Boxes whose intersection over union with a better one is larger are removed.
+        valid: Boxes with a score up to this are removed.
+        topk: How many of the best boxes take part; negative: all, 0: nothing is done.
+        columns: Numbers of the columns of the first coordinate, the score, and the class or −1.
+        background: The class whose boxes are removed.
+        force: Boxes of other classes remove boxes, too.
+        formats: Whether the input and the output have the format `center`.
+    """
+
+    def __init__(
+        self,
+        overlap: float,
+        valid: float,
+        topk: int,
+        columns: tuple[int, int, int],
+        background: int,
+        force: bool,
+        formats: tuple[bool, bool],
+    ) -> None:
+        super().__init__()
+        self.overlap, self.valid, self.topk, self.columns = overlap, valid, topk, columns
+        self.background, self.force, self.formats = background, force, formats
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.topk == 0:
+            return input
+        first, score_column, class_column = self.columns
+        rows = input.reshape(-1, *input.shape[-2:])
+        scores = rows[..., score_column].detach()
+        valid = scores > self.valid
+        if class_column >= 0:
+            valid = valid & (rows[..., class_column] != self.background)
+        order = torch.where(valid, scores, -torch.inf).sort(dim=1, descending=True, stable=True)
+        best = order.indices if self.topk < 0 else order.indices[:, : self.topk]
+        rows = rows.gather(1, best.unsqueeze(2).expand(-1, -1, rows.shape[2]))
+        valid = valid.gather(1, best)
+        kept = compact(rows, suppress(valid, self._conflicts(rows.detach())))
+        kept = self._convert(kept, first)
+        missing = input.shape[-2] - kept.shape[1]
+        kept = nn.functional.pad(kept, (0, 0, 0, missing), value=-1.0)
+        return kept.reshape(input.shape)
+
+    def _conflicts(self, rows: Tensor) -> Callable[[slice, slice], Tensor]:
+        """Which boxes of one slice remove which boxes of another."""
+        first, _, class_column = self.columns
+        center, boxes = self.formats[0], rows[..., first : first + 4]
+        sizes, classes = areas(boxes, center), rows[..., class_column].trunc()
+        by_class = class_column >= 0 and not self.force
+
+        def conflicts(one: slice, other: slice) -> Tensor:
+            both = intersections(boxes[:, one, None], boxes[:, None, other], center)
+            removes = both / (sizes[:, one, None] + sizes[:, None, other] - both) > self.overlap
+            if by_class:
+                removes = removes & (classes[:, one, None] == classes[:, None, other])
+            return removes
+
+        return conflicts
+
+    def _convert(self, rows: Tensor, first: int) -> Tensor:
+        """Convert the boxes to the output's format; MXNet leaves boxes whose first value is < 0."""
+        source_center, target_center = self.formats
+        if source_center == target_center:
+            return rows
+        boxes = rows[..., first : first + 4]
+        one, other = boxes[..., :2], boxes[..., 2:]
+        if target_center:
+            converted = torch.cat([(one + other) / 2, other - one], -1)
+        else:
+            converted = torch.cat([one - other / 2, one + other / 2], -1)
+        converted = torch.where(boxes[..., :1] < 0, boxes, converted)
+        return torch.cat([rows[..., :first], converted, rows[..., first + 4 :]], -1)
+
+    def extra_repr(self) -> str:
+        return f"overlap={self.overlap:.3g}, valid={self.valid:.3g}, topk={self.topk}"

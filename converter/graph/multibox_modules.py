@@ -1,0 +1,232 @@
+"""Modules for MXNet's operators of SSD: anchors, training targets and detections.
+
+MXNet computes them in float32 only, and propagates no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .box_modules import intersections
+from .suppression import compact, match, suppress
+
+SMALLEST = 1e-6  # a label is only matched with an anchor that overlaps by more
+
+
+class MultiBoxPrior(nn.Module):
+    """Anchors of each position of (N, C, H, W): (1, H · W · (sizes + ratios − 1), 4).
+
+    Coordinates are fractions of the image, with corners. The anchors of a position are those of all
+    sizes with the first ratio, and those of the first size with the other ratios.
+
+    Args:
+        sizes: Sides, as a fraction of the image's height.
+        ratios: Ratios of width and height.
+        steps: Distances of positions, vertically and horizontally; 1 / H and 1 / W if not positive.
+        offsets: Offset of the first centre, vertically and horizontally, in steps.
+        clip: Whether coordinates are limited to [0, 1].
+    """
+
+    def __init__(
+        self,
+        sizes: tuple[float, ...],
+        ratios: tuple[float, ...],
+        steps: tuple[float, ...],
+        offsets: tuple[float, ...],
+        clip: bool,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.ratios, self.steps = sizes, ratios, steps
+        self.offsets, self.clip = offsets, clip
+
+    def forward(self, input: Tensor) -> Tensor:
+        height, width = input.shape[2], input.shape[3]
+        steps = self.steps if min(self.steps) > 0 else (1.0 / height, 1.0 / width)
+        y = self._centers(input, height, 0, steps).unsqueeze(1).expand(-1, width)
+        x = self._centers(input, width, 1, steps).unsqueeze(0).expand(height, -1)
+        sizes = input.new_tensor(self.sizes + self.sizes[:1] * (len(self.ratios) - 1))
+        ratios = input.new_tensor(self.ratios[:1] * len(self.sizes) + self.ratios[1:]).sqrt()
+        half_width = sizes * height / width * ratios / 2
+        half = torch.stack([half_width, sizes / ratios / 2], -1)
+        centers = torch.stack([x, y], -1).unsqueeze(2)
+        anchors = torch.cat([centers - half, centers + half], -1).reshape(1, -1, 4)
+        return anchors.clamp(0.0, 1.0) if self.clip else anchors
+
+    def _centers(self, input: Tensor, count: int, axis: int, steps: tuple[float, ...]) -> Tensor:
+        places = torch.arange(count, dtype=input.dtype, device=input.device)
+        return (places + self.offsets[axis]) * steps[axis]
+
+    def extra_repr(self) -> str:
+        return f"sizes={self.sizes}, ratios={self.ratios}, steps={self.steps}, clip={self.clip}"
+
+
+class MultiBoxDetection(nn.Module):
+    """Detections (B, N, 6) of probabilities (B, classes, N), offsets (B, 4 N), anchors (1, N, 4).
+
+    A row is the class (without the background, which is class 0 of the input), the probability, and
+    the box. The classes of removed boxes are −1; rows beyond the detections are −1.
+
+    Args:
+        threshold: The smallest probability of a detection.
+        overlap: A box is removed if its intersection over union with a better one reaches this;
+            outside (0, 1], nothing is sorted or removed.
+        topk: How many of the best detections are kept; all if not positive.
+        force: Boxes of other classes remove boxes, too.
+        clip: Whether coordinates are limited to [0, 1].
+        variances: Factors of the offsets.
+    """
+
+    def __init__(
+        self,
+        threshold: float,
+        overlap: float,
+        topk: int,
+        force: bool,
+        clip: bool,
+        variances: tuple[float, ...],
+    ) -> None:
+        super().__init__()
+        self.threshold, self.overlap, self.topk = threshold, overlap, topk
+        self.force, self.clip, self.variances = force, clip, variances
+
+    def forward(self, probabilities: Tensor, offsets: Tensor, anchors: Tensor) -> Tensor:
+        probabilities = probabilities.detach()
+        nothing = torch.full_like(probabilities[:, :1], -1.0)
+        best = torch.cat([nothing, probabilities[:, 1:]], 1).max(1)
+        valid = (best.indices > 0) & ~(best.values < self.threshold)
+        classes = (best.indices - 1).to(probabilities.dtype)
+        boxes = self._boxes(offsets.detach(), anchors.detach())
+        rows = torch.cat([torch.stack([classes, best.values], -1), boxes], -1)
+        rows = compact(rows, valid)
+        return self._sorted(rows) if 0 < self.overlap <= 1 else rows
+
+    def _boxes(self, offsets: Tensor, anchors: Tensor) -> Tensor:
+        anchors = anchors.reshape(1, -1, 4)
+        size = anchors[..., 2:] - anchors[..., :2]
+        middle = (anchors[..., :2] + anchors[..., 2:]) / 2
+        scaled = offsets.reshape(offsets.shape[0], -1, 4) * offsets.new_tensor(self.variances)
+        middle = scaled[..., :2] * size + middle
+        half = scaled[..., 2:].exp() * size / 2
+        boxes = torch.cat([middle - half, middle + half], -1)
+        return boxes.clamp(0.0, 1.0) if self.clip else boxes
+
+    def _sorted(self, rows: Tensor) -> Tensor:
+        """Sort the detections, and set the class of those that are removed to −1."""
+        valid = rows[..., 0] >= 0
+        scores = torch.where(valid, rows[..., 1], -torch.inf)
+        order = scores.sort(dim=1, descending=True, stable=True).indices.unsqueeze(2)
+        ranked = rows.gather(1, order.expand_as(rows))
+        places = torch.arange(rows.shape[1], device=rows.device)
+        among = valid & (places < self.topk) if self.topk > 0 else valid
+        # MXNet leaves the rows after the best in the order that they had before
+        ranked = torch.where(among.unsqueeze(2), ranked, rows)
+        kept = suppress(among, self._conflicts(ranked))
+        classes = torch.where(kept, ranked[..., 0], -1.0).unsqueeze(2)
+        return torch.cat([classes, ranked[..., 1:]], -1)
+
+    def _conflicts(self, rows: Tensor) -> Callable[[slice, slice], Tensor]:
+        """Which boxes of one slice remove which boxes of another."""
+        classes, boxes = rows[..., 0], rows[..., 2:]
+        sizes = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+        def conflicts(one: slice, other: slice) -> Tensor:
+            both = intersections(boxes[:, one, None], boxes[:, None, other])
+            union = sizes[:, one, None] + sizes[:, None, other] - both
+            removes = (union > 0) & (both / union >= self.overlap)
+            if not self.force:
+                removes = removes & (classes[:, one, None] == classes[:, None, other])
+            return removes
+
+        return conflicts
+
+    def extra_repr(self) -> str:
+        return f"threshold={self.threshold:.3g}, overlap={self.overlap:.3g}, topk={self.topk}"
+
+
+class MultiBoxTarget(nn.Module):
+    """Training targets of anchors (1, N, 4), labels (B, M, ≥ 5) and class scores (B, classes, N).
+
+    A label is a class and a box; the first label of the class −1 ends those of an image. Results
+    are the offsets and their mask (B, 4 N), and the classes (B, N): 0 is the background.
+
+    Args:
+        overlap: Anchors that overlap a label by more are positive, besides the best of each label;
+            none is if it is not positive.
+        ignored: The class of anchors that are neither positive nor negative.
+        ratio: Negative anchors per positive one; all others are negative if it is not positive.
+        negative: Only anchors that overlap less can be chosen as negative.
+        variances: Divisors of the offsets.
+    """
+
+    def __init__(
+        self,
+        overlap: float,
+        ignored: float,
+        ratio: float,
+        negative: float,
+        variances: tuple[float, ...],
+    ) -> None:
+        super().__init__()
+        self.overlap, self.ignored, self.ratio = overlap, ignored, ratio
+        self.negative, self.variances = negative, variances
+
+    def forward(
+        self, anchors: Tensor, labels: Tensor, scores: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        anchors, labels, scores = anchors.detach(), labels.detach(), scores.detach()
+        present = (labels[..., 0] == -1).cumsum(1) == 0
+        overlaps = self._overlaps(anchors, labels)
+        allowed = (overlaps > SMALLEST) & present.unsqueeze(1)
+        matched, _ = match(overlaps, allowed, labels.shape[1])
+        best = torch.where(present.unsqueeze(1), overlaps, -1.0).max(2)
+        positive = matched >= 0
+        if self.overlap > 0:
+            positive = positive | (best.values > self.overlap)
+        index = torch.where(matched >= 0, matched, best.indices)
+        negative = ~positive
+        if self.ratio > 0:
+            negative = self._hardest(positive, best.values, scores)
+        found = labels.gather(1, index.unsqueeze(2).expand(-1, -1, labels.shape[2]))
+        classes = torch.where(negative, 0.0, self.ignored)
+        classes = torch.where(positive, found[..., 0] + 1, classes)
+        # an image without labels is ignored
+        classes = torch.where(present[:, :1], classes, self.ignored)
+        mask = positive.unsqueeze(2).expand(-1, -1, 4)
+        offsets = torch.where(mask, self._offsets(anchors, found[..., 1:5]), 0.0)
+        return offsets.flatten(1), mask.flatten(1).to(offsets.dtype), classes.to(offsets.dtype)
+
+    @staticmethod
+    def _overlaps(anchors: Tensor, labels: Tensor) -> Tensor:
+        one, other = anchors.reshape(1, -1, 1, 4), labels[:, None, :, 1:5]
+        both = intersections(one, other)
+        sizes = [
+            (each[..., 2] - each[..., 0]) * (each[..., 3] - each[..., 1]) for each in (one, other)
+        ]
+        union = sizes[0] + sizes[1] - both
+        return torch.where(union == 0, 0.0, both / union)
+
+    def _hardest(self, positive: Tensor, overlaps: Tensor, scores: Tensor) -> Tensor:
+        """The anchors that are least certainly background, as many as the ratio says."""
+        counts = positive.sum(1, keepdim=True)
+        wanted = (counts * self.ratio).floor()
+        wanted = torch.minimum(wanted, positive.shape[1] - counts)
+        candidates = ~positive & (overlaps < self.negative)
+        background = scores.softmax(1)[:, 0]
+        order = torch.where(candidates, background, torch.inf).sort(dim=1, stable=True).indices
+        places = torch.arange(positive.shape[1], device=positive.device).expand_as(order)
+        rank = torch.empty_like(order).scatter(1, order, places)
+        return candidates & (rank < wanted)
+
+    def _offsets(self, anchors: Tensor, boxes: Tensor) -> Tensor:
+        size, anchor_size = boxes[..., 2:] - boxes[..., :2], anchors[..., 2:] - anchors[..., :2]
+        shift = (boxes[..., :2] + boxes[..., 2:]) * 0.5 - (
+            anchors[..., :2] + anchors[..., 2:]
+        ) * 0.5
+        offsets = torch.cat([shift / anchor_size, (size / anchor_size).log()], -1)
+        return offsets / offsets.new_tensor(self.variances)
+
+    def extra_repr(self) -> str:
+        return f"overlap={self.overlap:.3g}, ratio={self.ratio:.3g}, negative={self.negative:.3g}"

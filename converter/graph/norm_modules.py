@@ -1,0 +1,99 @@
+"""Normalisations of MXNet that torch.nn does not have."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Statistics = tuple[Tensor, Tensor, Tensor]
+
+
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """BatchNorm over axis 1 of an input with any number of dimensions."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+
+class FrozenBatchNorm(BatchNorm):
+    """BatchNorm with `use_global_stats`: it uses the running statistics in training, too."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
+
+
+class BatchNormStatistics(nn.Module):
+    """The result of a BatchNorm, and the mean and 1 / √(variance + eps) of each channel."""
+
+    def __init__(self, norm: BatchNorm) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, input: Tensor) -> Statistics:
+        if self.training and not isinstance(self.norm, FrozenBatchNorm):
+            axes = tuple(axis for axis in range(input.dim()) if axis != 1)
+            variance, mean = torch.var_mean(input, axes, correction=0)
+        else:
+            assert self.norm.running_mean is not None
+            assert self.norm.running_var is not None
+            # copies, since training changes the running statistics
+            mean, variance = self.norm.running_mean.clone(), self.norm.running_var
+        return self.norm(input), mean, (variance + self.norm.eps).rsqrt()
+
+
+class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
+    """InstanceNorm of an input with any number of dimensions, and of single positions."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.shape[2:].numel() == 1:  # torch refuses it; nothing remains but the shift
+            return (input - input) + self.bias.reshape(-1, *[1] * (input.dim() - 2))
+        return F.instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
+class LayerNorm(nn.Module):
+    """LayerNorm over any one axis; with `statistics`, also its mean and √(variance + eps)."""
+
+    def __init__(self, size: int, axis: int, eps: float, statistics: bool) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
+        self.axis, self.eps, self.statistics = axis, eps, statistics
+
+    def forward(self, input: Tensor) -> Tensor | Statistics:
+        moved = input.movedim(self.axis, -1)
+        result = F.layer_norm(moved, moved.shape[-1:], self.weight, self.bias, self.eps)
+        result = result.movedim(-1, self.axis)
+        if not self.statistics:
+            return result
+        variance, mean = torch.var_mean(input, self.axis, correction=0, keepdim=True)
+        return result, mean, (variance + self.eps).sqrt()
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[0]}, axis={self.axis}, eps={self.eps:.3g}"
+
+
+class GroupNorm(nn.Module):
+    """GroupNorm with a scale and a shift for each group, where torch's has one for each channel.
+
+    With `statistics`, it also returns the mean and √(variance + eps) of each group, (N, groups).
+    """
+
+    def __init__(self, groups: int, eps: float, statistics: bool) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(groups)), nn.Parameter(torch.zeros(groups))
+        self.eps, self.statistics = eps, statistics
+
+    def forward(self, input: Tensor) -> Tensor | Statistics:
+        count = self.weight.shape[0]
+        groups = input.reshape(input.shape[0], count, -1)
+        normal = F.layer_norm(groups, groups.shape[-1:], eps=self.eps)
+        result = (normal * self.weight[:, None] + self.bias[:, None]).reshape(input.shape)
+        if not self.statistics:
+            return result
+        variance, mean = torch.var_mean(groups, -1, correction=0)
+        return result, mean, (variance + self.eps).sqrt()
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[0]}, eps={self.eps:.3g}"

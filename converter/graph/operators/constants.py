@@ -1,0 +1,84 @@
+"""Tensors that depend on no input."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import fx
+
+from ..call import Call
+from ..functions.elementwise import filled
+from .declaration import dtype, optional_number
+
+MOST_VALUES = 1 << 25
+
+
+def _limited(call: Call, count: float) -> int:
+    """Require a number of values that is plausible."""
+    if not 0 <= count <= MOST_VALUES:
+        raise call.error(f"would have {count:.0f} values; at most {MOST_VALUES} are supported")
+    return int(count)
+
+
+def _shape(call: Call) -> tuple[int, ...]:
+    shape = call.attributes.integers("shape", ())
+    if not shape or min(shape) < 1:
+        raise call.error(f"its shape {shape} is unknown; export the graph with its whole shape")
+    _limited(call, math.prod(shape))
+    return shape
+
+
+def _filled(call: Call, value: float) -> fx.Node:
+    shape, kind = _shape(call), dtype()(call.attributes, "dtype")
+    return call.constant(filled(torch.empty(0), shape, value, kind))
+
+
+def zeros(call: Call) -> fx.Node:
+    """Zeros."""
+    return _filled(call, 0.0)
+
+
+def ones(call: Call) -> fx.Node:
+    """Ones."""
+    return _filled(call, 1.0)
+
+
+def full(call: Call) -> fx.Node:
+    """One value, which may be infinite."""
+    return _filled(call, call.attributes.any_number("value"))
+
+
+def eye(call: Call) -> fx.Node:
+    """Ones on the k-th diagonal of a matrix of N rows and M columns, by default N."""
+    attributes = call.attributes
+    rows, columns = attributes.integer("N"), attributes.integer("M", 0)
+    columns = columns or rows
+    _limited(call, rows * columns if min(rows, columns) > 0 else -1)
+    ones = torch.ones(rows, columns, dtype=dtype()(attributes, "dtype"))
+    place = attributes.integer("k", 0)
+    return call.constant(ones.triu(place).tril(place))
+
+
+def arange(call: Call) -> fx.Node:
+    """Numbers from `start` to before `stop`, each `repeat` times; without `stop`, from 0.
+
+    MXNet converts `start` and `step` to the data type first, and computes in it.
+    """
+    attributes = call.attributes
+    start, step = attributes.number("start"), attributes.number("step", 1.0)
+    stop, repeat = optional_number(attributes, "stop"), attributes.count("repeat", 1)
+    if attributes.flag("infer_range", False):
+        raise attributes.unsupported("infer_range")
+    if stop is None:
+        start, stop = 0.0, start
+    if not step or not (stop - start) / step > 0:
+        raise call.error(f"start {start}, stop {stop} and step {step} are an empty range")
+    count = _limited(call, math.ceil((stop - start) / step) * repeat)
+    kind = dtype()(attributes, "dtype")
+    places = torch.arange(count).div(repeat, rounding_mode="floor").to(kind)
+    first, width = (filled(places, (), value, kind) for value in (start, step))
+    return call.constant(first + places * width)
+
+
+OPERATORS = {"_zeros": zeros, "_ones": ones, "_full": full, "_eye": eye, "_arange": arange}

@@ -1,0 +1,181 @@
+"""Operators that are one call of a function, declared by their inputs and attributes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx
+
+from ..attributes import Attributes
+from ..call import UNKNOWN, Call, Values
+
+Reader = Callable[[Attributes, str], Any]
+Ranks = list["int | None"]
+
+DTYPES = {"float16": torch.float16, "float32": torch.float32, "float64": torch.float64}
+DTYPES |= {name: getattr(torch, name) for name in ("bool", "int8", "int32", "int64", "uint8")}
+# what MXNet's frontends add, and attributes without influence on the result
+_IGNORED = frozenset(
+    {
+        "ctx",
+        "num_args",
+        "ctx_group",
+        "lr_mult",
+        "wd_mult",
+        "force_mirroring",
+        "mirror_stage",
+    }
+)
+
+
+def integer(default: int | None = None) -> Reader:
+    """An integer; required without a default."""
+    return lambda attributes, name: attributes.integer(name, default)
+
+
+def optional_integer(default: int | None = None) -> Reader:
+    """An integer or None. The text `None` is None; without the attribute, it is the default."""
+
+    def read(attributes: Attributes, name: str) -> int | None:
+        if attributes.has(name):
+            return attributes.integer(name)
+        return None if attributes.is_given(name) else default
+
+    return read
+
+
+def integers(default: tuple[int, ...] | None = None) -> Reader:
+    """Integers; required without a default."""
+    return lambda attributes, name: attributes.integers(name, default)
+
+
+def optional_integers(attributes: Attributes, name: str) -> tuple[int, ...] | None:
+    """Integers or None, which is the default."""
+    return attributes.integers(name) if attributes.has(name) else None
+
+
+def ends(attributes: Attributes, name: str) -> tuple[int | None, ...]:
+    """A slice's begin, end or step of each axis, or None."""
+    return attributes.optional_integers(name)
+
+
+def number(default: float | None = None) -> Reader:
+    """A number, which may be infinite; required without a default."""
+    return lambda attributes, name: attributes.any_number(name, default)
+
+
+def single(default: float | None = None) -> Reader:
+    """A number rounded to float32; required without a default."""
+    return lambda attributes, name: attributes.single(name, default)
+
+
+def optional_number(attributes: Attributes, name: str) -> float | None:
+    """A number or None, which is the default."""
+    return attributes.any_number(name) if attributes.has(name) else None
+
+
+def numbers(attributes: Attributes, name: str) -> tuple[float, ...]:
+    """Numbers, written `(0, 0.5)`."""
+    return attributes.numbers(name)
+
+
+def flag(default: bool) -> Reader:
+    """A boolean."""
+    return lambda attributes, name: attributes.flag(name, default)
+
+
+def choice(default: str | None, *choices: str) -> Reader:
+    """A keyword; required without a default."""
+    return lambda attributes, name: attributes.choice(name, default, choices)
+
+
+def dtype(default: str | None = "float32") -> Reader:
+    """A data type; required without a default."""
+    return lambda attributes, name: DTYPES[attributes.choice(name, default, list(DTYPES))]
+
+
+def optional_dtype(attributes: Attributes, name: str) -> torch.dtype | None:
+    """A data type or None, which is the default."""
+    return DTYPES[attributes.choice(name, None, list(DTYPES))] if attributes.has(name) else None
+
+
+def same(ranks: Ranks) -> int | None:
+    """The first input's number of dimensions."""
+    return ranks[0] if ranks else None
+
+
+def largest(ranks: Ranks) -> int | None:
+    """The largest number of dimensions, which is that of a broadcast result."""
+    known = [rank for rank in ranks if rank is not None]
+    return max(known) if known and len(known) == len(ranks) else None
+
+
+def unknown(ranks: Ranks) -> None:
+    """A number of dimensions that does not follow from those of the inputs."""
+    return
+
+
+def one(ranks: Ranks) -> int:
+    """A vector."""
+    return 1
+
+
+def one_more(ranks: Ranks) -> int | None:
+    """One more than the first input's number of dimensions."""
+    return None if ranks[0] is None else ranks[0] + 1
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An operator that is one call of a function.
+
+    Attributes:
+        function: It is given the inputs, and then the attributes by their names.
+        inputs: How many there are; None if any number.
+        attributes: Reader of each attribute.
+        given: Further arguments, which do not depend on the node.
+        ignored: Attributes without influence on the result.
+        rank: Number of dimensions of the results.
+        outputs: The number of outputs, of the attributes and the number of inputs, where the
+            function returns a tuple; None if it does not.
+    """
+
+    function: Callable[..., Any]
+    inputs: int | None = 1
+    attributes: Mapping[str, Reader] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    rank: Callable[[Ranks], int | None] = same
+    outputs: Callable[[Mapping[str, Any], int], int | None] | None = None
+
+    def __call__(self, call: Call) -> fx.Node | Values:
+        """Add the call to the graph."""
+        count = len(call) if self.inputs is None else self.inputs
+        values = [call.value(index) for index in range(count)]
+        call.attributes.expect({*self.attributes, *self.ignored, *_IGNORED})
+        named = {name: read(call.attributes, name) for name, read in self.attributes.items()}
+        rank = self.rank([call.rank(index) for index in range(count)])
+        rank = UNKNOWN if rank is None else rank
+        result = call.function(self.function, *values, rank=rank, **self.given, **named)
+        parts = self.outputs(named, count) if self.outputs else None
+        if parts is None:
+            return result
+        if not 0 < parts <= 1 << 12:
+            raise call.error(f"would have {parts} outputs")
+        return tuple(
+            call.function(operator.getitem, result, place, rank=rank) for place in range(parts)
+        )
+
+
+def outputs(count: int) -> Callable[[Mapping[str, Any], int], int]:
+    """A fixed number of outputs."""
+    return lambda attributes, inputs: count
+
+
+def as_inputs(attributes: Mapping[str, Any], inputs: int) -> int:
+    """As many outputs as inputs."""
+    return inputs

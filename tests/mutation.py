@@ -1,0 +1,172 @@
+"""Mutation tests of the rooms that decide whether a conversion is right, with mutmut.
+
+python -m tests.mutation [ROOM …] [--sample 150] [--seed 0] [--jobs 1] [--survivors]
+
+The package is copied to build/mutation/ROOM in the layout that mutmut expects, and only the copy is
+changed. mutmut makes every small change of the room's functions that it knows; a random sample of
+these mutants is tested, each in a fork of one process. A mutant that no test of the room's files
+notices has survived. Constants and tables outside functions, and properties, are not mutated:
+tests/test_mutants.py has mutants of these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CLIENTS = "timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or linters"
+# tests that run in under a second and need no MXNet; the operators' oracle is MXNet itself
+QUICK = f"not (slow or costly or mxnet or {CLIENTS})"
+WITH_MXNET = f"not (slow or costly or {CLIENTS})"
+# texts of errors are not mutated, only whether they are raised
+CONFIGURATION = """\
+[mutmut]
+source_paths = src
+only_mutate = src/gluon2torch/{folder}/*.py
+do_not_mutate_patterns = ^\\s*raise\\b
+pytest_add_cli_args =
+    -n0
+    -p
+    no:cacheprovider
+pytest_add_cli_args_test_selection =
+    {selection}
+use_git_change_detection = False
+"""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A folder of the package, and the tests that are to notice its mutants."""
+
+    folder: str
+    tests: tuple[str, ...]
+    marks: str = QUICK
+    names: str = ""  # pytest's -k
+
+
+# names in tests of networks that take seconds
+LARGE = "senet or resnext or wideresnet or resnet18 or resnet50 or resnest14"
+ROOMS = {
+    "mapping": Room(
+        "mapping",
+        ("keymap", "dialects", "backbones", "layouts", "tables", "opening", "commands"),
+        names="not nearest and not unknown",
+    ),
+    "parity": Room(
+        "parity",
+        ("caught", "planted", "graph_reference", "saved_reference", "training_parity", "report"),
+        WITH_MXNET,
+        f"not ({LARGE})",
+    ),
+    "operators": Room("graph/operators", ("graph_operators", "graph_import"), WITH_MXNET),
+    "checkpoints": Room(
+        "checkpoints", ("checkpoint", "opening", "formats", "verify", "commands", "planted")
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many mutants there are, and what became of those that were tested."""
+
+    total: int
+    killed: int
+    survivors: tuple[str, ...]
+
+
+def prepare(room: Room, folder: Path) -> None:
+    """Copy the package and the tests to a folder, and write mutmut's configuration there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    package = folder / "src" / "gluon2torch"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "converter", package, ignore=ignore)
+    for each in ("models", "mappings"):
+        shutil.copytree(ROOT / each, package / each, ignore=ignore)
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    selection = [f"tests/test_{name}.py" for name in room.tests]
+    selection += ["-m", room.marks, *(["-k", room.names] if room.names else [])]
+    text = CONFIGURATION.format(folder=room.folder, selection="\n    ".join(selection))
+    (folder / "setup.cfg").write_text(text)
+
+
+def mutants(room: Room, folder: Path) -> list[str]:
+    """The names of all mutants of a room, in a fixed order."""
+    from mutmut.configuration import reset_config
+    from mutmut.mutation.file_mutation import mutate_file_contents
+
+    os.chdir(folder)
+    reset_config()  # it is read from the folder
+    names: list[str] = []
+    for path in sorted(Path("src/gluon2torch", room.folder).glob("*.py")):
+        module = ".".join(path.with_suffix("").parts[1:])
+        mutated = mutate_file_contents(str(path), path.read_text())
+        names += [f"{module}.{name}" for name in mutated.mutant_names]
+    return names
+
+
+def run(room: Room, folder: Path, sample: int, seed: int, jobs: int) -> Score:
+    """Test a sample of a room's mutants."""
+    prepare(room, folder)
+    names = mutants(room, folder)
+    chosen = sorted(random.Random(seed).sample(names, min(sample, len(names))))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONPATH", None)
+    subprocess.run(
+        [_mutmut(), "run", "--max-children", str(jobs), *chosen],
+        cwd=folder,
+        env=environment,
+        check=True,
+        stdout=sys.stderr,
+    )
+    listed = subprocess.run(
+        [_mutmut(), "results", "--all", "true"],
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    results = dict(re.findall(r"^ +(\S+): (.+)$", listed.stdout, re.MULTILINE))
+    survivors = tuple(name for name in chosen if results[name] in ("survived", "no tests"))
+    return Score(len(names), len(chosen) - len(survivors), survivors)
+
+
+def _mutmut() -> str:
+    return str(Path(sys.executable).with_name("mutmut"))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print each room's score and its survivors."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation")
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"{', '.join(ROOMS)}; default all")
+    parser.add_argument("--sample", type=int, default=150, help="mutants of each room")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.rooms) - set(ROOMS):
+        parser.error(f"no room is named {', '.join(sorted(unknown))}")
+    for name in options.rooms or ROOMS:
+        folder = ROOT / "build" / "mutation" / name
+        score = run(ROOMS[name], folder, options.sample, options.seed, options.jobs)
+        for survivor in score.survivors:
+            print(f"survived: {survivor}")
+        tested = score.killed + len(score.survivors)
+        print(
+            f"{name}: {score.total} mutants, {tested} tested, {score.killed} killed "
+            f"({score.killed / tested:.0%}); `mutmut show NAME` in {folder.relative_to(ROOT)} "
+            "shows a survivor"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Attention, normalisations with parameters, and softmax of a start, held against MXNet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from gluon2torch.errors import GraphError
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.operators import attention, normalization
+from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.sources.mxnet_compat import import_mxnet
+
+from .fuzz.generators.attention import GENERATORS
+from .fuzz.operator_case import Case, Oracle, imported
+from .operator_checks import Mutable, check, check_random
+
+pytestmark = pytest.mark.mxnet
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape)
+
+
+def named(prefix: str, *shapes: tuple[int, ...]) -> dict[str, np.ndarray]:
+    return {f"{prefix}{number}": normal(*shape) for number, shape in enumerate(shapes)}
+
+
+def interleaved(part: str, *shapes: tuple[int, ...]) -> Case:
+    return Case(f"_contrib_interleaved_matmul_{part}", {"heads": "3"}, named("data", *shapes))
+
+
+def norm(op: str, size: int, outputs: int = 1, **attributes: str) -> Case:
+    arrays = {"gamma": normal(size), "beta": normal(size)}
+    if "BatchNorm" in op:
+        arrays |= {"mean": normal(size), "var": 0.5 + normal(size) ** 2}
+    if outputs > 1:
+        attributes["output_mean_var"] = "True"
+    return Case(op, attributes, {"data": normal(2, 6, 5, 3)}, arrays, outputs)
+
+
+def softmax(op: str, **attributes: str) -> Case:
+    data = {"data": normal(2, 5, 3)}
+    if "use_length" in attributes:
+        data["length"] = np.array([[5, 1, 0], [2, 3, 4]], np.int32)
+    return Case(op, attributes, data)
+
+
+WIDE, NARROW = (4, 2, 3 * 3 * 2), (5, 2, 3 * 2 * 2)
+CASES = [
+    Mutable(interleaved("selfatt_qk", WIDE), {"heads": "2"}),
+    Mutable(interleaved("selfatt_valatt", WIDE, (6, 4, 4)), {"heads": "6"}),
+    Mutable(interleaved("encdec_qk", (4, 2, 3 * 2), NARROW), {"heads": "2"}),
+    Mutable(interleaved("encdec_valatt", NARROW, (6, 4, 5)), {"heads": "6"}),
+    Mutable(Case("_contrib_div_sqrt_dim", {}, {"data": normal(4, 5)}), "_copy"),
+    Mutable(Case("_contrib_arange_like", {}, {"data": normal(4, 5)}), {"start": "1"}),
+    Mutable(
+        Case("_contrib_arange_like", {"step": "0.3", "start": "-1"}, {"data": normal(4, 5)}),
+        {"step": "0.5"},
+    ),
+    Mutable(Case("_contrib_arange_like", {"axis": "1"}, {"data": normal(4, 5)}), {"axis": "0"}),
+    Mutable(
+        Case("_contrib_arange_like", {"axis": "-1", "repeat": "2"}, {"data": normal(4, 5)}),
+        {"repeat": "3"},
+    ),
+    Mutable(softmax("softmax", temperature="0.7", axis="1"), {"temperature": "0.8"}),
+    Mutable(softmax("softmax", use_length="True", axis="1"), {"temperature": "2"}),
+    Mutable(softmax("softmax", dtype="float32"), {"dtype": "float16"}),
+    Mutable(softmax("log_softmax", temperature="3"), {"temperature": "2"}),
+    Mutable(norm("LayerNorm", 6, axis="1"), {"eps": "0.1"}),
+    Mutable(norm("LayerNorm", 5, axis="-2", eps="0.3"), {"axis": "-1"}),
+    Mutable(norm("LayerNorm", 3, outputs=3), {"eps": "0.1"}),
+    Mutable(norm("GroupNorm", 3, num_groups="3"), {"num_groups": "2"}),
+    Mutable(norm("GroupNorm", 3, outputs=3, num_groups="3", eps="0.1"), {"eps": "0.2"}),
+    Mutable(norm("GroupNorm", 1), {"eps": "0.1"}),
+    Mutable(norm("BatchNorm", 3, axis="-1", fix_gamma="False"), {"fix_gamma": "True"}),
+    Mutable(norm("BatchNorm", 5, axis="2"), {"axis": "1"}),
+    Mutable(norm("BatchNorm", 2, axis="0", fix_gamma="False"), {"eps": "1"}),
+    Mutable(norm("BatchNorm", 6, outputs=3, fix_gamma="False"), {"eps": "0.1"}),
+    Mutable(norm("BatchNorm", 3, outputs=3, axis="3"), {"fix_gamma": "False"}),
+    Mutable(norm("BatchNorm_v1", 6), {"eps": "0.1"}),
+    Mutable(norm("InstanceNorm", 6), {"eps": "0.1"}),
+]
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Iterator[Oracle]:
+    with Oracle() as started:
+        yield started
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_an_operator_is_mxnets_and_its_mutation_is_not(case: Mutable) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize("op", GENERATORS)
+def test_random_cases(op: str, oracle: Oracle) -> None:
+    check_random(GENERATORS[op], oracle, 30)
+
+
+def test_every_operator_has_a_case() -> None:
+    tested = {case.case.op for case in CASES}
+    assert tested - {"softmax", "log_softmax"} == {
+        *attention.OPERATORS,
+        *normalization.OPERATORS,
+    } - {
+        "CuDNNBatchNorm",  # of MXNet 0.x's builds with cuDNN, equal to BatchNorm
+        "_contrib_SyncBatchNorm",  # in test_graph_operators.py
+    }
+    assert tested == set(GENERATORS)
+
+
+def test_cudnns_batch_norm_is_batch_norm() -> None:
+    case = norm("BatchNorm", 6, fix_gamma="False")
+    (one,) = imported(case)
+    (other,) = imported(Case("CuDNNBatchNorm", case.attributes, case.data, case.arrays))
+    assert np.array_equal(one, other)
+
+
+def test_a_norm_with_statistics_uses_the_batchs_in_training() -> None:
+    mx = import_mxnet()
+    case = norm("BatchNorm", 5, outputs=3, axis="2", fix_gamma="False")
+    module = build_module(parse_symbol(case.symbol().encode(), "it"), case.arrays, dtype="float64")
+    arrays = [
+        mx.nd.array(each, dtype="float64") for each in (*case.data.values(), *case.arrays.values())
+    ]
+    with mx.autograd.train_mode():
+        expected = mx.nd.CachedOp(mx.sym.load_json(case.symbol()))(*arrays)
+    actual = module.train()(torch.from_numpy(case.data["data"]))
+    for one, other in zip(actual, expected, strict=True):
+        assert np.abs(one.detach().numpy() - other.asnumpy()).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("case", "problem"),
+    [
+        (norm("LayerNorm", 6, axis="99"), "axis='99' is not supported"),
+        (norm("GroupNorm", 6, num_groups="2"), "weight has shape \\(6,\\), expected \\(2,\\)"),
+        (softmax("softmax", temperature="0"), "temperature='0' is not supported"),
+        (softmax("softmax", dtype="int32"), "dtype='int32' is not supported"),
+        (softmax("log_softmax", use_length="True"), "use_length='True' is not supported"),
+        (interleaved("selfatt_qk", WIDE, WIDE), "has 2 inputs; expected 1"),
+    ],
+)
+def test_what_cannot_be(case: Case, problem: str) -> None:
+    with pytest.raises(GraphError, match=problem):
+        imported(case)

@@ -1,0 +1,29 @@
+"""Random cases of each operator are equal to MXNet, or refused; another seed each day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .fuzz.generators import load_generators
+from .fuzz.operator_case import Oracle
+from .fuzz.operator_fuzz import BAD, fuzz, today
+
+pytestmark = [pytest.mark.mxnet, pytest.mark.posix]
+COUNT = 25
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Iterator[Oracle]:
+    with Oracle() as started:
+        yield started
+
+
+@pytest.mark.costly
+@pytest.mark.parametrize("op", load_generators())
+def test_an_operator_is_equal_or_refused(op: str, oracle: Oracle) -> None:
+    seed = today()
+    counts, lines = fuzz(op, COUNT, seed, oracle)
+    print(f"seed {seed}:", dict(counts))
+    assert not any(counts[kind] for kind in BAD), f"seed {seed}:\n" + "\n".join(lines)
