@@ -3,6 +3,7 @@
 MODEL ?= resnet50_v1d
 INIT ?= random
 OUT ?= weights
+SAMPLE ?= 120
 
 SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 python,\
@@ -10,7 +11,7 @@ PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 py
 BIN := .venv/bin
 CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or linters
 
-.PHONY: convert test quick lint proof bench clean
+.PHONY: convert test quick lint proof mutants bench clean
 
 convert: .venv/installed
 	$(BIN)/python convert.py $(MODEL) --init $(INIT) --out $(OUT)
@@ -35,6 +36,11 @@ lint: .venv/installed
 # the proofs at full size
 proof: .venv/installed
 	$(BIN)/pytest -m slow
+
+# SAMPLE small changes of each room, which the tests are to notice; about half an hour
+mutants: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
+	$(BIN)/python -m tests.mutation --sample $(SAMPLE)
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench_convert.py

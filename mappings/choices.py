@@ -7,6 +7,7 @@ REFERENCES = ("auto", "gluon", "graph", "none")
 SAVED = ".npz"  # suffix of a saved reference's file name
 GRAPH_REFERENCES = ("auto", "gluon", "none")  # for the conversion of a graph
 DTYPES = ("keep", "float32")
+INPUT_DTYPES = ("float32", "int32", "int64", "uint8")  # of the inputs of a graph
 PROOFS = ("training",)  # beside the forward passes
 FORMATS = ("pth", "safetensors", "onnx")
 OURS = "timm"  # the layout with the project's own keys

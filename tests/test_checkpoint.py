@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from pathlib import Path
@@ -10,10 +11,14 @@ import torch
 
 from gluon2torch.checkpoints.formats import pth
 from gluon2torch.checkpoints.formats.job import Job
+from gluon2torch.checkpoints.metadata import facts_sha256, to_metadata
+from gluon2torch.checkpoints.output import write_files
 from gluon2torch.checkpoints.record import WrittenFile
 from gluon2torch.errors import CheckpointError
 from gluon2torch.files import atomic_file
 from gluon2torch.weights.content_hash import content_sha256, same_bits
+
+from .conftest import record
 
 TENSORS = {
     "b.weight": torch.arange(6.0).reshape(2, 3),
@@ -119,6 +124,23 @@ def test_the_last_bytes_that_read_back_different_are_told(tmp_path: Path) -> Non
     changed[1] = 0.0  # 4 bytes of float16 in all; -0.0 was written
     with pytest.raises(CheckpointError, match="a.bias reads back with different values"):
         pth.compare({**TENSORS, "a.bias": changed}, job)
+
+
+def test_the_hash_of_a_records_facts_is_of_these_facts() -> None:
+    about = record()
+    metadata = to_metadata(about)
+    assert metadata.pop("facts_sha256") == facts_sha256(about)
+    text = json.dumps(dict(sorted(metadata.items())), ensure_ascii=False)
+    assert facts_sha256(about) == hashlib.sha256(text.encode()).hexdigest()
+    assert facts_sha256(record(num_classes=11)) != facts_sha256(about)
+    assert facts_sha256(record(seconds={"write": 1.0}, load="x")) == facts_sha256(about)
+
+
+def test_a_record_says_how_long_the_writing_took(tmp_path: Path) -> None:
+    done = write_files(record(files=()), TENSORS, lambda: None, tmp_path, "net", ("pth",))
+    assert set(done.seconds) == {"write", "total"}
+    assert 0 <= done.seconds["write"] <= done.seconds["total"]
+    assert Path(done.file).with_suffix(".json").is_file()
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,70 @@ def test_diff_compares_dialects_and_checkpoints(mine: Path, tmp_path: Path) -> N
     ]
 
 
+def test_diff_opens_every_format(mine: Path, tmp_path: Path) -> None:
+    def converted(*options: object) -> str:
+        options = ("--params", mine, "--reference", "none", "-o", tmp_path / "out", *options)
+        (written,) = json.loads(run("convert", *options, "--json", "-").stdout)
+        return str(written["file"])
+
+    assert run("diff", mine, converted("--format", "safetensors")).output == (
+        "107 equal, 0 different\n"
+    )
+    write_params(mine, arrays("resnet18_v1b", "resnet_v1b"))
+    count = len(arrays("resnet18_v1b", "resnet_v1b"))
+    folder = converted("--layout", "timm-folder")
+    assert Path(folder).is_dir()
+    assert run("diff", mine, folder).output == f"{count} equal, 0 different\n"
+
+
+def test_diff_of_a_name_without_an_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gluon2torch.checkpoints import comparison
+
+    one, other = tmp_path / "a.params", tmp_path / "b.params"
+    content = {one: {"x": None, "y": None}, other: {"x": np.empty(0, np.float32), "y": None}}
+    for path in content:
+        path.write_bytes(b"")
+    monkeypatch.setattr(comparison, "read_params", content.get)
+    for first, second in ((one, other), (other, one)):
+        found = comparison.compare_files(first, second)
+        assert found.equal == 1
+        assert found.differences == (
+            comparison.Difference("x", "has no array in one of the files", None),
+        )
+
+
+def test_a_sparse_array_is_expanded_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gluon2torch.checkpoints import comparison
+    from gluon2torch.errors import ParamsFileError
+    from gluon2torch.sources.arrays import SparseArray
+
+    rows = SparseArray("row_sparse", (3, 2), np.array([[5, 6]], np.float32), np.array([1]))
+    dense = np.array([[0, 0], [5, 6], [0, 0]], np.float32)
+    one, other = tmp_path / "a.params", tmp_path / "b.params"
+    for path in (one, other):
+        path.write_bytes(b"")
+    monkeypatch.setattr(comparison, "read_params", {one: {"x": rows}, other: {"x": dense}}.get)
+    monkeypatch.setattr(comparison, "MAX_DENSE", 6)
+    assert comparison.compare_files(one, other).equal == 1
+    monkeypatch.setattr(comparison, "MAX_DENSE", 5)
+    with pytest.raises(ParamsFileError, match=r"x: a sparse array of shape \(3, 2\) is too large"):
+        comparison.compare_files(one, other)
+
+
+def test_the_labels_are_those_of_as_many_classes(mine: Path, tmp_path: Path) -> None:
+    def labels(values: dict[str, np.ndarray]) -> object:
+        write_params(mine, values)
+        options = ("--params", mine, "--reference", "none", "-o", tmp_path / "out", "--json", "-")
+        (written,) = json.loads(run("convert", *options).stdout)
+        return written["labels"]
+
+    values = arrays()
+    assert labels(values) == "cifar10"
+    assert labels({k: v[:7] if k.startswith("output.") else v for k, v in values.items()}) is None
+
+
 def test_diff_of_networks_unknown_goes_by_their_names(tmp_path: Path) -> None:
     one, other = tmp_path / "a.params", tmp_path / "b.params"
     write_params(one, {"arg:x": np.ones(3, np.float32), "y": np.ones(2, np.int32)})

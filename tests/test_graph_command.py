@@ -42,6 +42,7 @@ def test_a_summary_as_text_and_as_json(symbol: Path) -> None:
         "mxnet_version": "1.9.1",
         "operators": {"FullyConnected": 1, "relu": 1, "SoftmaxOutput": 1},
         "inputs": ["data"],
+        "states": [],
         "labels": ["softmax_label"],
         "outputs": ["softmax"],
         "arrays": ["fc1_weight", "fc1_bias"],

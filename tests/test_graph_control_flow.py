@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import torch
 from torch import fx, nn
 
-from gluon2torch.errors import GraphError
+from gluon2torch.errors import ConversionError, GraphError
 from gluon2torch.graph.control_flow_modules import Condition, Foreach, WhileLoop
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.operators import control_flow
@@ -291,6 +292,19 @@ def test_a_loop_of_fixed_length_is_exported() -> None:
     assert largest_difference(network.actual(program.module()), network.expected()) <= 1e-14
 
 
+def test_both_branches_are_exported() -> None:
+    network, other = branches(1.0), branches(0.0)
+    names = [name for name in network.symbol.list_inputs() if name in network.data]
+    module = network.imported()
+    given = [
+        tuple(torch.from_numpy(each.data[name]) for name in names) for each in (network, other)
+    ]
+    program = torch.export.export(module, given[0])
+    for inputs in given:
+        for one, same in zip(program.module()(*inputs), module(*inputs), strict=True):
+            assert torch.equal(one, same)
+
+
 def fused() -> Network:
     """A convolution, its norm and its activation as oneDNN's operator, and the same apart."""
     sym = import_mxnet().sym
@@ -391,3 +405,54 @@ def test_the_modules_say_what_they_are() -> None:
         for make in (recurrent_loop, loop_with_condition, lambda: branches(1))
         for each in make().imported().children()
     }
+
+
+VALUES = ("[]", "[0]", "[1]", "[-1]", "[0, 0]", "[99]", "None", "x", "0", "-3", "9" * 12, "True")
+OPERATORS = (
+    "_foreach",
+    "_cond",
+    "_while_loop",
+    "_CachedOp",
+    "RNN",
+    "relu",
+    "FullyConnected",
+    "null",
+)
+
+
+def all_nodes(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """The nodes of a graph and of the graphs in them."""
+    inner = (graph for node in table["nodes"] for graph in node.get("subgraphs", ()))
+    return [*table["nodes"], *(node for graph in inner for node in all_nodes(graph))]
+
+
+def mutated(rng: random.Random, table: dict[str, Any]) -> dict[str, Any]:
+    table = copy.deepcopy(table)
+    for node in rng.choices(all_nodes(table), k=rng.randint(1, 3)):
+        attributes, kind = node.setdefault("attrs", {}), rng.random()
+        if kind < 0.5 and attributes:
+            attributes[rng.choice(list(attributes))] = rng.choice(VALUES)
+        elif kind < 0.6 and attributes:
+            del attributes[rng.choice(list(attributes))]
+        elif kind < 0.75 and node.get("inputs"):
+            node["inputs"] = node["inputs"][: rng.randint(0, len(node["inputs"]))]
+        elif kind < 0.85:
+            node["op"] = rng.choice(OPERATORS)
+        elif "subgraphs" in node:
+            node["subgraphs"] = rng.choice([node["subgraphs"][::-1], node["subgraphs"][:1], []])
+        else:
+            node["name"] = rng.choice(["data", "weight", "other"])
+    return table
+
+
+def test_mutated_graphs_are_imported_or_refused() -> None:
+    rng, refused = random.Random(0), 0
+    makers = (recurrent_loop, nested_loops, loop_with_condition, lambda: branches(1), fused)
+    networks = [(network, network.table()) for network in (make() for make in makers)]
+    for _ in range(600):
+        network, table = rng.choice(networks)
+        try:
+            network.imported(mutated(rng, table))
+        except ConversionError:
+            refused += 1
+    assert 200 < refused < 550

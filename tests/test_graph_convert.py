@@ -153,7 +153,7 @@ def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
     paths = (tmp_path / "n-symbol.json", tmp_path / "n.params")
     record = convert_graph(*paths, out=tmp_path, reference="none")
     assert record.input_shape == (4, 32, 32)
-    with pytest.raises(ImageSizeError, match="cannot run on an input of shape 4x31x32 .*--size"):
+    with pytest.raises(ImageSizeError, match="cannot run on inputs of shape 1x4x31x32 .*--size"):
         convert_graph(*paths, out=tmp_path, reference="none", sizes=[(31, 32)])
 
 

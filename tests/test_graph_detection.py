@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from gluon2torch import import_graph
+from gluon2torch.graph.importer import read_arrays
 from gluon2torch.graph.operators.detection import OPERATORS
+from gluon2torch.graph.precision import limits
+from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
+from .exported import export
 from .fuzz.generators.detection import GENERATORS, anchors, boxes
-from .fuzz.operator_case import Arrays, Case, Oracle, difference, imported
-from .operator_trials import Trial, check, check_export, check_random, module_of, started_oracle
+from .fuzz.operator_case import Arrays, Case, difference, imported
+from .operator_trials import (
+    Trial,
+    check,
+    check_export,
+    check_refusals,
+    module_of,
+)
 
 pytestmark = pytest.mark.mxnet
 
@@ -83,14 +94,11 @@ TRIALS = [
         {"out_format": "corner"},
     ),
     Trial(Case("_contrib_box_nms", {**NMS, "valid_thresh": "2"}, detections()), NMS),
-    Trial(
-        Case("_contrib_box_non_maximum_suppression", NMS, detections()), {"overlap_thresh": "0.6"}
-    ),
     # more boxes than have their overlaps in memory at once
     Trial(Case("_contrib_box_nms", NMS, detections(1, 1300)), {"overlap_thresh": "0.31"}),
     Trial(Case("_contrib_box_iou", {}, PAIR), {"format": "center"}),
     Trial(Case("_contrib_box_iou", {"format": "center"}, PAIR), {"format": "corner"}),
-    Trial(Case("_contrib_box_decode", STDS, CODED), {"std3": "1.737"}),
+    Trial(Case("_contrib_box_decode", STDS, CODED), {"std3": "1.5"}),
     Trial(Case("_contrib_box_decode", STDS, CODED), {"clip": "0.2"}),
     Trial(Case("_contrib_box_decode", STDS, CODED), {"format": "corner"}),
     Trial(Case("_contrib_box_encode", {}, SAMPLED, outputs=2), "_contrib_box_iou"),
@@ -166,19 +174,12 @@ def test_an_operator_is_mxnets_and_its_mutation_is_not(trial: Trial, tmp_path: P
     check(trial, tmp_path)
 
 
+def test_nodes_with_wrong_attributes_are_imported_or_refused() -> None:
+    check_refusals(TRIALS)
+
+
 def test_every_operator_has_trials_and_random_cases() -> None:
     assert {trial.case.op for trial in TRIALS} == set(OPERATORS) == set(GENERATORS)
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[Oracle]:
-    with started_oracle() as oracle:
-        yield oracle
-
-
-@pytest.mark.parametrize("op", GENERATORS)
-def test_random_cases_are_mxnets(op: str, oracle: Oracle) -> None:
-    check_random(op, GENERATORS[op], oracle)
 
 
 def ssd(seed: int) -> Arrays:
@@ -198,6 +199,7 @@ def rpn(seed: int) -> Arrays:
     ("op", "attributes", "data"),
     [
         ("_contrib_box_nms", NMS, lambda seed: detections(2, 40, seed)),
+        ("_contrib_box_nms", NMS, lambda seed: detections(1, 600, seed)),
         ("_contrib_MultiBoxDetection", {}, ssd),
         ("_contrib_Proposal", FEW, rpn),
     ],
@@ -218,6 +220,13 @@ def test_an_exported_program_takes_another_number_of_images() -> None:
     assert not difference([found.numpy()], imported(other), other)
 
 
+@pytest.mark.parametrize("op", ["_contrib_MultiBoxPrior", "_npx_multibox_prior"])
+def test_operators_that_mxnet_has_in_float32_only_by_any_of_their_names(op: str) -> None:
+    case = Case(op, {}, {"data": np.ones((1, 1, 2, 2), np.float32)})
+    assert set(limits(parse_symbol(case.symbol().encode(), "it"))) == {"float32"}
+    assert imported(case)[0].shape == (1, 4, 4)
+
+
 def test_gradients_of_box_nms_go_to_the_boxes_that_are_kept() -> None:
     mx = import_mxnet()
     values = detections(2, 12)["data"]
@@ -232,3 +241,23 @@ def test_gradients_of_box_nms_go_to_the_boxes_that_are_kept() -> None:
     assert ours.grad is not None
     assert np.abs(theirs.grad.asnumpy()).max() > 0
     assert np.array_equal(ours.grad.numpy(), theirs.grad.asnumpy())
+
+
+@pytest.mark.costly
+@pytest.mark.filterwarnings("ignore:Cannot decide")
+@pytest.mark.parametrize(
+    ("name", "size"), [("ssd_512_mobilenet1.0_voc", 128), ("yolo3_mobilenet1.0_voc", 96)]
+)
+def test_detectors_of_gluoncv_are_mxnets(name: str, size: int, tmp_path: Path) -> None:
+    symbol, params = export(name, tmp_path, (size, size), pretrained_base=False)
+    images = random().random((2, 3, size, size)).astype(np.float32)
+    module = import_graph(symbol, params, inputs={"data": images.shape})
+    reference = ExportedReference(symbol, read_arrays(params))
+    reference.cast("float32")
+    with torch.no_grad():
+        found = [each.numpy() for each in module(torch.from_numpy(images))]
+    expected = list(reference(images).values())
+    assert np.array_equal(found[0], expected[0])  # classes, −1 where there is no box
+    assert (found[0] >= 0).sum() > 3
+    for one, other in zip(found[1:], expected[1:], strict=True):
+        assert np.allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())

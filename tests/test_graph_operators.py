@@ -14,7 +14,15 @@ import torch
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.operators import OPERATORS, fused_layers, quantization
+from gluon2torch.graph.operators import (
+    OPERATORS,
+    control_flow,
+    dropout,
+    fused_layers,
+    quantization,
+    recurrent,
+    sequence,
+)
 from gluon2torch.graph.operators.aliases import ALIASES
 from gluon2torch.graph.operators.arithmetic import (
     BINARY,
@@ -201,6 +209,15 @@ ACTIVATIONS = [
     Case("LinearRegressionOutput", {}, "LogisticRegressionOutput", {"label": (2, 6)}, (2, 6)),
     Case("MAERegressionOutput", {}, "LogisticRegressionOutput", {"label": (2, 6)}, (2, 6)),
     Case("LogisticRegressionOutput", {}, "LinearRegressionOutput", {"label": (2, 6)}, (2, 6)),
+    Case("SVMOutput", {}, "LogisticRegressionOutput", {"label": (2,)}, (2, 6)),
+    *(
+        Case(f"_sparse_{kind}RegressionOutput", {}, wrong, {"label": (2, 6)}, (2, 6))
+        for kind, wrong in (
+            ("Linear", "LogisticRegressionOutput"),
+            ("MAE", "LogisticRegressionOutput"),
+            ("Logistic", "LinearRegressionOutput"),
+        )
+    ),
     *(
         Case("L2Normalization", {"mode": mode}, {"mode": wrong}, {})
         for mode, wrong in (
@@ -301,6 +318,21 @@ POOLING = [
         {"height": "5", "width": "17", "align_corners": "False"},
         {"align_corners": "True"},
         {},
+    ),
+    Case(
+        "_contrib_BilinearResize2D",
+        {"mode": "odd_scale", "scale_height": "2", "scale_width": "2.5"},
+        {"mode": "size"},
+        {},
+    ),
+    *(
+        Case("_contrib_BilinearResize2D", {"mode": mode}, {"mode": wrong}, {})
+        for mode, wrong in (
+            ("to_even_down", "to_even_up"),
+            ("to_even_up", "to_even_down"),
+            ("to_odd_down", "to_odd_up"),
+            ("to_odd_up", "to_odd_down"),
+        )
     ),
     Case(
         "_contrib_BilinearResize2D",
@@ -609,8 +641,9 @@ def test_axes_are_counted_where_the_shape_is_known(case: Case, tmp_path: Path) -
 
 
 def test_every_operator_has_a_case_or_a_generator() -> None:
-    # the quantized ones are in test_graph_quantization.py
-    tested = {case.op for case in CASES} | set(load_generators())
-    tested |= {*quantization.OPERATORS, *fused_layers.OPERATORS}
+    # with test files of their own
+    themes = (control_flow, dropout, recurrent, sequence, quantization, fused_layers)
+    elsewhere = {op for theme in themes for op in theme.OPERATORS} | {"CuDNNBatchNorm"}
+    tested = {case.op for case in CASES} | set(load_generators()) | elsewhere
     others = {other for name in tested for other in ALIASES.get(name, "").split()}
     assert set(OPERATORS) <= tested | others

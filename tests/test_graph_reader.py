@@ -227,7 +227,7 @@ def test_unknown_operators_are_told_all_at_once() -> None:
     table = network()
     for number in range(5):
         node = {
-            "op": "Custom" if number else "QConvolution",
+            "op": "Unheard" if number else "Nameless",
             "name": f"n{number}",
             "inputs": [[4, 0, 0]],
         }
@@ -235,7 +235,7 @@ def test_unknown_operators_are_told_all_at_once() -> None:
         table["heads"].append([5 + number, 0, 0])
     with pytest.raises(GraphError) as error:
         run(table)
-    assert error.value.problems == ("1 × QConvolution (n0)", "4 × Custom (n1, n2, n3, …)")
+    assert error.value.problems == ("1 × Nameless (n0)", "4 × Unheard (n1, n2, n3, …)")
 
 
 def test_what_cannot_be_imported_is_told_all_at_once() -> None:

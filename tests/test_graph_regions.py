@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +12,13 @@ from gluon2torch.graph.operators.regions import OPERATORS
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.generators.regions import GENERATORS
-from .fuzz.operator_case import Case, Oracle, imported
+from .fuzz.operator_case import Case, imported
 from .operator_trials import (
     Trial,
     check,
     check_export,
-    check_random,
+    check_refusals,
     module_of,
-    started_oracle,
     tensors,
 )
 
@@ -94,28 +92,23 @@ def test_an_operator_is_mxnets_and_its_mutation_is_not(trial: Trial, tmp_path: P
     check(trial, tmp_path)
 
 
+def test_nodes_with_wrong_attributes_are_imported_or_refused() -> None:
+    check_refusals(TRIALS)
+
+
 def test_every_operator_has_trials_and_random_cases() -> None:
     assert {trial.case.op for trial in TRIALS} == set(OPERATORS) == set(GENERATORS)
 
 
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[Oracle]:
-    with started_oracle() as oracle:
-        yield oracle
-
-
-@pytest.mark.parametrize("op", GENERATORS)
-def test_random_cases_are_mxnets(op: str, oracle: Oracle) -> None:
-    check_random(op, GENERATORS[op], oracle)
-
-
 @pytest.mark.parametrize("op", ["_contrib_ROIAlign", "ROIPooling"])
 def test_regions_without_an_image_give_zeros_and_the_others_what_mxnet_gives(
-    op: str, oracle: Oracle
+    op: str,
 ) -> None:
     # MXNet's ROIAlign writes one zero in the wrong place for each, so it pools all here
+    mx = import_mxnet()
     case = Case(op, ALIGN, DATA)
-    expected = oracle(case)[0]
+    inputs = [mx.nd.array(each, dtype="float64") for each in DATA.values()]
+    expected = mx.nd.CachedOp(mx.sym.load_json(case.symbol()))(*inputs).asnumpy()
     absent = np.array([False, True, False, True, False])
     rois = ROIS.copy()
     rois[absent, 0] = -1

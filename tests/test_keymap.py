@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gluon2torch.errors import KeyMapError, TableError
-from gluon2torch.mapping.assignment import ArraySpec, check, refuse, rename
+from gluon2torch.mapping.assignment import ArraySpec, Assignment, check, refuse, rename
 from gluon2torch.mappings.key_map import KINDS, parse_keymap, select
 
 HEAD = """
@@ -85,6 +85,18 @@ def test_two_names_for_one_target_are_a_problem() -> None:
         "layer1.0.conv1.weight: assigned more than once, here from features.4.0.body.0.weight",
         "layer1.0.conv1.weight: assigned more than once, here from features.5.0.body.0.weight",
     ]
+
+
+def test_a_dense_layer_can_become_a_convolution_of_size_1() -> None:
+    assert Assignment("a", "b", "", as_conv=True).shape((4, 2)) == (4, 2, 1, 1)
+    assert Assignment("a", "b", "").shape((4, 2)) == (4, 2)
+    table = MAP.replace("dense:\n", "dense_as_conv:\n")
+    (weight,) = rename(parse_keymap(table, "m"), ["output.weight"])[0]
+    assert weight.as_conv
+    sources = {"output.weight": ArraySpec((4, 2), "float32")}
+    for shape, fits in (((4, 2, 1, 1), True), ((4, 2), False), ((4, 2, 1, 2), False)):
+        targets = {"fc.weight": ArraySpec(shape, "float32")}
+        assert (check([weight], sources, targets) == []) is fits, shape
 
 
 def test_a_rule_that_never_fires_is_a_problem() -> None:

@@ -181,6 +181,31 @@ def test_what_is_wrong_with_a_checkpoint_is_one_line(checkpoint: Path, tmp_path:
     assert "(model: expected `str | null`, got `int`)" in refused(checkpoint)
 
 
+@pytest.mark.parametrize("in_chans", [1, 3, 4])
+def test_classes_and_channels_are_the_files(in_chans: int, tmp_path: Path) -> None:
+    from gluon2torch.models import create_model
+
+    torch.manual_seed(0)
+    network = create_model("cifar_resnet20_v1", num_classes=7, in_chans=in_chans).eval()
+    tensors = {k: v for k, v in network.state_dict().items() if "num_batches" not in k}
+    torch.save(tensors, tmp_path / "mine.pth")
+    opened = open_checkpoint(tmp_path / "mine.pth", "cifar_resnet20_v1")
+    assert (opened.num_classes, opened.in_chans) == (7, in_chans)
+    assert list(opened.tensors) == list(network.state_dict())
+    counts = [each for name, each in opened.tensors.items() if "num_batches" in name]
+    assert {(each.dtype, each.shape, each.item()) for each in counts} == {(torch.int64, (), 0)}
+    images = torch.randn(2, in_chans, 32, 32)
+    assert torch.equal(opened.network()(images), network(images))
+    assert opened.gluon_arrays()["output.weight"].shape == (7, 64)
+
+
+def test_a_safetensors_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"gone\.safetensors: not a readable .*\(No such file"
+    ):
+        open_checkpoint(tmp_path / "gone.safetensors", "resnet18_v1b")
+
+
 def test_nothing_in_a_checkpoint_is_run(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> Any:

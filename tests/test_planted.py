@@ -240,3 +240,35 @@ def test_a_trunk_has_its_map_proved_too(tmp_path: Path) -> None:
     assert record.parity.map_proof is not None
     assert [stage.name for stage in record.parity.map_proof.stages][-1] == "pooled"
     assert torch.load(record.file, weights_only=True)
+
+
+def test_the_map_is_proved_with_weights_that_are_drawn_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from gluon2torch.mapping.assignment import array_specs
+    from gluon2torch.mapping.dialects import prefixed_names
+    from gluon2torch.mapping.fit import fit
+    from gluon2torch.parity.graph_reference import GraphReference
+    from gluon2torch.parity.map_proof import draw_network, map_images, measure_map
+
+    from .conftest import random_network
+
+    own = random_network("cifar_resnet20_v1")
+    known = prefixed_names(own.fit.keymap, own.fit.targets)
+    file = {f"net_{name}": own.arrays[structural] for name, structural in known.items()}
+    mine = converted.assemble(fit(own.fit.entry, array_specs(file)).require(), file)
+    drawn, again = draw_network(mine), draw_network(own)
+    # the file's names are not those of the drawn arrays
+    assert drawn.fit.translation.names == {name: name for name in own.arrays}
+    assert list(drawn.arrays) == list(own.arrays)
+    for name, array in drawn.arrays.items():
+        assert np.array_equal(array, again.arrays[name])
+        assert array.shape == own.arrays[name].shape
+        assert not np.array_equal(array, own.arrays[name])
+    (images,) = map_images(drawn)
+    (height, width) = own.fit.entry.dataset.small_size
+    assert images.shape == (2, 3, height, width)
+    reference = GraphReference(own.fit.entry.name, own.arrays, own.fit.keymap.stages)
+    parity = measure_map(drawn, reference, [images])
+    assert parity.passed
+    assert [check.dtype for check in parity.checks] == ["float64"]

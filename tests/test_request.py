@@ -56,6 +56,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
     ),
     ({"symbol": "s"}, ["--symbol", "s"], ["--symbol", "--params"]),
     (
+        {"params": "x", "dequantize": True},
+        ["--params", "x", "--dequantize"],
+        ["--dequantize", "--symbol"],
+    ),
+    (
         {"symbol": "s", "params": "x", "model": "resnet18_v1b"},
         ["--symbol", "s", "--params", "x", "resnet18_v1b"],
         ["--symbol", "MODEL"],
@@ -69,6 +74,16 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         {"symbol": "s", "params": "x", "reference": "graph"},
         ["--symbol", "s", "--params", "x", "--reference", "graph"],
         ["--reference"],
+    ),
+    (
+        {"params": "x", "inputs": {"data": ((1, 3), "float32")}},
+        ["--params", "x", "--input", "data=1,3"],
+        ["--input", "--symbol"],
+    ),
+    (
+        {"symbol": "s", "params": "x", "inputs": {"data": ((1, 3), "int32")}, "sizes": ((9, 9),)},
+        ["--symbol", "s", "--params", "x", "--input", "data=1,3:int32", "--size", "9x9"],
+        ["--input", "--size"],
     ),
 ]
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from gluon2torch import convert
 from gluon2torch.errors import ParityError
+from gluon2torch.mapping.assignment import Assignment
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.models import create_model, resnet
 from gluon2torch.models.gluon_batch_norm import GluonBatchNorm2d
@@ -182,3 +183,46 @@ def test_group_norm_is_not_replaced() -> None:
     with torch.device("meta"):
         network = create_model("resnet50_v1b_gn", gluon_batch_norm=True)
     assert not any(isinstance(each, nn.BatchNorm2d) for each in network.modules())
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "floor", "found"),
+    [
+        ([2.0, -4.0], [2.0, -4.0], 0.0, 0.0),
+        ([2.0, -3.0], [2.0, -4.0], 0.0, 0.25),
+        ([0.0, 0.0], [0.0, 0.0], 0.0, 0.0),
+        ([0.0, 0.5], [0.0, 0.0], 0.0, np.inf),
+        ([0.0, 0.5], [0.0, 0.0], 8.0, 0.0625),  # gradients that vanish, by their terms
+        ([2.0, -3.0], [2.0, -4.0], 2.0, 0.25),
+        ([np.nan, 0.0], [1.0, 0.0], 0.0, np.nan),
+        ([np.inf, 0.0], [np.inf, 0.0], 0.0, np.nan),
+    ],
+)
+def test_a_difference_is_relative_to_the_largest_value_or_a_floor(
+    actual: list[float], expected: list[float], floor: float, found: float
+) -> None:
+    one, other = np.array(actual), np.array(expected)
+    assert training_parity._relative(one, other, floor) == pytest.approx(found, nan_ok=True)
+
+
+def test_an_array_that_one_side_alone_has_never_passes() -> None:
+    given = [Assignment("a.gamma", "a.weight", ""), Assignment("b.beta", "b.bias", "")]
+    ones = np.ones(2)
+    found = training_parity._compare(given, {"a.weight": ones}, {"b.beta": ones}, {})
+    assert found == {"a.weight": np.inf, "b.bias": np.inf}
+    same = {"a.weight": ones, "b.bias": ones}, {"a.gamma": ones, "b.beta": 3 * ones}
+    assert training_parity._compare(given, *same, {}) == {"a.weight": 0, "b.bias": 2 / 3}
+    assert training_parity._compare(given[:1], {}, {}, {}) == {}
+    terms = {"b.bias": 2e6 / training_parity.VANISHING}
+    assert training_parity._compare(given, *same, terms)["b.bias"] == pytest.approx(1e-6)
+
+
+def test_the_worst_array_is_named_and_nan_is_the_worst() -> None:
+    found = training_parity._check("gradients", "float64", {"a": 1e-9, "b": 3e-9, "c": 0.0})
+    assert (found.what, found.dtype, found.array, found.max_rel) == (
+        *("gradients", "float64"),
+        *("b", 3e-9),
+    )
+    assert found.limit == training_parity.LIMITS["float64"]
+    nan = training_parity._check("gradients", "float64", {"a": 1e9, "b": np.nan, "c": 0.0})
+    assert (nan.array, nan.passed) == ("b", False)

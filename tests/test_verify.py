@@ -61,6 +61,22 @@ def test_a_sound_file_passes(weights: Path) -> None:
     assert found["parity"]["passed"] is None
 
 
+def test_parity_is_measured_at_the_sizes_asked_for(weights: Path) -> None:
+    found = verify(weights, reference="graph", sizes=[(40, 33), (32, 32)])
+    assert [check.input for check in found.parity.checks] == 2 * ["2x3x40x33", "2x3x32x32"]
+    assert found.parity.reference == "graph"
+
+
+@pytest.mark.parametrize("field", ["parameters", "num_classes", "in_chans", "num_features"])
+def test_each_number_in_the_record_counts(field: str, weights: Path) -> None:
+    edit(weights.with_suffix(".json"), **{field: 77})
+    found = verify(weights, reference="none")
+    (problem,) = found.problems
+    assert problem.startswith(f"its {field} is ")
+    assert problem.endswith("; expected 77")
+    assert found.parity is None
+
+
 def test_a_flipped_byte_is_told(weights: Path) -> None:
     for at in (0, 5000, weights.stat().st_size - 1):
         flip(weights, at)

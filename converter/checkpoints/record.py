@@ -103,6 +103,21 @@ class Record:
 
 
 @dataclass(frozen=True)
+class RecordedInput:
+    """An input of a graph.
+
+    Attributes:
+        name: Its name in MXNet's graph.
+        shape: The shape that the program accepts; None is the batch, which may have any size.
+        dtype: Its data type.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
 class GraphRecord:
     """Record of the conversion of an exported network, which need not be in the catalogue.
 
@@ -116,8 +131,10 @@ class GraphRecord:
         symbol: Path of the graph.
         mxnet_version: Version of MXNet that wrote the graph.
         operators: Number of nodes of each MXNet operator.
-        input: Name of the graph's input.
-        input_shape: Shape of the input, without the batch dimension.
+        input: Name of the graph's input; None if there are several.
+        input_shape: Shape of the input without its first dimension; None if there are several.
+        inputs: The inputs, in the order in which the program takes them.
+        notes: What differed in the files and was matched, such as names of arrays.
         versions: Versions of the libraries that were used.
     """
 
@@ -134,8 +151,10 @@ class GraphRecord:
     symbol: str
     mxnet_version: str | None
     operators: dict[str, int]
-    input: str
-    input_shape: tuple[int, ...]
+    input: str | None
+    input_shape: tuple[int, ...] | None
+    inputs: tuple[RecordedInput, ...]
+    notes: tuple[str, ...]
     source: Source
     parity: Parity
     versions: dict[str, str] = field(default_factory=dict)

@@ -23,8 +23,8 @@ def result_line(result: Record | GraphRecord | Failure) -> str:
         return f"{result.model or 'unknown':24} not converted"
     lines = [f"{result.model:24} {parity_line(result.parity):42} {result.file}"]
     if isinstance(result, GraphRecord):
-        shape = ", ".join(map(str, result.input_shape))
-        return f"{lines[0]}\n  takes (N, {shape}); --size names other images"
+        lines.append(f"  takes {_inputs(result)}")
+        return "\n".join([*lines, *(f"  note: {note}" for note in result.notes)])
     lines += [f"{'':67} {each.file}" for each in result.files[1:]]
     if result.left_out is not None:
         left_out = ", ".join(f"{len(names)} {rule}*" for rule, names in result.left_out.items())
@@ -34,6 +34,17 @@ def result_line(result: Record | GraphRecord | Failure) -> str:
     if result.layout != OURS and result.load is not None:
         lines += ["", *(f"    {line}" for line in result.load.splitlines()), ""]
     return "\n".join(lines)
+
+
+def _inputs(record: GraphRecord) -> str:
+    """Format the inputs that a program takes; N is the batch."""
+    shapes = {
+        each.name: ", ".join("N" if size is None else str(size) for size in each.shape)
+        for each in record.inputs
+    }
+    if record.input is not None:
+        return f"({shapes[record.input]}); --size and --input give other shapes"
+    return ", ".join(f"{name} ({shape})" for name, shape in shapes.items())
 
 
 def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, LAYOUTS, OURS, PROOFS
+from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, INPUT_DTYPES, LAYOUTS, OURS, PROOFS
 from .option_types import ReferenceType, SizeType
 from .shared_options import JSON
 
@@ -123,6 +123,15 @@ _OPTIONS = (
         type=SizeType(),
         multiple=True,
         help="Image size for parity; repeatable. Default: the model's own size and an odd one.",
+    ),
+    click.option(
+        "--input",
+        "inputs",
+        multiple=True,
+        metavar="NAME=SHAPE[:DTYPE]",
+        help="Shape of an input of the graph of --symbol, with the batch, such as "
+        "data=1,3,224,224 or ids=1,128:int32; repeatable, and needed for each of several inputs. "
+        f"DTYPE: {', '.join(INPUT_DTYPES)}.",
     ),
     click.option(
         "--prove",

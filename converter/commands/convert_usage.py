@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ..pipeline.request import Request, RequestError
+from .input_option import parse_inputs
 
 
 def check_usage(
@@ -44,6 +45,8 @@ def make_requests(names: Sequence[str | None], options: Mapping[str, Any]) -> li
     given = {name: value for name, value in options.items() if _is_given(name)}
     if "formats" in given:
         given["formats"] = tuple(dict.fromkeys(given["formats"]))
+    if "inputs" in given:
+        given["inputs"] = parse_inputs(given["inputs"], given.get("symbol"))
     try:
         return [Request(model=name, **given) for name in names]
     except RequestError as error:

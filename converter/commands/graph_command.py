@@ -51,6 +51,7 @@ def _text(summary: Summary) -> str:
     lines = [
         f"{summary.file}: {version}, {nodes} operators, {len(summary.arrays)} arrays",
         f"inputs:  {', '.join(summary.inputs)}",
+        *([f"states:  {', '.join(summary.states)} (zeros by default)"] if summary.states else []),
         *([f"labels:  {', '.join(summary.labels)} (only in training)"] if summary.labels else []),
         f"outputs: {', '.join(summary.outputs)}",
         *(

@@ -1,4 +1,4 @@
-"""Modules for MXNet's operators on boxes: overlaps, coding, matching and suppression.
+"""Modules for MXNet's operators on boxes: overlaps, coding and matching.
 
 Boxes are (left, top, right, bottom) in the format `corner` and (x, y, width, height), with the
 centre first, in the format `center`.
@@ -6,12 +6,10 @@ centre first, in the format `center`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
-from .suppression import compact, match, suppress
+from .suppression import match
 
 
 def intersections(one: Tensor, other: Tensor, center: bool = False, extent: float = 0.0) -> Tensor:
@@ -20,15 +18,23 @@ def intersections(one: Tensor, other: Tensor, center: bool = False, extent: floa
     Args:
         extent: How much longer a side is than the difference of its coordinates.
     """
-    if center:
-        half, other_half = one[..., 2:] / 2, other[..., 2:] / 2
-        low = torch.maximum(one[..., :2] - half, other[..., :2] - other_half)
-        high = torch.minimum(one[..., :2] + half, other[..., :2] + other_half)
-    else:
-        low = torch.maximum(one[..., :2], other[..., :2])
-        high = torch.minimum(one[..., 2:], other[..., 2:])
-    sides = (high - low + extent).clamp(min=0)
-    return sides[..., 0] * sides[..., 1]
+    sides = []
+    for axis in (0, 1):
+        (first, last), (start, end) = (_ends(boxes, axis, center) for boxes in (one, other))
+        side = torch.minimum(last, end) - torch.maximum(first, start)
+        sides.append((side + extent).clamp(min=0))
+    return sides[0] * sides[1]
+
+
+def _ends(boxes: Tensor, axis: int, center: bool) -> tuple[Tensor, Tensor]:
+    """Where boxes start and end along an axis."""
+    first, last = boxes[..., axis], boxes[..., axis + 2]
+    return (first - last / 2, first + last / 2) if center else (first, last)
+
+
+def by_coordinate(boxes: Tensor) -> Tensor:
+    """The same boxes, each coordinate contiguous in memory, as suppression reads them."""
+    return boxes.mT.contiguous().mT
 
 
 def areas(boxes: Tensor, center: bool = False) -> Tensor:
@@ -137,83 +143,3 @@ class BipartiteMatching(nn.Module):
 
     def extra_repr(self) -> str:
         return f"threshold={self.threshold}, ascend={self.ascend}, topk={self.topk}"
-
-
-class BoxNMS(nn.Module):
-    """Non-maximum suppression of (…, N, K): the kept boxes, best first, then rows of −1.
-
-    Args:
-        overlap: Boxes whose intersection over union with a better one is larger are removed.
-        valid: Boxes with a score up to this are removed.
-        topk: How many of the best boxes take part; negative: all, 0: nothing is done.
-        columns: Numbers of the columns of the first coordinate, the score, and the class or −1.
-        background: The class whose boxes are removed.
-        force: Boxes of other classes remove boxes, too.
-        formats: Whether the input and the output have the format `center`.
-    """
-
-    def __init__(
-        self,
-        overlap: float,
-        valid: float,
-        topk: int,
-        columns: tuple[int, int, int],
-        background: int,
-        force: bool,
-        formats: tuple[bool, bool],
-    ) -> None:
-        super().__init__()
-        self.overlap, self.valid, self.topk, self.columns = overlap, valid, topk, columns
-        self.background, self.force, self.formats = background, force, formats
-
-    def forward(self, input: Tensor) -> Tensor:
-        if self.topk == 0:
-            return input
-        first, score_column, class_column = self.columns
-        rows = input.reshape(-1, *input.shape[-2:])
-        scores = rows[..., score_column].detach()
-        valid = scores > self.valid
-        if class_column >= 0:
-            valid = valid & (rows[..., class_column] != self.background)
-        order = torch.where(valid, scores, -torch.inf).sort(dim=1, descending=True, stable=True)
-        best = order.indices if self.topk < 0 else order.indices[:, : self.topk]
-        rows = rows.gather(1, best.unsqueeze(2).expand(-1, -1, rows.shape[2]))
-        valid = valid.gather(1, best)
-        kept = compact(rows, suppress(valid, self._conflicts(rows.detach())))
-        kept = self._convert(kept, first)
-        missing = input.shape[-2] - kept.shape[1]
-        kept = nn.functional.pad(kept, (0, 0, 0, missing), value=-1.0)
-        return kept.reshape(input.shape)
-
-    def _conflicts(self, rows: Tensor) -> Callable[[slice, slice], Tensor]:
-        """Which boxes of one slice remove which boxes of another."""
-        first, _, class_column = self.columns
-        center, boxes = self.formats[0], rows[..., first : first + 4]
-        sizes, classes = areas(boxes, center), rows[..., class_column].trunc()
-        by_class = class_column >= 0 and not self.force
-
-        def conflicts(one: slice, other: slice) -> Tensor:
-            both = intersections(boxes[:, one, None], boxes[:, None, other], center)
-            removes = both / (sizes[:, one, None] + sizes[:, None, other] - both) > self.overlap
-            if by_class:
-                removes = removes & (classes[:, one, None] == classes[:, None, other])
-            return removes
-
-        return conflicts
-
-    def _convert(self, rows: Tensor, first: int) -> Tensor:
-        """Convert the boxes to the output's format; MXNet leaves boxes whose first value is < 0."""
-        source_center, target_center = self.formats
-        if source_center == target_center:
-            return rows
-        boxes = rows[..., first : first + 4]
-        one, other = boxes[..., :2], boxes[..., 2:]
-        if target_center:
-            converted = torch.cat([(one + other) / 2, other - one], -1)
-        else:
-            converted = torch.cat([one - other / 2, one + other / 2], -1)
-        converted = torch.where(boxes[..., :1] < 0, boxes, converted)
-        return torch.cat([rows[..., :first], converted, rows[..., first + 4 :]], -1)
-
-    def extra_repr(self) -> str:
-        return f"overlap={self.overlap:.3g}, valid={self.valid:.3g}, topk={self.topk}"

@@ -22,7 +22,7 @@ Values = tuple[fx.Node, ...]
 _PACKAGE = __name__.partition(".")[0]
 UNKNOWN = -1
 """As `rank`: the result's number of dimensions does not follow from the inputs'."""
-JOINING = frozenset({"_rnn_param_concat", "Concat", "concat"})
+JOINING = frozenset({"_rnn_param_concat", "_npi_rnn_param_concat", "Concat", "concat"})
 MOST_JOINED = 1 << 12
 
 
@@ -176,6 +176,11 @@ class Call:
 
     def __len__(self) -> int:
         return len(self.node.inputs)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Data type of the network's weights."""
+        return self._builder.dtype
 
     def error(self, problem: str) -> GraphError:
         """An error whose message starts with the node."""

@@ -53,6 +53,7 @@ class WhileLoop(nn.Module):
 
     Returns the body's outputs, stacked along a new first axis of the length `limit`, and the last
     values of the loop's variables. What follows the last step is 0; MXNet does not set it.
+    The number of steps depends on values, so torch.export does not take it.
 
     Args:
         condition: Returns a tuple of one number, which is not 0 if the loop goes on.
@@ -132,9 +133,16 @@ class Condition(nn.Module):
 
     def forward(self, *values: Tensor) -> tuple[Tensor, ...]:
         (chosen,) = self.predicate(*(values[place] for place in self.predicate_inputs))
-        results: tuple[Tensor, ...]
-        if chosen.item():
-            results = self.first(*(values[place] for place in self.first_inputs))
-        else:
-            results = self.second(*(values[place] for place in self.second_inputs))
+        if torch.compiler.is_compiling():  # torch.export and torch.compile keep both branches
+            both: tuple[Tensor, ...]
+            both = torch.cond(chosen.reshape(()) != 0, self._first, self._second, values)
+            return both
+        return self._first(*values) if chosen.item() else self._second(*values)
+
+    def _first(self, *values: Tensor) -> tuple[Tensor, ...]:
+        results: tuple[Tensor, ...] = self.first(*(values[each] for each in self.first_inputs))
+        return results
+
+    def _second(self, *values: Tensor) -> tuple[Tensor, ...]:
+        results: tuple[Tensor, ...] = self.second(*(values[each] for each in self.second_inputs))
         return results

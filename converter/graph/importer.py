@@ -18,12 +18,15 @@ from ..sources.params import dense_arrays
 from .array_names import match_names
 from .call import Builder, Call
 from .fusion import unfused
+from .initial_states import with_zero_states
 from .labels import without_labels
+from .norm_modules import use_gluon_statistics
 from .operators import OPERATORS
 from .operators.unsupported import reason_of
 from .ranks import input_ranks
-from .roles import is_marked
+from .roles import is_marked, optional_inputs
 from .symbol import VARIABLE, Graph, Node, read_symbol
+from .training_batch import inference_graph, training_batch
 
 SHOWN_NODES = 3
 OVERWRITABLE = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
@@ -35,6 +38,7 @@ def import_graph(
     *,
     dtype: str = "float32",
     inputs: Mapping[str, tuple[int, ...]] | None = None,
+    gluon_batch_norm: bool = False,
     dequantize: bool = False,
 ) -> fx.GraphModule:
     """Import an exported MXNet network as a torch module in eval mode.
@@ -50,7 +54,11 @@ def import_graph(
         dtype: Data type of the weights: `float32` or `float64`.
         inputs: Shapes of the graph's inputs, by name, for the few operators whose computation
             depends on the number of dimensions where it does not follow from the layers. The
-            module runs at other sizes, too.
+            module runs at other sizes, too. Initial states of recurrent layers are inputs if they
+            are named here, and zeros otherwise; without `inputs`, those of fused layers that come
+            last in the graph are arguments that may be omitted.
+        gluon_batch_norm: Keep the running statistics of BatchNorm as MXNet does in training
+            (models/gluon_batch_norm.py); keys and outputs are the same.
         dequantize: Import the float network that a quantized graph stands for, whose weights are
             the integers times their scales (dequantization.py).
 
@@ -68,7 +76,10 @@ def import_graph(
         from .dequantization import dequantized
 
         graph, arrays = dequantized(graph, arrays)
-    return build_module(graph, arrays, dtype=dtype, inputs=inputs)
+    module = build_module(graph, arrays, dtype=dtype, inputs=inputs)
+    if gluon_batch_norm:
+        use_gluon_statistics(module)
+    return module
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:
@@ -101,8 +112,8 @@ def build_module(
     referred = {number for number, _ in graph.heads}
     referred |= {source for node in graph.nodes for source, _ in node.inputs}
     used = {graph.nodes[number].name for number in referred}
-    graph = without_labels(graph)
     graph = unfused(graph)
+    graph = _for_inference(graph, {*arrays, *(inputs or {})}, keep_optional=inputs is None)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
     builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype), _nested)
@@ -114,6 +125,14 @@ def build_module(
     erase_unused(builder.graph)
     work_in_place(builder)
     return fx.GraphModule(builder.root, builder.graph).eval()
+
+
+def _for_inference(graph: Graph, given: set[str], *, keep_optional: bool) -> Graph:
+    """A graph without labels, and with zeros as initial states but for given or optional ones."""
+    batch, graph = training_batch(graph), inference_graph(graph)
+    if keep_optional:
+        given = given | {graph.nodes[number].name for number in optional_inputs(graph)}
+    return with_zero_states(graph, given, batch)
 
 
 def _nested(

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..models.gluon_batch_norm import GluonBatchNorm
+
 Statistics = tuple[Tensor, Tensor, Tensor]
 
 
@@ -23,6 +25,24 @@ class FrozenBatchNorm(BatchNorm):
         return F.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
+
+
+def use_gluon_statistics(module: nn.Module) -> None:
+    """Replace each BatchNorm in a module by one that updates its statistics as MXNet does.
+
+    Its arrays are the same; one that never updates its statistics is left.
+    """
+    for name, child in module.named_children():
+        if type(child) not in (BatchNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+            use_gluon_statistics(child)
+            continue
+        assert isinstance(child, nn.modules.batchnorm._BatchNorm)
+        with torch.device("meta"):
+            norm = GluonBatchNorm(child.num_features, child.eps, child.momentum)
+        norm.weight, norm.bias = child.weight, child.bias
+        for buffer, values in child.named_buffers():
+            norm.register_buffer(buffer, values)
+        setattr(module, name, norm.train(child.training))
 
 
 class BatchNormStatistics(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .box_modules import intersections
+from .box_modules import by_coordinate, intersections
 from .suppression import suppress
 
 
@@ -118,6 +118,7 @@ class Proposal(nn.Module):
 
     def _conflicts(self, boxes: Tensor) -> Callable[[slice, slice], Tensor]:
         """Which boxes of one slice remove which boxes of another; pixels have an extent."""
+        boxes = by_coordinate(boxes)
         sides = boxes[..., 2:] - boxes[..., :2] + 1.0
         sizes = sides[..., 0] * sides[..., 1]
 

@@ -8,10 +8,9 @@ from .fusion import layer_of
 from .symbol import VARIABLE, Graph
 
 # the input has two dimensions more than the kernel: batch and channels
-_WINDOWS = frozenset(
-    {"Convolution", "Deconvolution", "Pooling"}
-    | {"_contrib_quantized_conv", "_contrib_quantized_pooling"}
-)
+_WINDOWS = frozenset({"Convolution", "Deconvolution", "Pooling"})
+_WINDOWS |= {"_contrib_DeformableConvolution", "_contrib_ModulatedDeformableConvolution"}
+_WINDOWS |= {"_contrib_quantized_conv", "_contrib_quantized_pooling"}
 # keep the number of dimensions, and occur before the first layer of real networks
 KEEPING = frozenset(
     {"BatchNorm", "Activation", "Dropout", "LeakyReLU", "Pad", "Cast", "_copy", "identity"}

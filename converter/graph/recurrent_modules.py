@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,22 @@ def lstm_states(hidden: Tensor | None, cell: Tensor | None) -> States | None:
     if hidden is None or cell is None:
         raise ValueError("an LSTM needs both its initial hidden state and its initial cell state")
     return hidden, cell
+
+
+class ZeroState(nn.Module):
+    """Zeros of a given shape, where a size of 0 stands for that of the input along an axis."""
+
+    def __init__(self, shape: Sequence[int], axis: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.shape, self.axis = tuple(shape), axis
+        self.zero: Tensor
+        self.register_buffer("zero", torch.zeros((), dtype=dtype), persistent=False)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.zero.expand([size or input.shape[self.axis] for size in self.shape])
+
+    def extra_repr(self) -> str:
+        return f"{self.shape}, axis={self.axis}"
 
 
 class VariableLengths(nn.Module):

@@ -1,4 +1,4 @@
-"""Pooling of regions by bilinear samples: ROIAlign, its rotated form, and the deformable one.
+"""Pooling of regions by bilinear samples: ROIAlign and its rotated form.
 
 A region is a row of the number of its image and its place, in pixels of the image. Regions have no
 gradient in MXNet.
@@ -10,34 +10,50 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from .region_windows import position_sensitive_channels, round_half_away
 
+def pooled_samples(
+    maps: Tensor, images: Tensor, points: tuple[Tensor, Tensor], weights: Tensor
+) -> Tensor:
+    """Weighted sums of bilinear samples of maps.
 
-def border_samples(maps: Tensor, images: Tensor, y: Tensor, x: Tensor) -> Tensor:
-    """Bilinear samples of maps, with the border's values up to a pixel outside, then zeros.
+    Up to a pixel outside, maps have the values of the border, then zeros.
 
     Args:
         maps: (B, C, H, W)
         images: The number of each region's image: (R,).
-        y: Rows of the points: (R, …), broadcast against the columns.
-        x: Columns of the points.
+        points: Rows and columns of the samples, which broadcast to (R, height, n, width, m).
+        weights: Of the samples: (R, 1, n, 1, m).
 
     Returns:
-        (R, …, C)
+        Sums over the n · m samples: (R, C, height, width).
     """
     batch, channels, height, width = maps.shape
+    y, x = points
     inside = (y >= -1) & (y <= height) & (x >= -1) & (x <= width)
+    weights = torch.where(inside, weights, 0.0)
     top, bottom, down = _neighbours(y, height)
     left, right, across = _neighbours(x, width)
+    first = images.clamp(0, batch - 1).reshape(-1, 1, 1, 1, 1) * height
+    corners = [
+        ((first + row) * width + column, vertical * horizontal * weights)
+        for row, vertical in ((top, 1 - down), (bottom, down))
+        for column, horizontal in ((left, 1 - across), (right, across))
+    ]
+    index, factor = (
+        torch.stack(each, 5).permute(0, 1, 3, 2, 4, 5) for each in zip(*corners, strict=True)
+    )
+    bins = index.shape[:3]
+    # sums of rows of pixels, without the samples in memory
     pixels = maps.permute(0, 2, 3, 1).reshape(batch * height * width, channels)
-    first = (images.clamp(0, batch - 1) * height).reshape(-1, *(1,) * (y.dim() - 1))
-    total = torch.zeros((), dtype=maps.dtype, device=maps.device)
-    for row, vertical in ((top, 1 - down), (bottom, down)):
-        for column, horizontal in ((left, 1 - across), (right, across)):
-            weight = torch.where(inside, vertical * horizontal, 0.0).unsqueeze(-1)
-            total = total + pixels[(first + row) * width + column] * weight
-    return total
+    sums = F.embedding_bag(
+        index.flatten(3).flatten(0, 2),
+        pixels,
+        mode="sum",
+        per_sample_weights=factor.flatten(3).flatten(0, 2),
+    )
+    return sums.reshape(*bins, channels).permute(0, 3, 1, 2)
 
 
 def _neighbours(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,7 +120,7 @@ class ROIAlign(nn.Module):
     def forward(self, input: Tensor, regions: Tensor) -> Tensor:
         regions = regions.detach()
         if regions.shape[1] == 4:
-            regions = nn.functional.pad(regions, (1, 0))
+            regions = F.pad(regions, (1, 0))
         images = regions[:, 0].long()
         corners = regions[:, 1:] * self.scale - (0.5 if self.aligned else 0.0)
         sides = corners[:, 2:] - corners[:, :2]
@@ -113,11 +129,9 @@ class ROIAlign(nn.Module):
         height, width = self.size
         y, row_weights = sample_grid(corners[:, 1], sides[:, 1], height, self.ratio)
         x, column_weights = sample_grid(corners[:, 0], sides[:, 0], width, self.ratio)
-        samples = border_samples(
-            input, images, y[:, :, :, None, None], x[:, None, None, :, :]
-        )  # (R, bins, samples, bins, samples, C)
+        points = y[:, :, :, None, None], x[:, None, None, :, :]
         weights = row_weights[:, :, :, None, None] * column_weights[:, None, None]
-        pooled = (samples * weights.unsqueeze(-1)).sum((2, 4)).permute(0, 3, 1, 2)
+        pooled = pooled_samples(input, images, points, weights)
         pooled = torch.where((images >= 0)[:, None, None, None], pooled, 0.0)
         if self.by_position:
             channels = input.shape[1] // (height * width)
@@ -156,90 +170,8 @@ class RotatedROIAlign(nn.Module):
         )
         x = across * cos + down * sin + center_x
         y = down * cos - across * sin + center_y
-        samples = border_samples(input, regions[:, 0].long(), y, x)
         weights = row_weights[:, :, :, None, None] * column_weights[:, None, None]
-        return (samples * weights.unsqueeze(-1)).sum((2, 4)).permute(0, 3, 1, 2)
+        return pooled_samples(input, regions[:, 0].long(), (y, x), weights)
 
     def extra_repr(self) -> str:
         return f"size={self.size}, scale={self.scale:.4g}, ratio={self.ratio}"
-
-
-class DeformablePSROIPooling(nn.Module):
-    """Mean of samples in shifted bins, each from channels of its own: (R, channels, size, size).
-
-    Args:
-        scale: Size of the maps over that of the images.
-        channels: Number of channels of the result.
-        groups: Along each axis, how many groups of channels the bins are divided among.
-        size: Number of bins along each axis.
-        parts: Along each axis, how many shifts a region has.
-        samples: Samples of a bin along each axis.
-        shift: Factor of the shifts, relative to the region's sides.
-    """
-
-    def __init__(
-        self,
-        scale: float,
-        channels: int,
-        groups: int,
-        size: int,
-        parts: int,
-        samples: int,
-        shift: float,
-    ) -> None:
-        super().__init__()
-        self.scale, self.channels, self.groups, self.size = scale, channels, groups, size
-        self.parts, self.samples, self.shift = parts, samples, shift
-
-    def forward(self, input: Tensor, regions: Tensor, shifts: Tensor | None = None) -> Tensor:
-        """Pool; shifts are (R, 2 · classes, parts, parts), x before y."""
-        batch, channels, height, width = input.shape
-        corners = round_half_away(regions.detach()[:, 1:])
-        low, high = corners[:, :2] * self.scale - 0.5, (corners[:, 2:] + 1.0) * self.scale - 0.5
-        sides = (high - low).clamp(min=0.1)
-        bins = torch.arange(self.size, dtype=input.dtype, device=input.device)
-        lengths = sides / self.size
-        starts = bins * lengths.unsqueeze(2) + low.unsqueeze(2)  # (R, 2, size)
-        x, y = starts[:, 0, None, None, :], starts[:, 1, None, :, None]
-        if shifts is not None:
-            shifts = self._of_bins(shifts, bins) * self.shift
-            x = x + shifts[:, :, 0] * sides[:, 0, None, None, None]
-            y = y + shifts[:, :, 1] * sides[:, 1, None, None, None]
-        numbers = torch.arange(self.samples, dtype=input.dtype, device=input.device)
-        steps = numbers * (lengths / self.samples).unsqueeze(2)
-        x = x[..., None, None] + steps[:, 0, None, None, None, None, :]
-        y = y[..., None, None] + steps[:, 1, None, None, None, :, None]
-        inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-        x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)
-        channel = position_sensitive_channels(self.channels, self.groups, bins)
-        images = regions[:, 0].detach().long().clamp(0, batch - 1)
-        plane = images[:, None, None, None] * channels + channel
-        values = self._interpolate(input, plane[..., None, None], y, x)
-        total = torch.where(inside, values, 0.0).sum((4, 5))
-        count = inside.sum((4, 5))
-        return torch.where(count > 0, total / count.clamp(min=1), 0.0)
-
-    def _of_bins(self, shifts: Tensor, bins: Tensor) -> Tensor:
-        """The shifts of each channel and bin: (R, channels, 2, size, size)."""
-        part = (bins / self.size * self.parts).floor().long()
-        shifts = shifts.reshape(shifts.shape[0], -1, 2, *shifts.shape[2:])
-        classes = shifts.shape[1]
-        channel = torch.arange(self.channels, device=bins.device)
-        number = (channel // (self.channels // classes)).clamp(max=classes - 1)
-        return shifts[:, number][:, :, :, part][..., part]
-
-    @staticmethod
-    def _interpolate(input: Tensor, plane: Tensor, y: Tensor, x: Tensor) -> Tensor:
-        height, width = input.shape[2:]
-        left, top = x.floor(), y.floor()
-        across, down = x - left, y - top
-        values = input.reshape(-1)
-        total = torch.zeros((), dtype=input.dtype, device=input.device)
-        for row, vertical in ((top, 1 - down), (y.ceil(), down)):
-            for column, horizontal in ((left, 1 - across), (x.ceil(), across)):
-                index = (plane * height + row.long()) * width + column.long()
-                total = total + values[index] * (vertical * horizontal)
-        return total
-
-    def extra_repr(self) -> str:
-        return f"channels={self.channels}, groups={self.groups}, size={self.size}"

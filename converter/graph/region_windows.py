@@ -1,8 +1,4 @@
-"""Pooling of regions over windows of whole pixels: ROIPooling and PSROIPooling.
-
-A region is a row of the number of its image and its corners, in pixels of the image. Regions have
-no gradient in MXNet.
-"""
+"""Pooling of regions over windows of whole pixels: ROIPooling."""
 
 from __future__ import annotations
 
@@ -14,14 +10,6 @@ def round_half_away(values: Tensor) -> Tensor:
     """Round as C does, halves away from zero."""
     whole = values.trunc()
     return whole + torch.where((values - whole).abs() >= 0.5, values.sign(), 0.0)
-
-
-def position_sensitive_channels(channels: int, groups: int, bins: Tensor) -> Tensor:
-    """The input's channel of each channel and bin of the result: (channels, bins, bins)."""
-    size = bins.shape[0]
-    group = (bins * groups / size).floor().clamp(0, groups - 1).long()
-    first = torch.arange(channels, device=bins.device)[:, None, None] * groups
-    return (first + group[:, None]) * groups + group
 
 
 class ROIPooling(nn.Module):
@@ -108,45 +96,3 @@ def _maxima(input: Tensor) -> tuple[Tensor, int]:
 def _shifted(whole: Tensor, amounts: tuple[int, ...], part: Tensor) -> Tensor:
     padded = nn.functional.pad(part, amounts, value=-torch.inf)
     return padded.reshape(whole.shape)
-
-
-class PSROIPooling(nn.Module):
-    """Mean in each bin of regions (R, 5), each bin from channels of its own: (R, channels, …).
-
-    Args:
-        scale: Size of the maps over that of the images.
-        channels: Number of channels of the result.
-        size: Number of bins along each axis.
-        groups: Along each axis, how many groups of channels the bins are divided among.
-    """
-
-    def __init__(self, scale: float, channels: int, size: int, groups: int) -> None:
-        super().__init__()
-        self.scale, self.channels, self.size, self.groups = scale, channels, size, groups
-
-    def forward(self, input: Tensor, regions: Tensor) -> Tensor:
-        batch, channels, height, width = input.shape
-        corners = round_half_away(regions.detach()[:, 1:])
-        low, high = corners[:, :2] * self.scale, (corners[:, 2:] + 1.0) * self.scale
-        length = (high - low).clamp(min=0.1).unsqueeze(2) / self.size
-        bins = torch.arange(self.size, dtype=length.dtype, device=length.device)
-        first = (bins * length + low.unsqueeze(2)).floor()  # (R, 2, size)
-        end = ((bins + 1) * length + low.unsqueeze(2)).ceil()
-        left, right = (each[:, 0].clamp(0, width).long() for each in (first, end))
-        top, bottom = (each[:, 1].clamp(0, height).long() for each in (first, end))
-        # sums of all pixels above and left of each, in double precision
-        sums = nn.functional.pad(input.double().cumsum(2).cumsum(3), (1, 0, 1, 0)).reshape(-1)
-        channel = position_sensitive_channels(self.channels, self.groups, bins)
-        images = regions[:, 0].detach().long().clamp(0, batch - 1)
-        plane = (images[:, None, None, None] * channels + channel) * (height + 1)
-
-        def until(row: Tensor, column: Tensor) -> Tensor:
-            return sums[(plane + row[:, None, :, None]) * (width + 1) + column[:, None, None, :]]
-
-        total = until(bottom, right) - until(bottom, left) - until(top, right) + until(top, left)
-        rows, columns = (bottom - top).clamp(min=0), (right - left).clamp(min=0)
-        area = (rows.unsqueeze(2) * columns.unsqueeze(1)).unsqueeze(1)
-        return torch.where(area > 0, total / area.clamp(min=1), 0.0).to(input.dtype)
-
-    def extra_repr(self) -> str:
-        return f"channels={self.channels}, groups={self.groups}, size={self.size}"

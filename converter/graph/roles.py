@@ -11,7 +11,8 @@ from .symbol import VARIABLE, Graph, Node
 _ARRAYS = {
     **dict.fromkeys(
         (
-            *("Convolution", "Convolution_v1", "Deconvolution", "FullyConnected", "Embedding"),
+            *("Convolution", "Convolution_v1", "Deconvolution", "FullyConnected"),
+            *("Embedding", "_contrib_SparseEmbedding", "_sparse_Embedding", "_npx_embedding"),
             *("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm"),
             *("InstanceNorm", "LayerNorm", "GroupNorm", "LeakyReLU"),
             *("_contrib_quantized_conv", "_contrib_quantized_fully_connected"),
@@ -21,8 +22,10 @@ _ARRAYS = {
         ),
         slice(1, None),
     ),
-    "RNN": slice(1, 2),
-    "_rnn_param_concat": slice(None),
+    **dict.fromkeys(("RNN", "_npx_rnn"), slice(1, 2)),
+    **dict.fromkeys(("_rnn_param_concat", "_npi_rnn_param_concat"), slice(None)),
+    "_contrib_DeformableConvolution": slice(2, None),
+    "_contrib_ModulatedDeformableConvolution": slice(3, None),
 }
 # attributes that Gluon writes for parameters but not for inputs
 _MARKS = ("__lr_mult__", "__init__")
@@ -76,7 +79,7 @@ def optional_inputs(graph: Graph) -> frozenset[int]:
     others = {head for head, _ in graph.heads}
     for node in graph.nodes:
         for place, (source, _) in enumerate(node.inputs):
-            is_state = node.op == "RNN" and 2 <= place < (4 if _is_lstm(node) else 3)
+            is_state = node.op in ("RNN", "_npx_rnn") and 2 <= place < (4 if _is_lstm(node) else 3)
             (states if is_state else others).add(source)
     inputs, found = set(roles(graph).inputs), set()
     for number in reversed(range(len(graph.nodes))):

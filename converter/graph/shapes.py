@@ -1,13 +1,15 @@
-"""Inference of the shape of a graph's input from its first layer."""
+"""A graph's inputs and their shapes: as a user gives them, or inferred from the first layer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from ..errors import GraphError
 from ..sources.arrays import Array
 from .attributes import Attributes
 from .fusion import layer_of
+from .initial_states import batch_axis, state_names
+from .input_spec import HIGHEST, InputSpec
 from .ranks import KEEPING
 from .roles import roles
 from .symbol import VARIABLE, Graph
@@ -16,6 +18,17 @@ CHANNELS = 3
 CONVOLUTIONS = frozenset({"Convolution", "_contrib_quantized_conv"})
 FULLY_CONNECTED = frozenset({"FullyConnected", "_contrib_quantized_fully_connected"})
 _FLATTENING = frozenset({"Flatten", "flatten"})
+
+
+def input_names(graph: Graph, arrays: Mapping[str, Array], given: Container[str] = ()) -> list[str]:
+    """The names of a graph's inputs, in the order in which its module takes them.
+
+    Args:
+        arrays: The network's arrays; variables with their names are not inputs.
+        given: Names of initial states that are inputs; the others are zeros.
+    """
+    zeros = {name for name in state_names(graph) if name not in given}
+    return [name for name in roles(graph).inputs if name not in zeros and name not in arrays]
 
 
 def only_input(graph: Graph, arrays: Mapping[str, Array]) -> str:
@@ -27,14 +40,60 @@ def only_input(graph: Graph, arrays: Mapping[str, Array]) -> str:
     Raises:
         GraphError: If it has no input, or several.
     """
-    inputs = [name for name in roles(graph).inputs if name not in arrays]
+    inputs = input_names(graph, arrays)
     if len(inputs) != 1:
         given = ", ".join(inputs) or "none"
         raise GraphError(
-            f"{graph.where}: expected one input, found {len(inputs)} ({given}); "
-            "import it with gluon2torch.import_graph"
+            f"{graph.where}: expected one input, found {len(inputs)} ({given}); give the shape of "
+            "each with `--input NAME=SHAPE`, such as data=1,3,224,224 (inputs= in Python)"
         )
     return inputs[0]
+
+
+def input_specs(
+    graph: Graph,
+    arrays: Mapping[str, Array],
+    given: Mapping[str, tuple[tuple[int, ...], str]],
+) -> dict[str, InputSpec]:
+    """The inputs of a graph with the shapes and data types that a user has given.
+
+    Args:
+        arrays: The network's arrays; variables with their names are not inputs.
+        given: Shapes and data types by name.
+
+    Raises:
+        GraphError: If an input is missing, or a name is not that of an input.
+    """
+    names = input_names(graph, arrays, given)
+    problems = [f"has no input {name!r}" for name in given if name not in names]
+    problems += [f"needs the shape of {name!r}" for name in names if name not in given]
+    if problems:
+        raise GraphError(
+            f"{graph.where}: {', '.join(problems)}; its inputs are {', '.join(names)}"
+            f"{_zeros(graph)}: give each with `--input NAME=SHAPE`, such as data=1,3,224,224"
+        )
+    return {name: _spec(graph, name, *given[name]) for name in names}
+
+
+def _spec(graph: Graph, name: str, shape: tuple[int, ...], dtype: str) -> InputSpec:
+    axis = batch_axis(graph, name)
+    axis = axis if axis < len(shape) else 0
+    return InputSpec(shape, dtype, below=min(HIGHEST, _rows(graph, name)), batch_axis=axis)
+
+
+def _zeros(graph: Graph) -> str:
+    names = state_names(graph)
+    return f" (and, zeros by default, {', '.join(names)})" if names else ""
+
+
+def _rows(graph: Graph, name: str) -> int:
+    """The least number of rows of the tables that an input has the indices of."""
+    rows = [
+        Attributes(node).count("input_dim")
+        for node in graph.nodes
+        if node.op == "Embedding" and graph.nodes[node.inputs[0][0]].name == name
+    ]
+    return min(rows, default=HIGHEST)
 
 
 def example_shape(

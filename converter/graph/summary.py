@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .importer import unknown_operators
+from .initial_states import state_names
 from .precision import limits
 from .roles import roles
 from .symbol import Graph
@@ -21,6 +22,7 @@ class Summary:
         mxnet_version: The version that wrote it; None up to 0.8.
         operators: Number of nodes per operator, most frequent first; loops' bodies count once.
         inputs: Names of the inputs.
+        states: Names of the initial states, which are zeros by default.
         labels: Names of the labels, which only training uses.
         outputs: Names of the nodes of the heads.
         arrays: Names of the arrays that the `.params` file must contain.
@@ -32,6 +34,7 @@ class Summary:
     mxnet_version: str | None
     operators: dict[str, int]
     inputs: tuple[str, ...]
+    states: tuple[str, ...]
     labels: tuple[str, ...]
     outputs: tuple[str, ...]
     arrays: tuple[str, ...]
@@ -46,12 +49,13 @@ class Summary:
 def summarize(graph: Graph) -> Summary:
     """Summarize a graph."""
     counts = Counter(node.op for node in graph.operators())
-    found = roles(graph)
+    found, states = roles(graph), tuple(state_names(graph))
     return Summary(
         file=graph.where,
         mxnet_version=graph.version,
         operators=dict(counts.most_common()),
-        inputs=found.inputs,
+        inputs=tuple(name for name in found.inputs if name not in states),
+        states=states,
         labels=found.labels,
         outputs=tuple(graph.nodes[number].name for number, _ in graph.heads),
         arrays=found.arrays,

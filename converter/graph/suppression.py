@@ -43,6 +43,8 @@ def _settle(valid: Tensor, removes: Tensor) -> Tensor:
         again = valid & ~(removes & kept.unsqueeze(2)).any(1)
         return again, (again != kept).any()
 
+    # torch.export requires that a loop's values keep their strides
+    valid = valid.clone(memory_format=torch.contiguous_format)
     kept, changed = valid.clone(), valid.any()
     if torch.compiler.is_compiling():  # torch.export records the loop, whose length depends on data
         from torch._higher_order_ops.while_loop import while_loop

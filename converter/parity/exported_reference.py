@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import GraphError, ImageSizeError
+from ..graph.input_spec import describe
 from ..graph.labels import WITH_LABELS
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
@@ -33,7 +34,7 @@ class ExportedReference:
             symbol: Path of the `-symbol.json`.
             arrays: Parameters and auxiliary states, by their names in the graph.
             dtypes: Data types in which MXNet runs the graph.
-            data: Name of the input.
+            data: Name of the input that a call passes without a name.
             text: Content of the file, where another graph is meant than the one at that path.
 
         Raises:
@@ -49,7 +50,7 @@ class ExportedReference:
             raise GraphError(f"{os.fspath(symbol)}: MXNet cannot load it ({reason})") from error
         # CachedOp refuses operators that have no gradient unless none is asked for
         heads = [self._mxnet.sym.BlockGrad(head) for head in loaded]
-        self._symbol = self._mxnet.sym.Group(heads)
+        self._original = self._symbol = self._mxnet.sym.Group(heads)
         self._names = self._symbol.list_inputs()
         self._arrays, self._data = arrays, data
         self.dtypes: Sequence[str] = tuple(dtypes)
@@ -58,12 +59,23 @@ class ExportedReference:
     def cast(self, dtype: str) -> None:
         """Compute in `float32` or `float64` from now on."""
         self._dtype = dtype
+        self._symbol = self._original
+        table = json.loads(self._original.tojson())
+        # zeros and ones of the graph are float32 and would refuse other values in float64
+        constants = [node for node in table["nodes"] if node["op"] in ("_zeros", "_ones")]
+        for node in constants:
+            attributes = node.setdefault("attrs", {})
+            if attributes.setdefault("dtype", "float32") == "float32":
+                attributes["dtype"] = dtype
+        if constants:
+            self._symbol = self._mxnet.sym.load_json(json.dumps(table))
 
-    def __call__(self, images: Array) -> Arrays:
+    def __call__(self, inputs: Array | Mapping[str, Array]) -> Arrays:
         """Run the graph on one batch.
 
         Args:
-            images: Input batch, in the data type last passed to `cast`.
+            inputs: The inputs by name, or the only one; floating-point values are in the data type
+                last passed to `cast`. Inputs that are missing, such as initial states, are zeros.
 
         Returns:
             The outputs of the graph, as `head0`, `head1` …
@@ -72,8 +84,9 @@ class ExportedReference:
             ImageSizeError: If MXNet cannot run the graph on an input of that size.
         """
         symbol = self._symbol
+        inputs = inputs if isinstance(inputs, Mapping) else {self._data: inputs}
         try:
-            arrays = {**self._arrays, self._data: images}
+            arrays = {**self._arrays, **inputs}
             known = {name: arrays[name].shape for name in self._names if name in arrays}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about shapes that cannot be inferred
@@ -82,18 +95,19 @@ class ExportedReference:
                 raise self._mxnet.MXNetError("some shapes cannot be inferred")
             shapes = dict(zip(symbol.list_arguments(), args, strict=True))
             shapes |= dict(zip(symbol.list_auxiliary_states(), aux, strict=True))
-            inputs = [self._ndarray(arrays.get(name), shapes[name]) for name in self._names]
+            values = [self._ndarray(arrays.get(name), shapes[name]) for name in self._names]
             # CachedOp is what hybridized networks use. Executors fuse operators for oneDNN and give
             # wrong results for some networks: a trained CIFAR ResNet-56 v2 was off by 0.8 of its
             # largest output in float32
-            result = self._mxnet.nd.CachedOp(symbol)(*inputs)
+            result = self._mxnet.nd.CachedOp(symbol)(*values)
             outputs = result if isinstance(result, (list, tuple)) else [result]
             heads = [output.asnumpy() for output in outputs]
         except self._mxnet.MXNetError as error:
-            size = "x".join(map(str, images.shape))
+            size = describe({name: value.shape for name, value in inputs.items()})
             reason = str(error).splitlines()[0]
             raise ImageSizeError(
-                f"MXNet cannot run the graph on a {size} input ({reason}); choose another `--size`"
+                f"MXNet cannot run the graph on inputs of shape {size} ({reason}); choose others "
+                "with `--size` or `--input`"
             ) from error
         return {f"head{place}": array for place, array in enumerate(heads)}
 
@@ -121,7 +135,7 @@ class ExportedReference:
 
     def _ndarray(self, array: Array | None, shape: tuple[int, ...]) -> Any:
         """Convert an array to MXNet, in the current data type if it is floating point."""
-        if array is None:  # a label, which the outputs ignore
+        if array is None:  # a label, which the outputs ignore, or an initial state
             return self._mxnet.nd.zeros(shape, dtype=self._dtype)
         dtype = self._dtype if array.dtype.kind == "f" else array.dtype
         return self._mxnet.nd.array(array, dtype=dtype)

@@ -3,55 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
+from ..graph.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
-from .measurement import BATCH, Reference, compare_outputs
+from .measurement import compare_outputs
 from .result import Parity
+
+
+class GraphReference(Protocol):
+    """A graph that an imported module is compared with."""
+
+    name: str
+
+    def cast(self, dtype: str) -> None:
+        """Compute in this data type from now on."""
+
+    def __call__(self, inputs: Arrays) -> Arrays:
+        """Return the outputs, as `head0`, `head1` …, for inputs by name."""
 
 
 def measure_heads(
     module: nn.Module,
-    reference: Reference,
-    shapes: Sequence[tuple[int, ...]],
+    reference: GraphReference,
+    examples: Sequence[Specs],
     limits: Mapping[str, float],
     *,
     seed: int = 0,
 ) -> Parity:
-    """Compare a module with its reference, in each data type and at each input shape.
+    """Compare a module with its reference, in each data type and at each shape of the inputs.
 
     The module is left in float32.
 
     Args:
         module: The imported module.
         reference: The network that the module is expected to equal.
-        shapes: Input shapes to measure, without the batch dimension; inputs are random batches of
-            two.
+        examples: The inputs to measure; their values are random.
         limits: Allowed relative difference by data type, in the order of measurement.
         seed: Seed of the random inputs.
     """
     rng = np.random.default_rng(seed)
-    inputs = [rng.standard_normal((BATCH, *shape)) for shape in shapes]
+    inputs = [random_inputs(specs, rng) for specs in examples]
     outputs: dict[tuple[str, int], Arrays] = {}
     expected: dict[tuple[str, int], Arrays] = {}
     for dtype in ("float64", "float32"):
         module.to(getattr(torch, dtype))
         if dtype in limits:
             reference.cast(dtype)
-        for number, data in enumerate(inputs):
-            heads = run(module, data.astype(dtype))
-            outputs[dtype, number] = {f"head{place}": head for place, head in enumerate(heads)}
+        for number, values in enumerate(inputs):
+            cast = in_dtype(values, dtype)
+            outputs[dtype, number] = _heads(module, cast)
             if dtype in limits:
-                expected[dtype, number] = reference(data.astype(dtype))
-    names = list(outputs["float64", 0])
-    return compare_outputs(reference.name, names, inputs, outputs, expected, limits, None)
+                expected[dtype, number] = reference(cast)
+        if dtype == "float64":
+            constant = _constant(outputs[dtype, 0], _heads(module, random_inputs(examples[0], rng)))
+    return compare_outputs(
+        reference.name,
+        list(outputs["float64", 0]),
+        [describe({name: value.shape for name, value in values.items()}) for values in inputs],
+        outputs,
+        expected,
+        limits,
+        condition=None,
+        constant_from=constant,
+    )
 
 
-def run(module: nn.Module, data: Array) -> list[Array]:
+def _constant(outputs: Arrays, others: Arrays) -> str | None:
+    """The first output that is not finite, or the first of all if other inputs change none.
+
+    Beside others, an output may be constant: anchor boxes depend on the sizes of images only.
+    """
+    for name, output in outputs.items():
+        if not np.isfinite(output).all():
+            return name
+    same = (np.array_equal(output, others[name]) for name, output in outputs.items())
+    return next(iter(outputs)) if all(same) else None
+
+
+def _heads(module: nn.Module, inputs: Arrays) -> Arrays:
+    return {f"head{place}": head for place, head in enumerate(run(module, inputs))}
+
+
+def run(module: nn.Module, inputs: Arrays) -> list[Array]:
     """Run a module and return its outputs as a list, also where there is only one."""
     with torch.inference_mode():
-        result = module(torch.from_numpy(data))
+        result = module(*map(torch.from_numpy, inputs.values()))
     return [head.numpy() for head in (result if isinstance(result, tuple) else (result,))]

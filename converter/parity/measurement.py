@@ -88,40 +88,46 @@ def measure(
     return compare_outputs(
         reference.name,
         [stage.name for stage in stages],
-        inputs,
+        ["x".join(map(str, images.shape)) for images in inputs],
         outputs,
         expected,
         {dtype: LIMITS[dtype] for dtype in dtypes},
-        condition,
+        condition=condition,
+        constant_from=next(
+            (s.name for s in stages if not depends_on_input(outputs["float64", 0][s.name])), None
+        ),
     )
 
 
 def compare_outputs(
     reference: str,
     stages: Sequence[str],
-    inputs: Sequence[Array],
+    inputs: Sequence[str],
     outputs: Mapping[tuple[str, int], Arrays],
     expected: Mapping[tuple[str, int], Arrays],
     limits: Mapping[str, float],
+    *,
     condition: float | None,
+    constant_from: str | None,
 ) -> Parity:
     """Compare outputs that were computed, stage by stage and channel by channel.
 
     Args:
         reference: Name of the reference.
         stages: Names of the stages, in forward order; checks are of the last.
-        inputs: The inputs, by number.
+        inputs: Shapes of the inputs as text, by number.
         outputs: The network's outputs by data type, number of the input, and stage; in float64 and
             in float32.
         expected: The reference's outputs, in the data types of `limits`.
         limits: Allowed relative difference by data type; stages are compared in the first.
         condition: The network's condition number.
+        constant_from: The first stage whose outputs do not depend on the input; None if all do.
     """
     checks: list[Check] = []
     worst: dict[str, OutputDifference] = {}
     first = next(iter(limits))
     for dtype, limit in limits.items():
-        for number, images in enumerate(inputs):
+        for number, shape in enumerate(inputs):
             for stage in stages:
                 units = amplification(
                     outputs["float32", number][stage], outputs["float64", number][stage]
@@ -130,23 +136,19 @@ def compare_outputs(
                 found = output_difference(actual, original, units, limit, dtype)
                 if dtype == first:
                     worst[stage] = _larger(worst.get(stage), found)
-            shape = "x".join(map(str, images.shape))
             checks.append(Check(dtype, shape, found.max_abs, found.max_rel, limit, found.max_own))
     differing = tuple(
         StageDifference(name, each.max_rel, each.max_own) for name, each in worst.items()
     )
-    constant = next(
-        (stage for stage in stages if not depends_on_input(outputs["float64", 0][stage])), None
-    )
     return Parity(
         reference=reference,
-        passed=constant is None
+        passed=constant_from is None
         and all(check.passed for check in checks)
         and all(_holds(stage, limits[first]) for stage in differing),
         checks=tuple(checks),
         stages=differing,
         condition=condition,
-        constant_from=constant,
+        constant_from=constant_from,
     )
 
 

@@ -5,41 +5,40 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from torch import fx
 
 from ..checkpoints.clock import Clock
 from ..checkpoints.formats.pt2 import write_program
-from ..checkpoints.record import Failure, GraphRecord, to_json
+from ..checkpoints.record import Failure, GraphRecord, RecordedInput, WrittenFile, to_json
 from ..checkpoints.record_draft import versions
-from ..errors import ConversionError, ImageSizeError, ParityError
+from ..errors import CheckpointError, ConversionError, ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
+from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.fusion import unfused
-from ..graph.importer import build_module, read_arrays
+from ..graph.importer import read_arrays
+from ..graph.input_spec import Specs
+from ..graph.labels import without_labels
 from ..graph.precision import limits
-from ..graph.shapes import example_shape, only_input
 from ..graph.symbol import VARIABLE, Graph, read_symbol
 from ..graph.symbol_writer import symbol_json
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
-from ..parity.head_measurement import measure_heads, run
+from ..parity.head_measurement import measure_heads
 from ..parity.measurement import require
 from ..parity.result import Parity
-from ..sources.arrays import Array, Arrays
+from ..sources.arrays import Arrays
 from ..sources.mxnet_compat import has_mxnet
 from ..sources.source import Source
 from ..weights.content_hash import content_sha256
 from ..weights.soundness import unsound
-from .request import Request
-
-# default image sizes: the first at which the graph runs is used
-SIZES = ((224, 224), (299, 299), (112, 112), (32, 32), (28, 28))
+from .graph_inputs import BuiltGraph, build_with_inputs
+from .request import InputShape, Request, input_shapes
 
 
 def convert_graph(
@@ -49,6 +48,7 @@ def convert_graph(
     out: str | os.PathLike[str] = "weights",
     reference: str = "auto",
     sizes: Sequence[Size] | None = None,
+    inputs: Mapping[str, InputShape] | None = None,
     seed: int = 0,
     dequantize: bool = False,
 ) -> GraphRecord:
@@ -61,13 +61,16 @@ def convert_graph(
         reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
         sizes: Heights and widths of the images, in pixels; the program uses the first. By default
             224×224, or another size at which the graph runs. Not used if the input is a vector.
+        inputs: Shape of each of the graph's inputs, with the batch, or the shape and a data type
+            (`float32`, `int32`, `int64`, `uint8`); instead of `sizes`. If all have the same batch,
+            the program accepts any other, where the network does.
         seed: Seed of the inputs that parity is measured with.
         dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
             network, too.
 
     Raises:
         ConversionError: One of its subclasses (errors.py); no file is written then.
-        ValueError: If the reference has an unknown value.
+        ValueError: If the reference or an input's data type or shape is invalid.
     """
     request = Request(
         symbol=symbol,
@@ -75,6 +78,7 @@ def convert_graph(
         out=out,
         reference=reference,
         sizes=tuple(sizes or ()),
+        inputs=input_shapes(inputs),
         seed=seed,
         dequantize=dequantize,
     )
@@ -90,7 +94,7 @@ def run_graph_request(request: Request) -> GraphRecord:
     symbol, params, out = request.symbol, request.params, request.out
     assert symbol is not None, "requests without a symbol are for run_request"
     assert params is not None, "a request with a symbol also has params"
-    reference, sizes, seed = os.fspath(request.reference), request.sizes, request.seed
+    reference = os.fspath(request.reference)
     if reference == "auto":
         reference = "gluon" if has_mxnet() else "none"
     model = Path(symbol).name.removesuffix(".json").removesuffix("-symbol")
@@ -107,24 +111,20 @@ def run_graph_request(request: Request) -> GraphRecord:
                 unsound({plain_name(key): array for key, array in arrays.items()}),
             )
         with clock("map"):
-            graph, text = unfused(graph), None
+            named, text = match_names(graph, arrays), None
+            graph, arrays = unfused(graph), named.arrays
             if request.dequantize:
                 graph, arrays = dequantized(graph, arrays)
                 text = symbol_json(graph)
-            data = only_input(graph, arrays)
-            shapes = [example_shape(graph, arrays, size) for size in sizes or SIZES]
-            # built in float64, so that arrays wider than float32 keep their exact values
-            inputs = {data: (1, *shapes[0])}
-            module = build_module(graph, arrays, dtype="float64", inputs=inputs)
-            if not sizes:
-                shapes = [first_that_computes(module, shapes)]
-            heads, *_ = [try_run(module, shape) for shape in shapes]
+            built = build_with_inputs(graph, arrays, request)
         with clock("parity"):
-            parity = prove_graph(module, graph, arrays, reference, shapes, seed, text)
-        module.float()
+            parity = prove_graph(
+                built.module, graph, arrays, reference, built.examples, request.seed, text
+            )
+        built.module.float()
         with staging(Path(out)) as staged:
             with clock("write"):
-                written = write_program(module, shapes[0], staged, name)
+                written, specs = write_graph(built, staged, name, fixed=request.inputs is not None)
             record = GraphRecord(
                 model=model,
                 name=name,
@@ -133,16 +133,20 @@ def run_graph_request(request: Request) -> GraphRecord:
                 file=str(Path(out) / Path(written.file).name),
                 sha256=written.sha256,
                 bytes=written.bytes,
-                content_sha256=content_sha256(module.state_dict()),
-                parameters=sum(p.numel() for p in module.parameters() if p.requires_grad),
-                num_classes=heads[0].shape[1] if heads[0].ndim == 2 else None,
+                content_sha256=content_sha256(built.module.state_dict()),
+                parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
+                num_classes=built.heads[0].shape[1] if built.heads[0].ndim == 2 else None,
                 symbol=os.fsencode(symbol).decode("utf-8", "replace"),
                 mxnet_version=graph.version,
                 operators=dict(
                     Counter(n.op for n in graph.nodes if n.op != VARIABLE).most_common()
                 ),
-                input=data,
-                input_shape=shapes[0],
+                input=specs[0].name if len(specs) == 1 else None,
+                input_shape=tuple(built.examples[0][specs[0].name].shape[1:])
+                if len(specs) == 1
+                else None,
+                inputs=specs,
+                notes=named.notes + built.notes,
                 source=source,
                 parity=parity,
                 versions=versions(parity.reference),
@@ -163,44 +167,36 @@ def run_graph_request(request: Request) -> GraphRecord:
     return record
 
 
-def first_that_computes(
-    module: fx.GraphModule, shapes: Sequence[tuple[int, ...]]
-) -> tuple[int, ...]:
-    """Return the first of some input shapes on which a module runs.
-
-    Raises:
-        ImageSizeError: If it runs on none of them; the error is that of the first shape.
-    """
-    errors = []
-    for shape in shapes:
-        try:
-            try_run(module, shape)
-        except ImageSizeError as error:
-            errors.append(error)
-        else:
-            return shape
-    raise errors[0]
-
-
-def try_run(module: fx.GraphModule, shape: tuple[int, ...]) -> list[Array]:
-    """Run a module on one example of zeros and return its outputs.
+def write_graph(
+    built: BuiltGraph, folder: Path, name: str, *, fixed: bool
+) -> tuple[WrittenFile, tuple[RecordedInput, ...]]:
+    """Write a module's program, for any batch size if it has one.
 
     Args:
-        module: The module.
-        shape: Shape of the input, without the batch dimension.
+        built: The module and its inputs.
+        folder: Folder to write to.
+        name: Start of the file name.
+        fixed: Whether the program may be written for the given shapes only, if torch cannot export
+            it for any batch size.
 
     Raises:
-        ImageSizeError: If the module cannot run on an input of that shape.
+        CheckpointError: As `write_program`.
     """
+    specs, any_batch = built.examples[0], built.any_batch
     try:
-        return run(module, np.zeros((1, *shape)))
-    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
-        size = "x".join(map(str, shape))
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ImageSizeError(
-            f"the graph cannot run on an input of shape {size} ({reason}); "
-            "give the size of its images with `--size HxW`"
-        ) from error
+        written = write_program(built.module, specs, folder, name, any_batch=any_batch)
+    except CheckpointError:
+        if not (any_batch and fixed):
+            raise
+        any_batch = False
+        written = write_program(built.module, specs, folder, name, any_batch=any_batch)
+    recorded = []
+    for key, spec in specs.items():
+        shape: list[int | None] = list(spec.shape)
+        if any_batch:
+            shape[spec.batch_axis] = None
+        recorded.append(RecordedInput(key, tuple(shape), spec.dtype))
+    return written, tuple(recorded)
 
 
 def prove_graph(
@@ -208,7 +204,7 @@ def prove_graph(
     graph: Graph,
     arrays: Arrays,
     reference: str,
-    shapes: Sequence[tuple[int, ...]],
+    examples: Sequence[Specs],
     seed: int = 0,
     text: str | None = None,
 ) -> Parity:
@@ -219,7 +215,7 @@ def prove_graph(
         graph: Its graph.
         arrays: The graph's arrays, by name.
         reference: `gluon` or `none`.
-        shapes: Input shapes to measure, without the batch dimension.
+        examples: Inputs to measure.
         seed: Seed of the inputs.
         text: The graph in MXNet's format, where it is not that of its file.
 
@@ -231,9 +227,8 @@ def prove_graph(
         return Parity("none", None)
     from ..parity.exported_reference import ExportedReference
 
-    data = only_input(graph, arrays)
-    allowed = limits(graph)
-    original = ExportedReference(graph.where, arrays, tuple(allowed), data, text)
-    parity = measure_heads(module, original, shapes, allowed, seed=seed)
+    allowed = limits(without_labels(graph))
+    original = ExportedReference(graph.where, arrays, tuple(allowed), text=text)
+    parity = measure_heads(module, original, examples, allowed, seed=seed)
     require(parity, Path(graph.where).name)
     return parity

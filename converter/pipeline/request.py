@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from ..mappings.choices import (
     FORMATS,
     GRAPH_REFERENCES,
     INITS,
+    INPUT_DTYPES,
     LAYOUTS,
     OURS,
     PROOFS,
@@ -63,6 +64,7 @@ class Request:
     reference: PathLike = "auto"
     save_reference: PathLike | None = None
     sizes: Sequence[Size] = ()
+    inputs: Mapping[str, tuple[tuple[int, ...], str]] | None = None
     prove: Sequence[str] = ()
     dtype: str = "keep"
     allow_nonfinite: bool = False
@@ -83,6 +85,8 @@ class Request:
             check_choice("formats", each, FORMATS)
         for each in self.prove:
             check_choice("prove", each, PROOFS)
+        for _, dtype in (self.inputs or {}).values():
+            check_choice("inputs", dtype, INPUT_DTYPES)
         for applies, template in RULES:
             if applies(self):
                 raise RequestError(template)
@@ -113,7 +117,36 @@ def _given(request: Request) -> list[str]:
     return [each.name for each in fields(Request) if getattr(request, each.name) != each.default]
 
 
-OF_GRAPHS = ("symbol", "params", "dequantize", "out", "reference", "sizes", "seed")
+InputShape = Sequence[int] | tuple[Sequence[int], str]
+
+
+def input_shapes(
+    inputs: Mapping[str, InputShape] | None,
+) -> dict[str, tuple[tuple[int, ...], str]] | None:
+    """Give each input's shape a data type, `float32` by default.
+
+    Raises:
+        ValueError: If a shape is not a sequence of sizes.
+    """
+    if inputs is None:
+        return None
+    found: dict[str, tuple[tuple[int, ...], str]] = {}
+    for name, value in inputs.items():
+        shape: object = value
+        dtype: object = "float32"
+        if len(value) == 2 and isinstance(value[1], str):
+            shape, dtype = value
+        sizes = tuple(shape) if isinstance(shape, Sequence) else ()
+        if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError(
+                f"inputs: the shape of {name!r} is {shape!r}; expected sizes above 0, such as "
+                "(1, 3, 224, 224)"
+            )
+        found[name] = sizes, str(dtype)
+    return found
+
+
+OF_GRAPHS = ("symbol", "params", "dequantize", "out", "reference", "sizes", "inputs", "seed")
 """Options of the conversion of an exported graph."""
 
 RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
@@ -168,6 +201,14 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     (
         lambda r: r.symbol is not None and r.reference == "graph",
         "{reference} graph would compare the graph with itself.",
+    ),
+    (
+        lambda r: r.inputs is not None and r.symbol is None,
+        "{inputs} gives the shape of a graph's input: give the graph with {symbol}.",
+    ),
+    (
+        lambda r: r.inputs is not None and bool(r.sizes),
+        "{inputs} gives the whole shape of an input: omit {sizes}.",
     ),
 )
 """Conflicts of options: the condition, and the message."""

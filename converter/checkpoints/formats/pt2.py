@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,34 +14,38 @@ from torch import fx
 from ...errors import CheckpointError
 from ...files.atomic_file import publish, temporary_file
 from ...files.hashes import HASH_DIGITS
+from ...graph.input_spec import Specs, describe, in_dtype, random_inputs, with_batch
 from ...parity.head_measurement import run
 from ...parity.measurement import LIMITS, difference
 from ..record import WrittenFile
 
+EXAMPLE_BATCH = 2
 BATCHES = (1, 3)  # batch sizes that are checked; the program accepts any
 # where a node came from: useless to readers of the file, and different in every process
 _TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node", "torch_fn")
 
 
 def write_program(
-    module: fx.GraphModule, shape: tuple[int, ...], folder: Path, name: str
+    module: fx.GraphModule, specs: Specs, folder: Path, name: str, *, any_batch: bool = True
 ) -> WrittenFile:
-    """Write `folder/name-<hash>.pt2`: an input (N, *shape) in float32 → the heads, for any N.
+    """Write `folder/name-<hash>.pt2`, a program that takes the inputs in order and returns heads.
 
     Equal modules give equal bytes. The program is loaded and run before the file gets its name.
 
     Args:
         module: The module to export.
-        shape: Shape of the input, without the batch dimension.
+        specs: Its inputs; float32 unless they are integers.
         folder: Folder to write to.
         name: Start of the file name.
+        any_batch: All inputs have the same batch, which may have any size; otherwise, the program
+            accepts the given shapes only.
 
     Raises:
         CheckpointError: If the module cannot be exported, the loaded program's outputs differ, or
             the folder is not writable.
     """
-    content = _export(module, shape, name)
-    _check(content, module, shape, name)
+    content = _export(module, specs, name, any_batch)
+    _check(content, module, specs, name, any_batch)
     sha256 = hashlib.sha256(content).hexdigest()
     target = folder / f"{name}-{sha256[:HASH_DIGITS]}.pt2"
     with temporary_file(folder) as (file, path):
@@ -49,15 +54,24 @@ def write_program(
     return WrittenFile("pt2", str(target), sha256, len(content))
 
 
-def _export(module: fx.GraphModule, shape: tuple[int, ...], name: str) -> bytes:
-    example = torch.zeros(2, *shape)  # the exporter treats a batch size of one as a constant
+def _export(module: fx.GraphModule, specs: Specs, name: str, any_batch: bool) -> bytes:
+    # the exporter treats a batch size of one as a constant
+    example = with_batch(specs, EXAMPLE_BATCH) if any_batch else specs
+    zeros = in_dtype({key: spec.zeros() for key, spec in example.items()}, "float32")
     batch = torch.export.Dim("batch")
+    shapes = tuple({spec.batch_axis: batch} for spec in example.values()) if any_batch else None
     try:
-        program = torch.export.export(module, (example,), dynamic_shapes=({0: batch},))
+        with warnings.catch_warnings():
+            # about torch's own recurrent layers; the outputs are compared afterwards
+            warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export")
+            program = torch.export.export(
+                module, tuple(map(torch.from_numpy, zeros.values())), dynamic_shapes=shapes
+            )
     except (RuntimeError, ValueError, torch._dynamo.exc.UserError) as error:
         reason = str(error).splitlines()[0]
+        size = "a variable batch size" if any_batch else "inputs of these shapes"
         raise CheckpointError(
-            f"{name}: torch.export cannot export it with a variable batch size ({reason}); "
+            f"{name}: torch.export cannot export it with {size} ({reason}); "
             "use gluon2torch.import_graph and save its module"
         ) from error
     for node in program.graph.nodes:
@@ -68,15 +82,18 @@ def _export(module: fx.GraphModule, shape: tuple[int, ...], name: str) -> bytes:
     return content.getvalue()
 
 
-def _check(content: bytes, module: fx.GraphModule, shape: tuple[int, ...], name: str) -> None:
+def _check(
+    content: bytes, module: fx.GraphModule, specs: Specs, name: str, any_batch: bool
+) -> None:
     loaded = torch.export.load(io.BytesIO(content)).module()
     rng = np.random.default_rng(0)
-    for batch in BATCHES:
-        data = rng.standard_normal((batch, *shape)).astype(np.float32)
-        for one, other in zip(run(loaded, data), run(module, data), strict=True):
+    for example in [with_batch(specs, batch) for batch in BATCHES] if any_batch else [specs]:
+        inputs = in_dtype(random_inputs(example, rng), "float32")
+        for one, other in zip(run(loaded, inputs), run(module, inputs), strict=True):
             _, relative = difference(one, other)
             if not relative <= LIMITS["float32"]:
+                shape = describe({key: spec.shape for key, spec in example.items()})
                 raise CheckpointError(
                     f"{name}: the program differs from the module by {relative:.1e} of the largest "
-                    f"output at batch size {batch}; no .pt2 was written"
+                    f"output on inputs of shape {shape}; no .pt2 was written"
                 )

@@ -24,6 +24,7 @@ from . import (
     recurrent,
     regions,
     sequence,
+    vision,
 )
 from . import shape_changes as shaping
 from . import weighted_layers as layers
@@ -43,6 +44,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **attention.OPERATORS,
     **detection.OPERATORS,
     **regions.OPERATORS,
+    **vision.OPERATORS,
     **constants.OPERATORS,
     **indexing.OPERATORS,
     **comparison.OPERATORS,

@@ -152,7 +152,7 @@ def softmax_output(call: Call) -> fx.Node:
 
 
 def regression_output(call: Call) -> fx.Node:
-    """Output layer of a Module's regression: the identity. Only training uses the label."""
+    """Output layer of a Module's regression or SVM: the identity. Only training uses the label."""
     call.ignore(1)
     return call.module(nn.Identity(), call.value(0))
 
@@ -192,9 +192,14 @@ OPERATORS = {
     "SoftmaxActivation": softmax_activation,
     "SoftmaxOutput": softmax_output,
     "Softmax": softmax_output,
-    "LinearRegressionOutput": regression_output,
-    "MAERegressionOutput": regression_output,
-    "LogisticRegressionOutput": logistic_output,
+    "SVMOutput": regression_output,
+    **dict.fromkeys(
+        ("LinearRegressionOutput", "_sparse_LinearRegressionOutput"), regression_output
+    ),
+    **dict.fromkeys(("MAERegressionOutput", "_sparse_MAERegressionOutput"), regression_output),
+    **dict.fromkeys(
+        ("LogisticRegressionOutput", "_sparse_LogisticRegressionOutput"), logistic_output
+    ),
     "L2Normalization": l2_normalization,
     "LRN": local_response_norm,
 }

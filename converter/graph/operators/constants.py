@@ -9,6 +9,8 @@ from torch import fx
 
 from ..call import Call
 from ..functions.elementwise import filled
+from ..initial_states import BATCH_AXIS, is_state
+from ..recurrent_modules import ZeroState
 from .declaration import dtype, optional_number
 
 MOST_VALUES = 1 << 25
@@ -31,12 +33,26 @@ def _shape(call: Call) -> tuple[int, ...]:
 
 def _filled(call: Call, value: float) -> fx.Node:
     shape, kind = _shape(call), dtype()(call.attributes, "dtype")
+    # a state takes part in the layer's computation, and is of its data type
+    kind = call.dtype if is_state(call.node) and kind == torch.float32 else kind
     return call.constant(filled(torch.empty(0), shape, value, kind))
 
 
 def zeros(call: Call) -> fx.Node:
-    """Zeros."""
-    return _filled(call, 0.0)
+    """Zeros; those of an initial state have the batch of their input (initial_states.py).
+
+    Other sizes that the graph leaves open, written 0, are 1 here, which broadcasts. Such zeros have
+    the data type of the weights, with which cells multiply them.
+    """
+    shape = call.attributes.integers("shape", ())
+    if len(call):
+        axis = call.attributes.integer(BATCH_AXIS)
+        return call.module(ZeroState(shape, axis, call.dtype), call.value(0), rank=len(shape))
+    if 0 not in shape or min(shape) < 0:
+        return _filled(call, 0.0)
+    sizes = [size or 1 for size in shape]
+    _limited(call, math.prod(sizes))
+    return call.constant(torch.zeros(sizes, dtype=call.dtype))
 
 
 def ones(call: Call) -> fx.Node:

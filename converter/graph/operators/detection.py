@@ -9,12 +9,15 @@ import operator
 
 from torch import fx
 
-from ..box_modules import BipartiteMatching, BoxDecode, BoxEncode, BoxIoU, BoxNMS
+from ..box_modules import BipartiteMatching, BoxDecode, BoxEncode, BoxIoU
+from ..box_suppression import BoxNMS
 from ..call import Call, Values
-from ..multibox_modules import MultiBoxDetection, MultiBoxPrior, MultiBoxTarget
+from ..multibox_modules import MultiBoxDetection, MultiBoxPrior
+from ..multibox_targets import MultiBoxTarget
 from ..proposal_modules import Proposal, base_anchors
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
+MOST_RATIOS = 32  # of a proposal's anchors, and as many scales
 FORMATS = ("corner", "center")
 
 
@@ -154,7 +157,7 @@ def proposal(call: Call) -> fx.Node | Values:
     ratios = attributes.singles("ratios", (0.5, 1.0, 2.0))
     scales = attributes.singles("scales", (4.0, 8.0, 16.0, 32.0))
     for name, values in (("ratios", ratios), ("scales", scales)):
-        if not values or min(values) <= 0:
+        if not 0 < len(values) <= MOST_RATIOS or min(values) <= 0:
             raise attributes.unsupported(name)
     stride = attributes.count("feature_stride", 16)
     with_scores = attributes.flag("output_score", False)
@@ -179,7 +182,7 @@ OPERATORS = {
     "_contrib_box_decode": box_decode,
     "_contrib_box_encode": box_encode,
     "_contrib_bipartite_matching": bipartite_matching,
-    **dict.fromkeys(("_contrib_box_nms", "_contrib_box_non_maximum_suppression"), box_nms),
+    "_contrib_box_nms": box_nms,
     "_contrib_MultiBoxPrior": multibox_prior,
     "_contrib_MultiBoxTarget": multibox_target,
     "_contrib_MultiBoxDetection": multibox_detection,

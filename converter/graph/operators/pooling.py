@@ -119,14 +119,25 @@ def adaptive_average_pooling(call: Call) -> fx.Node:
     return call.module(nn.AdaptiveAvgPool2d(size), call.value(0), rank=4)
 
 
+RESIZE_MODES = (
+    "odd_scale",
+    *(f"to_{each}_{way}" for each in ("even", "odd") for way in ("down", "up")),
+)
+
+
 def bilinear_resize(call: Call) -> fx.Node:
-    """Bilinear resizing to a size, by scales, or to another input's size.
+    """Bilinear resizing to a size, by scales, to another input's size, or to an even or odd size.
 
     `align_corners` is True by default.
     """
     attributes = call.attributes
-    mode = attributes.choice("mode", "size", ["size", "like"])
+    mode = attributes.choice("mode", "size", ["size", "like", *RESIZE_MODES])
     align = attributes.flag("align_corners", True)
+    if mode in RESIZE_MODES:
+        scales = (1.0, 1.0)
+        if mode == "odd_scale":
+            scales = attributes.single("scale_height"), attributes.single("scale_width")
+        return call.module(BilinearResize(None, scales, align, mode), call.value(0), rank=4)
     if mode == "like":
         layer = BilinearResize(None, (1.0, 1.0), align)
         return call.module(layer, call.value(0), call.value(1), rank=4)

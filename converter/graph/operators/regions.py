@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import fx
 
 from ..call import Call
-from ..region_modules import DeformablePSROIPooling, ROIAlign, RotatedROIAlign
-from ..region_windows import PSROIPooling, ROIPooling
+from ..region_channels import DeformablePSROIPooling, PSROIPooling
+from ..region_modules import ROIAlign, RotatedROIAlign
+from ..region_windows import ROIPooling
 
 LARGEST = 1 << 10  # numbers of bins, groups, channels and samples beyond are mistakes
 

@@ -38,9 +38,22 @@ def reshape(call: Call) -> fx.Node:
             f"shape={codes}: MXNet 1.9.1 puts a size that is inferred behind -4 in another place, "
             "where it computes a wrong result; export it with that size"
         )
-    rank = None if -2 in codes else len(codes) - codes.count(-4)
-    layer = Reshape(codes, attributes.flag("reverse", False))
-    return call.module(layer, call.value(0), rank=rank)
+    reverse = attributes.flag("reverse", False)
+    rank = _rank(codes[::-1] if reverse else codes, call.rank())
+    return call.module(Reshape(codes, reverse), call.value(0), rank=rank)
+
+
+def _rank(codes: tuple[int, ...], rank: int | None) -> int | None:
+    """The number of dimensions of the result; None if it is unknown."""
+    written = len(codes) - codes.count(-4) - codes.count(-2)
+    if -2 not in codes:
+        return written
+    if rank is None:
+        return None
+    before = codes[: codes.index(-2)]
+    # −3 takes two sizes, and −4 one for itself and the two behind it
+    taken = len(before) + before.count(-3) - 2 * before.count(-4)
+    return written + max(0, rank - taken)
 
 
 def _parts(codes: tuple[int, ...]) -> int:

@@ -46,7 +46,7 @@ def formats(rng: np.random.Generator, *names: str) -> dict[str, str]:
     return {name: str(rng.choice(["corner", "center"])) for name in names if rng.random() < 0.7}
 
 
-def box_nms(rng: np.random.Generator, op: str) -> Case:
+def box_nms(rng: np.random.Generator) -> Case:
     lead: tuple[int, ...] = [(), (1,), (3,), (2, 2)][rng.integers(4)]
     count, kind = int(rng.integers(1, 40)), dtype(rng)
     labels = rng.integers(-1, 3, (*lead, count, 1)) + (0.4 if rng.random() < 0.2 else 0.0)
@@ -69,7 +69,7 @@ def box_nms(rng: np.random.Generator, op: str) -> Case:
         "force_suppress": flag(rng),
         **formats(rng, "in_format", "out_format"),
     }
-    return Case(op, attributes, {"data": np.concatenate(values, -1).astype(kind)})
+    return Case("_contrib_box_nms", attributes, {"data": np.concatenate(values, -1).astype(kind)})
 
 
 def box_iou(rng: np.random.Generator) -> Case:
@@ -225,10 +225,7 @@ def proposal(rng: np.random.Generator, op: str) -> Case:
 
 
 GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
-    **{
-        op: partial(box_nms, op=op)
-        for op in ("_contrib_box_nms", "_contrib_box_non_maximum_suppression")
-    },
+    "_contrib_box_nms": box_nms,
     "_contrib_box_iou": box_iou,
     "_contrib_box_decode": box_decode,
     "_contrib_box_encode": box_encode,

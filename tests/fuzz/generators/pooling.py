@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gluon2torch.graph.operators.pooling import RESIZE_MODES
+
 from ..operator_case import Case
 
 
@@ -68,13 +70,16 @@ def adaptive_average_pooling(rng: np.random.Generator) -> Case:
 
 
 def bilinear_resize(rng: np.random.Generator) -> Case:
-    """To a size, by scales, or to another input's size."""
+    """To a size, by scales, to another input's size, or to an even or odd size."""
     data = {"data": maps(rng, 2)}
-    kind = rng.choice(["size", "scale", "like"])
+    kind = rng.choice(["size", "scale", "like", "odd_scale", *RESIZE_MODES])
     attributes = {"align_corners": str(rng.choice(["True", "False"]))}
     if kind == "size":
         attributes |= {"height": str(rng.integers(1, 15)), "width": str(rng.integers(1, 15))}
-    elif kind == "scale":
+    elif kind.startswith("to_"):
+        attributes["mode"] = str(kind)
+    elif kind.endswith("scale"):
+        attributes |= {"mode": "odd_scale"} if kind == "odd_scale" else {}
         scales = np.round(rng.uniform(0.3, 3, 2), 2)
         attributes |= {"scale_height": str(scales[0]), "scale_width": str(scales[1])}
     else:

@@ -16,7 +16,7 @@ def tuples(values: np.ndarray) -> str:
     return str(tuple(map(int, values)))
 
 
-def convolution(rng: np.random.Generator) -> Case:
+def convolution(rng: np.random.Generator, op: str) -> Case:
     """Any kernel, stride, padding, dilation and number of groups, in one to three dimensions."""
     rank, groups = int(rng.integers(1, 4)), int(rng.integers(1, 4))
     kernel, channels, filters = rng.integers(1, 4, rank), groups * 2, groups * 3
@@ -24,11 +24,11 @@ def convolution(rng: np.random.Generator) -> Case:
     attributes |= _spread(rng, rank)
     data = array(rng, (2, channels, *rng.integers(5, 9, rank)))
     arrays = {"weight": _weights(rng, (filters, 2, *kernel), data)}
-    return _with_bias("Convolution", attributes, data, arrays, filters, rng, "False")
+    return _with_bias(op, attributes, data, arrays, filters, rng, "False")
 
 
 def deconvolution(rng: np.random.Generator) -> Case:
-    """As the convolutions, with adjusted outputs."""
+    """As the convolutions, with adjusted outputs, or outputs of a given shape."""
     rank, groups = int(rng.integers(1, 3)), int(rng.integers(1, 4))
     kernel, channels, filters = rng.integers(1, 5, rank), groups * 2, groups * 3
     attributes = {"kernel": tuples(kernel), "num_filter": str(filters), "num_group": str(groups)}
@@ -36,6 +36,8 @@ def deconvolution(rng: np.random.Generator) -> Case:
     if rng.random() < 0.4:
         attributes["adj"] = tuples(rng.integers(0, 2, rank))
     data = array(rng, (2, channels, *rng.integers(2, 6, rank)))
+    if rng.random() < 0.3:
+        attributes["target_shape"] = tuples(rng.integers(1, 12, rank))
     arrays = {"weight": _weights(rng, (channels, 3, *kernel), data)}
     return _with_bias("Deconvolution", attributes, data, arrays, filters, rng, "True")
 
@@ -111,7 +113,7 @@ def dropout(rng: np.random.Generator) -> Case:
 
 
 GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
-    "Convolution": convolution,
+    **{op: partial(convolution, op=op) for op in ("Convolution", "Convolution_v1")},
     "Deconvolution": deconvolution,
     "FullyConnected": fully_connected,
     "_contrib_SyncBatchNorm": partial(batch_norm, op="_contrib_SyncBatchNorm"),

@@ -1,0 +1,225 @@
+"""Attributes beside the usual: each is refused when the graph is imported, or computed as by MXNet.
+
+Also what the import knows of the number of dimensions, which decides such refusals.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gluon2torch.errors import GraphError
+from gluon2torch.graph import importer
+from gluon2torch.graph.call import Builder
+from gluon2torch.graph.precision import limits
+from gluon2torch.graph.symbol import parse_symbol
+
+from .test_graph_operators import CASES, CONV, COUNTED, NORM, Case, arrays_of, difference, imported
+from .test_graph_operators import expected_of as mxnets
+
+pytestmark = pytest.mark.mxnet
+LIKE = {"other": (2, 6, 9, 8)}
+POOL = {"kernel": "(3, 3)", "pool_type": "avg"}
+LAYER = {"kernel": "(3, 3)", "num_filter": "4"}
+UP = {"kernel": "(3, 3)", "num_filter": "4", "no_bias": "True"}
+SHAPES = ("(-2, 1, 1)", "(2, -2)", "(-3, -2, 1)", "(0, -4, 3, 2, -2)", "(0, 0, 0, 0, -2)")
+# attributes that MXNet takes; who does not read them computes something else
+UNUSUAL = [
+    Case("softmax", {"temperature": "2.5"}, "", {}),
+    Case("log_softmax", {"temperature": "0.5"}, "", {}),
+    Case("softmax", {"axis": "1"}, "", {}),
+    Case("SoftmaxOutput", {"multi_output": "True"}, "", {"label": (2, 9, 8)}),
+    Case("SoftmaxOutput", {"preserve_shape": "True"}, "", {"label": (2, 6, 9)}),
+    Case("SoftmaxActivation", {"mode": "channel"}, "", {}),
+    Case("BatchNorm", {"axis": "2", "fix_gamma": "False"}, "", NORM, (2, 5, 6, 8)),
+    Case("BatchNorm", {"axis": "-1", "fix_gamma": "False"}, "", NORM, (2, 5, 4, 6)),
+    Case("LayerNorm", {"axis": "1"}, "", {"gamma": (6,), "beta": (6,)}, (2, 6, 5, 6)),
+    Case("LayerNorm", {"axis": "3"}, "", {"gamma": (8,), "beta": (8,)}),
+    Case("Dropout", {"axes": "(1,)", "p": "0.5"}, "", {}),
+    Case("Pooling", {**POOL, "stride": "(2, 2)", "pooling_convention": "same"}, "", {}),
+    Case("Pooling", {**POOL, "pool_type": "lp", "p_value": "2"}, "", {}),
+    Case("Pooling", {**POOL, "pool_type": "max", "pad": "(2, 1)"}, "", {}),
+    Case("Pooling", {**POOL, "pad": "(1, 2)"}, "", {}),
+    Case("Pooling", {"kernel": "(3,)", "pool_type": "sum"}, "", {}, (2, 6, 9)),
+    Case("Pooling", {"global_pool": "True", "pool_type": "avg"}, "", {}),
+    Case(
+        "Pooling", {"global_pool": "True", "pool_type": "max", "kernel": "(1,)"}, "", {}, (2, 6, 9)
+    ),
+    Case("Pooling", {"global_pool": "True", "kernel": "(1, 1, 1)"}, "", {}, (2, 6, 3, 4, 5)),
+    Case(
+        "Deconvolution",
+        {**UP, "stride": "(2, 2)", "target_shape": "(18, 16)"},
+        "",
+        {"weight": (6, 4, 3, 3)},
+    ),
+    Case(
+        "Deconvolution", {**UP, "stride": "(2, 2)", "adj": "(1, 1)"}, "", {"weight": (6, 4, 3, 3)}
+    ),
+    Case("slice", {"begin": "(0, 8)", "end": "(2, 2)", "step": "(1, -2)"}, "", {}, (2, 9)),
+    Case("slice", {"begin": "(1,)", "end": "(2,)"}, "", {}),
+    Case("slice", {"begin": "(0, -4)", "end": "(2, None)"}, "", {}),
+    Case("slice_axis", {"axis": "-1", "begin": "-5", "end": "-1"}, "", {}),
+    Case("slice_like", {"axes": "(-1,)"}, "", {"other": (2, 6, 9, 5)}),
+    Case("squeeze", {}, "", {}, (2, 1, 3, 1)),
+    Case("squeeze", {"axis": "-1"}, "", {}, (2, 6, 9, 1)),
+    Case("expand_dims", {"axis": "-1"}, "", {}),
+    Case("stack", {"axis": "-1", "num_args": "2"}, "", LIKE),
+    Case("Concat", {"dim": "-1", "num_args": "2"}, "", LIKE),
+    Case("split", {"num_outputs": "2", "axis": "-1"}, "", {}, outputs=2),
+    Case("split", {"num_outputs": "8", "axis": "-1", "squeeze_axis": "True"}, "", {}, outputs=8),
+    Case(
+        "reshape_like",
+        {"lhs_begin": "0", "lhs_end": "2", "rhs_begin": "0", "rhs_end": "1"},
+        "",
+        {"other": (12, 3)},
+        (2, 6, 3),
+    ),
+    Case("reshape_like", {"lhs_begin": "1", "rhs_begin": "1"}, "", {"other": (3, 18)}, (2, 3, 6)),
+    Case("reshape_like", {"lhs_end": "2", "rhs_end": "1"}, "", {"other": (12, 5)}, (3, 4, 5)),
+    Case("Reshape", {"target_shape": "(2, 0)", "keep_highest": "True"}, "", {}),
+    *(Case("Reshape", {"shape": shape}, "", {}) for shape in SHAPES),
+    Case("Reshape", {"shape": "(-2, -3)", "reverse": "True"}, "", {}),
+    Case("Reshape", {"shape": "(1, -2, 0)", "reverse": "True"}, "", {}),
+    Case("Crop", {"num_args": "1", "h_w": "(4, 5)", "center_crop": "True"}, "", {}),
+    Case("Pad", {"mode": "constant", "pad_width": "(0, 0, 1, 1, 0, 0, 0, 0)"}, "", {}),
+    Case("tile", {"reps": "(2,)"}, "", {}),
+    Case("tile", {"reps": "(2, 1, 1, 1, 3)"}, "", {}),
+    Case("clip", {"a_min": "-0.1", "a_max": "0.3"}, "", {}),
+    Case("hard_sigmoid", {"alpha": "0.3", "beta": "0.1"}, "", {}),
+    Case("L2Normalization", {"mode": "spatial", "eps": "0.1"}, "", {}),
+    Case("LRN", {"nsize": "3", "alpha": "0.1", "beta": "0.5", "knorm": "1.5"}, "", {}),
+    Case("LeakyReLU", {"act_type": "elu", "slope": "0.7"}, "", {}),
+    Case("_contrib_BilinearResize2D", {"height": "5", "width": "1"}, "", {}),
+    Case(
+        "_contrib_BilinearResize2D",
+        {"mode": "odd_scale", "scale_height": "1.5", "scale_width": "0.5"},
+        "",
+        {},
+    ),
+    Case(
+        "UpSampling",
+        {"scale": "3", "sample_type": "nearest", "num_args": "1", "multi_input_mode": "sum"},
+        "",
+        {},
+    ),
+    Case("add_n", {"num_args": "1"}, "", {}),
+    Case("transpose", {}, "", {}),
+    Case("Cast", {"dtype": "int8"}, "", {}),
+    Case("sum", {"axis": "(0, 2)", "exclude": "True"}, "", {}),
+]
+# their numbers of dimensions follow from shapes alone
+UNKNOWN = {"squeeze", "reshape_like"}
+# attributes that are refused whatever MXNet does with them, and by which name
+WRONG: list[tuple[Case, str]] = [
+    (Case("Dropout", {"p": "1.5"}, "", {}), "p="),
+    (Case("Dropout", {"p": "-0.5"}, "", {}), "p="),
+    (Case("Pooling", {**POOL, "stride": "(0, 1)"}, "", {}), "stride"),
+    (Case("Pooling", {**POOL, "stride": "(65536, 1)"}, "", {}), "stride"),
+    (Case("Pooling", {**POOL, "stride": "(1,)"}, "", {}), "stride"),
+    (Case("Pooling", {**POOL, "pad": "(-1, 0)"}, "", {}), "pad"),
+    (Case("Pooling", {**POOL, "pad": "(1, 1, 1)"}, "", {}), "pad"),
+    (Case("Pooling", {**POOL, "kernel": "(0, 3)"}, "", {}), "kernel"),
+    (Case("Pooling", {**POOL, "kernel": "(65536, 3)"}, "", {}), "kernel"),
+    (Case("Pooling", {**POOL, "kernel": "(1, 1, 1, 1)"}, "", {}), "kernel"),
+    (Case("Pooling", {"pool_type": "avg"}, "", {}), "kernel"),
+    (Case("Convolution", {**LAYER, "kernel": "(3, 0)"}, "", CONV), "kernel"),
+    (Case("Convolution", {**LAYER, "kernel": "(3, 65536)"}, "", CONV), "kernel"),
+    (Case("Convolution", {**LAYER, "kernel": "()"}, "", CONV), "kernel"),
+    (Case("Convolution", {**LAYER, "stride": "(0, 1)"}, "", CONV), "stride"),
+    (Case("Convolution", {**LAYER, "dilate": "(1, 0)"}, "", CONV), "dilate"),
+    (Case("Convolution", {**LAYER, "dilate": "(1, 65536)"}, "", CONV), "dilate"),
+    (Case("Convolution", {**LAYER, "pad": "(1, -1)"}, "", CONV), "pad"),
+    (Case("Convolution", {**LAYER, "pad": "(1,)"}, "", CONV), "pad"),
+    (Case("Convolution", {**LAYER, "num_filter": "5"}, "", CONV), "weight has shape"),
+    (Case("Convolution", {**LAYER, "kernel": "(3, 2)"}, "", CONV), "weight has shape"),
+    (Case("Convolution", {**LAYER, "num_group": "3"}, "", CONV), "not divisible into 3 groups"),
+    (Case("Convolution", {**LAYER, "num_group": "0"}, "", CONV), "num_group"),
+    (Case("Deconvolution", {**UP, "num_filter": "5"}, "", {"weight": (6, 4, 3, 3)}), "weight"),
+    (Case("FullyConnected", {"num_hidden": "5"}, "", {"weight": (4, 432), "bias": (4,)}), "weight"),
+    (
+        Case("FullyConnected", {"num_hidden": "4"}, "", {"weight": (4, 4, 2), "bias": (4,)}),
+        "weight",
+    ),
+    (Case("SoftmaxActivation", {}, "", {}), "more than two dimensions"),
+    (Case("slice", {"begin": "(0, 1)", "end": "(2,)"}, "", {}), "begin"),
+    (Case("slice", {"begin": "()", "end": "()"}, "", {}), "begin"),
+    (Case("slice", {"begin": "(0,)", "end": "(2,)", "step": "(0,)"}, "", {}), "step"),
+    (Case("split", {"num_outputs": "5000"}, "", {}), "num_outputs"),
+    (Case("Reshape", {"shape": "(-5, 1)"}, "", {}), "shape"),
+    (Case("Reshape", {"shape": "(-1, -1)"}, "", {}), "shape"),
+    (Case("Reshape", {"shape": "(0, -4, 2)"}, "", {}), "shape"),
+    (Case("Reshape", {"shape": "()"}, "", {}), "shape"),
+    (Case("Crop", {"num_args": "1", "h_w": "(4,)"}, "", {}), "h_w"),
+    (Case("Pad", {"mode": "edge", "pad_width": "(0, 0, 0, 0, 1, -1, 0, 0)"}, "", {}), "pad_width"),
+    (Case("Pad", {"mode": "edge", "pad_width": "(0, 0, 0, 0, 1)"}, "", {}), "pad_width"),
+    (Case("Pad", {"mode": "edge", "pad_width": "(0, 0)"}, "", {}), "pad_width"),
+    (
+        Case(
+            "UpSampling",
+            {"scale": "3", "sample_type": "bilinear", "num_args": "2"},
+            "",
+            {"weight": (6, 1, 4, 4)},
+        ),
+        "weight",
+    ),
+    (Case("Activation", {"act_type": "log_sigmoid2"}, "", {}), "act_type"),
+]
+
+
+def knowing(case: Case, dtype: str = "float64") -> tuple[list[np.ndarray], Builder]:
+    """The outputs of the imported operator where its input's shape is known, and its builder."""
+    builders: list[Builder] = []
+
+    class Kept(Builder):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            builders.append(self)
+
+    arrays = arrays_of(case)
+    given = {k: v for k, v in arrays.items() if k not in ("data", "label")}
+    graph = parse_symbol(json.dumps(case.table()).encode(), "it")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importer, "Builder", Kept)
+        patch.setattr(importer, "input_ranks", lambda graph: {0: len(case.data)})
+        module = importer.build_module(graph, given, dtype=dtype, inputs={"data": case.data})
+    with torch.no_grad():
+        found = module(torch.from_numpy(arrays["data"].astype(dtype)))
+    outputs = found if isinstance(found, tuple) else (found,)
+    return [each.numpy() for each in outputs], builders[0]
+
+
+@pytest.mark.parametrize("case", UNUSUAL, ids=str)
+@pytest.mark.parametrize("known", [False, True], ids=["", "known"])
+def test_unusual_attributes_are_refused_or_mxnets(case: Case, known: bool, tmp_path: Path) -> None:
+    (dtype, limit), *_ = limits(parse_symbol(json.dumps(case.table()).encode(), "it")).items()
+    try:
+        actual = knowing(case, dtype)[0] if known else imported(case, arrays_of(case), dtype)
+    except GraphError:
+        return
+    assert difference(actual, mxnets(case, tmp_path, dtype)) <= limit
+
+
+@pytest.mark.parametrize(("case", "message"), WRONG, ids=lambda each: str(each)[:60])
+def test_wrong_attributes_are_refused(case: Case, message: str) -> None:
+    with pytest.raises(GraphError) as error:
+        knowing(case)
+    assert any(message in problem for problem in error.value.problems)
+
+
+@pytest.mark.parametrize("case", [*CASES, *COUNTED, *UNUSUAL], ids=str)
+def test_numbers_of_dimensions_are_those_of_the_outputs(case: Case) -> None:
+    try:
+        outputs, builder = knowing(case)
+    except GraphError:
+        assert case in UNUSUAL
+        return
+    values = builder.values[-1]
+    assert values is not None
+    for value, output in zip(values, outputs, strict=False):
+        rank = builder.ranks.get(value)
+        assert rank == output.ndim or (rank is None and case.op in UNKNOWN)
