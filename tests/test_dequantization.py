@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from torch import nn
 
 from gluon2torch.cli import main
-from gluon2torch.errors import GraphError
+from gluon2torch.errors import ConversionError, GraphError
 from gluon2torch.graph.dequantization import dequantized
 from gluon2torch.graph.importer import build_module, import_graph, read_arrays
 from gluon2torch.graph.operators.quantization import OPERATORS
@@ -23,6 +24,7 @@ from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
 from . import quantized as q
+from .test_graph_fuzz import VALUES
 from .test_graph_quantization import MAKERS, files
 
 pytestmark = pytest.mark.mxnet
@@ -205,3 +207,40 @@ def test_the_option_converts_the_float_network(prefix: Path, tmp_path: Path) -> 
     assert result.exit_code == 0, result.output
     (file,) = tmp_path.glob("*.json")
     assert json.loads(file.read_text())["operators"]["Convolution"] == 20
+
+
+def spoiled(rng: random.Random, sample: q.Sample) -> tuple[dict[str, Any], q.Arrays]:
+    """A node's graph and its arrays with up to three things wrong in them."""
+    table: dict[str, Any] = json.loads(sample.symbol())
+    arrays = {name: sample.inputs[name] for name in sample.arrays}
+    node = table["nodes"][-1]
+    parts = [each for graph in node.get("subgraphs", []) for each in graph["nodes"]]
+    for _ in range(rng.randint(1, 3)):
+        kind, changed = rng.random(), rng.choice([node, *parts])
+        attributes = changed.get("attrs") or {"quantized": "True"}
+        if kind < 0.5:
+            changed["attrs"] = {**attributes, rng.choice(list(attributes)): rng.choice(VALUES)}
+        elif kind < 0.6 and changed["op"] != "null":
+            changed["op"] = rng.choice([*MAKERS, "Activation", "Convolution", "elemwise_add"])
+        elif kind < 0.85 and arrays:
+            name = rng.choice(list(arrays))
+            few = arrays[name].reshape(-1)[: rng.randint(0, 5)]
+            arrays[name] = rng.choice([few, arrays[name][None], arrays[name].astype(np.int32)])
+        else:
+            more = [[0, 0, 0]] * rng.randint(0, 3)
+            node["inputs"] = node["inputs"][: rng.randint(0, len(node["inputs"]))] + more
+    return table, arrays
+
+
+def test_spoiled_nodes_are_imported_or_refused() -> None:
+    rng, numbers = random.Random(0), np.random.default_rng(0)
+    samples = [make(numbers) for make in MAKERS.values() for _ in range(4)]
+    refused = 0
+    for _ in range(1500):
+        table, arrays = spoiled(rng, rng.choice(samples))
+        for change in (lambda *given: given, dequantized):
+            try:
+                build_module(*change(parse_symbol(json.dumps(table).encode(), "net"), arrays))
+            except ConversionError:
+                refused += 1
+    assert refused > 1500

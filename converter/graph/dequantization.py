@@ -20,7 +20,7 @@ from torch import Tensor
 from ..errors import GraphError
 from ..sources.arrays import Array, Arrays
 from .attributes import Attributes
-from .fusion import LAYERS, is_quantized, unfused
+from .fusion import LAYERS, is_quantized, layer_of, unfused
 from .operators.fused_layers import folded
 from .quantized_arithmetic import WHOLE_LEVELS, ratio, saturate, weight_scales
 from .symbol import FUSED, VARIABLE, Edge, Graph, Node
@@ -85,7 +85,7 @@ class _Dequantization:
     def result(self) -> tuple[Graph, Arrays]:
         for number, node in enumerate(self._graph.nodes):
             if node.op in CONVERSIONS:
-                self._replaced[number] = self._value(node.inputs[0])
+                self._replaced[number] = self._input(node, 0)
             elif node.op in LAYERS_OF_INTEGERS:
                 self._replaced[number] = self._layer(node)
             elif node.op.startswith(FUSED):
@@ -114,6 +114,11 @@ class _Dequantization:
             raise GraphError(f"{source}: the range of its result is used as a value")
         return self._replaced[number]
 
+    def _input(self, node: Node, index: int) -> Edge:
+        if index >= len(node.inputs):
+            raise GraphError(f"{node}: has {len(node.inputs)} inputs; expected more")
+        return self._value(node.inputs[index])
+
     def _array(self, name: str, array: Array) -> Edge:
         """An array as a value; arrays that differ get different names."""
         unique, number = name, 1
@@ -136,8 +141,10 @@ class _Dequantization:
 
     def _stored(self, node: Node, index: int, low: int) -> Edge:
         """An int8 array times its scale; `low` is the input that is the low end of its range."""
-        ends = self._tensor(node, low).float().abs(), self._tensor(node, low + 1).float().abs()
-        step = ratio(torch.maximum(*ends).reshape(()), WHOLE_LEVELS[torch.int8])
+        ends = [self._tensor(node, low + place).float().abs() for place in range(2)]
+        if any(end.numel() != 1 for end in ends):
+            raise GraphError(f"{node}: the range of input {index} is not two numbers")
+        step = ratio(torch.maximum(*(end.reshape(()) for end in ends)), WHOLE_LEVELS[torch.int8])
         values = self._tensor(node, index).double() * step.double()
         return self._array(self._source(node, index).removesuffix(STORED), values.numpy())
 
@@ -160,19 +167,17 @@ class _Dequantization:
 
     def _fused(self, node: Node) -> Edge:
         """The layers that a fused node contains, with BatchNorm as a part of the convolution."""
-        if len(node.subgraphs) != 1:
+        if len(node.subgraphs) != 1 or layer_of(node) is node:
             raise GraphError(f"{node}: does not contain the layers that it replaces")
-        graph, value = node.subgraphs[0], self._value(node.inputs[0])
+        graph, value = node.subgraphs[0], self._input(node, 0)
         places = [n for n, inner in enumerate(graph.nodes) if inner.op == VARIABLE]
-        for number, inner in enumerate(graph.nodes):
+        for inner in graph.nodes:
             if inner.op in LAYERS:
                 norm = next((each for each in graph.nodes if each.op == NORM), None)
                 value = self._weighted(node, inner, norm, value)
             elif inner.op not in (VARIABLE, NORM):
                 others = [self._other(node, graph, places, edge) for edge in inner.inputs[1:]]
                 value = self._add(inner, value, *others)
-            elif number == len(graph.nodes) - 1 and inner.op == VARIABLE:
-                raise GraphError(f"{node}: contains no layer")
         return value
 
     def _other(self, node: Node, graph: Graph, places: list[int], edge: Edge) -> Edge:
@@ -192,6 +197,8 @@ class _Dequantization:
             inputs += [self._stored(node, 2, low + 2)] if has_bias else []
             return self._add(inner, *inputs)
         weight, name = self._tensor(node, 1).float(), inner.name.removesuffix("_fwd")
+        if weight.dim() < 2 or not weight.numel():
+            raise GraphError(f"{node}: weight has shape {tuple(weight.shape)}")
         bias = self._tensor(node, 2).float() if has_bias else None
         bias_name = self._source(node, 2) if has_bias else f"{name}_bias"
         if norm is not None:

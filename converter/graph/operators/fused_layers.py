@@ -144,8 +144,9 @@ def folded(
     float64 and rounded to float32; the rest is float32.
     """
     gamma, beta, mean, variance = arrays
-    if any(tuple(array.shape) != (len(weight),) for array in arrays):
-        raise norm.error(f"its arrays do not have the shape ({len(weight)},)")
+    given = [*arrays, *([] if bias is None else [bias])]
+    if any(tuple(array.shape) != (len(weight),) for array in given):
+        raise norm.error(f"its arrays, or the bias before it, do not have shape ({len(weight)},)")
     if norm.integer("axis", 1) != 1:
         raise norm.unsupported("axis")
     if norm.flag("fix_gamma", True):

@@ -44,7 +44,10 @@ def calibrated_range(call: Call) -> Range | None:
     names = "min_calib_range", "max_calib_range"
     if not all(call.attributes.has(name) for name in names):
         return None
-    low, high = (rounded_single(call.attributes.number(name)) for name in names)
+    try:
+        low, high = (rounded_single(call.attributes.number(name)) for name in names)
+    except OverflowError as error:
+        raise call.error("its calibrated range is too large for float32") from error
     if low == high == 0:
         raise call.error("its calibrated range is empty; calibrate it with other data")
     return low, high
