@@ -18,6 +18,8 @@ from gluon2torch.graph.operators import (
     OPERATORS,
     control_flow,
     dropout,
+    fused_layers,
+    quantization,
     recurrent,
     sequence,
     vision,
@@ -505,7 +507,7 @@ SHAPING = [
     *(Case(name, {"dtype": "int32"}, {"dtype": "float32"}, {}) for name in ("Cast", "cast")),
 ]
 # operators with cases in files of their own
-OTHERS = (control_flow, dropout, recurrent, sequence, vision)
+OTHERS = (control_flow, dropout, recurrent, sequence, vision, quantization, fused_layers)
 ELSEWHERE = frozenset(op for theme in OTHERS for op in theme.OPERATORS)
 CASES = [*LAYERS, *ACTIVATIONS, *POOLING, *ARITHMETIC, *SHAPING]
 # MXNet's results are of positive numbers alone, or of any

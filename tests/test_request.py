@@ -56,6 +56,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
     ),
     ({"symbol": "s"}, ["--symbol", "s"], ["--symbol", "--params"]),
     (
+        {"params": "x", "dequantize": True},
+        ["--params", "x", "--dequantize"],
+        ["--dequantize", "--symbol"],
+    ),
+    (
         {"symbol": "s", "params": "x", "model": "resnet18_v1b"},
         ["--symbol", "s", "--params", "x", "resnet18_v1b"],
         ["--symbol", "MODEL"],

@@ -45,6 +45,11 @@ _OPTIONS = (
         help="The -symbol.json of --params: convert its graph, of any network, to .pt2.",
     ),
     click.option(
+        "--dequantize",
+        is_flag=True,
+        help="The graph of --symbol is quantized: convert the float network that it stands for.",
+    ),
+    click.option(
         "-o",
         "--out",
         type=click.Path(path_type=Path, file_okay=False),

@@ -278,6 +278,14 @@ class Call:
             tuple(inner.ranks.get(head) for head in heads if isinstance(head, fx.Node)),
         )
 
+    def inner(self, node: Node) -> Call:
+        """A node of a graph that this node contains, for its attributes."""
+        return Call(node, self._builder)
+
+    def rank_of(self, value: fx.Node) -> int | None:
+        """Number of dimensions of a value; None if unknown."""
+        return self._builder.ranks.get(value)
+
     def ignore(self, index: int) -> None:
         """Ignore an input that only training uses, such as a label; it may be missing."""
         self._used.add(index)
@@ -341,7 +349,8 @@ class Call:
         """
         builder = self._builder
         attributes = tuple(sorted(self.node.attributes.items()))
-        shared = self._arrays and not suffix
+        # what a node contains counts, too
+        shared = self._arrays and not suffix and not self.node.subgraphs
         key = (self.node.op, attributes, *self._arrays) if shared else object()
         target = builder.add_module(key, self.node.name + suffix, module)
         return self._result(builder.graph.call_module(target, values), rank, values)

@@ -17,6 +17,7 @@ from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
 from .array_names import match_names
 from .call import Builder, Call
+from .fusion import unfused
 from .initial_states import with_zero_states
 from .labels import without_labels
 from .norm_modules import use_gluon_statistics
@@ -38,6 +39,7 @@ def import_graph(
     dtype: str = "float32",
     inputs: Mapping[str, tuple[int, ...]] | None = None,
     gluon_batch_norm: bool = False,
+    dequantize: bool = False,
 ) -> fx.GraphModule:
     """Import an exported MXNet network as a torch module in eval mode.
 
@@ -57,6 +59,8 @@ def import_graph(
             last in the graph are arguments that may be omitted.
         gluon_batch_norm: Keep the running statistics of BatchNorm as MXNet does in training
             (models/gluon_batch_norm.py); keys and outputs are the same.
+        dequantize: Import the float network that a quantized graph stands for, whose weights are
+            the integers times their scales (dequantization.py).
 
     Raises:
         GraphError: If the graph is damaged, contains something unsupported (all problems are
@@ -67,7 +71,12 @@ def import_graph(
     found = match_names(graph, read_arrays(params))
     for note in found.notes:
         warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
-    module = build_module(graph, found.arrays, dtype=dtype, inputs=inputs)
+    arrays = found.arrays
+    if dequantize:
+        from .dequantization import dequantized
+
+        graph, arrays = dequantized(graph, arrays)
+    module = build_module(graph, arrays, dtype=dtype, inputs=inputs)
     if gluon_batch_norm:
         use_gluon_statistics(module)
     return module
@@ -103,6 +112,7 @@ def build_module(
     referred = {number for number, _ in graph.heads}
     referred |= {source for node in graph.nodes for source, _ in node.inputs}
     used = {graph.nodes[number].name for number in referred}
+    graph = unfused(graph)
     graph = _for_inference(graph, {*arrays, *(inputs or {})}, keep_optional=inputs is None)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
@@ -132,6 +142,7 @@ def _nested(
     dtype: torch.dtype,
 ) -> Builder:
     """Build a graph that a node contains; all its inputs are kept, and its output is a tuple."""
+    graph = unfused(graph)
     builder = Builder(graph, tensors, {}, dtype, _nested, is_nested=True)
     known: dict[int, int | None] = dict(input_ranks(graph))
     for number, node in enumerate(graph.nodes):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .attributes import Attributes
+from .fusion import is_quantized
 from .operators.aliases import ALIASES
 from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
+QUANTIZED = 1e-6  # integers are equal, and everything else is computed in float32
 # measured on MXNet 1.9.1: these compute in float32 whatever the dtype of the data
 _IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D", "Pooling_v1"})
 _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
@@ -39,6 +41,8 @@ def limits(graph: Graph) -> dict[str, float]:
     cannot compute the graph in float64.
     """
     operators = [replace(node, op=_FIRST_NAMES.get(node.op, node.op)) for node in graph.operators()]
+    if any(is_quantized(node) for node in operators):
+        return {"float32": QUANTIZED}
     if any(
         node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) or _is_float32_state(node)
         for node in operators

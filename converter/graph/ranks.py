@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from ..errors import GraphError
 from .attributes import Attributes
+from .fusion import layer_of
 from .symbol import VARIABLE, Graph
 
 # the input has two dimensions more than the kernel: batch and channels
 _WINDOWS = frozenset({"Convolution", "Deconvolution", "Pooling"})
 _WINDOWS |= {"_contrib_DeformableConvolution", "_contrib_ModulatedDeformableConvolution"}
+_WINDOWS |= {"_contrib_quantized_conv", "_contrib_quantized_pooling"}
 # keep the number of dimensions, and occur before the first layer of real networks
 KEEPING = frozenset(
     {"BatchNorm", "Activation", "Dropout", "LeakyReLU", "Pad", "Cast", "_copy", "identity"}
+    | {"_contrib_quantize_v2", "_contrib_quantize", "_contrib_dequantize"}
     | {f"_{name}_scalar" for name in ("plus", "minus", "mul", "div")}
     | {f"_{name}Scalar" for name in ("Plus", "Minus", "Mul", "Div")}
     | {f"{kind}_{name}" for kind in ("elemwise", "broadcast") for name in ("add", "sub", "mul")}
@@ -29,9 +32,10 @@ def input_ranks(graph: Graph) -> dict[int, int]:
         node = graph.nodes[number]
         if not node.inputs:
             continue
-        if node.op in _WINDOWS:
+        layer = layer_of(node)
+        if layer.op in _WINDOWS:
             try:
-                kernel = Attributes(node).integers("kernel", ())
+                kernel = Attributes(layer).integers("kernel", ())
             except GraphError:
                 continue  # reported when the node is imported
             if kernel:

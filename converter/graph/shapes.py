@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 from ..errors import GraphError
 from ..sources.arrays import Array
 from .attributes import Attributes
+from .fusion import layer_of
 from .initial_states import batch_axis, state_names
 from .input_spec import HIGHEST, InputSpec
 from .ranks import KEEPING
@@ -15,6 +16,8 @@ from .symbol import VARIABLE, Graph
 
 CHANNELS = 3
 _OF_LENGTHS = frozenset({"SequenceMask", "SequenceLast", "SequenceReverse"})
+CONVOLUTIONS = frozenset({"Convolution", "_contrib_quantized_conv"})
+FULLY_CONNECTED = frozenset({"FullyConnected", "_contrib_quantized_fully_connected"})
 _FLATTENING = frozenset({"Flatten", "flatten"})
 
 
@@ -130,9 +133,10 @@ def example_shape(
             continue
         second = graph.nodes[node.inputs[1][0]].name if len(node.inputs) > 1 else ""
         weight = arrays[second].shape if second in arrays else ()
-        if node.op == "Convolution" and len(weight) == 4:
-            return (weight[1] * Attributes(node).count("num_group", 1), *size)
-        if node.op == "FullyConnected" and len(weight) == 2:
+        layer = layer_of(node)
+        if layer.op in CONVOLUTIONS and len(weight) == 4:
+            return (weight[1] * Attributes(layer).count("num_group", 1), *size)
+        if layer.op in FULLY_CONNECTED and len(weight) == 2:
             return (weight[1],)
         if node.op == "BatchNorm" and len(weight) == 1:
             return (weight[0], *size)

@@ -26,6 +26,7 @@ class ExportedReference:
         arrays: Mapping[str, Array],
         dtypes: Sequence[str] = ("float64", "float32"),
         data: str = "data",
+        text: str | None = None,
     ) -> None:
         """Load the graph.
 
@@ -34,6 +35,7 @@ class ExportedReference:
             arrays: Parameters and auxiliary states, by their names in the graph.
             dtypes: Data types in which MXNet runs the graph.
             data: Name of the input that a call passes without a name.
+            text: Content of the file, where another graph is meant than the one at that path.
 
         Raises:
             GraphError: If MXNet cannot load the graph.
@@ -41,7 +43,8 @@ class ExportedReference:
         """
         self._mxnet = import_mxnet()
         try:
-            loaded = self._with_new_labels(self._mxnet.sym.load(os.fspath(symbol)))
+            load = self._mxnet.sym.load if text is None else self._mxnet.sym.load_json
+            loaded = self._with_new_labels(load(os.fspath(symbol) if text is None else text))
         except self._mxnet.MXNetError as error:
             reason = str(error).splitlines()[0]
             raise GraphError(f"{os.fspath(symbol)}: MXNet cannot load it ({reason})") from error

@@ -18,11 +18,14 @@ from ..errors import CheckpointError, ConversionError, ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
 from ..graph.array_names import match_names
+from ..graph.dequantization import dequantized
+from ..graph.fusion import unfused
 from ..graph.importer import read_arrays
 from ..graph.input_spec import Specs
 from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.symbol import VARIABLE, Graph, read_symbol
+from ..graph.symbol_writer import symbol_json
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
@@ -47,6 +50,7 @@ def convert_graph(
     sizes: Sequence[Size] | None = None,
     inputs: Mapping[str, InputShape] | None = None,
     seed: int = 0,
+    dequantize: bool = False,
 ) -> GraphRecord:
     """Convert an exported network, prove it equal to MXNet and write it.
 
@@ -61,6 +65,8 @@ def convert_graph(
             (`float32`, `int32`, `int64`, `uint8`); instead of `sizes`. If all have the same batch,
             the program accepts any other, where the network does.
         seed: Seed of the inputs that parity is measured with.
+        dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
+            network, too.
 
     Raises:
         ConversionError: One of its subclasses (errors.py); no file is written then.
@@ -74,6 +80,7 @@ def convert_graph(
         sizes=tuple(sizes or ()),
         inputs=input_shapes(inputs),
         seed=seed,
+        dequantize=dequantize,
     )
     return run_graph_request(request)
 
@@ -104,11 +111,15 @@ def run_graph_request(request: Request) -> GraphRecord:
                 unsound({plain_name(key): array for key, array in arrays.items()}),
             )
         with clock("map"):
-            named = match_names(graph, arrays)
-            built = build_with_inputs(graph, named.arrays, request)
+            named, text = match_names(graph, arrays), None
+            graph, arrays = unfused(graph), named.arrays
+            if request.dequantize:
+                graph, arrays = dequantized(graph, arrays)
+                text = symbol_json(graph)
+            built = build_with_inputs(graph, arrays, request)
         with clock("parity"):
             parity = prove_graph(
-                built.module, graph, named.arrays, reference, built.examples, request.seed
+                built.module, graph, arrays, reference, built.examples, request.seed, text
             )
         built.module.float()
         with staging(Path(out)) as staged:
@@ -195,6 +206,7 @@ def prove_graph(
     reference: str,
     examples: Sequence[Specs],
     seed: int = 0,
+    text: str | None = None,
 ) -> Parity:
     """Measure parity with MXNet and raise an error unless it holds.
 
@@ -205,6 +217,7 @@ def prove_graph(
         reference: `gluon` or `none`.
         examples: Inputs to measure.
         seed: Seed of the inputs.
+        text: The graph in MXNet's format, where it is not that of its file.
 
     Raises:
         ParityError: If parity does not hold.
@@ -215,7 +228,7 @@ def prove_graph(
     from ..parity.exported_reference import ExportedReference
 
     allowed = limits(without_labels(graph))
-    original = ExportedReference(graph.where, arrays, tuple(allowed))
+    original = ExportedReference(graph.where, arrays, tuple(allowed), text=text)
     parity = measure_heads(module, original, examples, allowed, seed=seed)
     require(parity, Path(graph.where).name)
     return parity

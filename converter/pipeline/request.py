@@ -57,6 +57,7 @@ class Request:
     model: str | None = None
     params: PathLike | None = None
     symbol: PathLike | None = None
+    dequantize: bool = False
     init: str | None = None
     seed: int = 0
     out: PathLike = "weights"
@@ -145,7 +146,7 @@ def input_shapes(
     return found
 
 
-OF_GRAPHS = ("symbol", "params", "out", "reference", "sizes", "inputs", "seed")
+OF_GRAPHS = ("symbol", "params", "dequantize", "out", "reference", "sizes", "inputs", "seed")
 """Options of the conversion of an exported graph."""
 
 RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
@@ -184,6 +185,10 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     (
         lambda r: r.symbol is not None and r.params is None,
         "{symbol} needs a file of arrays: give it with {params}.",
+    ),
+    (
+        lambda r: r.dequantize and r.symbol is None,
+        "{dequantize} applies to exported graphs: give one with {symbol}.",
     ),
     (
         lambda r: r.symbol is not None and r.model is not None,

@@ -13,6 +13,7 @@ from . import (
     constants,
     control_flow,
     dropout,
+    fused_layers,
     indexing,
     linear_algebra,
     logic,
@@ -23,6 +24,7 @@ from . import (
     numpy_reductions,
     numpy_shapes,
     pooling,
+    quantization,
     recurrent,
     regions,
     sequence,
@@ -56,6 +58,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     **numpy_reductions.OPERATORS,
     **numpy_shapes.OPERATORS,
     **numpy_constants.OPERATORS,
+    **quantization.OPERATORS,
+    **fused_layers.OPERATORS,
 }
 for _name, _others in ALIASES.items():
     if _name in OPERATORS:

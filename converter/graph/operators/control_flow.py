@@ -99,15 +99,6 @@ def inner_graph(call: Call) -> Values:
     return _results(call, part.module, [call.value(each) for each in part.arguments], part.ranks)
 
 
-def fused_graph(call: Call) -> Values:
-    """A part of a graph that oneDNN computes in one step; the node still contains that part."""
-    if call.attributes.flag("quantized", False):
-        raise call.attributes.unsupported("quantized")
-    if not call.node.subgraphs:
-        raise call.error("does not contain the graph that it replaces; export the plain network")
-    return inner_graph(call)
-
-
 def _places(call: Call, name: str) -> tuple[int, ...]:
     """An attribute that is a list of numbers of inputs."""
     places = call.attributes.integers(name, ())
@@ -166,5 +157,4 @@ OPERATORS = {
     "_while_loop": while_loop,
     "_cond": condition,
     **dict.fromkeys(("_CachedOp", "_CachedOpThreadSafe"), inner_graph),
-    **dict.fromkeys(("_sg_mkldnn_conv", "_sg_mkldnn_fully_connected"), fused_graph),
 }

@@ -31,12 +31,7 @@ def pooling(call: Call) -> fx.Node:
     kind = attributes.choice("pool_type", "max", ["max", "avg", "sum", "lp"])
     degree = int(attributes.choice("p_value", None, ["1", "2", "3"])) if kind == "lp" else 1
     kind = "sum" if kind == "lp" else kind
-    rank = len(attributes.integers("kernel", ()))
-    if attributes.flag("global_pool", False):
-        rank = rank or (call.rank(0) or 2) - 2
-        layer = _global_pool(call, kind, rank)
-    else:
-        layer = _window_pool(call, kind, rank)
+    layer, rank = pool_layer(call, kind)
     last, data = rank in CHANNELS_FIRST and is_channels_last(call, rank), call.value(0)
     if last:
         data = to_channels_first(call, data, rank)
@@ -46,6 +41,15 @@ def pooling(call: Call) -> fx.Node:
     if degree > 1:
         result = call.function(root, result, degree, suffix="_root")
     return to_channels_last(call, result, rank) if last else result
+
+
+def pool_layer(call: Call, kind: str) -> tuple[nn.Module, int]:
+    """The layer of a pooling, and the number of the kernel's dimensions; 0 if it is unknown."""
+    rank = len(call.attributes.integers("kernel", ()))
+    if call.attributes.flag("global_pool", False):
+        rank = rank or (call.rank(0) or 2) - 2
+        return _global_pool(call, kind, rank), rank
+    return _window_pool(call, kind, rank), rank
 
 
 def _window_pool(call: Call, kind: str, rank: int) -> nn.Module:

@@ -25,7 +25,7 @@ TRANSPOSED_FUNCTIONS: dict[int, Any] = {
 
 def convolution(call: Call) -> fx.Node:
     """Convolution; weights have shape (filters, channels / groups, *kernel), as in torch."""
-    options = _convolution_options(call)
+    options = convolution_options(call)
     kernel, bias = options["kernel_size"], _has_bias(call, False)
     rank = len(kernel)
     if _is_computed(call, bias):
@@ -49,7 +49,7 @@ def deconvolution(call: Call) -> fx.Node:
 
     With `target_shape`, padding and `adj` are ignored, and follow from the input's size.
     """
-    options = _convolution_options(call)
+    options = convolution_options(call)
     kernel, bias = options["kernel_size"], _has_bias(call, True)
     rank, target = len(kernel), call.attributes.integers("target_shape", ())
     options["output_padding"] = call.attributes.integers("adj", (0,) * rank)
@@ -79,7 +79,8 @@ def deconvolution(call: Call) -> fx.Node:
     return call.function(crop_transposed, result, target, last, suffix="_target")
 
 
-def _convolution_options(call: Call) -> dict[str, Any]:
+def convolution_options(call: Call) -> dict[str, Any]:
+    """The options of torch's convolutions: kernel_size, stride, padding, dilation and groups."""
     attributes = call.attributes
     kernel = attributes.integers("kernel")
     rank = len(kernel)
