@@ -611,6 +611,7 @@ def test_running_statistics_move_as_mxnets(momentum: str | None) -> None:
     module = build_module(graph, given, dtype="float64").train()
     module(torch.from_numpy(arrays["data"].astype("float64")))
     (layer,) = module.children()
+    assert layer.state_dict()["num_batches_tracked"].item() == 1
     assert difference([layer.running_mean.numpy()], [inputs[3].asnumpy()]) <= 1e-14
     # torch averages the unbiased variance of each batch, and MXNet the biased one
     count = arrays["data"].size // arrays["data"].shape[1]
