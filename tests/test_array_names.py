@@ -102,6 +102,13 @@ def test_names_that_do_not_match_are_refused(in_file: tuple[str, ...], problem: 
     assert problem in "\n".join(error.value.problems)
 
 
+def test_two_arrays_for_one_variable_are_refused() -> None:
+    """Both spellings of a statistic, in a file with another prefix."""
+    file = arrays(renamed("net0_", ""))
+    with pytest.raises(GraphError, match="7 arrays belong to no node"):
+        match_names(graph(), {**file, "bn_running_mean": file["bn_moving_mean"] + 1})
+
+
 def test_a_shape_in_the_graph_that_differs_is_refused() -> None:
     file = arrays(renamed("net0_", ""))
     for shape in ("(2, 2, 1, 1)", "(2, 0, 1, 1)", "(2, -1, None, 1)"):

@@ -10,7 +10,7 @@ import torch
 
 from gluon2torch import import_graph
 from gluon2torch.graph.importer import read_arrays
-from gluon2torch.graph.operators.detection import OPERATORS
+from gluon2torch.graph.operators.boxes import OPERATORS
 from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import parse_symbol
 from gluon2torch.parity.exported_reference import ExportedReference

@@ -17,7 +17,7 @@ from gluon2torch.errors import GraphError, ImageSizeError, ParityError
 from gluon2torch.graph.input_spec import InputSpec, describe
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.shapes import input_specs
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbol import parse_symbol, read_symbol
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
@@ -202,6 +202,36 @@ def test_random_integers_are_small_and_within_the_tables() -> None:
     (spec,) = input_specs(graph, tables, {"ids": ((1000,), "int32")}).values()
     values = spec.random(rng)
     assert (values.dtype, values.min(), values.max()) == ("int32", 0, 1)
+
+
+@pytest.mark.mxnet
+def test_indices_and_lengths(tmp_path: Path) -> None:
+    """Token indices, segments and lengths, as a BERT takes them; the lengths in floating point."""
+    mx = import_mxnet()
+    ids, kinds = mx.sym.var("ids"), mx.sym.var("kinds")
+    words = mx.sym.Embedding(ids, input_dim=20, output_dim=6, name="words")
+    words = words + mx.sym.Embedding(kinds, input_dim=2, output_dim=6, name="types")
+    masked = mx.sym.SequenceMask(words, mx.sym.var("length"), use_sequence_length=True, axis=1)
+    symbol = mx.sym.FullyConnected(masked, num_hidden=3, flatten=False, name="fc")
+    paths = saved(symbol, tmp_path, ids=(1, 5), kinds=(1, 5), length=(1,))
+    options = ["--input", "ids=1,5:int32", "--input", "kinds=1,5", "--input", "length=1"]
+    result = run(paths, *options, "--json", "-")
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads(result.stdout)
+    assert [(each["shape"], each["dtype"]) for each in record["inputs"]] == [
+        ([None, 5], "int32"),
+        ([None, 5], "float32"),
+        ([None], "float32"),
+    ]
+    arrays = {name: np.ones(1) for name in ("words_weight", "types_weight")}
+    given = {"ids": ((1000,), "int32"), "kinds": ((1000,), "float32"), "length": ((1000,), "uint8")}
+    specs = input_specs(read_symbol(paths[0]), arrays, given)
+    values = {
+        name: np.unique(spec.random(np.random.default_rng(0))) for name, spec in specs.items()
+    }
+    assert values["ids"].tolist() == list(range(10))
+    assert (values["kinds"].tolist(), values["kinds"].dtype) == ([0, 1], "float64")
+    assert (values["length"].tolist(), values["length"].dtype) == ([1, 2], "uint8")
 
 
 @pytest.mark.mxnet

@@ -17,10 +17,10 @@ from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.operators.unsupported import reason_of
 from gluon2torch.graph.symbol import parse_symbol
 
-from .fuzz.generators import comparison, indexing, linear_algebra, mathematics
+from .fuzz.generators import comparison, indexing, linear_algebra, load_generators, mathematics
 from .fuzz.operator_case import Case, Oracle, Rejected, difference, imported, outcome
 
-pytestmark = pytest.mark.mxnet
+pytestmark = [pytest.mark.mxnet, pytest.mark.posix, pytest.mark.costly]
 GENERATORS = {
     **comparison.GENERATORS,
     **indexing.GENERATORS,
@@ -149,6 +149,10 @@ MUTATIONS: dict[str, str | dict[str, str]] = {
 }
 
 
+# the shapes of these results depend on values, or are checked by them
+BY_VALUE = frozenset({"_contrib_boolean_mask", "_npx_nonzero", "_npi_unique", "_npi_bincount"})
+
+
 @pytest.fixture(scope="module")
 def oracle() -> Iterator[Oracle]:
     with Oracle() as started:
@@ -157,18 +161,17 @@ def oracle() -> Iterator[Oracle]:
 
 def cases(op: str) -> list[Case]:
     rng = np.random.default_rng(7)
-    return [GENERATORS[op](rng) for _ in range(COUNT)]
+    return [load_generators()[op](rng) for _ in range(COUNT)]
 
 
-def mutated(case: Case) -> Case:
-    wrong = MUTATIONS[case.op]
+def mutated(case: Case, wrong: str | dict[str, str]) -> Case:
     if isinstance(wrong, str):
         return replace(case, op=wrong, attributes={})
     return replace(case, attributes={**case.attributes, **wrong})
 
 
-@pytest.mark.parametrize("op", GENERATORS)
-def test_an_operator_is_mxnets_and_its_mutation_is_not(op: str, oracle: Oracle) -> None:
+def compare(op: str, wrong: str | dict[str, str], oracle: Oracle) -> None:
+    """Random cases are MXNet's, and at least one notices the mutation."""
     kinds, caught = set(), False
     for case in cases(op):
         found = outcome(case, oracle)
@@ -177,15 +180,15 @@ def test_an_operator_is_mxnets_and_its_mutation_is_not(op: str, oracle: Oracle) 
         if found.kind == "rejected" or caught:
             continue
         try:
-            caught = bool(difference(imported(mutated(case)), oracle(case), case))
+            caught = bool(difference(imported(mutated(case, wrong)), oracle(case), case))
         except (GraphError, Rejected, RuntimeError, IndexError, ValueError, TypeError):
             caught = True  # it does not even fit
     assert "equal" in kinds
     assert caught
 
 
-@pytest.mark.parametrize("op", GENERATORS)
-def test_a_module_is_copied_pickled_and_exported(op: str) -> None:
+def copy_and_export(op: str) -> None:
+    """A module is the same when copied, pickled or exported."""
     case = cases(op)[0]
     graph = parse_symbol(case.symbol().encode(), "it")
     module = build_module(graph, case.arrays, dtype=case.dtype)
@@ -193,10 +196,20 @@ def test_a_module_is_copied_pickled_and_exported(op: str) -> None:
     expected = module(*inputs)
     for other in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         torch.testing.assert_close(other(*inputs), expected, rtol=0, atol=0, equal_nan=True)
-    if op == "_contrib_boolean_mask":  # the shape of its result depends on values
+    if op in BY_VALUE:
         return
     exported = torch.export.export(module, inputs).module()
     torch.testing.assert_close(exported(*inputs), expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("op", GENERATORS)
+def test_an_operator_is_mxnets_and_its_mutation_is_not(op: str, oracle: Oracle) -> None:
+    compare(op, MUTATIONS[op], oracle)
+
+
+@pytest.mark.parametrize("op", GENERATORS)
+def test_a_module_is_copied_pickled_and_exported(op: str) -> None:
+    copy_and_export(op)
 
 
 @pytest.mark.parametrize(

@@ -295,8 +295,8 @@ def test_an_exported_layer_with_lengths(tmp_path: Path) -> None:
     module = import_graph(symbol, params, dtype="float64")
     lengths, data = [7, 2, 4], normal(7, 3, 4)
     order = [node.target for node in module.graph.nodes if node.op == "placeholder"]
-    assert order == ["data0", "data1", "data2", "data3"]
-    given = torch.from_numpy(data), None, None, torch.tensor(lengths)
+    assert order == ["data0", "data3"]  # states before another input are zeros
+    given = torch.from_numpy(data), torch.tensor(lengths)
     output, hidden, cell = (each.detach().numpy() for each in module(*given))
     plain = symbol.read_text().replace(
         '"use_sequence_length": "True"', '"use_sequence_length": "0"'

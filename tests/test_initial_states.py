@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -219,7 +220,11 @@ def test_what_is_no_state_is_an_input() -> None:
         assert len(state_names(parse_symbol(symbol.tojson().encode(), "net"))) == 1
 
 
-def test_zeros_of_an_unknown_shape_without_an_input_are_refused() -> None:
+def test_zeros_without_an_input_to_read_the_batch_from_broadcast() -> None:
     symbol = import_mxnet().sym.zeros((0, 3))
-    with pytest.raises(GraphError, match="its shape \\(0, 3\\) is unknown"):
-        build_module(parse_symbol(symbol.tojson().encode(), "net"), {})
+    module = build_module(parse_symbol(symbol.tojson().encode(), "net"), {})
+    assert module().tolist() == [[0, 0, 0]]
+    node = {"op": "_zeros", "name": "z", "attrs": {"shape": "(-1, 3)"}, "inputs": []}
+    graph = parse_symbol(json.dumps({"nodes": [node], "heads": [[0, 0]]}).encode(), "net")
+    with pytest.raises(GraphError, match="its shape \\(-1, 3\\) is unknown"):
+        build_module(graph, {})

@@ -15,6 +15,8 @@ T = TypeVar("T")
 MOST_VALUES = 256  # of a tuple
 _INFINITE = frozenset({"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"})
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}L?")  # Python 2 appended an L to long integers
+_PAIR = r"[(\[]\s*[0-9]{1,9}\s*,\s*[0-9]{1,9}\s*[)\]]"
+_PAIRS = re.compile(rf"[(\[]\s*{_PAIR}(\s*,\s*{_PAIR}){{0,31}}\s*,?\s*[)\]]")
 _DECIMAL = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,2}))?")
 FRACTION_DIGITS = 19  # MXNet's parser ignores further ones
 _FLAGS = {"True": True, "true": True, "1": True, "False": False, "false": False, "0": False}
@@ -134,6 +136,18 @@ class Attributes:
         if (text := self._texts[name]) not in _FLAGS:
             raise self.error(f"{name}={text!r} is neither True nor False")
         return _FLAGS[text]
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Any text."""
+        return self._texts[name] if self.has(name) else self._default(name, default)
+
+    def flat_pairs(self, name: str) -> tuple[int, ...]:
+        """Pairs of integers, written `((0, 1), (2, 3))`, one after the other."""
+        text = self.text(name)
+        values = re.findall(r"[0-9]{1,9}", text)
+        if not _PAIRS.fullmatch(text.strip()):
+            raise self.error(f"{name}={text[:80]!r} is not a list of pairs of integers")
+        return tuple(int(value) for value in values)
 
     def choice(self, name: str, default: str | None, choices: Sequence[str]) -> str:
         """One of the supported keywords, `choices`."""

@@ -73,6 +73,7 @@ class Builder:
 
     Attributes:
         nodes: The nodes of MXNet's graph.
+        numpy_shapes: Whether its shapes can have no dimensions, or sizes of 0, as in NumPy.
         graph: The torch graph.
         root: Its modules and parameters.
         values: Outputs of each MXNet node, by number; None if the node could not be built.
@@ -97,7 +98,7 @@ class Builder:
         is_nested: bool = False,
     ) -> None:
         self.build_nested, self.dtype, self.is_nested = build_nested, dtype, is_nested
-        self.nodes = graph.nodes
+        self.nodes, self.numpy_shapes = graph.nodes, graph.numpy_shapes
         self.graph, self.root = fx.Graph(), nn.Module()
         self.values: list[Values | None] = []
         self.ranks: dict[fx.Node, int | None] = {}
@@ -181,6 +182,11 @@ class Call:
     def dtype(self) -> torch.dtype:
         """Data type of the network's weights."""
         return self._builder.dtype
+
+    @property
+    def numpy_shapes(self) -> bool:
+        """Whether shapes can have no dimensions, or sizes of 0, as in NumPy."""
+        return self._builder.numpy_shapes
 
     def error(self, problem: str) -> GraphError:
         """An error whose message starts with the node."""

@@ -19,12 +19,16 @@ class InputSpec:
     Attributes:
         shape: Its shape, with the batch.
         dtype: Its data type, such as `float32`.
+        counts: Whether the values are integers whatever the data type, such as indices or lengths.
+        least: Random integers are at least this.
         below: Random integers are less than this.
         batch_axis: The axis of the batch; 1 where the first is time.
     """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
+    counts: bool = False
+    least: int = 0
     below: int = HIGHEST
     batch_axis: int = 0
 
@@ -39,10 +43,11 @@ class InputSpec:
         return replace(self, shape=(*before, batch, *after))
 
     def random(self, rng: np.random.Generator) -> Array:
-        """Normally distributed numbers in float64, or integers from 0 to less than `below`."""
-        if self.dtype == "float32":
+        """Normally distributed numbers, or integers; in float64, if they are floating point."""
+        kind = "float64" if self.dtype == "float32" else self.dtype
+        if self.dtype == "float32" and not self.counts:
             return rng.standard_normal(self.shape)
-        return rng.integers(0, self.below, self.shape).astype(self.dtype)
+        return rng.integers(self.least, self.below, self.shape).astype(kind)
 
     def zeros(self) -> Array:
         """Zeros; in float64, if they are floating point."""

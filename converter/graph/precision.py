@@ -16,7 +16,15 @@ _IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D", "Pooling_v1"})
 _SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
 # … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
-    {"LRN", "InstanceNorm", "SoftmaxActivation", "Crop", "_contrib_SyncBatchNorm", "BatchNorm_v1"}
+    {
+        "LRN",
+        "InstanceNorm",
+        "SoftmaxActivation",
+        "IdentityAttachKLSparseReg",
+        "Crop",
+        "_contrib_SyncBatchNorm",
+        "BatchNorm_v1",
+    }
     | {f"_contrib_interleaved_matmul_{part}" for part in ("selfatt_qk", "selfatt_valatt")}
     | {f"_contrib_interleaved_matmul_{part}" for part in ("encdec_qk", "encdec_valatt")}
     | {"CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"}

@@ -17,6 +17,7 @@ from .symbol import VARIABLE, Graph
 CHANNELS = 3
 CONVOLUTIONS = frozenset({"Convolution", "_contrib_quantized_conv"})
 FULLY_CONNECTED = frozenset({"FullyConnected", "_contrib_quantized_fully_connected"})
+_OF_LENGTHS = frozenset({"SequenceMask", "SequenceLast", "SequenceReverse"})
 _FLATTENING = frozenset({"Flatten", "flatten"})
 
 
@@ -78,7 +79,12 @@ def input_specs(
 def _spec(graph: Graph, name: str, shape: tuple[int, ...], dtype: str) -> InputSpec:
     axis = batch_axis(graph, name)
     axis = axis if axis < len(shape) else 0
-    return InputSpec(shape, dtype, below=min(HIGHEST, _rows(graph, name)), batch_axis=axis)
+    if _is_length(graph, name):
+        # a longer or shorter length would be outside the sequence
+        return InputSpec(shape, dtype, counts=True, least=1, below=3, batch_axis=axis)
+    rows = _rows(graph, name)
+    below = min([HIGHEST, *rows])
+    return InputSpec(shape, dtype, counts=bool(rows), below=below, batch_axis=axis)
 
 
 def _zeros(graph: Graph) -> str:
@@ -86,14 +92,23 @@ def _zeros(graph: Graph) -> str:
     return f" (and, zeros by default, {', '.join(names)})" if names else ""
 
 
-def _rows(graph: Graph, name: str) -> int:
-    """The least number of rows of the tables that an input has the indices of."""
-    rows = [
+def _rows(graph: Graph, name: str) -> list[int]:
+    """The numbers of rows of the tables that an input has the indices of."""
+    return [
         Attributes(node).count("input_dim")
         for node in graph.nodes
         if node.op == "Embedding" and graph.nodes[node.inputs[0][0]].name == name
     ]
-    return min(rows, default=HIGHEST)
+
+
+def _is_length(graph: Graph, name: str) -> bool:
+    """Whether an input is the lengths of sequences."""
+    return any(
+        node.op in _OF_LENGTHS
+        and len(node.inputs) > 1
+        and graph.nodes[node.inputs[1][0]].name == name
+        for node in graph.nodes
+    )
 
 
 def example_shape(

@@ -71,12 +71,14 @@ class Graph:
         heads: Output values.
         version: The MXNet version that wrote the file, as in `1.9.1`; None up to 0.8, which did not
             record it.
+        numpy_shapes: Whether shapes can have no dimensions, or sizes of 0, as in NumPy.
     """
 
     where: str
     nodes: tuple[Node, ...]
     heads: tuple[Edge, ...]
     version: str | None
+    numpy_shapes: bool = False
 
     def variables(self) -> list[Node]:
         """The arrays, inputs and labels, in MXNet's order.
@@ -162,7 +164,10 @@ def _graph(table: dict[str, Any], where: str, depth: int = 0) -> Graph:
         numbers.append(len(nodes))
         nodes.append(node)
     edges = tuple(_edge(head, numbers, f"{where}: head {i}") for i, head in enumerate(heads))
-    return Graph(where, tuple(nodes), edges, _version(table.get("attrs")))
+    attributes = table.get("attrs")
+    return Graph(
+        where, tuple(nodes), edges, _version(attributes), bool(_number(attributes, "is_np_shape"))
+    )
 
 
 def _node(row: Any, numbers: list[int], where: str, depth: int) -> Node:
@@ -243,7 +248,14 @@ def _omitted_variables(node: Node) -> list[Node]:
 
 def _version(attrs: Any) -> str | None:
     """Version in the graph's attributes: `{"mxnet_version": ["int", 10901]}` → `1.9.1`."""
-    value = attrs.get("mxnet_version") if isinstance(attrs, dict) else None
-    if not (isinstance(value, list) and len(value) == 2 and type(value[1]) is int):
+    number = _number(attrs, "mxnet_version")
+    if number is None:
         return None
-    return f"{value[1] // 10000}.{value[1] // 100 % 100}.{value[1] % 100}"
+    return f"{number // 10000}.{number // 100 % 100}.{number % 100}"
+
+
+def _number(attrs: Any, name: str) -> int | None:
+    """A number in the graph's attributes, which is stored as `["int", 10901]`."""
+    value = attrs.get(name) if isinstance(attrs, dict) else None
+    known = isinstance(value, list) and len(value) == 2 and type(value[1]) is int
+    return int(value[1]) if known and value else None

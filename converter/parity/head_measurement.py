@@ -11,7 +11,7 @@ from torch import nn
 
 from ..graph.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
-from .measurement import compare_outputs
+from .measurement import compare_at_shapes
 from .result import Parity
 
 
@@ -61,7 +61,7 @@ def measure_heads(
                 expected[dtype, number] = reference(cast)
         if dtype == "float64":
             constant = _constant(outputs[dtype, 0], _heads(module, random_inputs(examples[0], rng)))
-    return compare_outputs(
+    return compare_at_shapes(
         reference.name,
         list(outputs["float64", 0]),
         [describe({name: value.shape for name, value in values.items()}) for values in inputs],

@@ -88,21 +88,53 @@ def measure(
     return compare_outputs(
         reference.name,
         [stage.name for stage in stages],
-        ["x".join(map(str, images.shape)) for images in inputs],
+        inputs,
         outputs,
         expected,
         {dtype: LIMITS[dtype] for dtype in dtypes},
-        condition=condition,
-        constant_from=next(
-            (s.name for s in stages if not depends_on_input(outputs["float64", 0][s.name])), None
-        ),
+        condition,
     )
 
 
 def compare_outputs(
     reference: str,
     stages: Sequence[str],
-    inputs: Sequence[str],
+    inputs: Sequence[Array],
+    outputs: Mapping[tuple[str, int], Arrays],
+    expected: Mapping[tuple[str, int], Arrays],
+    limits: Mapping[str, float],
+    condition: float | None,
+) -> Parity:
+    """Compare outputs that were computed, stage by stage and channel by channel.
+
+    Args:
+        reference: Name of the reference.
+        stages: Names of the stages, in forward order; checks are of the last.
+        inputs: The inputs, by number; batches of at least two.
+        outputs: The network's outputs by data type, number of the input, and stage; in float64 and
+            in float32.
+        expected: The reference's outputs, in the data types of `limits`.
+        limits: Allowed relative difference by data type; stages are compared in the first.
+        condition: The network's condition number.
+    """
+    return compare_at_shapes(
+        reference,
+        stages,
+        ["x".join(map(str, images.shape)) for images in inputs],
+        outputs,
+        expected,
+        limits,
+        condition=condition,
+        constant_from=next(
+            (stage for stage in stages if not depends_on_input(outputs["float64", 0][stage])), None
+        ),
+    )
+
+
+def compare_at_shapes(
+    reference: str,
+    stages: Sequence[str],
+    shapes: Sequence[str],
     outputs: Mapping[tuple[str, int], Arrays],
     expected: Mapping[tuple[str, int], Arrays],
     limits: Mapping[str, float],
@@ -110,24 +142,18 @@ def compare_outputs(
     condition: float | None,
     constant_from: str | None,
 ) -> Parity:
-    """Compare outputs that were computed, stage by stage and channel by channel.
+    """Compare outputs as `compare_outputs` does, for inputs that need not be one batch of images.
 
     Args:
-        reference: Name of the reference.
-        stages: Names of the stages, in forward order; checks are of the last.
-        inputs: Shapes of the inputs as text, by number.
-        outputs: The network's outputs by data type, number of the input, and stage; in float64 and
-            in float32.
-        expected: The reference's outputs, in the data types of `limits`.
-        limits: Allowed relative difference by data type; stages are compared in the first.
-        condition: The network's condition number.
+        reference, stages, outputs, expected, limits, condition: As in `compare_outputs`.
+        shapes: Shapes of the inputs as text, by number.
         constant_from: The first stage whose outputs do not depend on the input; None if all do.
     """
     checks: list[Check] = []
     worst: dict[str, OutputDifference] = {}
     first = next(iter(limits))
     for dtype, limit in limits.items():
-        for number, shape in enumerate(inputs):
+        for number, shape in enumerate(shapes):
             for stage in stages:
                 units = amplification(
                     outputs["float32", number][stage], outputs["float64", number][stage]

@@ -28,14 +28,14 @@ def array(
     """Values of one of the data types, sometimes with NaN, infinity and signed zeros."""
     dtype = rng.choice(list(dtypes))
     if dtype == "bool":
-        return rng.random(tuple(sizes)) < 0.5
+        return np.asarray(rng.random(tuple(sizes)) < 0.5)
     if dtype in INTEGER:
-        return rng.integers(0 if dtype == "uint8" else -5, 6, tuple(sizes)).astype(dtype)
+        return np.asarray(rng.integers(0 if dtype == "uint8" else -5, 6, tuple(sizes)), dtype)
     values = rng.normal(0, scale, tuple(sizes))
     if special and rng.random() < 0.5:
         odd = rng.random(values.shape) < 0.3
         values = np.where(odd, rng.choice(SPECIAL, values.shape), values)
-    return values.astype(dtype)
+    return np.asarray(values, dtype)
 
 
 def axis(rng: Rng, rank: int) -> int:

@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def to_dtype(data: Tensor, dtype: torch.dtype) -> Tensor:
+    """Convert to a data type."""
+    return data.to(dtype)
+
+
 def dense(data: Tensor, stype: str) -> Tensor:
     """The input, which is dense."""
     return data

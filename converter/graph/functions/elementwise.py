@@ -75,6 +75,8 @@ UNARY: dict[str, Unary] = {
     "fix": torch.trunc,
     "round": round_half_away,
     "rint": round_half_down,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
     "logical_not": logical_not,
 }
 # the same for integers as for floating point numbers
@@ -121,6 +123,13 @@ ARITHMETIC: dict[str, Binary] = {
     "hypot": _truncated(torch.hypot),
     "maximum": torch.maximum,
     "minimum": torch.minimum,
+    "arctan2": _truncated(torch.atan2),
+    "copysign": _truncated(torch.copysign),
+    "ldexp": _truncated(lambda x, y: x * torch.pow(2.0, y)),
+    "lcm": lambda x, y: x & y if x.dtype == torch.bool else torch.lcm(x, y),
+    "bitwise_and": torch.bitwise_and,
+    "bitwise_or": torch.bitwise_or,
+    "bitwise_xor": torch.bitwise_xor,
 }
 LOGIC: dict[str, Binary] = {
     "equal": torch.eq,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .selection import at_least_1d
+from .selection import at_least_1d, shaped
 
 
 def dot(lhs: Tensor, rhs: Tensor, transpose_a: bool, transpose_b: bool) -> Tensor:
@@ -104,9 +104,9 @@ def syevd(A: Tensor) -> tuple[Tensor, Tensor]:
     return rows * rows.gather(-1, largest).sign(), values
 
 
-def sumlogdiag(A: Tensor) -> Tensor:
+def sumlogdiag(A: Tensor, numpy_shapes: bool) -> Tensor:
     """The sum of the logarithms of the diagonal."""
-    return at_least_1d(A.diagonal(0, -2, -1).log().sum(-1))
+    return shaped(A.diagonal(0, -2, -1).log().sum(-1), numpy_shapes)
 
 
 def extractdiag(A: Tensor, offset: int) -> Tensor:
@@ -152,15 +152,15 @@ def inverse(A: Tensor) -> Tensor:
     return inverted
 
 
-def det(A: Tensor) -> Tensor:
+def det(A: Tensor, numpy_shapes: bool) -> Tensor:
     """The determinant."""
-    return at_least_1d(torch.linalg.det(A))
+    return shaped(torch.linalg.det(A), numpy_shapes)
 
 
-def slogdet(A: Tensor) -> tuple[Tensor, Tensor]:
+def slogdet(A: Tensor, numpy_shapes: bool) -> tuple[Tensor, Tensor]:
     """The sign and the logarithm of the absolute value of the determinant."""
     sign, value = torch.linalg.slogdet(A)
-    return at_least_1d(sign), at_least_1d(value)
+    return shaped(sign, numpy_shapes), shaped(value, numpy_shapes)
 
 
 def khatri_rao(*args: Tensor) -> Tensor:

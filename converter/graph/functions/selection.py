@@ -29,7 +29,9 @@ def take(a: Tensor, indices: Tensor, axis: int, mode: str) -> Tensor:
     return chosen.reshape(*a.shape[:axis], *index.shape, *a.shape[axis + 1 :])
 
 
-def pick(data: Tensor, index: Tensor, axis: int, keepdims: bool, mode: str) -> Tensor:
+def pick(
+    data: Tensor, index: Tensor, axis: int, keepdims: bool, mode: str, numpy_shapes: bool
+) -> Tensor:
     """One value along an axis for each index."""
     place = positions(index, data.shape[axis], mode)
     if place.dim() < data.dim():
@@ -38,12 +40,17 @@ def pick(data: Tensor, index: Tensor, axis: int, keepdims: bool, mode: str) -> T
     sizes = list(data.shape)
     sizes[axis] = 1
     picked = data.gather(axis, place.reshape(sizes))
-    return picked if keepdims else at_least_1d(picked.squeeze(axis))
+    return picked if keepdims else shaped(picked.squeeze(axis), numpy_shapes)
 
 
 def at_least_1d(x: Tensor) -> Tensor:
     """A single value as a vector: MXNet's shapes have no fewer than one dimension."""
     return x.reshape(1) if x.dim() == 0 else x
+
+
+def shaped(x: Tensor, numpy_shapes: bool) -> Tensor:
+    """A single value as a vector, unless the graph has NumPy's shapes."""
+    return x if numpy_shapes else at_least_1d(x)
 
 
 def batch_take(a: Tensor, indices: Tensor) -> Tensor:

@@ -16,23 +16,28 @@ from .declaration import dtype, optional_number
 MOST_VALUES = 1 << 25
 
 
-def _limited(call: Call, count: float) -> int:
+def limited(call: Call, count: float) -> int:
     """Require a number of values that is plausible."""
     if not 0 <= count <= MOST_VALUES:
         raise call.error(f"would have {count:.0f} values; at most {MOST_VALUES} are supported")
     return int(count)
 
 
-def _shape(call: Call) -> tuple[int, ...]:
+def checked_shape(call: Call) -> tuple[int, ...]:
+    """The attribute `shape`, which must be known: sizes of 0 and no sizes are so in NumPy alone."""
     shape = call.attributes.integers("shape", ())
-    if not shape or min(shape) < 1:
+    if call.numpy_shapes:
+        known = all(size >= 0 for size in shape)
+    else:
+        known = all(size > 0 for size in shape) and bool(shape)
+    if not known:
         raise call.error(f"its shape {shape} is unknown; export the graph with its whole shape")
-    _limited(call, math.prod(shape))
+    limited(call, math.prod(shape))
     return shape
 
 
 def _filled(call: Call, value: float) -> fx.Node:
-    shape, kind = _shape(call), dtype()(call.attributes, "dtype")
+    shape, kind = checked_shape(call), dtype()(call.attributes, "dtype")
     # a state takes part in the layer's computation, and is of its data type
     kind = call.dtype if is_state(call.node) and kind == torch.float32 else kind
     return call.constant(filled(torch.empty(0), shape, value, kind))
@@ -51,7 +56,7 @@ def zeros(call: Call) -> fx.Node:
     if 0 not in shape or min(shape) < 0:
         return _filled(call, 0.0)
     sizes = [size or 1 for size in shape]
-    _limited(call, math.prod(sizes))
+    limited(call, math.prod(sizes))
     return call.constant(torch.zeros(sizes, dtype=call.dtype))
 
 
@@ -70,7 +75,7 @@ def eye(call: Call) -> fx.Node:
     attributes = call.attributes
     rows, columns = attributes.integer("N"), attributes.integer("M", 0)
     columns = columns or rows
-    _limited(call, rows * columns if min(rows, columns) > 0 else -1)
+    limited(call, rows * columns if min(rows, columns) > 0 else -1)
     ones = torch.ones(rows, columns, dtype=dtype()(attributes, "dtype"))
     place = attributes.integer("k", 0)
     return call.constant(ones.triu(place).tril(place))
@@ -88,9 +93,9 @@ def arange(call: Call) -> fx.Node:
         raise attributes.unsupported("infer_range")
     if stop is None:
         start, stop = 0.0, start
-    if not step or not (stop - start) / step > 0:
+    if not step or (not (stop - start) / step > 0 and not call.numpy_shapes):
         raise call.error(f"start {start}, stop {stop} and step {step} are an empty range")
-    count = _limited(call, math.ceil((stop - start) / step) * repeat)
+    count = limited(call, max(math.ceil((stop - start) / step), 0) * repeat)
     kind = dtype()(attributes, "dtype")
     places = torch.arange(count).div(repeat, rounding_mode="floor").to(kind)
     first, width = (filled(places, (), value, kind) for value in (start, step))

@@ -83,6 +83,16 @@ def numbers(attributes: Attributes, name: str) -> tuple[float, ...]:
     return attributes.numbers(name)
 
 
+def text(default: str | None = None) -> Reader:
+    """Any text; required without a default."""
+    return lambda attributes, name: attributes.text(name, default)
+
+
+def flat_pairs(attributes: Attributes, name: str) -> tuple[int, ...]:
+    """Pairs of integers, written `((0, 1), (2, 3))`, one after the other."""
+    return attributes.flat_pairs(name)
+
+
 def flag(default: bool) -> Reader:
     """A boolean."""
     return lambda attributes, name: attributes.flag(name, default)
@@ -139,6 +149,7 @@ class Declared:
         attributes: Reader of each attribute.
         given: Further arguments, which do not depend on the node.
         ignored: Attributes without influence on the result.
+        numpy_shapes: Whether the function is told, by this name, if shapes are NumPy's.
         rank: Number of dimensions of the results.
         outputs: The number of outputs, of the attributes and the number of inputs, where the
             function returns a tuple; None if it does not.
@@ -149,6 +160,7 @@ class Declared:
     attributes: Mapping[str, Reader] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    numpy_shapes: bool = False
     rank: Callable[[Ranks], int | None] = same
     outputs: Callable[[Mapping[str, Any], int], int | None] | None = None
 
@@ -158,6 +170,8 @@ class Declared:
         values = [call.value(index) for index in range(count)]
         call.attributes.expect({*self.attributes, *self.ignored, *_IGNORED})
         named = {name: read(call.attributes, name) for name, read in self.attributes.items()}
+        if self.numpy_shapes:
+            named["numpy_shapes"] = call.numpy_shapes
         rank = self.rank([call.rank(index) for index in range(count)])
         rank = UNKNOWN if rank is None else rank
         result = call.function(self.function, *values, rank=rank, **self.given, **named)

@@ -25,14 +25,14 @@ LINALG = {
     "syrk": Declared(matrices.syrk, 1, {"transpose": flag(False), "alpha": number(1.0)}),
     "gelqf": Declared(matrices.gelqf, outputs=outputs(2)),
     "syevd": Declared(matrices.syevd, rank=unknown, outputs=outputs(2)),
-    "sumlogdiag": Declared(matrices.sumlogdiag, rank=unknown),
+    "sumlogdiag": Declared(matrices.sumlogdiag, numpy_shapes=True, rank=unknown),
     "extractdiag": Declared(matrices.extractdiag, 1, OFFSET, rank=unknown),
     "makediag": Declared(matrices.makediag, 1, OFFSET, rank=unknown),
     "extracttrian": Declared(matrices.extracttrian, 1, TRIANGLE, rank=unknown),
     "maketrian": Declared(matrices.maketrian, 1, TRIANGLE, rank=unknown),
     "inverse": Declared(matrices.inverse),
-    "det": Declared(matrices.det, rank=unknown),
-    "slogdet": Declared(matrices.slogdet, rank=unknown, outputs=outputs(2)),
+    "det": Declared(matrices.det, numpy_shapes=True, rank=unknown),
+    "slogdet": Declared(matrices.slogdet, numpy_shapes=True, rank=unknown, outputs=outputs(2)),
 }
 OPERATORS = {
     **{f"_linalg_{name}": operator for name, operator in LINALG.items()},

@@ -9,7 +9,6 @@ from torch import fx
 
 from ..call import Call, Values
 from ..functions import data_types, elementwise, reductions
-from .comparison import of_two, with_number
 from .declaration import (
     Declared,
     as_inputs,
@@ -28,6 +27,7 @@ from .declaration import (
     single,
     unknown,
 )
+from .logic import of_two, with_number
 
 UNARY = (
     *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "degrees", "radians"),
@@ -102,7 +102,7 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
         rank=unknown,
         outputs=outputs(2),
     ),
-    "cumsum": Declared(
+    "_np_cumsum": Declared(
         reductions.cumsum, 1, {"axis": optional_integer(), "dtype": optional_dtype}, rank=unknown
     ),
     "softmin": Declared(

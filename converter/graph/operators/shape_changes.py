@@ -8,6 +8,7 @@ import torch
 from torch import fx, nn
 
 from ..call import Call, Values
+from ..functions.data_types import to_dtype
 from ..functions.selection import slice_steps
 from ..modules import Crop, Flatten, Reshape, SliceLike
 from .declaration import DTYPES
@@ -201,7 +202,7 @@ def tile(call: Call) -> fx.Node:
 def cast(call: Call) -> fx.Node:
     """Convert to another dtype."""
     dtype = DTYPES[call.attributes.choice("dtype", None, list(DTYPES))]
-    return call.function(torch.Tensor.to, call.value(0), dtype)
+    return call.function(to_dtype, call.value(0), dtype)
 
 
 OPERATORS = {

@@ -32,11 +32,12 @@ REASONS: dict[str, tuple[str, ...]] = {
     ),
     "it computes with sparse arrays, which torch's layers do not take": (
         r"_contrib_dgl_.*|_contrib_edge_id|_contrib_getnnz",
-        r"_sparse_retain|_square_sum|_contrib_SparseEmbedding",
+        r"_sparse_retain|_square_sum",
     ),
     "it writes into its input or to another device, which MXNet does not do within a graph": (
         r"_copyto|_npi_copyto|_set_value|_CrossDeviceCopy|_(npi_)?scatter_set_nd",
         r"fill_element_0index|_onehot_encode|_zeros_without_dtype",
+        r"_npi_boolean_mask_assign_(scalar|tensor)|_npi_share_memory",
     ),
     "it decodes or resizes images outside of the network": (r"_(npi_)?cv.*|_imdecode",),
     "it calibrates a network for int8": (r"_contrib_calibrate_entropy",),
