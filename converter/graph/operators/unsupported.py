@@ -12,7 +12,13 @@ REASONS: dict[str, tuple[str, ...]] = {
         r"_npi_(uniform|normal)(_n)?",
         r"_npi_(bernoulli|choice|exponential|gamma|gumbel|logistic|multinomial|pareto|powerd)",
         r"_npi_(rayleigh|weibull)",
-        r"(_npx_)?_image_random_.*",
+        r"(_npx_)?_image_random_.*|(_npx_)?_image_adjust_lighting",
+    ),
+    "MXNet 1.9.1 leaves a part of its result unwritten, or crashes; write that layer in PyTorch": (
+        r"(_npx_)?_image_flip_(left_right|top_bottom)|_npi_(delete|insert_(scalar|slice|tensor))",
+    ),
+    "MXNet quantizes it in no network that it can run; export the float network": (
+        r"_contrib_quantize_asym|_contrib_quantized_rnn|_sg_mkldnn_selfatt_(qk|valatt)",
     ),
     "it updates weights, which only training does": (
         r".*_update",
