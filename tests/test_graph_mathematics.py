@@ -254,7 +254,7 @@ def test_gradients_of_operators_that_define_their_own(op: str, gradient: float) 
 @pytest.mark.parametrize(
     ("op", "attributes", "message"),
     [
-        ("_zeros", {"shape": "(0, 3)"}, "shape (0, 3) is unknown"),
+        ("_ones", {"shape": "(0, 3)"}, "shape (0, 3) is unknown"),
         ("_zeros", {"shape": "(99999999, 999)"}, "at most"),
         ("_arange", {"start": "0", "infer_range": "True"}, "infer_range='True' is not supported"),
         ("_arange", {"start": "3", "stop": "1"}, "empty range"),
@@ -266,7 +266,7 @@ def test_gradients_of_operators_that_define_their_own(op: str, gradient: float) 
     ],
 )
 def test_attributes_that_are_refused(op: str, attributes: dict[str, str], message: str) -> None:
-    data = {} if op in ("_zeros", "_arange") else {"data": np.zeros(3)}
+    data = {} if op in ("_zeros", "_ones", "_arange") else {"data": np.zeros(3)}
     data |= {"indices": np.zeros(3)} if op == "take" else {}
     with pytest.raises(GraphError) as error:
         imported(Case(op, attributes, data))
