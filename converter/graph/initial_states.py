@@ -133,7 +133,7 @@ def _shape(node: Node, name: str, batch: int | None) -> tuple[int, ...] | None:
 def _batch_axis(graph: Graph, source: int) -> int:
     """The axis of an input that is the batch: 1 if the first is time, and otherwise 0.
 
-    A fused layer has the time first; a loop that was unrolled splits the axis of time.
+    A fused layer has the time first, and so has a loop; one that was unrolled splits its axis.
     """
     swapped = {source: False}  # the value → whether its first two axes are swapped
     for number, node in enumerate(graph.nodes):
@@ -141,7 +141,7 @@ def _batch_axis(graph: Graph, source: int) -> int:
             continue
         attributes, is_swapped = Attributes(node), swapped[first]
         try:
-            if node.op == "RNN":
+            if node.op in ("RNN", "_foreach"):
                 return 0 if is_swapped else 1
             if node.op in ("SliceChannel", "split") and attributes.flag("squeeze_axis", False):
                 time = attributes.integer("axis", 1)

@@ -17,7 +17,11 @@ KEEPING = frozenset(
     | {"_contrib_quantize_v2", "_contrib_quantize", "_contrib_dequantize"}
     | {f"_{name}_scalar" for name in ("plus", "minus", "mul", "div")}
     | {f"_{name}Scalar" for name in ("Plus", "Minus", "Mul", "Div")}
-    | {f"{kind}_{name}" for kind in ("elemwise", "broadcast") for name in ("add", "sub", "mul")}
+    | {
+        f"{kind}_{name}"
+        for kind in ("elemwise", "broadcast")
+        for name in ("add", "sub", "mul", "div")
+    }
 )
 
 
