@@ -57,7 +57,7 @@ MUTANTS = [
     ),
     Mutant(
         "constant outputs pass",
-        *(MEASUREMENT, "passed=constant is None\n        and ", "passed="),
+        *(MEASUREMENT, "passed=constant_from is None\n        and ", "passed="),
         "test_measurement.py::test_outputs_that_are_constant_prove_nothing",
     ),
     Mutant(

@@ -74,7 +74,7 @@ def where(rng: Rng) -> Case:
     x = array(rng, shape(rng), ANY)
     y = array(rng, x.shape, (str(x.dtype),))
     sizes = (len(x),) if rng.random() < 0.4 else x.shape
-    condition = array(rng, sizes, ANY, special=True) * (rng.random(sizes) < 0.6)
+    condition = np.where(rng.random(sizes) < 0.6, array(rng, sizes, ANY, special=True), 0)
     return Case("where", {}, {"condition": condition.astype("float32"), "x": x, "y": y})
 
 
