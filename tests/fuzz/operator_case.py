@@ -158,7 +158,7 @@ def _run(mx: Any, graph: Any, arrays: Arrays) -> list[np.ndarray]:
 
 
 def imported(case: Case) -> list[np.ndarray]:
-    """The outputs of a case's import; it is told the inputs' shapes if it asks for them.
+    """The outputs of a case's import, which gets the inputs' shapes only if it needs them.
 
     Raises:
         GraphError: The importer refuses it.

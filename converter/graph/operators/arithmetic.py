@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..call import Call
+from ..call import UNKNOWN, Call
 
 BINARY: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.add: ("elemwise_add", "broadcast_add", "broadcast_plus", "_plus", "_Plus", "_add"),
@@ -97,9 +97,11 @@ def _reduction(function: Callable[..., Any]) -> Operator:
             axes = tuple(range(call.known_rank()))
         if keep:
             return call.function(function, call.value(0), axes, True, rank=rank)
-        rank = None if rank is None else rank - len(axes)
-        result = call.function(function, call.value(0), axes, False, rank=rank)
-        return call.function(torch.atleast_1d, result, rank=rank or None) if not rank else result
+        left = UNKNOWN if rank is None else rank - len(axes)
+        result = call.function(function, call.value(0), axes, False, rank=left)
+        if left > 0:
+            return result
+        return call.function(torch.atleast_1d, result, rank=UNKNOWN if left < 0 else 1)
 
     return reduction
 

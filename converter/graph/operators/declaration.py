@@ -149,7 +149,7 @@ class Declared:
         attributes: Reader of each attribute.
         given: Further arguments, which do not depend on the node.
         ignored: Attributes without influence on the result.
-        numpy_shapes: Whether the function is told, by this name, if shapes are NumPy's.
+        numpy_shapes: Whether the function has an argument of this name: if shapes are NumPy's.
         rank: Number of dimensions of the results.
         outputs: The number of outputs, of the attributes and the number of inputs, where the
             function returns a tuple; None if it does not.
