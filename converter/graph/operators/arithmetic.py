@@ -10,6 +10,9 @@ import torch
 from torch import fx, nn
 
 from ..call import UNKNOWN, Call
+from ..functions.elementwise import unary
+from .declaration import Declared
+from .logic import with_number
 
 BINARY: dict[Callable[..., Any], tuple[str, ...]] = {
     operator.add: ("elemwise_add", "broadcast_add", "broadcast_plus", "_plus", "_Plus", "_add"),
@@ -18,30 +21,22 @@ BINARY: dict[Callable[..., Any], tuple[str, ...]] = {
     torch.maximum: ("broadcast_maximum", "_maximum", "_Maximum"),
     torch.minimum: ("broadcast_minimum", "_minimum", "_Minimum"),
 }
-# the scalar is the right operand
-SCALAR: dict[Callable[..., Any], tuple[str, ...]] = {
-    operator.add: ("_plus_scalar", "_PlusScalar"),
-    operator.sub: ("_minus_scalar", "_MinusScalar"),
-    operator.mul: ("_mul_scalar", "_MulScalar"),
-    operator.truediv: ("_div_scalar", "_DivScalar"),
+# function of `elementwise` → operators whose right operand is a number
+SCALAR = {
+    "add": ("_plus_scalar", "_PlusScalar"),
+    "subtract": ("_minus_scalar", "_MinusScalar"),
+    "multiply": ("_mul_scalar", "_MulScalar"),
+    "divide": ("_div_scalar", "_DivScalar"),
+    "maximum": ("_maximum_scalar", "_MaximumScalar"),
+    "minimum": ("_minimum_scalar", "_MinimumScalar"),
 }
-# the scalar is the left operand
-REVERSED: dict[Callable[..., Any], tuple[str, ...]] = {
-    operator.sub: ("_rminus_scalar", "_RMinusScalar"),
-    operator.truediv: ("_rdiv_scalar", "_RDivScalar"),
+# … and whose left operand is
+REVERSED = {
+    "subtract": ("_rminus_scalar", "_RMinusScalar"),
+    "divide": ("_rdiv_scalar", "_RDivScalar"),
 }
-UNARY: dict[Callable[..., Any], tuple[str, ...]] = {
-    torch.abs: ("abs",),
-    torch.exp: ("exp",),
-    torch.log: ("log",),
-    torch.sqrt: ("sqrt",),
-    torch.rsqrt: ("rsqrt",),
-    torch.square: ("square",),
-    torch.reciprocal: ("reciprocal",),
-    torch.neg: ("negative",),
-    torch.ones_like: ("ones_like",),
-    torch.zeros_like: ("zeros_like",),
-}
+UNARY = ("abs", "exp", "log", "sqrt", "rsqrt", "square", "reciprocal", "negative")
+LIKE = {torch.ones_like: "ones_like", torch.zeros_like: "zeros_like"}
 REDUCTIONS: dict[Callable[..., Any], tuple[str, ...]] = {
     torch.sum: ("sum", "sum_axis"),
     torch.mean: ("mean",),
@@ -62,25 +57,11 @@ def _binary(function: Callable[..., Any]) -> Operator:
     return binary
 
 
-def _scalar(function: Callable[..., Any]) -> Operator:
-    def with_scalar(call: Call) -> fx.Node:
-        return call.function(function, call.value(0), call.attributes.number("scalar"))
-
-    return with_scalar
-
-
-def _reversed(function: Callable[..., Any]) -> Operator:
-    def with_scalar_first(call: Call) -> fx.Node:
-        return call.function(function, call.attributes.number("scalar"), call.value(0))
-
-    return with_scalar_first
-
-
-def _unary(function: Callable[..., Any]) -> Operator:
-    def unary(call: Call) -> fx.Node:
+def _like(function: Callable[..., Any]) -> Operator:
+    def like(call: Call) -> fx.Node:
         return call.function(function, call.value(0))
 
-    return unary
+    return like
 
 
 def _reduction(function: Callable[..., Any]) -> Operator:
@@ -106,16 +87,6 @@ def _reduction(function: Callable[..., Any]) -> Operator:
     return reduction
 
 
-def maximum_scalar(call: Call) -> fx.Node:
-    """Maximum of each value and a number."""
-    return call.function(torch.clamp, call.value(0), min=call.attributes.number("scalar"))
-
-
-def minimum_scalar(call: Call) -> fx.Node:
-    """Minimum of each value and a number."""
-    return call.function(torch.clamp, call.value(0), max=call.attributes.number("scalar"))
-
-
 def add_n(call: Call) -> fx.Node:
     """The sum of any number of inputs, from left to right."""
     total, *others = call.values()
@@ -139,15 +110,18 @@ def batch_dot(call: Call) -> fx.Node:
     return call.function(torch.matmul, one, other)
 
 
-OPERATORS: dict[str, Operator] = {
+OPERATORS: dict[str, Callable[[Call], Any]] = {
     **{name: _binary(function) for function, names in BINARY.items() for name in names},
-    **{name: _scalar(function) for function, names in SCALAR.items() for name in names},
-    **{name: _reversed(function) for function, names in REVERSED.items() for name in names},
-    **{name: _unary(function) for function, names in UNARY.items() for name in names},
+    **{op: with_number(name) for name, operators in SCALAR.items() for op in operators},
+    **{
+        op: with_number(name, reverse=True)
+        for name, operators in REVERSED.items()
+        for op in operators
+    },
+    **{name: Declared(unary, given={"name": name}) for name in UNARY},
+    **{name: _like(function) for function, name in LIKE.items()},
     **{name: _reduction(function) for function, names in REDUCTIONS.items() for name in names},
     **dict.fromkeys(IDENTITY, identity),
-    **dict.fromkeys(("_maximum_scalar", "_MaximumScalar"), maximum_scalar),
-    **dict.fromkeys(("_minimum_scalar", "_MinimumScalar"), minimum_scalar),
     **dict.fromkeys(("add_n", "ElementWiseSum"), add_n),
     "batch_dot": batch_dot,
 }

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from gluon2torch.graph.operators.arithmetic import BINARY, REDUCTIONS, REVERSED, SCALAR
+from gluon2torch.graph.operators.arithmetic import BINARY, REDUCTIONS, REVERSED, SCALAR, UNARY
 
 from ..operator_case import Case
 
@@ -33,9 +33,24 @@ def binary(rng: np.random.Generator, op: str) -> Case:
 
 
 def scalar(rng: np.random.Generator, op: str) -> Case:
-    """An input and a number."""
-    number = rng.choice([0.0, 1.0, -2.0, 0.3, 1e-3, 3.0])
-    return Case(op, {"scalar": repr(float(number))}, {"data": array(rng, shape(rng))})
+    """An input, also of integers, and a number."""
+    number, data = rng.choice([0.0, 1.0, -2.0, 0.3, 1e-3, 3.0]), array(rng, shape(rng))
+    if rng.random() < 0.3:
+        least = 1 if "div" in op.lower() else -5
+        number = rng.choice([1.0, -2.0, 2.5, 3.0])
+        data = rng.integers(least, 9, data.shape).astype(rng.choice(["int32", "int64"]))
+    attributes = {"scalar": repr(float(number))}
+    if rng.random() < 0.4:
+        attributes["is_int"] = str(bool(number == int(number)))
+    return Case(op, attributes, {"data": data})
+
+
+def unary(rng: np.random.Generator, op: str) -> Case:
+    """An input, also of integers."""
+    data = array(rng, shape(rng))
+    if rng.random() < 0.3:
+        data = rng.integers(1, 9, data.shape).astype(rng.choice(["int32", "int64"]))
+    return Case(op, {}, {"data": data})
 
 
 def reduction(rng: np.random.Generator, op: str) -> Case:
@@ -59,5 +74,6 @@ GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
         for names in (*SCALAR.values(), *REVERSED.values())
         for op in names
     },
+    **{op: partial(unary, op=op) for op in UNARY},
     **{op: partial(reduction, op=op) for names in REDUCTIONS.values() for op in names},
 }
