@@ -15,7 +15,7 @@ import torch
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph import importer
-from gluon2torch.graph.call import Builder
+from gluon2torch.graph.builder import Builder
 from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import parse_symbol
 

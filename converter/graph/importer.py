@@ -16,7 +16,8 @@ from ..errors import GraphError, ParamsFileError
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
 from .array_names import match_names
-from .call import Builder, Call
+from .builder import Builder
+from .call import Call
 from .fusion import unfused
 from .initial_states import with_zero_states
 from .labels import without_labels

@@ -11,7 +11,8 @@ from torch import fx
 
 from ..box_modules import BipartiteMatching, BoxDecode, BoxEncode, BoxIoU
 from ..box_suppression import BoxNMS
-from ..call import Call, Values
+from ..builder import Values
+from ..call import Call
 from ..multibox_modules import MultiBoxDetection, MultiBoxPrior
 from ..multibox_targets import MultiBoxTarget
 from ..proposal_modules import Proposal, base_anchors

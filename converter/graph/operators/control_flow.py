@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from torch import fx, nn
 
-from ..call import Call, Subgraph, Values
+from ..builder import Values
+from ..call import Call, Subgraph
 from ..control_flow_modules import Condition, Foreach, WhileLoop
 
 MOST_STEPS = 1 << 20

@@ -11,7 +11,8 @@ import torch
 from torch import fx
 
 from ..attributes import Attributes
-from ..call import UNKNOWN, Call, Values
+from ..builder import Values
+from ..call import UNKNOWN, Call
 
 Reader = Callable[[Attributes, str], Any]
 Ranks = list["int | None"]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..attributes import Attributes
-from ..call import Call, Values
+from ..builder import Values
+from ..call import Call
 from ..quantized_convolutions import FusedConvolution, Fusion
 from ..quantized_linear import FusedLinear, FusedOutput
 from ..symbol import VARIABLE

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..call import Call, Values
+from ..builder import Values
+from ..call import Call
 from ..norm_modules import (
     BatchNorm,
     BatchNormStatistics,

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import fx
 
-from ..call import Call, Values
+from ..builder import Values
+from ..call import Call
 from ..functions import decompositions, statistics
 from .declaration import (
     Declared,

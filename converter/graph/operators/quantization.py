@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..attributes import rounded_single
-from ..call import Call, Values
+from ..builder import Values
+from ..call import Call
 from ..quantized_arithmetic import DTYPES
 from ..quantized_convolutions import QuantizedConvolution, Window
 from ..quantized_linear import QuantizedLinear

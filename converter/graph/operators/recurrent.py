@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..call import Call, Values
+from ..builder import Values
+from ..call import Call
 from ..recurrent_modules import SteppedLSTM, VariableLengths, lstm_states
 
 LAYERS: dict[str, Callable[..., nn.Module]] = {

@@ -7,7 +7,8 @@ import operator
 import torch
 from torch import fx, nn
 
-from ..call import Call, Values
+from ..builder import Values
+from ..call import Call
 from ..functions.data_types import to_dtype
 from ..functions.selection import slice_steps
 from ..modules import Crop, Flatten, Reshape, SliceLike
