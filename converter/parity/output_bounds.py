@@ -23,7 +23,7 @@ from ..sources.arrays import Array
 
 # The reference sums in another order: up to 10 units more were measured over 73 networks. In
 # float32, some of MXNet's sums are far less exact than torch's: GroupNorm's by 120 units.
-ROUNDING = 1024
+ROUNDING = 256
 
 
 @dataclass(frozen=True)
