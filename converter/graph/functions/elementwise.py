@@ -151,7 +151,7 @@ def binary(x: Tensor, y: Tensor, name: str) -> Tensor:
     return ARITHMETIC[name](x, y)
 
 
-def with_scalar(x: Tensor, scalar: float, is_int: bool, name: str, reverse: bool = False) -> Tensor:
+def with_scalar(x: Tensor, scalar: float, is_int: bool, name: str, reverse: bool) -> Tensor:
     """A function of ARITHMETIC or LOGIC of an input and a number, which `reverse` puts first.
 
     The number is converted to the input's data type. If it is not marked as an integer, integers

@@ -10,8 +10,7 @@ SCALAR = {"scalar": number(1.0), "is_int": flag(True)}
 
 def with_number(name: str, *, reverse: bool = False) -> Declared:
     """A function of an input and the attribute `scalar`, which `reverse` puts first."""
-    given = {"name": name, "reverse": reverse} if reverse else {"name": name}
-    return Declared(with_scalar, 1, SCALAR, given)
+    return Declared(with_scalar, 1, SCALAR, {"name": name, "reverse": reverse})
 
 
 def of_two(name: str) -> Declared:
