@@ -130,6 +130,92 @@ def test_a_program_that_differs_from_the_module_is_not_written(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("inputs", [None, {"data": (1, 2)}])
+def test_a_program_that_differs_is_never_replaced_by_another(
+    inputs: Any, mine: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what torch cannot export for any batch size is written for one."""
+    export_program = torch.export.export
+
+    def wrong(module: Any, arguments: Any, dynamic_shapes: Any) -> Any:
+        program = export_program(module, arguments, dynamic_shapes=dynamic_shapes)
+        if dynamic_shapes is not None:
+            with torch.no_grad():
+                program.state_dict["fc1.bias"] = nn.Parameter(module.fc1.bias + 1e-3)
+        return program
+
+    monkeypatch.setattr(torch.export, "export", wrong)
+    with pytest.raises(CheckpointError, match="the program differs from the module by"):
+        convert_graph(*mine, out=tmp_path / "out", reference="none", inputs=inputs)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("inputs", [None, {"data": (1, 2)}])
+def test_a_program_for_one_batch_size_is_noted(
+    inputs: Any, mine: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_program = torch.export.export
+
+    def fails(module: Any, arguments: Any, dynamic_shapes: Any) -> Any:
+        if dynamic_shapes is not None:
+            raise RuntimeError("the batch is a constant")
+        return export_program(module, arguments)
+
+    monkeypatch.setattr(torch.export, "export", fails)
+    record = convert_graph(*mine, out=tmp_path / "out", reference="none", inputs=inputs)
+    (note,) = record.notes
+    assert note == (
+        "the program accepts the batch of its inputs' shapes only: torch.export cannot export the "
+        "network with a variable batch (the batch is a constant)"
+    )
+    assert record.inputs[0].shape == (1, 2)
+    assert torch.export.load(record.file).module()(torch.tensor([[1.0, 2.0]])).tolist() == [
+        [0, 3, 9]
+    ]
+
+
+def reshaping(folder: Path, batch: int) -> tuple[Path, Path]:
+    """A layer of a value whose batch is a number in the graph."""
+    table = network()
+    reshape = {"op": "Reshape", "name": "r", "attrs": {"shape": f"({batch}, -1)"}}
+    table["nodes"].insert(3, {**reshape, "inputs": [[0, 0]]})
+    table["nodes"][4]["inputs"] = [[3, 0], [1, 0], [2, 0]]
+    table["nodes"][5]["inputs"] = [[4, 0]]
+    table["heads"] = [[5, 0]]
+    (folder / "r-symbol.json").write_text(json.dumps(table))
+    arrays = {**ARRAYS, "fc1_weight": np.ones((3, 3 * 28 * 28), np.float32)}
+    write_params(folder / "r.params", arrays)
+    return folder / "r-symbol.json", folder / "r.params"
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("options", [["--size", "28x28"], ["--input", "data=1,3,28,28"], []])
+def test_a_network_for_one_batch_size_is_proved_and_written_for_it(
+    options: list[str], tmp_path: Path
+) -> None:
+    symbol, params = reshaping(tmp_path, 1)
+    result = run("--symbol", symbol, "--params", params, "-o", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    (path,) = (tmp_path / "out").glob("*.json")
+    record = json.loads(path.read_text())
+    assert record["inputs"] == [{"name": "data", "shape": [1, 3, 28, 28], "dtype": "float32"}]
+    assert {check["input"] for check in record["parity"]["checks"]} == {"1x3x28x28"}
+    (note,) = record["notes"]
+    assert note.endswith("shapes only: the network does not run with a batch of 2")
+    assert note in result.output
+
+
+def test_a_network_for_another_batch_size_is_one_line(tmp_path: Path) -> None:
+    symbol, params = reshaping(tmp_path, 4)
+    options = ["--symbol", symbol, "--params", params, "-o", tmp_path / "out"]
+    result = run(*options, "--reference", "none", "--size", "28x28")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert "cannot run on inputs of shape 1x3x28x28" in line
+    assert "--input NAME=SHAPE" in line
+    assert run(*options, "--reference", "none", "--input", "data=4,3,28,28").exit_code == 0
+
+
 def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
     """A convolution and a layer that fits 32×32 alone."""
     table = network()

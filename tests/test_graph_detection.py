@@ -256,7 +256,7 @@ def test_detectors_of_gluoncv_are_mxnets(name: str, size: int, tmp_path: Path) -
     reference.cast("float32")
     with torch.no_grad():
         found = [each.numpy() for each in module(torch.from_numpy(images))]
-    expected = list(reference(images).values())
+    expected = list(reference({"data": images}).values())
     assert np.array_equal(found[0], expected[0])  # classes, −1 where there is no box
     assert (found[0] >= 0).sum() > 3
     for one, other in zip(found[1:], expected[1:], strict=True):

@@ -259,6 +259,7 @@ def test_inputs_with_different_first_sizes_are_of_fixed_shapes(tmp_path: Path) -
     result = run(paths, "--input", "data=1,4", "--input", "rois=5,3")
     assert result.exit_code == 0, result.output
     assert "takes data (1, 4), rois (5, 3)" in result.output
+    assert "shapes only: the inputs have different first sizes" in result.output
     (path,) = (tmp_path / "out").glob("*.pt2")
     program = torch.export.load(path).module()
     assert program(torch.zeros(1, 4), torch.zeros(5, 3)).shape == (5, 3)

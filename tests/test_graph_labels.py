@@ -157,7 +157,7 @@ def test_the_reference_needs_no_shapes_of_labels(tmp_path: Path) -> None:
     symbol.save(str(tmp_path / "net-symbol.json"))
     reference = ExportedReference(tmp_path / "net-symbol.json", ARRAYS)
     reference.cast("float64")
-    outputs = reference(DATA[:3])
+    outputs = reference({"data": DATA[:3]})
     for one, two in zip(outputs.values(), computed(symbol, ARRAYS), strict=True):
         assert np.abs(one - two[:3]).max() <= EXACT * np.abs(two).max()
 

@@ -539,7 +539,7 @@ def expected_of(case: Case, folder: Path, dtype: str = "float64") -> list[np.nda
     given = {name: array for name, array in arrays.items() if name != "data"}
     reference = ExportedReference(folder / "it-symbol.json", given)
     reference.cast(dtype)
-    return list(reference(arrays["data"].astype(dtype)).values())
+    return list(reference({"data": arrays["data"].astype(dtype)}).values())
 
 
 def difference(actual: list[np.ndarray], expected: list[np.ndarray]) -> float:
@@ -560,7 +560,7 @@ def test_an_operator_is_mxnets_and_its_mutation_is_not(case: Case, tmp_path: Pat
     reference = ExportedReference(tmp_path / "it-symbol.json", given)
     for dtype, limit in limits(graph).items():
         reference.cast(dtype)
-        expected = list(reference(arrays["data"].astype(dtype)).values())
+        expected = list(reference({"data": arrays["data"].astype(dtype)}).values())
         actual = imported(case, arrays, dtype)
         assert [each.dtype for each in actual] == [each.dtype for each in expected]
         assert difference(actual, expected) <= limit

@@ -15,7 +15,7 @@ from .measurement import compare_at_shapes
 from .result import Parity
 
 
-class GraphReference(Protocol):
+class HeadReference(Protocol):
     """A graph that an imported module is compared with."""
 
     name: str
@@ -29,7 +29,7 @@ class GraphReference(Protocol):
 
 def measure_heads(
     module: nn.Module,
-    reference: GraphReference,
+    reference: HeadReference,
     examples: Sequence[Specs],
     limits: Mapping[str, float],
     *,
@@ -76,7 +76,7 @@ def measure_heads(
 def _constant(outputs: Arrays, others: Arrays) -> str | None:
     """The first output that is not finite, or the first of all if other inputs change none.
 
-    Beside others, an output may be constant: anchor boxes depend on the sizes of images only.
+    One of several outputs may be constant: anchor boxes depend on the sizes of images only.
     """
     for name, output in outputs.items():
         if not np.isfinite(output).all():
