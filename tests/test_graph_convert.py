@@ -19,11 +19,14 @@ from torch import nn
 from gluon2torch.commands.convert_command import convert_command
 from gluon2torch.errors import CheckpointError, GraphError, ImageSizeError, KeyMapError, ParityError
 from gluon2torch.graph.operators import OPERATORS
+from gluon2torch.graph.summary import summarize
+from gluon2torch.graph.symbol import read_symbol
 from gluon2torch.pipeline import graph_conversion
 from gluon2torch.pipeline.graph_conversion import convert_graph
+from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 
-from .exported import export
+from .exported import export, export_symbol
 from .test_graph_reader import ARRAYS, network, variable
 
 
@@ -109,6 +112,20 @@ def test_an_operator_that_computes_otherwise_is_caught(
     assert error.value.failure.model == "my-net"
     assert error.value.failure.parity.passed is False
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.mxnet
+def test_fused_nodes_are_proved_as_their_layers_and_counted_as_in_the_file(tmp_path: Path) -> None:
+    """As `gluon2torch graph` counts them: oneDNN's fused nodes, and the layers in them."""
+    sym = import_mxnet().sym
+    layer = sym.Convolution(sym.var("data"), kernel=(3, 3), num_filter=4, name="conv")
+    plain = sym.Activation(layer, act_type="relu", name="relu")
+    symbol, params = export_symbol(plain, tmp_path / "net", {"data": (1, 3, 28, 28)})
+    plain.get_backend_symbol("MKLDNN").save(str(symbol))
+    record = convert_graph(symbol, params, sizes=[(28, 28)], out=tmp_path / "out")
+    assert [check.dtype for check in record.parity.checks] == ["float64", "float32"]
+    assert record.operators == {"_sg_mkldnn_conv": 1, "Convolution": 1, "Activation": 1}
+    assert record.operators == summarize(read_symbol(symbol)).operators
 
 
 def test_a_program_that_differs_from_the_module_is_not_written(

@@ -19,6 +19,7 @@ from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.shapes import input_specs
 from gluon2torch.graph.symbol import parse_symbol, read_symbol
 from gluon2torch.pipeline.graph_conversion import convert_graph
+from gluon2torch.pipeline.request import input_shapes
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .exported import export_symbol
@@ -148,13 +149,27 @@ def test_one_line_says_what_is_wrong_and_lists_the_inputs(detector: Paths) -> No
         ((), r"the shape of 'data' is \(\); expected sizes above 0"),
         ((1, -3), "expected sizes above 0"),
         ("1,3", "the shape of 'data' is '1,3'"),
-        (((1, 3), "complex64"), "inputs is 'complex64'; it must be one of float32"),
+        (5, "inputs: the shape of 'data' is 5; expected sizes above 0"),
+        (None, "the shape of 'data' is None"),
+        ({1, 3}, r"the shape of 'data' is \{1, 3\}"),
+        ((1, 2.5), r"the shape of 'data' is \(1, 2.5\)"),
+        (
+            ((1, 3), "complex64"),
+            "the data type of 'data' is 'complex64'; it must be one of float32",
+        ),
         ((3, "int32"), "the shape of 'data' is 3"),
     ],
 )
 def test_a_wrong_shape_in_python_is_named(value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         convert_graph("s", "x", inputs={"data": value})
+
+
+def test_sizes_may_be_integers_of_numpy() -> None:
+    given = {"data": np.ones((2, 3)).shape, "ids": (tuple(np.array([1, 5])), "int32")}
+    found = input_shapes(given)
+    assert found == {"data": ((2, 3), "float32"), "ids": ((1, 5), "int32")}
+    assert all(type(size) is int for shape, _ in found.values() for size in shape)
 
 
 @pytest.mark.mxnet

@@ -45,8 +45,8 @@ class ExportedReference:
             loaded = sym.load(os.fspath(symbol)) if text is None else sym.load_json(text)
             loaded = self._edited(loaded, with_own_labels)
         except self._mxnet.MXNetError as error:
-            reason = str(error).splitlines()[0]
-            raise GraphError(f"{os.fspath(symbol)}: MXNet cannot load it ({reason})") from error
+            where = os.fspath(symbol)
+            raise GraphError(f"{where}: MXNet cannot load it ({_reason(error)})") from error
         # CachedOp refuses operators that have no gradient unless none is asked for
         self._original = self._symbol = sym.Group([sym.BlockGrad(head) for head in loaded])
         self._names = self._symbol.list_inputs()
@@ -93,10 +93,9 @@ class ExportedReference:
             heads = [output.asnumpy() for output in outputs]
         except self._mxnet.MXNetError as error:
             size = describe({name: value.shape for name, value in inputs.items()})
-            reason = str(error).splitlines()[0]
             raise ImageSizeError(
-                f"MXNet cannot run the graph on inputs of shape {size} ({reason}); choose others "
-                "with `--size` or `--input`"
+                f"MXNet cannot run the graph on inputs of shape {size} ({_reason(error)}); choose "
+                "others with `--size` or `--input`"
             ) from error
         return {f"head{place}": array for place, array in enumerate(heads)}
 
@@ -111,3 +110,11 @@ class ExportedReference:
             return self._mxnet.nd.zeros(shape, dtype=self._dtype)
         dtype = self._dtype if array.dtype.kind == "f" else array.dtype
         return self._mxnet.nd.array(array, dtype=dtype)
+
+
+def _reason(error: Exception) -> str:
+    """MXNet's message in one line, without the stack trace that precedes some."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1] if lines[0].startswith("Traceback") else lines[0]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
-from ..graph.fusion import unfused
+from ..graph.fusion import is_quantized, unfused
 from ..graph.labels import without_labels
 from ..graph.precision import limits
-from ..graph.symbol import Graph
+from ..graph.symbol import FUSED, Graph
 from ..graph.symbol_writer import symbol_json
 from ..parity.head_measurement import measure_heads
 from ..parity.measurement import require
@@ -26,7 +26,7 @@ class Network:
     Attributes:
         graph: The graph, without oneDNN's fused nodes of real numbers.
         arrays: Its arrays, by name.
-        text: The graph in MXNet's format, if it is not that of its file.
+        text: The graph in MXNet's format, if MXNet is to run another than that of its file.
         notes: How names of arrays were matched.
     """
 
@@ -46,11 +46,13 @@ def network_of(graph: Graph, arrays: Arrays, *, dequantize: bool) -> Network:
         GraphError: If the arrays do not belong to the graph, or it cannot be dequantized.
     """
     named = match_names(graph, arrays)
+    fused = [node for node in graph.nodes if node.op.startswith(FUSED)]
     graph, arrays = unfused(graph), named.arrays
-    if not dequantize:
-        return Network(graph, arrays, None, named.notes)
-    graph, arrays = dequantized(graph, arrays)
-    return Network(graph, arrays, symbol_json(graph), named.notes)
+    if dequantize:
+        graph, arrays = dequantized(graph, arrays)
+    # MXNet computes fused nodes in float32 only, and their layers in float64, too
+    rewritten = dequantize or (fused and not any(map(is_quantized, fused)))
+    return Network(graph, arrays, symbol_json(graph) if rewritten else None, named.notes)
 
 
 def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) -> Parity:
