@@ -65,7 +65,10 @@ CASES = [
         Case("Pooling_v1", {"kernel": "(3, 2)", "pool_type": "avg"}, {"data": MAPS}),
         {"pool_type": "sum"},
     ),
-    Trial(Case("SVMOutput", {}, {"data": normal(2, 3)}, {"label": normal(2)}), "negative"),
+    Trial(
+        Case("SVMOutput", {}, {"data": normal(2, 3)}, {"label": normal(2)}),
+        "LogisticRegressionOutput",
+    ),
 ]
 
 
