@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +21,8 @@ from gluon2torch.graph.symbol import parse_symbol, read_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 
 from .fuzz.operator_case import Arrays, Case, imported
+from .fuzz.wrong_attributes import ANYWHERE, SECONDS, VALUES
 from .mxnet_run import run_by_mxnet
-from .test_graph_fuzz import ANYWHERE, SECONDS, VALUES
 
 MUTATIONS = 1000
 
@@ -49,14 +50,35 @@ class Trial:
         return replace(case, attributes={**case.attributes, **self.wrong})
 
 
+# operators of which a case has positive numbers only
+POSITIVE = frozenset({"log", "sqrt", "rsqrt", "reciprocal"})
+
+
+def case_of(
+    op: str,
+    attributes: dict[str, str],
+    arrays: dict[str, tuple[int, ...]],
+    data: tuple[int, ...] = (2, 6, 9, 8),
+    outputs: int = 1,
+) -> Case:
+    """A case with random numbers of these shapes: one input, `data`, and arrays."""
+    rng = np.random.default_rng(zlib.crc32(repr((op, attributes)).encode()))
+    values = {}
+    for name, shape in {"data": data, **arrays}.items():
+        positive = op in POSITIVE or name in ("gamma", "moving_var")
+        array = 0.5 + rng.random(shape) if positive else rng.standard_normal(shape)
+        values[name] = array.astype(np.float32)
+    return Case(op, attributes, {"data": values.pop("data")}, values, outputs)
+
+
 def cast(arrays: Arrays, dtype: str) -> Arrays:
     return {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in arrays.items()}
 
 
 def check(trial: Trial, folder: Path) -> None:
-    """Require that a case is MXNet's in each data type that the proof measures; its mutation is not.
+    """Require that a case is MXNet's in each data type of the proof, and its mutation is not.
 
-    The limits are those of the proof. A mutation is noticed if it exceeds them five times.
+    The limits are those of the proof; a mutation must differ by more than five times the limit.
     """
     symbol = folder / "it-symbol.json"
     symbol.write_text(trial.case.symbol())

@@ -25,7 +25,7 @@ from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
 from . import quantized as q
-from .test_graph_fuzz import VALUES
+from .fuzz.wrong_attributes import VALUES
 from .test_graph_quantization import MAKERS, files
 
 pytestmark = pytest.mark.mxnet
