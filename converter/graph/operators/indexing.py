@@ -44,7 +44,6 @@ SELECTION = {
         selection.pick,
         2,
         {"axis": integer(-1), "keepdims": flag(False), "mode": choice("clip", "clip", "wrap")},
-        numpy_shapes=True,
         rank=unknown,
     ),
     "batch_take": Declared(selection.batch_take, 2, rank=unknown),
