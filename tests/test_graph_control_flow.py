@@ -23,6 +23,8 @@ from gluon2torch.graph.summary import summarize
 from gluon2torch.graph.symbol import MAX_DEPTH, parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
+from .mxnet_run import run_by_mxnet
+
 pytestmark = pytest.mark.mxnet
 RNG = np.random.default_rng(0)
 
@@ -44,11 +46,7 @@ class Network:
         return table
 
     def expected(self) -> list[np.ndarray]:
-        mx = import_mxnet()
-        arrays = {**self.data, **self.arrays}
-        inputs = [mx.nd.array(arrays[k], dtype=arrays[k].dtype) for k in self.symbol.list_inputs()]
-        found = mx.nd.CachedOp(self.symbol)(*inputs)
-        return [each.asnumpy() for each in (found if isinstance(found, list) else [found])]
+        return run_by_mxnet(self.symbol, {**self.data, **self.arrays})
 
     def imported(self, table: dict[str, Any] | None = None) -> fx.GraphModule:
         graph = parse_symbol(json.dumps(table or self.table()).encode(), "net")

@@ -22,6 +22,8 @@ from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 
+from .mxnet_run import run_by_mxnet
+
 RNG = np.random.default_rng(0)
 DATA = RNG.standard_normal((4, 5))
 ARRAYS = {"fc_weight": RNG.standard_normal((6, 5)), "fc_bias": RNG.standard_normal(6)}
@@ -35,11 +37,7 @@ def expected(
     symbol: Any, arrays: dict[str, np.ndarray], labels: dict[str, Any]
 ) -> list[np.ndarray]:
     """What MXNet computes in inference with the graph as it is, and these labels."""
-    mx = import_mxnet()
-    values = {"data": DATA, **arrays, **labels}
-    inputs = [mx.nd.array(values[name], dtype="float64") for name in symbol.list_inputs()]
-    result = mx.nd.CachedOp(symbol)(*inputs)
-    return [each.asnumpy() for each in (result if isinstance(result, list) else [result])]
+    return run_by_mxnet(symbol, {"data": DATA, **arrays, **labels}, "float64")
 
 
 def computed(symbol: Any, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:

@@ -15,7 +15,7 @@ import torch
 
 from gluon2torch import import_graph
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.importer import build_module, read_arrays
 from gluon2torch.graph.operators import recurrent, sequence
 from gluon2torch.graph.recurrent_modules import SteppedLSTM
 from gluon2torch.graph.symbol import parse_symbol
@@ -23,7 +23,8 @@ from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.generators.sequence import GENERATORS, vector_size
 from .fuzz.operator_case import Case, imported
-from .operator_trials import Trial, check, computed
+from .mxnet_run import run_by_mxnet
+from .operator_trials import Trial, cast, check, computed
 
 pytestmark = [
     pytest.mark.mxnet,
@@ -280,15 +281,9 @@ def test_exported_layers(kind: str, options: dict[str, Any], tmp_path: Path) -> 
 
 def run(symbol: Path, params: Path, data: list[np.ndarray]) -> list[np.ndarray]:
     """MXNet's outputs in float64, of a graph whose inputs are called data0, data1 …"""
-    mx = import_mxnet()
-    graph = mx.sym.load(str(symbol))
-    arrays = {name.partition(":")[2]: array for name, array in mx.nd.load(str(params)).items()}
-    arrays = {name: array.astype("float64") for name, array in arrays.items()}
-    names = [name for name in graph.list_inputs() if name not in arrays]
-    given = zip(names, data, strict=True)
-    arrays |= {name: mx.nd.array(each, dtype=each.dtype) for name, each in given}
-    found = mx.nd.CachedOp(graph)(*(arrays[name] for name in graph.list_inputs()))
-    return [each.asnumpy() for each in (found if isinstance(found, list | tuple) else [found])]
+    graph, values = import_mxnet().sym.load(str(symbol)), cast(read_arrays(params), "float64")
+    names = [name for name in graph.list_inputs() if name not in values]
+    return run_by_mxnet(graph, {**values, **dict(zip(names, data, strict=True))})
 
 
 def test_an_exported_layer_with_lengths(tmp_path: Path) -> None:
