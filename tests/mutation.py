@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .package_copy import copy_package
+
 ROOT = Path(__file__).resolve().parents[1]
 CLIENTS = "timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or linters"
 # tests that take under a second and need no MXNet; for some rooms the oracle is MXNet itself
@@ -97,12 +99,9 @@ class Score:
 def prepare(room: Room, folder: Path) -> None:
     """Copy the package and the tests to a folder, and write mutmut's configuration there."""
     shutil.rmtree(folder, ignore_errors=True)
-    package = folder / "src" / "gluon2torch"
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "converter", package, ignore=ignore)
-    for each in ("models", "mappings"):
-        shutil.copytree(ROOT / each, package / each, ignore=ignore)
-    shutil.copytree(ROOT / "tests", folder / "tests", ignore=ignore)
+    copy_package(folder / "src" / "gluon2torch")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
     selection = [f"tests/test_{name}.py" for name in room.tests]
     selection += ["-m", room.marks, *(["-k", room.names] if room.names else [])]

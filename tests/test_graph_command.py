@@ -57,7 +57,7 @@ def test_what_is_not_supported_is_told(symbol: Path) -> None:
     symbol.write_text(json.dumps(table))
     result = run(symbol)
     assert result.exit_code == 0
-    assert "Custom          1  not supported (relu0)" in result.output
+    assert "Custom          1  not supported (relu0): it calls code that" in result.output
     assert "cannot be imported" in result.output
 
 

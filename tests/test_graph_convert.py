@@ -228,7 +228,7 @@ def test_a_network_for_another_batch_size_is_one_line(tmp_path: Path) -> None:
     result = run(*options, "--reference", "none", "--size", "28x28")
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
-    assert "cannot run on inputs of shape 1x3x28x28" in line
+    assert f"error: {symbol}: cannot run on inputs of shape 1x3x28x28" in line
     assert "--input NAME=SHAPE" in line
     assert run(*options, "--reference", "none", "--input", "data=4,3,28,28").exit_code == 0
 
@@ -256,7 +256,9 @@ def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
     paths = (tmp_path / "n-symbol.json", tmp_path / "n.params")
     record = convert_graph(*paths, out=tmp_path, reference="none")
     assert record.input_shape == (4, 32, 32)
-    with pytest.raises(ImageSizeError, match="cannot run on inputs of shape 1x4x31x32 .*--size"):
+    with pytest.raises(
+        ImageSizeError, match="n-symbol.json: cannot run on inputs of shape 1x4x31x32 .*--size"
+    ):
         convert_graph(*paths, out=tmp_path, reference="none", sizes=[(31, 32)])
 
 

@@ -7,13 +7,14 @@ and properties. Each mutant here is made in a copy of the package.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from .package_copy import copy_package
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 300  # seconds; a mutant takes 5 on a machine with nothing else to do
@@ -116,12 +117,7 @@ def result(package: Path, tests: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of the package, which is made of three folders."""
-    target, ignored = tmp_path / "gluon2torch", shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "converter", target, ignore=ignored)
-    for name in ("models", "mappings"):
-        shutil.copytree(ROOT / name, target / name, ignore=ignored)
-    return target
+    return copy_package(tmp_path / "gluon2torch")
 
 
 @pytest.mark.costly

@@ -61,7 +61,7 @@ def build_with_inputs(graph: Graph, arrays: Arrays, request: Request) -> BuiltGr
     else:
         given = [input_specs(graph, arrays, request.inputs)]
         module = _build(graph, arrays, given[0])
-    heads, *_ = [try_run(module, specs) for specs in given]
+    heads, *_ = [try_run(module, specs, graph.where) for specs in given]
     fixed = fixed_batch(module, given[0])
     notes = []
     if trained is not None:
@@ -118,7 +118,7 @@ def _for_images(
     for specs in images:
         try:
             module = _build(graph, arrays, with_batch(specs, batch))
-            try_run(module, specs)
+            try_run(module, specs, graph.where)
             return module, [specs]
         except (ImageSizeError, GraphError) as error:
             errors.append(error)
@@ -133,14 +133,17 @@ def _build(graph: Graph, arrays: Arrays, specs: Specs) -> fx.GraphModule:
 
 def _runs(module: fx.GraphModule, specs: Specs) -> bool:
     try:
-        try_run(module, specs)
+        try_run(module, specs, "")
     except ImageSizeError:
         return False
     return True
 
 
-def try_run(module: fx.GraphModule, specs: Specs) -> list[Array]:
+def try_run(module: fx.GraphModule, specs: Specs, where: str) -> list[Array]:
     """Run a module on zeros and return its outputs.
+
+    Args:
+        where: File name of the graph, for errors.
 
     Raises:
         ImageSizeError: If the module cannot run on inputs of these shapes.
@@ -151,6 +154,6 @@ def try_run(module: fx.GraphModule, specs: Specs) -> list[Array]:
         size = describe({name: spec.shape for name, spec in specs.items()})
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageSizeError(
-            f"the graph cannot run on inputs of shape {size} ({reason}); give the size of its "
-            "images with `--size HxW`, or whole shapes with `--input NAME=SHAPE`"
+            f"{where}: cannot run on inputs of shape {size} ({reason}); give other shapes with "
+            "`--input NAME=SHAPE`, or the size of the images with `--size HxW`"
         ) from error
