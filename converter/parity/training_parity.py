@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..mapping.assignment import Assignment
-from ..sources.arrays import Array, Arrays
+from ..sources.arrays import Array
 from ..weights.converted import Converted
 from .gluon_autograd import GluonTrainer
 from .result import TrainingCheck, TrainingParity
@@ -108,8 +108,9 @@ def measure_training(
         found = _compare(statistics, ours.tensors(), gluon.arrays(), {})
         checks.append(_check("running statistics", dtype, found))
     sgd = STEPS, settings.learning_rate, MOMENTUM, settings.weight_decay
-    gluon.train(*batches[0], *sgd)
-    ours.train(*batches[0], *sgd)
+    images, weights = batches[0]
+    gluon.train(images, weights, *sgd)
+    ours.train(images, weights, *sgd)
     # the file's value of a fixed gamma is used by neither of the two
     used = [each for each in converted.fit.assignments if not each.fill_ones]
     found = _compare(used, ours.tensors(), gluon.arrays(), {})
