@@ -92,6 +92,8 @@ class Parity:
             error.
         constant_from: First stage whose outputs do not depend on the input, or are not finite;
             None if all do. Such a network is not proved.
+        constant_heads: Outputs of a graph that are equal for two random inputs, and so are proved
+            for one value alone; if all are, parity does not hold.
         map_proof: The same measurement with well-conditioned random weights in place of the
             network's own, which may hide that two of them are swapped; in float64 alone.
         training: Comparison of both networks in training, where it was asked for.
@@ -103,5 +105,6 @@ class Parity:
     stages: tuple[StageDifference, ...] = ()
     condition: float | None = None
     constant_from: str | None = None
+    constant_heads: tuple[str, ...] = ()
     map_proof: Parity | None = None
     training: TrainingParity | None = None

@@ -146,7 +146,7 @@ def run_graph_request(request: Request) -> GraphRecord:
                 if len(specs) == 1
                 else None,
                 inputs=specs,
-                notes=named.notes + built.notes,
+                notes=named.notes + built.notes + constant_heads(parity),
                 source=source,
                 parity=parity,
                 versions=versions(parity.reference),
@@ -197,6 +197,14 @@ def write_graph(
             shape[spec.batch_axis] = None
         recorded.append(RecordedInput(key, tuple(shape), spec.dtype))
     return written, tuple(recorded)
+
+
+def constant_heads(parity: Parity) -> tuple[str, ...]:
+    """A note on each output that is the same for all inputs, beside others that are not."""
+    return tuple(
+        f"{head} does not depend on the values of the inputs, and is proved for one value alone"
+        for head in parity.constant_heads
+    )
 
 
 def prove_graph(
