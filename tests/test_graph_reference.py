@@ -18,7 +18,8 @@ from gluon2torch.mappings.key_map import load_keymap
 from gluon2torch.mappings.yaml_table import mapping_file
 from gluon2torch.parity.gluon_reference import GluonReference
 from gluon2torch.parity.graph_reference import GraphReference
-from gluon2torch.parity.measurement import measure, random_images, require
+from gluon2torch.parity.measurement import measure, random_images
+from gluon2torch.parity.requirement import require
 
 from .conftest import SMALL, random_network
 

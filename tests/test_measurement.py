@@ -12,15 +12,10 @@ from torch import nn
 
 from gluon2torch.errors import ParityError
 from gluon2torch.mappings.key_map import Stage
-from gluon2torch.parity.measurement import (
-    compare_outputs,
-    difference,
-    measure,
-    random_images,
-    require,
-    stage_outputs,
-)
+from gluon2torch.parity.measurement import measure, random_images, stage_outputs
 from gluon2torch.parity.output_bounds import OutputDifference, output_difference
+from gluon2torch.parity.output_comparison import compare_outputs, difference
+from gluon2torch.parity.requirement import require
 from gluon2torch.parity.result import Check, Parity, StageDifference, TrainingCheck, TrainingParity
 
 Outputs = dict[tuple[str, int], dict[str, np.ndarray]]

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..graph.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
-from .measurement import compare_at_shapes
+from .output_comparison import compare_at_shapes
 from .result import Parity
 
 

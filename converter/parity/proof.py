@@ -114,7 +114,8 @@ def prove_against(
     """
     from ..weights.content_hash import content_sha256
     from .map_proof import draw_network, map_images, measure_map
-    from .measurement import measure, random_images, require
+    from .measurement import measure, random_images
+    from .requirement import require
     from .saved_reference import RecordingReference, SavedReference
 
     entry, stages = converted.fit.entry, converted.fit.keymap.stages
@@ -166,7 +167,7 @@ def prove_training(converted: Converted, parity: Parity) -> Parity:
         MissingDependencyError: If MXNet is not installed.
     """
     from .map_proof import draw_network
-    from .measurement import require
+    from .requirement import require
     from .training_parity import measure_training
 
     fit = converted.fit

@@ -45,6 +45,10 @@ class StageDifference:
     max_rel: float
     max_own: float = 0.0
 
+    def holds(self, limit: float) -> bool:
+        """Whether the difference is within this limit, and each channel's within its bound."""
+        return self.max_rel <= limit and self.max_own <= 1  # False for NaN
+
 
 @dataclass(frozen=True)
 class TrainingCheck:

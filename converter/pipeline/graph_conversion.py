@@ -30,7 +30,7 @@ from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
 from ..parity.head_measurement import measure_heads
-from ..parity.measurement import require
+from ..parity.requirement import require
 from ..parity.result import Parity
 from ..sources.arrays import Arrays
 from ..sources.mxnet_compat import has_mxnet
