@@ -37,7 +37,7 @@ lint: .venv/installed
 proof: .venv/installed
 	$(BIN)/pytest -m slow
 
-# SAMPLE small changes of each room, which the tests are to notice; about half an hour
+# SAMPLE small changes of each folder, which the tests are to notice; about half an hour
 mutants: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	$(BIN)/python -m tests.mutation --sample $(SAMPLE)

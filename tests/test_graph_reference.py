@@ -136,7 +136,7 @@ def test_a_trunk_has_no_logits() -> None:
 
 
 @pytest.mark.mxnet
-def test_arrays_and_images_that_do_not_fit_are_told() -> None:
+def test_arrays_and_images_that_do_not_fit_are_reported() -> None:
     converted = random_network("cifar_resnet20_v1")
     stages = converted.fit.keymap.stages
     missing = {k: v for k, v in converted.arrays.items() if k != "output.bias"}
@@ -150,7 +150,7 @@ def test_arrays_and_images_that_do_not_fit_are_told() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive", lzma.compress(b"[]"), lzma.compress(b"{}")])
-def test_a_damaged_file_is_told(data: bytes) -> None:
+def test_a_damaged_file_is_reported(data: bytes) -> None:
     with pytest.raises(GraphError, match="is damaged"):
         unpack(data, "mappings/graphs/it.json.xz")
 

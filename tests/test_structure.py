@@ -1,4 +1,4 @@
-"""The rooms: few files at the top, no two of one name, and imports that run one way."""
+"""The folders of the package: few files at the top, no two of one name, and imports that run one way."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_room_says_what_it_knows() -> None:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package as it is installed."""
-    package = tmp_path_factory.mktemp("rooms") / "gluon2torch"
+    package = tmp_path_factory.mktemp("structure") / "gluon2torch"
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "converter", package, ignore=ignore)
     for name in ("models", "mappings"):
