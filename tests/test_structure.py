@@ -1,4 +1,4 @@
-"""The folders of the package: few files at the top, no two of one name, and imports that run one way."""
+"""The package's folders: few files at the top, no two of one name, imports that run one way."""
 
 from __future__ import annotations
 
