@@ -280,6 +280,6 @@ def test_the_map_is_proved_with_weights_that_are_drawn_alike(
     (height, width) = own.fit.entry.dataset.small_size
     assert images.shape == (2, 3, height, width)
     reference = GraphReference(own.fit.entry.name, own.arrays, own.fit.keymap.stages)
-    parity = measure_map(drawn, reference, [images])
+    parity = measure_map(drawn, own.network(), reference, [images])
     assert parity.passed
     assert [check.dtype for check in parity.checks] == ["float64"]

@@ -73,14 +73,18 @@ def compare_at_shapes(
     checks: list[Check] = []
     worst: dict[str, OutputDifference] = {}
     first = next(iter(limits))
+    units = {
+        (number, stage): amplification(
+            outputs["float32", number][stage], outputs["float64", number][stage]
+        )
+        for number in range(len(shapes))
+        for stage in stages
+    }
     for dtype, limit in limits.items():
         for number, shape in enumerate(shapes):
             for stage in stages:
-                units = amplification(
-                    outputs["float32", number][stage], outputs["float64", number][stage]
-                )
                 actual, original = outputs[dtype, number][stage], expected[dtype, number][stage]
-                found = output_difference(actual, original, units, limit, dtype)
+                found = output_difference(actual, original, units[number, stage], limit, dtype)
                 if dtype == first:
                     worst[stage] = _larger(worst.get(stage), found)
             checks.append(Check(dtype, shape, found.max_abs, found.max_rel, limit, found.max_own))

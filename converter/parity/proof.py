@@ -128,15 +128,16 @@ def prove_against(
             sizes = sizes or [entry.dataset.input_size, entry.dataset.odd_size]
             images = random_images(sizes, converted.fit.in_chans, seed)
             small = map_images(converted)
-        parity = measure(converted.network(), recording or original, stages, images, seed=seed)
+        network = converted.network()
+        parity = measure(network, recording or original, stages, images, seed=seed)
         require(parity, entry.name)
         converted.require_placed()
         map_proof = _PROVED_MAPS.get(key) if recording is None else None
         if map_proof is None:
-            drawn = draw_network(converted)
+            drawn = draw_network(converted, uniform=True)
             if isinstance(original, SavedReference):
                 original.require_map(content_sha256(drawn.tensors))
-            map_proof = measure_map(drawn, recording or original, small)
+            map_proof = measure_map(drawn, network, recording or original, small)
     finally:
         original.close()
     parity = replace(parity, passed=map_proof.passed, map_proof=map_proof)
