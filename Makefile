@@ -44,6 +44,7 @@ mutants: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench_convert.py
+	$(BIN)/python benchmarks/bench_proof.py
 	$(BIN)/python benchmarks/bench_params.py
 	$(BIN)/python benchmarks/bench_graph.py
 	$(BIN)/python benchmarks/bench_validate.py

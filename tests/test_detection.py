@@ -72,7 +72,7 @@ def test_a_match_tells_the_blocks_options() -> None:
     )
 
 
-def test_twins_are_told_apart_by_the_prefix_alone() -> None:
+def test_twins_are_distinguished_by_the_prefix_alone() -> None:
     assert detect(structural("resnet50_v1d")).models == ("resnet50_v1d",)
     found = detect(prefixed("resnet50_v1d", "mine_"))
     assert found.models == tuple(TWINS)

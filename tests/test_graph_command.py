@@ -51,7 +51,7 @@ def test_a_summary_as_text_and_as_json(symbol: Path) -> None:
     }
 
 
-def test_what_is_not_supported_is_told(symbol: Path) -> None:
+def test_what_is_not_supported_is_reported(symbol: Path) -> None:
     table = json.loads(symbol.read_text())
     table["nodes"][4]["op"] = "Custom"
     symbol.write_text(json.dumps(table))

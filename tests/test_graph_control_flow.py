@@ -368,7 +368,7 @@ def test_attributes_that_cannot_be(
         network.imported(table)
 
 
-def test_unsupported_operators_of_a_body_are_told() -> None:
+def test_unsupported_operators_of_a_body_are_reported() -> None:
     network = recurrent_loop()
     table = network.table()
     (body,) = next(node for node in table["nodes"] if "subgraphs" in node)["subgraphs"]

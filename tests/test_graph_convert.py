@@ -262,7 +262,7 @@ def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
         convert_graph(*paths, out=tmp_path, reference="none", sizes=[(31, 32)])
 
 
-def test_what_keeps_a_network_from_being_converted_is_told(
+def test_what_keeps_a_network_from_being_converted_is_reported(
     mine: tuple[Path, Path], tmp_path: Path
 ) -> None:
     symbol, params = mine

@@ -285,7 +285,15 @@ def test_a_head_that_is_constant_beside_one_that_is_not(tmp_path: Path) -> None:
     layer = mx.sym.FullyConnected(data, num_hidden=3, name="fc")
     constant = data * 0 + 1.5
     paths = saved(mx.sym.Group([constant, layer]), tmp_path, data=(1, 4))
-    assert convert_graph(*paths, out=tmp_path, inputs={"data": (1, 4)}).parity.passed is True
+    record = convert_graph(*paths, out=tmp_path, inputs={"data": (1, 4)})
+    assert record.parity.passed is True
+    assert record.parity.constant_heads == ("head0",)
+    assert [note.split(",")[0] for note in record.notes] == [
+        "head0 does not depend on the values of the inputs"
+    ]
+    paths = saved(layer, tmp_path, data=(1, 4))
+    record = convert_graph(*paths, out=tmp_path, inputs={"data": (1, 4)})
+    assert (record.parity.constant_heads, record.notes) == ((), ())
     paths = saved(mx.sym.Group([constant, layer * 0]), tmp_path, data=(1, 4))
     with pytest.raises(ParityError, match="outputs do not depend on the input: head0"):
         convert_graph(*paths, out=tmp_path, inputs={"data": (1, 4)})

@@ -34,7 +34,7 @@ class Mutant:
         return self.name
 
 
-MEASUREMENT = "parity/measurement.py"
+MEASUREMENT, COMPARISON = "parity/measurement.py", "parity/output_comparison.py"
 MUTANTS = [
     Mutant(
         "the limit in float64",
@@ -48,17 +48,17 @@ MUTANTS = [
     ),
     Mutant(
         "stages are not compared",
-        *(MEASUREMENT, "and all(_holds(stage, limits[first]) for stage in differing)", ""),
+        *(COMPARISON, "and all(stage.holds(limits[first]) for stage in differing)", ""),
         "test_measurement.py::test_a_stage_that_differs_is_enough",
     ),
     Mutant(
         "logits are not compared",
-        *(MEASUREMENT, "and all(check.passed for check in checks)", ""),
+        *(COMPARISON, "and all(check.passed for check in checks)", ""),
         "test_measurement.py::test_logits_of_every_input_and_dtype_count",
     ),
     Mutant(
         "constant outputs pass",
-        *(MEASUREMENT, "passed=constant_from is None\n        and ", "passed="),
+        *(COMPARISON, "passed=constant_from is None\n        and ", "passed="),
         "test_measurement.py::test_outputs_that_are_constant_prove_nothing",
     ),
     Mutant(

@@ -135,8 +135,8 @@ class GraphRecord:
         input: Name of the graph's input; None if there are several.
         input_shape: Shape of the input without its first dimension; None if there are several.
         inputs: The inputs, in the order in which the program takes them.
-        notes: What differed in the files and was matched, such as names of arrays, and why the
-            program accepts one batch size only, if it does.
+        notes: What differed in the files and was matched, such as names of arrays; why the program
+            accepts one batch size only, if it does; outputs that are constant.
         versions: Versions of the libraries that were used.
     """
 

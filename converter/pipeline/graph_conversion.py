@@ -103,13 +103,22 @@ def run_graph_request(request: Request) -> GraphRecord:
         with staging(Path(request.out)) as staged:
             with attempt.clock("write"):
                 program = write_graph(built, staged, attempt.name)
-            program = replace(program, notes=network.notes + built.notes + program.notes)
+            notes = network.notes + built.notes + program.notes + constant_heads(parity)
+            program = replace(program, notes=notes)
             record = _record(attempt, request, graph, built, program, parity)
             write_text(to_json(record.as_dict()), record_path(Path(program.file.file)))
         return record
     except ConversionError as error:
         error.failure = attempt.failure(error)
         raise
+
+
+def constant_heads(parity: Parity) -> tuple[str, ...]:
+    """A note on each output that is the same for all inputs, beside others that are not."""
+    return tuple(
+        f"{head} does not depend on the values of the inputs, and is proved for one value alone"
+        for head in parity.constant_heads
+    )
 
 
 @dataclass

@@ -13,7 +13,7 @@ from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
 from ..graph.symbol_writer import symbol_json
 from ..parity.head_measurement import measure_heads
-from ..parity.measurement import require
+from ..parity.requirement import require
 from ..parity.result import Parity
 from ..sources.arrays import Arrays
 from .graph_inputs import BuiltGraph

@@ -16,7 +16,8 @@ from ...files.atomic_file import publish, temporary_file
 from ...files.hashes import HASH_DIGITS
 from ...graph.input_spec import Specs, describe, in_dtype, random_inputs, with_batch
 from ...parity.head_measurement import run
-from ...parity.measurement import LIMITS, difference
+from ...parity.measurement import LIMITS
+from ...parity.output_comparison import difference
 from ..record import WrittenFile
 
 EXAMPLE_BATCH = 2
