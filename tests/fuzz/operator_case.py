@@ -21,6 +21,8 @@ from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import parse_symbol
 
+from . import eigenvectors
+
 Arrays = dict[str, np.ndarray]
 LIMITS = {"float16": 2e-3, "float32": 1e-4, "float64": 1e-12}
 MEMORY = 8 << 30  # bytes of address space; MXNet itself maps more than one
@@ -214,6 +216,8 @@ def difference(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], cas
     allowed = limits(parse_symbol(case.symbol().encode(), "it"))
     inputs = [a for a in {**case.data, **case.arrays}.values() if a.dtype.kind == "f" and a.size]
     largest = max((float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in inputs), default=0.0)
+    if case.op in eigenvectors.OPERATORS:
+        actual, expected = eigenvectors.in_order(actual, expected)
     for number, (one, other) in enumerate(zip(actual, expected, strict=True)):
         if one.shape != other.shape:
             return f"output {number} has shape {one.shape}, MXNet's {other.shape}"
