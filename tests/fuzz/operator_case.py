@@ -9,6 +9,7 @@ import resource
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,7 +20,7 @@ import torch
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.precision import limits
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbol import Graph, parse_symbol
 
 from . import eigenvectors
 
@@ -77,6 +78,16 @@ class Case:
                 "attrs": {"mxnet_version": ["int", 10901], **self.numpy_shapes()},
             }
         )
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph as the importer reads it."""
+        return parse_symbol(self.symbol().encode(), "it")
+
+    @cached_property
+    def limits(self) -> dict[str, float]:
+        """The precision that MXNet computes the graph with, by data type."""
+        return limits(self.graph)
 
 
 class Rejected(Exception):
@@ -165,14 +176,13 @@ def imported(case: Case) -> list[np.ndarray]:
     Raises:
         GraphError: The importer refuses it.
     """
-    graph = parse_symbol(case.symbol().encode(), "it")
     try:
-        module = build_module(graph, case.arrays, dtype=case.dtype)
+        module = build_module(case.graph, case.arrays, dtype=case.dtype)
     except GraphError as error:
         if "pass the shapes of the graph's inputs" not in str(error):
             raise
         shapes = {name: each.shape for name, each in case.data.items()}
-        module = build_module(graph, case.arrays, dtype=case.dtype, inputs=shapes)
+        module = build_module(case.graph, case.arrays, dtype=case.dtype, inputs=shapes)
     with torch.no_grad():
         outputs = module(*(torch.from_numpy(each.copy()) for each in case.data.values()))
     return [each.numpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
@@ -194,7 +204,7 @@ class Outcome:
 
 def outcome(case: Case, oracle: Oracle) -> Outcome:
     """Compute a case on both sides and compare."""
-    if case.dtype not in limits(parse_symbol(case.symbol().encode(), "it")):
+    if case.dtype not in case.limits:
         return Outcome("rejected", f"MXNet does not compute it in {case.dtype}")
     try:
         expected = oracle(case)
@@ -213,7 +223,6 @@ def outcome(case: Case, oracle: Oracle) -> Outcome:
 
 def difference(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], case: Case) -> str:
     """Describe how outputs differ; empty if they do not."""
-    allowed = limits(parse_symbol(case.symbol().encode(), "it"))
     inputs = [a for a in {**case.data, **case.arrays}.values() if a.dtype.kind == "f" and a.size]
     largest = max((float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in inputs), default=0.0)
     if case.op in eigenvectors.OPERATORS:
@@ -224,7 +233,7 @@ def difference(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], cas
         if one.dtype != other.dtype:
             return f"output {number} is {one.dtype}, MXNet's {other.dtype}"
         limit = LIMITS.get(other.dtype.name, 0.0)
-        limit = max(limit, allowed.get(other.dtype.name, limit))
+        limit = max(limit, case.limits.get(other.dtype.name, limit))
         if problem := _values_differ(one, other, limit, largest):
             return f"output {number}: {problem}"
     return ""
