@@ -111,8 +111,21 @@ class Oracle:
         Raises:
             Rejected: MXNet raises an error, crashes, or takes too long.
         """
-        try:
+        self.ask(case)
+        return self.answer()
+
+    def ask(self, case: Case) -> None:
+        """Begin to compute a case."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `answer` will notice
             self._connection.send((case.symbol(), {**case.data, **case.arrays}))
+
+    def answer(self) -> list[np.ndarray]:
+        """The outputs of the case that was asked.
+
+        Raises:
+            Rejected: As a call does.
+        """
+        try:
             answer = self._connection.recv() if self._connection.poll(SECONDS) else "takes too long"
         except (EOFError, BrokenPipeError, ConnectionResetError):
             answer = "crashes"
@@ -203,19 +216,23 @@ class Outcome:
 
 
 def outcome(case: Case, oracle: Oracle) -> Outcome:
-    """Compute a case on both sides and compare."""
+    """Compute a case on both sides, at the same time, and compare."""
     if case.dtype not in case.limits:
         return Outcome("rejected", f"MXNet does not compute it in {case.dtype}")
-    try:
-        expected = oracle(case)
-    except Rejected as error:
-        return Outcome("rejected", str(error))
+    oracle.ask(case)
+    unequal, actual = None, list[np.ndarray]()
     try:
         actual = imported(case)
     except GraphError as error:
-        return Outcome("refused", str(error))
+        unequal = Outcome("refused", str(error))
     except Exception as error:  # whatever it is, it is a bug
-        return Outcome("failed", f"{type(error).__name__}: {error}")
+        unequal = Outcome("failed", f"{type(error).__name__}: {error}")
+    try:
+        expected = oracle.answer()
+    except Rejected as error:
+        return Outcome("rejected", str(error))
+    if unequal:
+        return unequal
     if problem := difference(actual, expected, case):
         return Outcome("wrong", problem)
     return Outcome("equal")
