@@ -60,14 +60,18 @@ class ExportedReference:
         """Compute in `float32` or `float64` from now on."""
         self._dtype = dtype
         self._symbol = self._original
+        # MXNet leaves out the casts of its `amp` here
         table = json.loads(self._original.tojson())
+        halves = [node for node in table["nodes"] if _is_half(node)]
+        for node in halves:  # MXNet has no layers with weights in float16 on CPUs
+            node["attrs"]["dtype"] = dtype
         # zeros and ones of the graph are float32 and would refuse other values in float64
         constants = [node for node in table["nodes"] if node["op"] in ("_zeros", "_ones")]
         for node in constants:
             attributes = node.setdefault("attrs", {})
             if attributes.setdefault("dtype", "float32") == "float32":
                 attributes["dtype"] = dtype
-        if constants:
+        if constants or halves or '"op": "amp_cast"' in self._original.tojson(False):
             self._symbol = self._mxnet.sym.load_json(json.dumps(table))
 
     def __call__(self, inputs: Array | Mapping[str, Array]) -> Arrays:
@@ -139,3 +143,7 @@ class ExportedReference:
             return self._mxnet.nd.zeros(shape, dtype=self._dtype)
         dtype = self._dtype if array.dtype.kind == "f" else array.dtype
         return self._mxnet.nd.array(array, dtype=dtype)
+
+
+def _is_half(node: dict[str, Any]) -> bool:
+    return bool(node.get("attrs", {}).get("dtype") == "float16")
