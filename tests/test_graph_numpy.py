@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from gluon2torch.errors import GraphError
@@ -12,7 +13,7 @@ from gluon2torch.graph.operators.numpy_elementwise import BINARY, REVERSED, SCAL
 from gluon2torch.graph.symbol import parse_symbol
 
 from .fuzz.generators import numpy_operators
-from .fuzz.operator_case import Case, Oracle, imported
+from .fuzz.operator_case import Case, Oracle, Rejected, imported
 from .test_graph_mathematics import compare, copy_and_export, oracle
 
 __all__ = ["oracle"]  # a fixture
@@ -95,6 +96,9 @@ MUTATIONS: dict[str, str | dict[str, str]] = {
     "_npi_slogdet": "_npi_eigh",
     "_npi_eigh": "_npi_slogdet",
     "_npi_eigvalsh": {"UPLO": "U", "unknown": "1"},
+    "_npi_eig": "_npi_eigh",
+    "_npi_eigvals": "_npi_eigvalsh",
+    "_npi_norm": {"ord": "1"},
     "_npi_svd": "_linalg_gelqf",
     "_npi_solve": "_npi_matmul",
     "_npi_pinv": "_npi_multiply",
@@ -144,3 +148,34 @@ def test_attributes_that_are_refused(op: str, attributes: dict[str, str], messag
     with pytest.raises(GraphError) as error:
         imported(Case(op, attributes, {}))
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"axis": "(0, 1, 2)"}, "axis='(0, 1, 2)' is not supported"),
+        ({"axis": "(0,)", "flag": "-2"}, "axis='(0,)' is not supported"),
+        ({"axis": "(0,)", "flag": "2"}, "flag='2' is not supported"),
+        ({"axis": "(0,)", "ord": "inf"}, "ord='inf' is not supported"),
+        ({"flag": "3"}, "flag='3' is not supported"),
+        ({"ord": "nan"}, "ord='nan' is not finite"),
+    ],
+)
+def test_norms_that_are_refused(attributes: dict[str, str], message: str) -> None:
+    with pytest.raises(GraphError) as error:
+        imported(Case("_npi_norm", attributes, {"data": np.ones((2, 3, 4))}))
+    assert message in str(error.value)
+
+
+def test_a_norm_of_integers_is_refused() -> None:
+    with pytest.raises(TypeError, match="cast it to real numbers"):
+        imported(Case("_npi_norm", {"flag": "-2"}, {"data": np.ones((2, 3), np.int32)}))
+
+
+@pytest.mark.parametrize("op", ["_npi_eig", "_npi_eigvals"])
+def test_eigenvalues_that_are_not_real_are_an_error_as_in_mxnet(op: str, oracle: Oracle) -> None:
+    case = Case(op, {}, {"A": np.array([[0.0, -1.0], [1.0, 0.0]])})
+    with pytest.raises(Rejected, match="Complex eigvals is unsupported"):
+        oracle(case)
+    with pytest.raises(ValueError, match="an eigenvalue is not real"):
+        imported(case)

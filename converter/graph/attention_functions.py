@@ -69,8 +69,11 @@ def div_sqrt_dim(input: Tensor) -> Tensor:
 def arange_like(input: Tensor, start: float, step: float, repeat: int, axis: int | None) -> Tensor:
     """Numbers from `start` in steps of `step`, each `repeat` times.
 
-    Their shape is that of the input, or one-dimensional with the length of `axis`.
+    Their shape is that of the input, or one-dimensional with the length of `axis`. Measured on
+    MXNet 1.9.1: in float16, it drops the fractions of `start` and `step`.
     """
+    if input.dtype == torch.float16:
+        start, step = math.trunc(start), math.trunc(step)
     shape = input.shape if axis is None else input.shape[axis : axis + 1 or None]
     places = torch.arange(math.prod(shape), device=input.device) // repeat
     return (start + step * places.to(torch.float64)).to(input.dtype).reshape(shape)

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 
 class ToTensor(nn.Module):
-    """Images from 0 to 255 as maps (C, H, W) or (N, C, H, W) from 0 to 1; integers as float32."""
+    """Images from 0 to 255 as maps (C, H, W) or (N, C, H, W) from 0 to 1, in float32."""
 
     def forward(self, input: Tensor) -> Tensor:
-        values = input if input.is_floating_point() else input.float()
+        wide = input.dtype in (torch.float32, torch.float64)
+        values = input if wide else input.float()
         return values.movedim(-1, -3) / 255.0
 
 

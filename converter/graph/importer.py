@@ -19,6 +19,7 @@ from .array_names import match_names
 from .builder import Builder
 from .call import Call
 from .fusion import unfused
+from .half_precision import in_dtype
 from .initial_states import with_zero_states
 from .labels import without_labels
 from .norm_modules import use_gluon_statistics
@@ -52,7 +53,8 @@ def import_graph(
     Args:
         symbol: The `-symbol.json`.
         params: The `.params` file that belongs to it.
-        dtype: Data type of the weights: `float32` or `float64`.
+        dtype: Data type of the weights: `float32` or `float64`; also of what the graph has in
+            float16.
         inputs: Shapes of the graph's inputs, by name, for the few operators whose computation
             depends on the number of dimensions where it does not follow from the layers. The
             module runs at other sizes, too. Initial states of recurrent layers are inputs if they
@@ -114,6 +116,8 @@ def build_module(
     referred |= {source for node in graph.nodes for source, _ in node.inputs}
     used = {graph.nodes[number].name for number in referred}
     graph = unfused(graph)
+    if any(array.dtype.kind == "f" for array in arrays.values()):
+        graph = in_dtype(graph, dtype)
     graph = _for_inference(graph, {*arrays, *(inputs or {})}, keep_optional=inputs is None)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}

@@ -23,6 +23,7 @@ _WITHOUT_FLOAT64 = frozenset(
         "IdentityAttachKLSparseReg",
         "Crop",
         "_contrib_SyncBatchNorm",
+        "_contrib_BatchNormWithReLU",
         "BatchNorm_v1",
     }
     | {f"_contrib_interleaved_matmul_{part}" for part in ("selfatt_qk", "selfatt_valatt")}

@@ -38,20 +38,23 @@ def with_own_labels(text: str) -> str:
     return json.dumps(table)
 
 
-def with_constants_in(text: str, dtype: str) -> str:
-    """Give zeros and ones in a graph a data type, where they are float32.
+def with_dtype(text: str, dtype: str) -> str:
+    """Let MXNet compute a graph in a data type where the graph itself fixes another.
+
+    Zeros and ones in float32 would refuse other values in float64, and MXNet has no layers with
+    weights in float16 on CPUs.
 
     Args:
         text: The graph as MXNet writes it.
         dtype: `float32` or `float64`.
 
     Returns:
-        The changed graph; the same text if it has no zeros or ones.
+        The changed graph; the same text if it fixes no data type.
     """
-    table = json.loads(text)
-    constants = [node for node in table["nodes"] if node["op"] in CONSTANTS]
-    for node in constants:
-        attributes = node.setdefault("attrs", {})
-        if attributes.get("dtype", "float32") == "float32":
-            attributes["dtype"] = dtype
-    return json.dumps(table) if constants else text
+    table, changed = json.loads(text), False
+    for node in table["nodes"]:
+        given = node.get("attrs", {}).get("dtype", "float32" if node["op"] in CONSTANTS else None)
+        if given == "float16" or (given == "float32" and node["op"] in CONSTANTS):
+            node.setdefault("attrs", {})["dtype"] = dtype
+            changed = True
+    return json.dumps(table) if changed else text

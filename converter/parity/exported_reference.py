@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import GraphError, ImageSizeError
 from ..graph.input_spec import describe
-from ..graph.symbol_edits import with_constants_in, with_own_labels
+from ..graph.symbol_edits import with_dtype, with_own_labels
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
 
@@ -57,8 +57,7 @@ class ExportedReference:
     def cast(self, dtype: str) -> None:
         """Compute in `float32` or `float64` from now on."""
         self._dtype = dtype
-        # zeros and ones of the graph are float32 and would refuse other values in float64
-        self._symbol = self._edited(self._original, partial(with_constants_in, dtype=dtype))
+        self._symbol = self._edited(self._original, partial(with_dtype, dtype=dtype))
 
     def __call__(self, inputs: Mapping[str, Array]) -> Arrays:
         """Run the graph on one batch.
@@ -100,9 +99,9 @@ class ExportedReference:
         return {f"head{place}": array for place, array in enumerate(heads)}
 
     def _edited(self, symbol: Any, edit: Callable[[str], str]) -> Any:
-        text = symbol.tojson()
-        edited = edit(text)
-        return symbol if edited == text else self._mxnet.sym.load_json(edited)
+        edited = edit(symbol.tojson())  # without the casts of MXNet's `amp`
+        unchanged = edited == symbol.tojson(remove_amp_cast=False)
+        return symbol if unchanged else self._mxnet.sym.load_json(edited)
 
     def _ndarray(self, array: Array | None, shape: tuple[int, ...]) -> Any:
         """Convert an array to MXNet, in the current data type if it is floating point."""

@@ -8,7 +8,8 @@ import os
 import resource
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,10 +20,12 @@ import torch
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.precision import limits
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbol import Graph, parse_symbol
+
+from . import eigenvectors
 
 Arrays = dict[str, np.ndarray]
-LIMITS = {"float16": 2e-3, "float32": 1e-4, "float64": 1e-12}
+LIMITS = {"float16": 2**-9, "float32": 1e-4, "float64": 1e-12}
 MEMORY = 8 << 30  # bytes of address space; MXNet itself maps more than one
 SECONDS = 60  # of one case
 
@@ -54,8 +57,19 @@ class Case:
     @property
     def dtype(self) -> str:
         """The data type that arrays are imported in."""
-        floating = [a for a in {**self.data, **self.arrays}.values() if a.dtype.kind == "f"]
-        return "float32" if any(a.dtype == np.float32 for a in floating) else "float64"
+        inputs = {**self.data, **self.arrays}.values()
+        kinds = {a.dtype.name for a in inputs if a.dtype.kind == "f"}
+        if kinds == {"float16"}:
+            return "float16"
+        return "float32" if "float32" in kinds else "float64"
+
+    def in_half(self) -> Case:
+        """The case with all floating point numbers in float16."""
+        data, arrays = (
+            {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in given.items()}
+            for given in (self.data, self.arrays)
+        )
+        return replace(self, data=data, arrays=arrays)
 
     def numpy_shapes(self) -> dict[str, Any]:
         """The mark of graphs whose shapes may be (), or have sizes of 0, as NumPy's may."""
@@ -75,6 +89,16 @@ class Case:
                 "attrs": {"mxnet_version": ["int", 10901], **self.numpy_shapes()},
             }
         )
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph as the importer reads it."""
+        return parse_symbol(self.symbol().encode(), "it")
+
+    @cached_property
+    def limits(self) -> dict[str, float]:
+        """The precision that MXNet computes the graph with, by data type."""
+        return limits(self.graph)
 
 
 class Rejected(Exception):
@@ -98,8 +122,21 @@ class Oracle:
         Raises:
             Rejected: MXNet raises an error, crashes, or takes too long.
         """
-        try:
+        self.ask(case)
+        return self.answer()
+
+    def ask(self, case: Case) -> None:
+        """Begin to compute a case."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `answer` will notice
             self._connection.send((case.symbol(), {**case.data, **case.arrays}))
+
+    def answer(self) -> list[np.ndarray]:
+        """The outputs of the case that was asked.
+
+        Raises:
+            Rejected: As a call does.
+        """
+        try:
             answer = self._connection.recv() if self._connection.poll(SECONDS) else "takes too long"
         except (EOFError, BrokenPipeError, ConnectionResetError):
             answer = "crashes"
@@ -163,14 +200,13 @@ def imported(case: Case) -> list[np.ndarray]:
     Raises:
         GraphError: The importer refuses it.
     """
-    graph = parse_symbol(case.symbol().encode(), "it")
     try:
-        module = build_module(graph, case.arrays, dtype=case.dtype)
+        module = build_module(case.graph, case.arrays, dtype=case.dtype)
     except GraphError as error:
         if "pass the shapes of the graph's inputs" not in str(error):
             raise
         shapes = {name: each.shape for name, each in case.data.items()}
-        module = build_module(graph, case.arrays, dtype=case.dtype, inputs=shapes)
+        module = build_module(case.graph, case.arrays, dtype=case.dtype, inputs=shapes)
     with torch.no_grad():
         outputs = module(*(torch.from_numpy(each.copy()) for each in case.data.values()))
     return [each.numpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
@@ -191,19 +227,23 @@ class Outcome:
 
 
 def outcome(case: Case, oracle: Oracle) -> Outcome:
-    """Compute a case on both sides and compare."""
-    if case.dtype not in limits(parse_symbol(case.symbol().encode(), "it")):
+    """Compute a case on both sides, at the same time, and compare."""
+    if case.dtype != "float16" and case.dtype not in case.limits:
         return Outcome("rejected", f"MXNet does not compute it in {case.dtype}")
-    try:
-        expected = oracle(case)
-    except Rejected as error:
-        return Outcome("rejected", str(error))
+    oracle.ask(case)
+    unequal, actual = None, list[np.ndarray]()
     try:
         actual = imported(case)
     except GraphError as error:
-        return Outcome("refused", str(error))
+        unequal = Outcome("refused", str(error))
     except Exception as error:  # whatever it is, it is a bug
-        return Outcome("failed", f"{type(error).__name__}: {error}")
+        unequal = Outcome("failed", f"{type(error).__name__}: {error}")
+    try:
+        expected = oracle.answer()
+    except Rejected as error:
+        return Outcome("rejected", str(error))
+    if unequal:
+        return unequal
     if problem := difference(actual, expected, case):
         return Outcome("wrong", problem)
     return Outcome("equal")
@@ -211,16 +251,17 @@ def outcome(case: Case, oracle: Oracle) -> Outcome:
 
 def difference(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], case: Case) -> str:
     """Describe how outputs differ; empty if they do not."""
-    allowed = limits(parse_symbol(case.symbol().encode(), "it"))
     inputs = [a for a in {**case.data, **case.arrays}.values() if a.dtype.kind == "f" and a.size]
     largest = max((float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in inputs), default=0.0)
+    if case.op in eigenvectors.OPERATORS:
+        actual, expected = eigenvectors.in_order(actual, expected)
     for number, (one, other) in enumerate(zip(actual, expected, strict=True)):
         if one.shape != other.shape:
             return f"output {number} has shape {one.shape}, MXNet's {other.shape}"
         if one.dtype != other.dtype:
             return f"output {number} is {one.dtype}, MXNet's {other.dtype}"
         limit = LIMITS.get(other.dtype.name, 0.0)
-        limit = max(limit, allowed.get(other.dtype.name, limit))
+        limit = max(limit, case.limits.get(other.dtype.name, limit))
         if problem := _values_differ(one, other, limit, largest):
             return f"output {number}: {problem}"
     return ""

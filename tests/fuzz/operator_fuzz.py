@@ -1,6 +1,6 @@
 """Fuzz the import of operators: random attributes, shapes and dtypes, with MXNet as the oracle.
 
-python -m tests.fuzz.operator_fuzz --count 2000 [--only OP]… [--seed N]
+python -m tests.fuzz.operator_fuzz --count 2000 [--only OP]… [--seed N] [--half]
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ SHOWN = 3
 BAD = ("wrong", "failed")
 
 
-def fuzz(op: str, count: int, seed: int, oracle: Oracle) -> tuple[Counter[str], list[str]]:
-    """Compute random cases of an operator.
+def fuzz(
+    op: str, count: int, seed: int, oracle: Oracle, *, half: bool = False
+) -> tuple[Counter[str], list[str]]:
+    """Compute random cases of an operator, all in float16 if `half`.
 
     Returns:
         How many cases had each outcome, and descriptions of those that show a bug, or are refused.
@@ -31,7 +33,7 @@ def fuzz(op: str, count: int, seed: int, oracle: Oracle) -> tuple[Counter[str], 
     counts: Counter[str] = Counter()
     lines: list[str] = []
     for _ in range(count):
-        case: Case = generate(rng)
+        case: Case = generate(rng).in_half() if half else generate(rng)
         found = outcome(case, oracle)
         counts[found.kind] += 1
         if found.kind in (*BAD, "refused"):
@@ -50,13 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=2000, help="cases of each operator")
     parser.add_argument("--only", action="append", help="operators; by default all")
     parser.add_argument("--seed", type=int, default=today())
+    parser.add_argument("--half", action="store_true", help="in float16")
     parser.add_argument("--show", type=int, default=SHOWN, help="cases shown of each operator")
     options = parser.parse_args(arguments)
     print(f"seed {options.seed}")
     total: Counter[str] = Counter()
     with Oracle() as oracle:
         for op in options.only or sorted(load_generators()):
-            counts, lines = fuzz(op, options.count, options.seed, oracle)
+            counts, lines = fuzz(op, options.count, options.seed, oracle, half=options.half)
             total += counts
             print(op, *(f"{kind} {number}" for kind, number in sorted(counts.items())), flush=True)
             lines.sort(key=lambda line: line.startswith("refused"))

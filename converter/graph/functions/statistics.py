@@ -101,15 +101,19 @@ def percentile(
     keepdims: bool = False,
     q_scalar: float | None = None,
 ) -> Tensor:
-    """Percentiles along axes; the ones that are asked for are the first axis."""
-    wide, dims = (a if a.is_floating_point() else a.float()), _dims(a, axis)
+    """Percentiles along axes; the ones that are asked for are the first axis.
+
+    Those of float16 are float32, with weights in float16.
+    """
+    wide, dims = (a if a.dtype in (torch.float32, torch.float64) else a.float()), _dims(a, axis)
     if q is None:
         q = torch.tensor(q_scalar, dtype=torch.float64, device=a.device)
     rest = [each for each in range(a.dim()) if each not in dims]
     flat = wide.permute(*rest, *dims).reshape(*(a.shape[each] for each in rest), -1)
     ordered = flat.sort(-1).values.movedim(-1, 0)
     place = (q * (len(ordered) - 1) / 100).float()  # as in MXNet
-    result = _between(ordered, place.reshape(-1), interpolation)
+    kind = a.dtype if a.is_floating_point() else torch.float32
+    result = _between(ordered, place.reshape(-1), interpolation, kind)
     result = result.reshape((*q.shape, *result.shape[1:]))
     if keepdims:
         for each in sorted(dims):
@@ -117,8 +121,8 @@ def percentile(
     return result
 
 
-def _between(ordered: Tensor, place: Tensor, interpolation: str) -> Tensor:
-    """Values along the first axis at places between integers."""
+def _between(ordered: Tensor, place: Tensor, interpolation: str, dtype: torch.dtype) -> Tensor:
+    """Values along the first axis at places between integers; `dtype` is that of the weights."""
     low, high = place.floor().long(), place.ceil().long()
     if interpolation == "nearest":
         low = high = (place + 0.5).floor().long()
@@ -127,7 +131,7 @@ def _between(ordered: Tensor, place: Tensor, interpolation: str) -> Tensor:
         return one
     weight = torch.full_like(place, 0.5) if interpolation == "midpoint" else place - low
     weight = torch.where(low == high, 0, weight).reshape(-1, *(1,) * (ordered.dim() - 1))
-    return one * (1 - weight).to(one.dtype) + other * weight.to(one.dtype)
+    return one * (1 - weight).to(dtype) + other * weight.to(dtype)
 
 
 def bincount(data: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:

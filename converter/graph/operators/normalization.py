@@ -61,6 +61,14 @@ def batch_norm(call: Call) -> fx.Node | Values:
     return (normal, *others) if others else normal
 
 
+def batch_norm_with_relu(call: Call) -> fx.Node | Values:
+    """BatchNorm and ReLU in one layer, which oneDNN's fusion makes of two."""
+    result = batch_norm(call)
+    normal, *others = result if isinstance(result, tuple) else (result,)
+    positive = call.module(nn.ReLU(), normal, suffix="_relu")
+    return (positive, *others) if others else positive
+
+
 def instance_norm(call: Call) -> fx.Node:
     """InstanceNorm: mean and variance per channel and image; `eps` is 1e-3 by default."""
     eps = call.attributes.single("eps", 1e-3)
@@ -125,6 +133,7 @@ OPERATORS = {
     **dict.fromkeys(
         ("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm"), batch_norm
     ),
+    "_contrib_BatchNormWithReLU": batch_norm_with_relu,
     "InstanceNorm": instance_norm,
     "LayerNorm": layer_norm,
     "GroupNorm": group_norm,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from torch import fx
 
 from ..builder import Values
 from ..call import Call
-from ..functions import decompositions, statistics
+from ..functions import decompositions, matrix_norms, spectra, statistics
 from .declaration import (
     Declared,
     choice,
@@ -75,6 +76,25 @@ def bincount(call: Call) -> fx.Node | Values:
     )(call)
 
 
+def norm(call: Call) -> fx.Node | Values:
+    """The norm of vectors along one axis, of matrices along two, or of all values."""
+    attributes = call.attributes
+    kind = int(attributes.choice("flag", "-1", ["-2", "-1", "0", "1", "2"]))
+    axis, ord = optional_integers(attributes, "axis"), attributes.any_number("ord", 2.0)
+    count = call.rank(0) if axis is None else len(axis)
+    of_vectors = kind != matrix_norms.FLATTENED and count in (0, 1)
+    if axis is not None and (len(axis) not in (1, 2) or kind == matrix_norms.FLATTENED):
+        raise attributes.unsupported("axis")
+    if of_vectors and kind == matrix_norms.NUCLEAR:
+        raise attributes.unsupported("flag")
+    if of_vectors and math.isinf(ord):
+        raise attributes.unsupported("ord")
+    given = {"axis": optional_integers, "ord": number(2.0), "keepdims": flag(False)}
+    return Declared(matrix_norms.numpy_norm, 1, given, {"flag": kind}, ("flag",), rank=unknown)(
+        call
+    )
+
+
 STATISTICS: dict[str, Callable[[Call], Any]] = {
     **_reductions(statistics.total, ("_np_sum", "_np_prod"), WITH_DTYPE),
     **_reductions(statistics.extremum, ("_np_max", "_np_min"), AXES),
@@ -114,6 +134,9 @@ LINEAR_ALGEBRA: dict[str, Callable[[Call], Any]] = {
     "_npi_cholesky": Declared(decompositions.cholesky),
     "_npi_eigh": Declared(decompositions.eigh, 1, UPLO, rank=unknown, outputs=outputs(2)),
     "_npi_eigvalsh": Declared(decompositions.eigvalsh, 1, UPLO, rank=unknown),
+    "_npi_eig": Declared(spectra.eig, rank=unknown, outputs=outputs(2)),
+    "_npi_eigvals": Declared(spectra.eigvals, rank=unknown),
+    "_npi_norm": norm,
     "_npi_svd": Declared(decompositions.svd, rank=unknown, outputs=outputs(3)),
     "_npi_solve": Declared(decompositions.solve, 2, rank=unknown),
     "_npi_pinv": Declared(decompositions.pinv, 2, {"hermitian": flag(False)}),

@@ -451,6 +451,40 @@ def indices(rng: Rng) -> Case:
     return Case("_npi_indices", {"dimensions": sizes, **some(rng, dtype=ANY)}, {})
 
 
+def eig(rng: Rng, op: str) -> Case:
+    """Matrices with real eigenvalues, no two of which are near each other."""
+    n, leading = int(rng.integers(1, 6)), shape(rng, 0, 2)
+    values = rng.permuted(np.broadcast_to(np.arange(n) * 2.0 - 3, (*leading, n)), axis=-1)
+    if rng.random() < 0.3:  # integers, with the eigenvalues on the diagonal
+        data = np.triu(rng.integers(-5, 6, (*leading, n, n)), 1) + values[..., None] * np.eye(n)
+        data = np.asarray(data, rng.choice(["int8", "int32", "int64", "float64"]))
+    else:
+        turn = np.linalg.qr(rng.normal(0, 1, (*leading, n, n)))[0] + 0.1 * np.eye(n)
+        data = turn @ (values[..., None] * np.linalg.inv(turn))
+        data = np.asarray(data, rng.choice(FLOATING))
+    return Case(op, {}, {"A": data}, outputs=2 if op == "_npi_eig" else 1)
+
+
+def norm(rng: Rng) -> Case:
+    """Of vectors, matrices or all values; singular values are of no more rows than columns."""
+    data = array(rng, shape(rng, 0 if rng.random() < 0.1 else 1))
+    data = np.asarray(data * (rng.random(data.shape) < 0.8).astype(data.dtype))
+    given, way = some(rng, keepdims=FLAG), rng.random()
+    if way < 0.2:
+        return Case("_npi_norm", {**given, "flag": "-2"}, {"data": data})
+    orders = ["2", "-2", "1", "-1", "0", "3", "-3", "0.5", "2.5"]
+    if data.ndim < 2 or way < 0.5:
+        if data.ndim > 1 or rng.random() < 0.5:
+            given["axis"] = f"({axis(rng, data.ndim)},)" if data.ndim else "None"
+        return Case("_npi_norm", {**given, **some(rng, ord=orders, flag=[-1])}, {"data": data})
+    if rng.random() < 0.7:
+        one, other = rng.permutation(data.ndim)[:2].tolist()
+        given["axis"] = str((one, other - data.ndim * int(rng.random() < 0.3)))
+    kinds = [{"flag": "0"}, {"flag": "0", "ord": "-2"}, {"flag": "1"}, {"flag": "2"}]
+    kinds += [{"ord": each} for each in (*orders, "inf", "-inf")]
+    return Case("_npi_norm", {**given, **kinds[rng.integers(len(kinds))]}, {"data": data})
+
+
 ELEMENTWISE = {
     **{f"_npi_{key}": partial(unary, op=f"_npi_{key}", name=name) for key, name in UNARY.items()},
     **{op: partial(of_floating, op=op) for op in ("_npx_relu", "_npx_sigmoid")},
@@ -524,6 +558,8 @@ MATRICES = {
     "_npi_det": partial(named, op="_npi_det", make=square),
     "_npi_slogdet": partial(named, op="_npi_slogdet", make=square, outputs=2),
     **{op: partial(eigh, op=op) for op in ("_npi_eigh", "_npi_eigvalsh")},
+    **{op: partial(eig, op=op) for op in ("_npi_eig", "_npi_eigvals")},
+    "_npi_norm": norm,
     "_npi_svd": svd,
     "_npi_solve": solve,
     **{op: partial(pinv, op=op) for op in ("_npi_pinv", "_npi_pinv_scalar_rcond")},

@@ -104,6 +104,18 @@ def batch_norm(rng: np.random.Generator, op: str) -> Case:
     return Case(op, attributes, {"data": data}, arrays)
 
 
+def batch_norm_with_relu(rng: np.random.Generator) -> Case:
+    """What oneDNN computes: images in float32, with the statistics or without."""
+    case = batch_norm(rng, "_contrib_BatchNormWithReLU")
+    channels = case.arrays["gamma"].shape[0]
+    data = rng.normal(0, 2, (int(rng.integers(1, 4)), channels, *rng.integers(1, 6, 2)))
+    arrays = {name: each.astype(np.float32) for name, each in case.arrays.items()}
+    attributes, outputs = dict(case.attributes), 1
+    if rng.random() < 0.3:
+        attributes["output_mean_var"], outputs = "True", 3
+    return Case(case.op, attributes, {"data": data.astype(np.float32)}, arrays, outputs)
+
+
 def dropout(rng: np.random.Generator) -> Case:
     """Any rate, in inference."""
     attributes = {"p": str(np.round(rng.uniform(0, 0.9), 2))} if rng.random() < 0.7 else {}
@@ -117,5 +129,6 @@ GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
     "Deconvolution": deconvolution,
     "FullyConnected": fully_connected,
     "_contrib_SyncBatchNorm": partial(batch_norm, op="_contrib_SyncBatchNorm"),
+    "_contrib_BatchNormWithReLU": batch_norm_with_relu,
     "Dropout": dropout,
 }

@@ -1,0 +1,1 @@
+"""Graphs that libraries on MXNet exported, and the programs that did it."""
