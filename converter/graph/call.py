@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 import torch
 from torch import fx, nn
@@ -15,10 +16,17 @@ from .builder import Builder
 from .symbol import VARIABLE, Node
 
 _PACKAGE = __name__.partition(".")[0]
-UNKNOWN = -1
-"""As `rank`: the result's number of dimensions does not follow from the inputs'."""
 JOINING = frozenset({"_rnn_param_concat", "_npi_rnn_param_concat", "Concat", "concat"})
 MOST_JOINED = 1 << 12
+
+
+class _Same(Enum):
+    SAME = "as the first value"
+
+
+SAME: Final = _Same.SAME
+"""As `rank` of a result: it has as many dimensions as the first value that it is computed from."""
+Rank = int | None | _Same
 
 
 def _is_own(function: Callable[..., Any]) -> bool:
@@ -219,12 +227,12 @@ class Call:
             module.register_buffer(name, tensor.detach())
 
     def module(
-        self, module: nn.Module, *values: fx.Node, rank: int | None = None, suffix: str = ""
+        self, module: nn.Module, *values: fx.Node, rank: Rank = SAME, suffix: str = ""
     ) -> fx.Node:
         """Add a call of a module to the graph; reuse the module of equal arrays and attributes.
 
         Args:
-            rank: Number of dimensions of the result; by default, that of the first value.
+            rank: Number of dimensions of the result; None if it is unknown.
             suffix: Suffix of the name, for what comes before a layer.
         """
         builder = self._builder
@@ -239,14 +247,14 @@ class Call:
         self,
         function: Callable[..., Any],
         *args: Any,
-        rank: int | None = None,
+        rank: Rank = SAME,
         suffix: str = "",
         **kwargs: Any,
     ) -> fx.Node:
         """Add a call of a function to the graph.
 
         Args:
-            rank: Number of dimensions of the result, or UNKNOWN; by default, the first value's.
+            rank: Number of dimensions of the result; None if it is unknown.
             suffix: Suffix of the name, for a node whose name a layer uses.
         """
         builder = self._builder
@@ -302,9 +310,9 @@ class Call:
         self._used.add(index)
         return self.node.inputs[index]
 
-    def _result(self, node: fx.Node, rank: int | None, args: Iterable[Any]) -> fx.Node:
-        if rank is None:
-            ranks = [self._builder.ranks.get(arg) for arg in args if isinstance(arg, fx.Node)]
-            rank = ranks[0] if ranks else None
-        self._builder.ranks[node] = None if rank == UNKNOWN else rank
+    def _result(self, node: fx.Node, rank: Rank, args: Iterable[Any]) -> fx.Node:
+        if isinstance(rank, _Same):
+            first = next((arg for arg in args if isinstance(arg, fx.Node)), None)
+            rank = None if first is None else self._builder.ranks.get(first)
+        self._builder.ranks[node] = rank
         return node

@@ -20,6 +20,11 @@ def dot(lhs: Tensor, rhs: Tensor, transpose_a: bool, transpose_b: bool) -> Tenso
     return at_least_1d(torch.tensordot(lhs, rhs, dims=axes))
 
 
+def batch_dot(lhs: Tensor, rhs: Tensor, transpose_a: bool, transpose_b: bool) -> Tensor:
+    """The products of the matrices of two batches, any of which may be transposed."""
+    return _transposed(lhs, transpose_a) @ _transposed(rhs, transpose_b)
+
+
 def _transposed(x: Tensor, transpose: bool) -> Tensor:
     return x.mT if transpose else x
 

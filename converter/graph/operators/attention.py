@@ -15,7 +15,7 @@ from ..attention_functions import (
     self_attention_scores,
     self_attention_values,
 )
-from ..call import Call
+from ..call import SAME, Call
 
 # by the name behind `_contrib_interleaved_matmul_`
 INTERLEAVED: dict[str, Callable[..., Any]] = {
@@ -46,7 +46,7 @@ def numbers(call: Call) -> fx.Node:
     axis = attributes.integer("axis") if attributes.has("axis") else None
     start, step = attributes.number("start", 0.0), attributes.number("step", 1.0)
     repeat = attributes.count("repeat", 1)
-    rank = None if axis is None else 1
+    rank = SAME if axis is None else 1
     return call.function(arange_like, call.value(0), start, step, repeat, axis, rank=rank)
 
 

@@ -146,7 +146,7 @@ def _stacked(ranks: Sequence[int | None], outputs: int) -> tuple[int | None, ...
 def _results(
     call: Call, layer: nn.Module, values: Sequence[fx.Node], ranks: Sequence[int | None]
 ) -> Values:
-    result = call.module(layer, *values)
+    result = call.module(layer, *values, rank=None)
     return tuple(
         call.function(operator.getitem, result, place, rank=rank, suffix=f"_{place}")
         for place, rank in enumerate(ranks)

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 
 from ..attributes import Attributes
 from ..builder import Values
-from ..call import Call
+from ..call import SAME, Call
 from ..quantized_convolutions import FusedConvolution, Fusion
 from ..quantized_linear import FusedLinear, FusedOutput
 from ..symbol import VARIABLE
@@ -195,7 +195,7 @@ def fused_fully_connected(call: Call) -> Values | fx.Node:
     output = FusedOutput(flat, to_float, None if to_float else range_, unsigned)
     layer = FusedLinear(weight, bias, ranges, activation, output)
     values = call.value(0), call.value(at), call.value(at + 1)
-    rank = 2 if flat else None
+    rank = 2 if flat else SAME
     if to_float:
         return call.module(layer, *values, rank=rank)
     return results(call, layer, *values, rank=rank)

@@ -25,6 +25,7 @@ from .declaration import (
     optional_integers,
     optional_number,
     outputs,
+    reduced,
     single,
     unknown,
 )
@@ -47,7 +48,6 @@ BINARY = {
 SCALARS = {f"_{name}_scalar": name for name in ("mod", "power", "hypot")}
 SCALARS |= {"_scatter_plus_scalar": "add", "_scatter_minus_scalar": "subtract"}
 REVERSED = {f"_r{name}_scalar": name for name in ("mod", "power")}
-REDUCTIONS = ("prod", "nansum", "nanprod")
 
 
 def histogram(call: Call) -> fx.Node | Values:
@@ -81,9 +81,9 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
             1,
             {"axis": optional_integers, "keepdims": flag(False), "exclude": flag(False)},
             {"name": name},
-            rank=unknown,
+            rank=reduced,
         )
-        for name in REDUCTIONS
+        for name in reductions.REDUCTIONS
     },
     "norm": Declared(
         reductions.norm,

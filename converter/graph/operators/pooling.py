@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import fx, nn
 
-from ..call import Call
+from ..call import SAME, Call
 from ..convolution_functions import root
 from ..modules import BilinearResize, UpSamplings, bilinear_padding
 from ..window_pool import GlobalPool, LegacyPool, WindowPool
@@ -37,7 +37,7 @@ def pooling(call: Call) -> fx.Node:
         data = to_channels_first(call, data, rank)
     if degree > 1:
         data = call.function(torch.pow, data, degree, suffix="_powers")
-    result = call.module(layer, data, rank=rank + 2 if rank else None)
+    result = call.module(layer, data, rank=rank + 2 if rank else SAME)
     if degree > 1:
         result = call.function(root, result, degree, suffix="_root")
     return to_channels_last(call, result, rank) if last else result

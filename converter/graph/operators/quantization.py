@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from ..attributes import rounded_single
 from ..builder import Values
-from ..call import Call
+from ..call import SAME, Call, Rank
 from ..quantized_arithmetic import DTYPES
 from ..quantized_convolutions import QuantizedConvolution, Window
 from ..quantized_linear import QuantizedLinear
@@ -55,7 +55,7 @@ def calibrated_range(call: Call) -> Range | None:
 
 
 def results(
-    call: Call, module: nn.Module, *values: fx.Node, rank: int | None = None
+    call: Call, module: nn.Module, *values: fx.Node, rank: Rank = SAME
 ) -> tuple[fx.Node, fx.Node, fx.Node]:
     """A module's result: the value and the ends of its range."""
     result = call.module(module, *values, rank=rank)
@@ -131,7 +131,7 @@ def pool(call: Call) -> Values:
     layer, rank = pool_layer(call, call.attributes.choice("pool_type", "max", ["max", "avg"]))
     if rank in CHANNELS_FIRST and is_channels_last(call, rank):
         raise call.attributes.unsupported("layout")
-    return results(call, QuantizedPool(layer), *call.values(), rank=rank + 2 if rank else None)
+    return results(call, QuantizedPool(layer), *call.values(), rank=rank + 2 if rank else SAME)
 
 
 def concat(call: Call) -> Values:
@@ -232,7 +232,7 @@ def fully_connected(call: Call) -> Values:
     ranges = weight_ranges(call, at + 2, has_bias)
     flat = call.attributes.flag("flatten", True)
     layer = QuantizedLinear(weight, bias, ranges, flat)
-    rank = 2 if flat else None
+    rank = 2 if flat else SAME
     return results(call, layer, call.value(0), call.value(at), call.value(at + 1), rank=rank)
 
 
