@@ -243,6 +243,28 @@ def test_no_operator_is_both_supported_and_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        ("inf", "float32"),
+        ("1e300", "float32"),
+        ("3.4028235e+38", "float32"),  # rounds to the largest
+        ("-70000", "float16"),
+        ("0.5", "float64"),
+        ("-3.7", "int32"),
+        ("2147483647", "int32"),
+        ("300", "uint8"),
+        ("-1", "uint8"),
+        ("9e18", "int64"),
+    ],
+)
+def test_numbers_are_converted_as_mxnet_does(value: str, dtype: str, oracle: Oracle) -> None:
+    case = Case("_full", {"shape": "(2,)", "value": value, "dtype": dtype}, {})
+    (actual,), (expected,) = imported(case), oracle(case)
+    assert actual.dtype == expected.dtype
+    np.testing.assert_array_equal(actual, expected)
+
+
+@pytest.mark.parametrize(
     ("op", "gradient"), [("_contrib_gradientmultiplier", 3.0), ("_contrib_round_ste", 1.0)]
 )
 def test_gradients_of_operators_that_define_their_own(op: str, gradient: float) -> None:
@@ -262,6 +284,25 @@ def test_gradients_of_operators_that_define_their_own(op: str, gradient: float) 
         ("_zeros", {"shape": "(99999999, 999)"}, "at most"),
         ("_arange", {"start": "0", "infer_range": "True"}, "infer_range='True' is not supported"),
         ("_arange", {"start": "3", "stop": "1"}, "empty range"),
+        ("_arange", {"start": "0", "stop": "1e30", "dtype": "int32"}, "would have too many values"),
+        ("_arange", {"start": "0", "stop": "1e308", "step": "1e-300"}, "too far apart"),
+        ("_arange", {"start": "-1e308", "stop": "1e308"}, "too far apart"),
+        ("_arange", {"start": "0", "stop": "inf"}, "too far apart"),
+        (
+            "_arange",
+            {"start": "0", "stop": "1e300", "repeat": "999999999999999"},
+            "would have too many values",
+        ),
+        (
+            "_arange",
+            {"start": "0", "stop": "1e30", "step": "1e29", "dtype": "int32"},
+            "1e+29 does not fit into int32",
+        ),
+        ("_full", {"shape": "(2,)", "value": "inf", "dtype": "int32"}, "does not fit into int32"),
+        ("_full", {"shape": "(2,)", "value": "1e300", "dtype": "int32"}, "does not fit into int32"),
+        ("_full", {"shape": "(2,)", "value": "3e9", "dtype": "int32"}, "does not fit into int32"),
+        ("_full", {"shape": "(2,)", "value": "1e19", "dtype": "int64"}, "does not fit into int64"),
+        ("khatri_rao", {"num_args": "0"}, "has no inputs"),
         ("take", {"mode": "warp"}, "mode='warp' is not supported"),
         ("sort", {"axis": "x"}, "axis='x' is not an integer"),
         ("sin", {"axis": "1"}, "axis='1' is not supported"),
@@ -270,7 +311,8 @@ def test_gradients_of_operators_that_define_their_own(op: str, gradient: float) 
     ],
 )
 def test_attributes_that_are_refused(op: str, attributes: dict[str, str], message: str) -> None:
-    data = {} if op in ("_zeros", "_ones", "_arange") else {"data": np.zeros(3)}
+    without = ("_zeros", "_ones", "_arange", "_full", "khatri_rao")
+    data = {} if op in without else {"data": np.zeros(3)}
     data |= {"indices": np.zeros(3)} if op == "take" else {}
     with pytest.raises(GraphError) as error:
         imported(Case(op, attributes, data))

@@ -27,6 +27,8 @@ def identity(call: Call) -> fx.Node:
 def indices(call: Call) -> fx.Node:
     """The coordinates of each point of a grid, along a new first axis."""
     sizes = call.attributes.integers("dimensions")
+    if not sizes:
+        raise call.attributes.unsupported("dimensions")
     limited(call, math.prod(sizes) * len(sizes) if all(size >= 0 for size in sizes) else -1)
     grid = torch.meshgrid(*(torch.arange(size) for size in sizes), indexing="ij")
     return call.constant(torch.stack(grid).to(dtype("int32")(call.attributes, "dtype")))
