@@ -16,7 +16,7 @@ from .builder import Builder
 from .symbol import VARIABLE, Node
 
 _PACKAGE = __name__.partition(".")[0]
-JOINING = frozenset({"_rnn_param_concat", "_npi_rnn_param_concat", "Concat", "concat"})
+JOINING = frozenset({"_rnn_param_concat", "Concat"})
 MOST_JOINED = 1 << 12
 
 
@@ -292,7 +292,7 @@ class Call:
         found, waiting = [], [number]
         for _ in range(MOST_JOINED):
             source = self._builder.nodes[waiting.pop()]
-            flattening = source.op in ("Reshape", "reshape")
+            flattening = source.op == "Reshape"
             if source.op == VARIABLE:
                 found.append(source)
             elif flattening and Attributes(source).integers("shape", ()) != (-1,):

@@ -223,7 +223,7 @@ def unknown_operators(graph: Graph) -> dict[str, list[str]]:
     unknown: defaultdict[str, list[str]] = defaultdict(list)
     for node in without_labels(graph).operators():
         if node.op not in OPERATORS:
-            unknown[node.op].append(node.name)
+            unknown[node.written_op].append(node.name)
     return dict(unknown)
 
 

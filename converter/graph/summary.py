@@ -48,7 +48,7 @@ class Summary:
 
 def summarize(graph: Graph) -> Summary:
     """Summarize a graph."""
-    counts = Counter(node.op for node in graph.operators())
+    counts = Counter(node.written_op for node in graph.operators())
     found, states = roles(graph), tuple(state_names(graph))
     return Summary(
         file=graph.where,

@@ -24,7 +24,7 @@ from .quantization import (
     window_of,
 )
 
-SUMS = frozenset({"elemwise_add", "broadcast_add", "_plus", "_Plus"})
+SUMS = frozenset({"elemwise_add", "broadcast_add"})
 ACTIVATIONS = frozenset({"Activation", "LeakyReLU", "clip", "abs"})
 # attributes of fused nodes; others are refused
 _KNOWN = frozenset(

@@ -9,7 +9,7 @@ import torch
 from torch import fx
 
 from ..call import Call
-from .constants import arange, checked_shape, eye, full, limited, ones, zeros
+from .constants import arange, checked_shape, eye, limited, ones, zeros
 from .declaration import dtype
 
 PI = float(np.float32(math.pi))  # MXNet computes the phases of windows in float32
@@ -70,7 +70,6 @@ def window(call: Call) -> fx.Node:
 OPERATORS = {
     "_npi_zeros": zeros,
     "_npi_ones": ones,
-    "_npi_full": full,
     "_npi_eye": eye,
     "_npi_arange": arange,
     "_npi_identity": identity,

@@ -13,6 +13,7 @@ from torch import fx, nn
 from ..builder import Values
 from ..call import Call
 from ..recurrent_modules import SteppedLSTM, VariableLengths, lstm_states
+from ..roles import state_places
 
 LAYERS: dict[str, Callable[..., nn.Module]] = {
     "rnn_relu": nn.RNN,
@@ -22,7 +23,7 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
 }
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
 MOST_LAYERS = 256
-ZEROS = frozenset({"_zeros", "_zeros_without_dtype", "zeros_like"})
+ZEROS = frozenset({"_zeros", "zeros_like"})
 
 
 def rnn(call: Call) -> Values | fx.Node:
@@ -51,16 +52,15 @@ def rnn(call: Call) -> Values | fx.Node:
     for (name, _), tensor in zip(shapes, _split(arrays, shapes), strict=True):
         call.put(layer, name, tensor)
     first: Values = (call.value(0),)
-    lstm = mode == "lstm"
-    lengths = 3 + lstm if attributes.flag("use_sequence_length", False) else None
-    if lengths is not None:
-        layer, first = VariableLengths(layer), (*first, call.value(lengths))
-    return _outputs(call, layer, first, lstm)
+    if attributes.flag("use_sequence_length", False):
+        layer, first = VariableLengths(layer), (*first, call.value(state_places(call.node).stop))
+    return _outputs(call, layer, first)
 
 
-def _outputs(call: Call, layer: nn.Module, values: Values, lstm: bool) -> Values | fx.Node:
+def _outputs(call: Call, layer: nn.Module, values: Values) -> Values | fx.Node:
     """Call the layer with its initial states, and name what it returns."""
-    places = (2, 3) if lstm else (2,)
+    places = state_places(call.node)
+    lstm = len(places) == 2
     if all(call.source(place).op in ZEROS for place in places):
         states: Values = ()
     elif lstm:

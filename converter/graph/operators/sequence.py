@@ -82,10 +82,10 @@ def warp_ctc(call: Call) -> fx.Node:
 
 
 OPERATORS = {
-    **dict.fromkeys(("Embedding", "_contrib_SparseEmbedding", "_sparse_Embedding"), embed),
+    **dict.fromkeys(("Embedding", "_contrib_SparseEmbedding"), embed),
     "SequenceMask": mask,
     "SequenceLast": last,
     "SequenceReverse": reverse,
-    **dict.fromkeys(("CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"), ctc_loss),
+    "CTCLoss": ctc_loss,
     "WarpCTC": warp_ctc,
 }

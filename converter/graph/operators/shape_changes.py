@@ -207,19 +207,19 @@ def cast(call: Call) -> fx.Node:
 
 
 OPERATORS = {
-    **dict.fromkeys(("Flatten", "flatten"), flatten),
-    **dict.fromkeys(("Reshape", "reshape"), reshape),
+    "Flatten": flatten,
+    "Reshape": reshape,
     "transpose": transpose,
-    **dict.fromkeys(("SwapAxis", "swapaxes"), swap_axis),
+    "SwapAxis": swap_axis,
     "expand_dims": expand_dims,
-    **dict.fromkeys(("Concat", "concat"), concat),
+    "Concat": concat,
     "stack": stack,
-    **dict.fromkeys(("SliceChannel", "split"), slice_channel),
-    **dict.fromkeys(("slice", "crop"), slice_),
+    "SliceChannel": slice_channel,
+    "slice": slice_,
     "slice_axis": slice_axis,
     "slice_like": slice_like,
     "Crop": crop,
-    **dict.fromkeys(("Pad", "pad"), pad),
+    "Pad": pad,
     "tile": tile,
-    **dict.fromkeys(("Cast", "cast"), cast),
+    "Cast": cast,
 }
