@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import torch
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.operators import OPERATORS
+from gluon2torch.graph.operators.declaration import Declared
 from gluon2torch.graph.operators.unsupported import reason_of
 from gluon2torch.graph.symbol import parse_symbol
 
@@ -236,6 +238,25 @@ def test_an_operator_that_cannot_be_imported_is_refused_with_the_reason(
         imported(Case(op, {}, {"data": np.zeros(3)}))
     assert f"1 × {op} (it): " in str(error.value)
     assert reason in str(error.value)
+
+
+def test_functions_are_given_all_their_arguments() -> None:
+    # dynamo does not find the defaults of a function that pickle's wrapper hides
+    left_out, declared = [], 0
+    for op, operator in OPERATORS.items():
+        if isinstance(operator, Declared) and operator.function.__module__.startswith(
+            "gluon2torch"
+        ):
+            declared += 1
+            named = {*operator.attributes, *operator.given}
+            parameters = inspect.signature(operator.function).parameters.values()
+            left_out += [
+                (op, each.name)
+                for each in list(parameters)[operator.inputs or 0 :]
+                if each.default is not each.empty and each.name not in named
+            ]
+    assert declared > 200
+    assert left_out == []
 
 
 def test_no_operator_is_both_supported_and_refused() -> None:

@@ -23,6 +23,7 @@ from gluon2torch.graph.operators import (
     quantization,
     recurrent,
     sequence,
+    spectral,
     vision,
 )
 from gluon2torch.graph.operators.arithmetic import (
@@ -491,7 +492,7 @@ SHAPING = [
     *(Case(name, {"dtype": "int32"}, {"dtype": "float32"}, {}) for name in ("Cast", "cast")),
 ]
 # operators with cases in files of their own
-OTHERS = (control_flow, dropout, recurrent, sequence, vision, quantization, fused_layers)
+OTHERS = (control_flow, dropout, recurrent, sequence, vision, spectral, quantization, fused_layers)
 ELSEWHERE = frozenset(op for theme in OTHERS for op in theme.OPERATORS)
 CASES = [*LAYERS, *ACTIVATIONS, *POOLING, *ARITHMETIC, *SHAPING]
 # MXNet's results are of positive numbers alone, or of any

@@ -16,8 +16,8 @@ import torch
 from gluon2torch import import_graph
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.layers.recurrent_layers import SteppedLSTM
 from gluon2torch.graph.operators import recurrent, sequence
-from gluon2torch.graph.recurrent_modules import SteppedLSTM
 from gluon2torch.graph.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 

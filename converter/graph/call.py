@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
@@ -12,7 +13,7 @@ from torch import fx, nn
 
 from ..errors import GraphError
 from .attributes import Attributes
-from .builder import Builder
+from .builder import Builder, Values
 from .symbol import VARIABLE, Node
 
 _PACKAGE = __name__.partition(".")[0]
@@ -175,7 +176,10 @@ class Call:
         return self._builder.ranks.get(value)
 
     def ignore(self, index: int) -> None:
-        """Ignore an input that only training uses, such as a label; it may be missing."""
+        """Count an input as used, although its value is not; the node need not have it.
+
+        Such are labels, which only training uses, and ends of ranges that have no influence.
+        """
         self._used.add(index)
 
     def rank(self, index: int = 0) -> int | None:
@@ -229,9 +233,15 @@ class Call:
     def module(
         self, module: nn.Module, *values: fx.Node, rank: Rank = SAME, suffix: str = ""
     ) -> fx.Node:
-        """Add a call of a module to the graph; reuse the module of equal arrays and attributes.
+        """Add a call of a module to the graph.
+
+        If a node of the same operator with the same attributes has used the same arrays, its module
+        is called, and this one is dropped. A module without arrays, with a suffix, or of a node
+        that contains graphs is never shared.
 
         Args:
+            module: The module.
+            values: Its arguments.
             rank: Number of dimensions of the result; None if it is unknown.
             suffix: Suffix of the name, for what comes before a layer.
         """
@@ -254,6 +264,9 @@ class Call:
         """Add a call of a function to the graph.
 
         Args:
+            function: A function at the top level of a module, so that the graph can be pickled.
+            args: Its arguments: values of the graph, or constants.
+            kwargs: Its arguments by name.
             rank: Number of dimensions of the result; None if it is unknown.
             suffix: Suffix of the name, for a node whose name a layer uses.
         """
@@ -263,6 +276,22 @@ class Call:
         # pickle traces the module again, which must not look into this package's functions
         node.meta["is_wrapped"] = _is_own(function)
         return self._result(node, rank, args)
+
+    def parts(
+        self, results: fx.Node, ranks: Sequence[int | None], suffixes: Sequence[str] = ()
+    ) -> Values:
+        """Add the values of a tuple to the graph.
+
+        Args:
+            results: The tuple.
+            ranks: Number of dimensions of each value; None if unknown.
+            suffixes: Suffix of each one's name.
+        """
+        suffixes = suffixes or [""] * len(ranks)
+        return tuple(
+            self.function(operator.getitem, results, place, rank=rank, suffix=suffix)
+            for place, (rank, suffix) in enumerate(zip(ranks, suffixes, strict=True))
+        )
 
     def constant(self, tensor: torch.Tensor) -> fx.Node:
         """Add a tensor that depends on no input to the graph, as a buffer."""

@@ -21,7 +21,7 @@ from .call import Call
 from .fusion import unfused
 from .initial_states import with_zero_states
 from .labels import without_labels
-from .norm_modules import use_gluon_statistics
+from .layers.norms import use_gluon_statistics
 from .operators import OPERATORS
 from .operators.unsupported import reason_of
 from .ranks import input_ranks
@@ -174,7 +174,15 @@ def _refuse(problems: list[str], graph: Graph) -> None:
 
 
 def erase_unused(graph: fx.Graph, kept: Sequence[str] = ("output",)) -> None:
-    """Remove labels, and what was computed from arrays that a layer then took as its own."""
+    """Erase the nodes that have no users, from the last to the first, and so what led only to them.
+
+    Such are values of arrays that a layer then took as its parameters, and outputs of a node that
+    the graph does not use.
+
+    Args:
+        graph: The graph, which is changed.
+        kept: Kinds of nodes, by fx's names, that stay even without users.
+    """
     for node in reversed(graph.nodes):
         if not node.users and node.op not in kept:
             graph.erase_node(node)

@@ -118,7 +118,7 @@ def _state_shape(layer: Node, place: int) -> tuple[int, ...]:
 def _shape(node: Node, name: str, batch: int | None) -> tuple[int, ...] | None:
     """A shape with one unknown size, 0; None if it has none, or several."""
     try:
-        sizes = tuple(size or 0 for size in Attributes(node).optional_integers(name))
+        sizes = tuple(size or 0 for size in Attributes(node).integers_or_none(name))
     except GraphError:
         return None
     axis = node.attributes.get("__layout__", "N").find("N")

@@ -75,7 +75,7 @@ def _first_size(node: Node) -> int:
     if name is None or not node.attributes.get("__layout__", "N").startswith("N"):
         return 0
     try:
-        sizes = Attributes(node).optional_integers(name)
+        sizes = Attributes(node).integers_or_none(name)
     except GraphError:
         return 0  # reported when the node is imported, if it is
     return (sizes[0] if sizes else None) or 0
@@ -162,7 +162,7 @@ def _swapped(attributes: Attributes) -> bool:
 
 
 def _sliced(attributes: Attributes) -> bool:
-    begin, end = attributes.optional_integers("begin"), attributes.optional_integers("end")
+    begin, end = attributes.integers_or_none("begin"), attributes.integers_or_none("end")
     return begin[:1] in ((None,), (0,)) and end[:1] == (None,)
 
 

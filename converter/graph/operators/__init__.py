@@ -9,6 +9,7 @@ from . import (
     activations,
     arithmetic,
     attention,
+    axis_changes,
     boxes,
     constants,
     control_flow,
@@ -28,20 +29,21 @@ from . import (
     recurrent,
     regions,
     sequence,
+    shape_changes,
+    spectral,
     vision,
+    weighted_layers,
 )
-from . import shape_changes as shaping
-from . import weighted_layers as layers
 
 Operator = Callable[..., Any]
 GROUPS = (
-    layers,
+    weighted_layers,
     normalization,
     dropout,
     activations,
     pooling,
     arithmetic,
-    shaping,
+    shape_changes,
     recurrent,
     sequence,
     control_flow,
@@ -49,8 +51,10 @@ GROUPS = (
     boxes,
     regions,
     vision,
+    spectral,
     constants,
     indexing,
+    axis_changes,
     logic,
     mathematics,
     linear_algebra,

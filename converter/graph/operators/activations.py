@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import fx, nn
 
-from ..attention_functions import partial_softmax
 from ..call import Call
-from ..modules import L2Normalization
+from ..functions.attention_heads import partial_softmax
+from ..layers.norms import L2Normalization
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,

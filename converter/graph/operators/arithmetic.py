@@ -12,8 +12,7 @@ from torch import fx, nn
 from ..call import Call
 from ..functions import matrices
 from ..functions.elementwise import unary
-from .declaration import Declared, flag, largest
-from .logic import with_number
+from .declaration import Declared, flag, largest, with_number
 
 # operator -> function
 BINARY: dict[str, Callable[..., Any]] = {

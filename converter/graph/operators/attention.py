@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import fx
 
-from ..attention_functions import (
+from ..call import SAME, Call
+from ..functions.attention_heads import (
     arange_like,
     attention_scores,
     attention_values,
@@ -15,7 +16,7 @@ from ..attention_functions import (
     self_attention_scores,
     self_attention_values,
 )
-from ..call import SAME, Call
+from .declaration import Declared
 
 # by the name behind `_contrib_interleaved_matmul_`
 INTERLEAVED: dict[str, Callable[..., Any]] = {
@@ -35,11 +36,6 @@ def _interleaved(name: str) -> Callable[[Call], fx.Node]:
     return attention
 
 
-def divided(call: Call) -> fx.Node:
-    """Division by the root of the length of the last axis."""
-    return call.function(div_sqrt_dim, call.value(0))
-
-
 def numbers(call: Call) -> fx.Node:
     """Numbers in the shape of a tensor, or in the length of one of its axes."""
     attributes = call.attributes
@@ -52,6 +48,6 @@ def numbers(call: Call) -> fx.Node:
 
 OPERATORS = {
     **{f"_contrib_interleaved_matmul_{name}": _interleaved(name) for name in INTERLEAVED},
-    "_contrib_div_sqrt_dim": divided,
+    "_contrib_div_sqrt_dim": Declared(div_sqrt_dim),
     "_contrib_arange_like": numbers,
 }

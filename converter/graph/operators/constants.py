@@ -10,7 +10,7 @@ from torch import fx
 from ..call import Call
 from ..functions.elementwise import filled
 from ..initial_states import BATCH_AXIS, is_state
-from ..recurrent_modules import ZeroState
+from ..layers.recurrent_layers import ZeroState
 from .declaration import dtype, optional_number
 
 MOST_VALUES = 1 << 25

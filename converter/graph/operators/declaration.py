@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from torch import fx
 from ..attributes import Attributes
 from ..builder import Values
 from ..call import Call
+from ..functions.elementwise import binary, with_scalar
 
 Reader = Callable[[Attributes, str], Any]
 Ranks = list["int | None"]
@@ -63,7 +63,7 @@ def optional_integers(attributes: Attributes, name: str) -> tuple[int, ...] | No
 
 def ends(attributes: Attributes, name: str) -> tuple[int | None, ...]:
     """A slice's begin, end or step of each axis, or None."""
-    return attributes.optional_integers(name)
+    return attributes.integers_or_none(name)
 
 
 def number(default: float | None = None) -> Reader:
@@ -200,9 +200,7 @@ class Declared:
             return result
         if not 0 < parts <= 1 << 12:
             raise call.error(f"would have {parts} outputs")
-        return tuple(
-            call.function(operator.getitem, result, place, rank=rank) for place in range(parts)
-        )
+        return call.parts(result, [rank] * parts)
 
 
 def outputs(count: int) -> Callable[[Named, int], int]:
@@ -213,3 +211,17 @@ def outputs(count: int) -> Callable[[Named, int], int]:
 def as_inputs(attributes: Named, inputs: int) -> int:
     """As many outputs as inputs."""
     return inputs
+
+
+SCALAR = {"scalar": number(1.0), "is_int": flag(True)}
+"""The attributes of an operator of an input and a number."""
+
+
+def with_number(name: str, *, reverse: bool = False) -> Declared:
+    """A function of `elementwise` of an input and a number, which `reverse` puts first."""
+    return Declared(with_scalar, 1, SCALAR, {"name": name, "reverse": reverse})
+
+
+def of_two(name: str) -> Declared:
+    """A function of `elementwise` of two inputs."""
+    return Declared(binary, 2, given={"name": name}, rank=largest)

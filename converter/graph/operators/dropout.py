@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import fx, nn
 
 from ..call import Call
-from ..modules import SharedDropout
+from ..layers.shared_dropout import SharedDropout
 
 
 def dropout(call: Call) -> fx.Node:

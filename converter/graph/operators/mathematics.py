@@ -19,6 +19,7 @@ from .declaration import (
     integer,
     number,
     numbers,
+    of_two,
     one,
     optional_dtype,
     optional_integer,
@@ -28,8 +29,8 @@ from .declaration import (
     reduced,
     single,
     unknown,
+    with_number,
 )
-from .logic import of_two, with_number
 
 UNARY = (
     *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "degrees", "radians"),
@@ -52,11 +53,14 @@ REVERSED = {f"_r{name}_scalar": name for name in ("mod", "power")}
 
 def histogram(call: Call) -> fx.Node | Values:
     """Counts of equal intervals, or of those between the edges that the second input has."""
-    attributes, equal = call.attributes, {"bin_cnt": integer(), "range": numbers}
-    if len(call) == 1 and len(attributes.numbers("range")) != 2:
-        raise attributes.unsupported("range")
-    inputs, given = min(len(call), 2), equal if len(call) == 1 else {}
-    return Declared(data_types.histogram, inputs, given, rank=one, outputs=outputs(2))(call)
+    if len(call) > 1:
+        read, given = {}, {"bin_cnt": None, "range": ()}
+    elif len(call.attributes.numbers("range")) == 2:
+        read, given = {"bin_cnt": integer(), "range": numbers}, {"bins": None}
+    else:
+        raise call.attributes.unsupported("range")
+    inputs = min(len(call), 2)
+    return Declared(data_types.histogram, inputs, read, given, rank=one, outputs=outputs(2))(call)
 
 
 OPERATORS: dict[str, Callable[[Call], Any]] = {

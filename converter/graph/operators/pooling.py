@@ -9,9 +9,9 @@ import torch
 from torch import fx, nn
 
 from ..call import SAME, Call
-from ..convolution_functions import root
-from ..modules import BilinearResize, UpSamplings, bilinear_padding
-from ..window_pool import GlobalPool, LegacyPool, WindowPool
+from ..functions.feature_maps import root
+from ..layers.resizing import BilinearResize, UpSamplings, bilinear_padding
+from ..layers.window_pool import GlobalPool, LegacyPool, WindowPool
 from .layouts import CHANNELS_FIRST, is_channels_last, to_channels_first, to_channels_last
 
 MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}

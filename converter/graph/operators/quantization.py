@@ -5,21 +5,16 @@ They take and return a value and the two ends of its range; see quantized_arithm
 
 from __future__ import annotations
 
-import operator
-
 import torch
 from torch import Tensor, fx, nn
 
 from ..attributes import rounded_single
 from ..builder import Values
 from ..call import SAME, Call, Rank
-from ..quantized_arithmetic import DTYPES
-from ..quantized_convolutions import QuantizedConvolution, Window
-from ..quantized_linear import QuantizedLinear
-from ..quantized_modules import (
-    Dequantize,
-    Quantize,
-    QuantizeByRange,
+from ..functions.quantized_arithmetic import DTYPES
+from ..layers.norms import EPSILON
+from ..layers.quantized_convolutions import QuantizedConvolution, Window
+from ..layers.quantized_layers import (
     QuantizedAdd,
     QuantizedBatchNorm,
     QuantizedConcat,
@@ -28,11 +23,10 @@ from ..quantized_modules import (
     QuantizedPool,
     QuantizedProduct,
     QuantizedReLU,
-    Range,
-    Requantize,
 )
+from ..layers.quantized_linear import QuantizedLinear
+from ..layers.quantizers import Dequantize, Quantize, QuantizeByRange, Range, Requantize
 from .layouts import CHANNELS_FIRST, is_channels_last
-from .normalization import EPSILON
 from .pooling import pool_layer
 from .weighted_layers import convolution_options
 
@@ -54,16 +48,10 @@ def calibrated_range(call: Call) -> Range | None:
     return low, high
 
 
-def results(
-    call: Call, module: nn.Module, *values: fx.Node, rank: Rank = SAME
-) -> tuple[fx.Node, fx.Node, fx.Node]:
+def results(call: Call, module: nn.Module, *values: fx.Node, rank: Rank = SAME) -> Values:
     """A module's result: the value and the ends of its range."""
     result = call.module(module, *values, rank=rank)
-    rank = call.rank_of(result)
-    value = call.function(operator.getitem, result, 0, rank=rank, suffix="_value")
-    low = call.function(operator.getitem, result, 1, rank=1, suffix="_low")
-    high = call.function(operator.getitem, result, 2, rank=1, suffix="_high")
-    return value, low, high
+    return call.parts(result, (call.rank_of(result), 1, 1), ("_value", "_low", "_high"))
 
 
 def range_end(call: Call, index: int) -> Tensor:

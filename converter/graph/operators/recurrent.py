@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
@@ -12,7 +11,7 @@ from torch import fx, nn
 
 from ..builder import Values
 from ..call import Call
-from ..recurrent_modules import SteppedLSTM, VariableLengths, lstm_states
+from ..layers.recurrent_layers import SteppedLSTM, VariableLengths, lstm_states
 from ..roles import state_places
 
 LAYERS: dict[str, Callable[..., nn.Module]] = {
@@ -69,16 +68,13 @@ def _outputs(call: Call, layer: nn.Module, values: Values) -> Values | fx.Node:
     else:
         states = (call.value(2),)
     result = call.module(layer, *values, *states, rank=3)
-    output = call.function(operator.getitem, result, 0, rank=3, suffix="_output")
     if not call.attributes.flag("state_outputs", False):
+        (output,) = call.parts(result, (3,), ("_output",))
         return output
-    final = call.function(operator.getitem, result, 1, rank=3, suffix="_state")
+    output, final = call.parts(result, (3, 3), ("_output", "_state"))
     if not lstm:
         return output, final
-    return output, *(
-        call.function(operator.getitem, final, place, rank=3, suffix=suffix)
-        for place, suffix in enumerate(("_hidden", "_cell"))
-    )
+    return output, *call.parts(final, (3, 3), ("_hidden", "_cell"))
 
 
 def _layer(

@@ -6,14 +6,8 @@ import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..sequence_functions import (
-    CTCLoss,
-    Embedding,
-    embedding,
-    sequence_last,
-    sequence_mask,
-    sequence_reverse,
-)
+from ..functions.sequences import embedding, sequence_last, sequence_mask, sequence_reverse
+from ..layers.sequence_layers import CTCLoss, Embedding
 
 
 def embed(call: Call) -> fx.Node:

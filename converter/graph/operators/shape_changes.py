@@ -11,8 +11,8 @@ from ..builder import Values
 from ..call import Call
 from ..functions.data_types import to_dtype
 from ..functions.selection import slice_steps
-from ..modules import Crop, Flatten, Reshape, SliceLike
-from .declaration import DTYPES
+from ..layers.reshaping import Crop, Flatten, Reshape, SliceLike
+from .declaration import Declared, dtype
 
 
 def flatten(call: Call) -> fx.Node:
@@ -130,14 +130,14 @@ def slice_channel(call: Call) -> Values:
         rank = None if rank is None else rank - 1
     else:
         parts = call.function(torch.chunk, call.value(0), count, axis)
-    return tuple(call.function(operator.getitem, parts, place, rank=rank) for place in range(count))
+    return call.parts(parts, [rank] * count)
 
 
 def slice_(call: Call) -> fx.Node:
     """Slice the first axes from `begin` to `end` in steps of `step`."""
     attributes = call.attributes
-    begin, end = attributes.optional_integers("begin"), attributes.optional_integers("end")
-    step = attributes.optional_integers("step") or (None,) * len(begin)
+    begin, end = attributes.integers_or_none("begin"), attributes.integers_or_none("end")
+    step = attributes.integers_or_none("step") or (None,) * len(begin)
     if len({len(begin), len(end), len(step)}) != 1 or not begin:
         raise attributes.unsupported("begin")
     if 0 in step:
@@ -200,12 +200,6 @@ def tile(call: Call) -> fx.Node:
     return call.function(torch.tile, call.value(0), counts, rank=rank)
 
 
-def cast(call: Call) -> fx.Node:
-    """Convert to another dtype."""
-    dtype = DTYPES[call.attributes.choice("dtype", None, list(DTYPES))]
-    return call.function(to_dtype, call.value(0), dtype)
-
-
 OPERATORS = {
     "Flatten": flatten,
     "Reshape": reshape,
@@ -221,5 +215,5 @@ OPERATORS = {
     "Crop": crop,
     "Pad": pad,
     "tile": tile,
-    "Cast": cast,
+    "Cast": Declared(to_dtype, 1, {"dtype": dtype(None)}),
 }
