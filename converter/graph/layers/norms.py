@@ -9,8 +9,6 @@ from torch.nn import functional as F
 from ...models.gluon_batch_norm import GluonBatchNorm
 
 Statistics = tuple[Tensor, Tensor, Tensor]
-
-
 EPSILON = 1.0000000474974513e-3  # 1e-3 in float32, the default of a parameter that is a double
 
 

@@ -20,8 +20,6 @@ from ..functions.quantized_arithmetic import (
 )
 
 Quantized = tuple[Tensor, Tensor, Tensor]
-
-
 Range = tuple[float, float]
 
 

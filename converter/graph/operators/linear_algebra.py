@@ -15,6 +15,7 @@ TRIANGULAR = {
 }
 OFFSET = {"offset": integer(0)}
 TRIANGLE = {**OFFSET, "lower": flag(True)}
+# without the prefix _linalg_
 LINALG = {
     "gemm": Declared(matrices.gemm, 3, {**GEMM, "beta": number(1.0)}),
     "gemm2": Declared(matrices.gemm2, 2, GEMM),
