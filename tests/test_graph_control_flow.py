@@ -16,8 +16,8 @@ import torch
 from torch import fx, nn
 
 from gluon2torch.errors import ConversionError, GraphError
-from gluon2torch.graph.control_flow_modules import Condition, Foreach, WhileLoop
 from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.layers.loops import Condition, Foreach, WhileLoop
 from gluon2torch.graph.roles import roles
 from gluon2torch.graph.summary import summarize
 from gluon2torch.graph.symbol import MAX_DEPTH, parse_symbol

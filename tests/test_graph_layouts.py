@@ -163,7 +163,7 @@ def test_sparse_regularization_is_the_identity_and_its_average_an_array() -> Non
     (expected,) = computed(case)
     assert np.array_equal(expected, data)
     assert roles(parse_symbol(case.symbol().encode(), "it")).arrays == ("average",)
-    assert {"Dropout", "IdentityAttachKLSparseReg", "SVMOutput"} == set(dropout.OPERATORS)
+    assert {"Dropout", "IdentityAttachKLSparseReg"} == set(dropout.OPERATORS)
 
 
 def test_dropout_that_drops_in_eval_mode_too() -> None:

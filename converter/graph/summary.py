@@ -51,7 +51,7 @@ def operator_counts(graph: Graph) -> dict[str, int]:
 
     Nodes of the graphs that a node contains are counted, too; those of a loop's body once.
     """
-    return dict(Counter(node.op for node in graph.operators()).most_common())
+    return dict(Counter(node.written_op for node in graph.operators()).most_common())
 
 
 def summarize(graph: Graph) -> Summary:
