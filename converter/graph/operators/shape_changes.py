@@ -37,8 +37,8 @@ def reshape(call: Call) -> fx.Node:
         raise attributes.unsupported("shape")
     if not _inferred_in_place(codes[::-1] if attributes.flag("reverse", False) else codes):
         raise call.error(
-            f"shape={codes}: MXNet 1.9.1 puts a size that is inferred behind -4 in another place, "
-            "where it computes a wrong result; export it with that size"
+            f"shape={codes}: MXNet 1.9.1 puts a size that is inferred behind -4 or -2 in another "
+            "place, where it computes a wrong result; export it with that size"
         )
     reverse = attributes.flag("reverse", False)
     rank = _rank(codes[::-1] if reverse else codes, call.rank())
@@ -65,7 +65,9 @@ def _parts(codes: tuple[int, ...]) -> int:
 
 
 def _inferred_in_place(codes: tuple[int, ...]) -> bool:
-    """Whether there is no -1 behind a -4, or a 1 where MXNet puts its size."""
+    """Whether there is no -1 behind a -2, and none behind a -4 or a 1 where MXNet puts its size."""
+    if -2 in codes and -1 in codes[codes.index(-2) :]:
+        return False
     sizes: list[int] = []  # codes by the place of their size in the result
     place, splits, moved = 0, 0, -1
     while place < len(codes):
