@@ -28,6 +28,7 @@ Arrays = dict[str, np.ndarray]
 LIMITS = {"float16": 2**-9, "float32": 1e-4, "float64": 1e-12}
 MEMORY = 8 << 30  # bytes of address space; MXNet itself maps more than one
 SECONDS = 60  # of one case
+CRASHES, TOO_LONG = "crashes", "takes too long"
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,12 @@ class Oracle:
             Rejected: As a call does.
         """
         try:
-            answer = self._connection.recv() if self._connection.poll(SECONDS) else "takes too long"
+            answer = self._connection.recv() if self._connection.poll(SECONDS) else TOO_LONG
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            answer = "crashes"
+            answer = CRASHES
         if isinstance(answer, list):
             return answer
-        if answer in ("crashes", "takes too long"):
+        if answer in (CRASHES, TOO_LONG):
             self._process.kill()
             self._process.join()
             self._start()
