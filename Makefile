@@ -37,13 +37,14 @@ lint: .venv/installed
 proof: .venv/installed
 	$(BIN)/pytest -m slow
 
-# SAMPLE small changes of each room, which the tests are to notice; about half an hour
+# SAMPLE small changes of each folder, which the tests must detect; about half an hour
 mutants: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
 	$(BIN)/python -m tests.mutation --sample $(SAMPLE)
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/bench_convert.py
+	$(BIN)/python benchmarks/bench_proof.py
 	$(BIN)/python benchmarks/bench_params.py
 	$(BIN)/python benchmarks/bench_graph.py
 	$(BIN)/python benchmarks/bench_validate.py

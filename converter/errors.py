@@ -17,6 +17,7 @@ ConversionError
 ├── LabelsError              a list of class names is invalid
 ├── ParityError              the converted network differs from the reference
 ├── CheckpointError          a checkpoint cannot be written, or a file is not a checkpoint
+│   └── ExportError          torch.export cannot export a module
 └── UploadError              a release could not be uploaded
 """
 
@@ -106,6 +107,18 @@ class ParityError(ConversionError):
 
 class CheckpointError(ConversionError):
     """A checkpoint cannot be written correctly, or a file is not a checkpoint of this project."""
+
+
+class ExportError(CheckpointError):
+    """torch.export cannot export a module for the given shapes; the message gives its reason.
+
+    Attributes:
+        reason: torch's reason, in one line.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ReleaseError(ProblemsError):

@@ -189,5 +189,5 @@ def _geometry(stages: int, reduction: int, output_stride: int) -> Iterator[tuple
 
 def _initialise(module: nn.Module) -> None:
     """Apply He initialisation, for networks that are trained from scratch."""
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:  # for those, torch is slow
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

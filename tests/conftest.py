@@ -26,7 +26,7 @@ from gluon2torch.sources import mxnet_compat
 from gluon2torch.sources.source import Source, load_arrays
 from gluon2torch.weights.converted import Converted, assemble
 
-# the shared folder of real files stands beside the checkout; not everybody has it
+# the shared folder of real files, in the same folder as the checkout; it is optional
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 CLIENTS = ("timm", "torchvision", "mmpretrain", "onnxruntime", "huggingface_hub")
 _LIBRARIES: list[Any] = []
@@ -64,7 +64,7 @@ def require_data() -> Path:
 def import_client(name: str) -> Any:
     """timm, torchvision or mmpretrain, which all bring torchvision.
 
-    torchvision's wheel is built for CUDA; beside a CPU-only torch it misses two operators that no
+    torchvision's wheel is built for CUDA; with a CPU-only torch it misses two operators that no
     network here uses. Declaring them is enough.
     """
     import torch
@@ -140,19 +140,19 @@ def record(name: str = "cifar_resnet20_v1", **fields: Any) -> Record:
 
 @pytest.fixture(scope="session")
 def timm() -> Any:
-    """timm beside a CPU-only torch."""
+    """timm, with a CPU-only torch, too."""
     return import_client("timm")
 
 
 @pytest.fixture(scope="session")
 def torchvision() -> Any:
-    """torchvision beside a CPU-only torch."""
+    """torchvision, with a CPU-only torch, too."""
     return import_client("torchvision")
 
 
 @pytest.fixture(scope="session")
 def mmpretrain() -> Any:
-    """mmpretrain beside a CPU-only torch."""
+    """mmpretrain, with a CPU-only torch, too."""
     return import_client("mmpretrain")
 
 

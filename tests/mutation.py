@@ -1,11 +1,11 @@
-"""Mutation tests of the rooms that decide whether a conversion is right, with mutmut.
+"""Mutation tests of the folders that decide whether a conversion is right, with mutmut.
 
-python -m tests.mutation [ROOM …] [--sample 120] [--seed 0] [--jobs 1]
+python -m tests.mutation [FOLDER …] [--sample 120] [--seed 0] [--jobs 1]
 
-The package is copied to build/mutation/ROOM in the layout that mutmut expects, and only the copy is
-changed. mutmut makes every small change of the room's functions that it knows. A random sample of
-these mutants is tested, each in a fork of a process that has imported everything; a mutant that no
-test of the room's files notices has survived. Constants and tables outside functions, and
+The package is copied to build/mutation/FOLDER in the layout that mutmut expects, and only the copy
+is changed. mutmut makes every small change of the folder's functions that it knows. A random sample
+of these mutants is tested, each in a fork of a process that has imported everything; a mutant that
+no test of the folder's files notices has survived. Constants and tables outside functions, and
 properties, are not mutated: tests/test_mutants.py has mutants of these.
 """
 
@@ -22,9 +22,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .package_copy import copy_package
+
 ROOT = Path(__file__).resolve().parents[1]
 CLIENTS = "timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or linters"
-# tests that take under a second and need no MXNet; for some rooms the oracle is MXNet itself
+# tests that take under a second and need no MXNet; for some folders the oracle is MXNet itself
 QUICK = f"not (slow or costly or mxnet or {CLIENTS})"
 WITH_MXNET = f"not (slow or costly or {CLIENTS})"
 # these run while their module is imported, which is before a mutant is chosen
@@ -46,7 +48,7 @@ use_git_change_detection = False
 
 
 @dataclass(frozen=True)
-class Room:
+class Target:
     """A folder of the package, and the tests that are to notice its mutants."""
 
     folder: str
@@ -57,8 +59,8 @@ class Room:
 
 # names in tests of networks that take seconds
 LARGE = "senet or resnext or wideresnet or resnet18 or resnet50 or resnest14"
-ROOMS = {
-    "mapping": Room(
+TARGETS = {
+    "mapping": Target(
         "mapping",
         (
             *("keymap", "dialects", "detection", "backbones", "layouts", "tables", "opening"),
@@ -66,7 +68,7 @@ ROOMS = {
         ),
         names="not nearest_and and not unknown and not nan_is_json",
     ),
-    "parity": Room(
+    "parity": Target(
         "parity",
         (
             *("measurement", "caught", "planted", "graph_reference", "saved_reference"),
@@ -75,10 +77,10 @@ ROOMS = {
         WITH_MXNET,
         f"not ({LARGE})",
     ),
-    "operators": Room(
+    "operators": Target(
         "graph/operators", ("graph_operators", "graph_refusals", "graph_import"), WITH_MXNET
     ),
-    "checkpoints": Room(
+    "checkpoints": Target(
         "checkpoints",
         ("checkpoint", "opening", "formats", "verify", "model_card", "commands", "planted"),
     ),
@@ -94,41 +96,38 @@ class Score:
     survivors: tuple[str, ...]
 
 
-def prepare(room: Room, folder: Path) -> None:
+def prepare(target: Target, folder: Path) -> None:
     """Copy the package and the tests to a folder, and write mutmut's configuration there."""
     shutil.rmtree(folder, ignore_errors=True)
-    package = folder / "src" / "gluon2torch"
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "converter", package, ignore=ignore)
-    for each in ("models", "mappings"):
-        shutil.copytree(ROOT / each, package / each, ignore=ignore)
-    shutil.copytree(ROOT / "tests", folder / "tests", ignore=ignore)
+    copy_package(folder / "src" / "gluon2torch")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", folder)
-    selection = [f"tests/test_{name}.py" for name in room.tests]
-    selection += ["-m", room.marks, *(["-k", room.names] if room.names else [])]
-    text = CONFIGURATION.format(folder=room.folder, selection="\n    ".join(selection))
+    selection = [f"tests/test_{name}.py" for name in target.tests]
+    selection += ["-m", target.marks, *(["-k", target.names] if target.names else [])]
+    text = CONFIGURATION.format(folder=target.folder, selection="\n    ".join(selection))
     (folder / "setup.cfg").write_text(text)
 
 
-def mutants(room: Room, folder: Path) -> list[str]:
-    """The names of all mutants of a room, in a fixed order."""
+def mutants(target: Target, folder: Path) -> list[str]:
+    """The names of all mutants of a folder, in a fixed order."""
     from mutmut.configuration import reset_config
     from mutmut.mutation.file_mutation import mutate_file_contents
 
     os.chdir(folder)
     reset_config()  # it is read from the folder
     names: list[str] = []
-    for path in sorted(Path("src/gluon2torch", room.folder).glob("*.py")):
+    for path in sorted(Path("src/gluon2torch", target.folder).glob("*.py")):
         module = ".".join(path.with_suffix("").parts[1:])
         mutated = mutate_file_contents(str(path), path.read_text())
         names += [f"{module}.{name}" for name in mutated.mutant_names]
     return names
 
 
-def run(room: Room, folder: Path, sample: int, seed: int, jobs: int) -> Score:
-    """Test a sample of a room's mutants."""
-    prepare(room, folder)
-    names = mutants(room, folder)
+def run(target: Target, folder: Path, sample: int, seed: int, jobs: int) -> Score:
+    """Test a sample of a folder's mutants."""
+    prepare(target, folder)
+    names = mutants(target, folder)
     drawn = random.Random(seed).sample(names, min(sample, len(names)))
     chosen = sorted(name for name in drawn if not AT_IMPORT.search(name))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -158,18 +157,19 @@ def _mutmut() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print each room's score and its survivors."""
+    """Print each folder's score and its survivors."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation")
-    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"{', '.join(ROOMS)}; default all")
-    parser.add_argument("--sample", type=int, default=120, help="mutants of each room")
+    known = f"{', '.join(TARGETS)}; default all"
+    parser.add_argument("folders", nargs="*", metavar="FOLDER", help=known)
+    parser.add_argument("--sample", type=int, default=120, help="mutants of each folder")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args(arguments)
-    if unknown := set(options.rooms) - set(ROOMS):
-        parser.error(f"no room is named {', '.join(sorted(unknown))}")
-    for name in options.rooms or ROOMS:
+    if unknown := set(options.folders) - set(TARGETS):
+        parser.error(f"no folder is named {', '.join(sorted(unknown))}")
+    for name in options.folders or TARGETS:
         folder = ROOT / "build" / "mutation" / name
-        score = run(ROOMS[name], folder, options.sample, options.seed, options.jobs)
+        score = run(TARGETS[name], folder, options.sample, options.seed, options.jobs)
         for survivor in score.survivors:
             print(f"survived: {survivor}")
         tested = score.killed + len(score.survivors)

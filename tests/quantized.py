@@ -16,6 +16,8 @@ from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
+from .mxnet_run import run_by_mxnet
+
 Arrays = dict[str, np.ndarray]
 Rng = np.random.Generator
 RELU = ("Activation", {"act_type": "relu"})
@@ -94,11 +96,9 @@ def by_mxnet(symbol: str, inputs: Arrays, gradient: bool = False) -> list[np.nda
     """
     mx = import_mxnet()
     graph = mx.sym.load_json(symbol)
-    given = {name: mx.nd.array(array, dtype=array.dtype) for name, array in inputs.items()}
     if not gradient:  # CachedOp refuses operators that have none unless none is asked for
         graph = mx.sym.Group([mx.sym.BlockGrad(head) for head in graph])
-    found = mx.nd.CachedOp(graph)(*(given[name] for name in graph.list_inputs()))
-    return [each.asnumpy() for each in (found if isinstance(found, list | tuple) else [found])]
+    return run_by_mxnet(graph, inputs)
 
 
 def by_torch(sample: Sample, dtype: str = "float32") -> list[np.ndarray]:

@@ -99,8 +99,8 @@ def main():
         calls.write(json.dumps(arguments) + "\n")
     if fault("login", None):
         fail("To get started with GitHub CLI, please run:  gh auth login\nAlternatively, …", 4)
-    room, verb, tag = arguments[:3]
-    assert room == "release"
+    group, verb, tag = arguments[:3]
+    assert group == "release"
     assert option(arguments, "--repo") == "somebody/networks"
     releases = load("state.json", {})
     if tag not in releases and verb != "create":

@@ -20,6 +20,7 @@ from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 
 from .exported import export_symbol
+from .mxnet_run import run_by_mxnet
 from .test_graph_reader import network, variable
 
 NORM = ("gamma", "beta", "moving_mean", "moving_var")
@@ -154,9 +155,7 @@ def test_import_graph_warns_and_computes_as_mxnet(tmp_path: Path) -> None:
     paths = export_symbol(symbol, tmp_path / "net", {"data": (1, 3, 8, 8)})
     inputs = np.random.default_rng(1).standard_normal((2, 3, 8, 8))
     values = {**read_arrays(paths[1]), "data": inputs}
-    expected = mx.nd.CachedOp(symbol)(
-        *(mx.nd.array(values[name], dtype="float64") for name in symbol.list_inputs())
-    ).asnumpy()
+    (expected,) = run_by_mxnet(symbol, values, "float64")
     write_params(
         paths[1],
         {

@@ -146,7 +146,7 @@ def test_a_trunk_is_proved_by_graph_without_mxnet(tmp_path: Path) -> None:
     assert record.parity.stages[-1].name == "pooled"
 
 
-def test_names_that_no_rule_takes_are_told() -> None:
+def test_names_that_no_rule_takes_are_reported() -> None:
     names = [*trunk(), "final_layer.weight", "surprise.weight"]
     with pytest.raises(KeyMapError, match="the nearest kind is pose") as error:
         take_trunk(names)

@@ -16,7 +16,8 @@ from gluon2torch.mapping import fit, network_spec
 from gluon2torch.mappings import key_map as keymap
 from gluon2torch.mappings.yaml_table import read_table
 from gluon2torch.models import create_model, layers
-from gluon2torch.parity.measurement import measure, random_images, require
+from gluon2torch.parity.measurement import measure, random_images
+from gluon2torch.parity.requirement import require
 
 from .conftest import SMALL
 

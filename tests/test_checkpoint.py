@@ -110,14 +110,14 @@ def test_bits_are_compared_and_not_numbers() -> None:
 
 
 @pytest.mark.parametrize("change", ["a name is missing", "another order"])
-def test_names_that_read_back_different_are_told(change: str, tmp_path: Path) -> None:
+def test_names_that_read_back_different_are_reported(change: str, tmp_path: Path) -> None:
     names = list(TENSORS)[1:] if change == "a name is missing" else reversed(TENSORS)
     job = Job(TENSORS, tmp_path, "net", record=None, network=None)
     with pytest.raises(CheckpointError, match="net: reads back with different names"):
         pth.compare({name: TENSORS[name] for name in names}, job)
 
 
-def test_the_last_bytes_that_read_back_different_are_told(tmp_path: Path) -> None:
+def test_the_last_bytes_that_read_back_different_are_reported(tmp_path: Path) -> None:
     job = Job(TENSORS, tmp_path, "net", record=None, network=None)
     pth.compare(TENSORS, job)
     changed = TENSORS["a.bias"].clone()

@@ -81,6 +81,7 @@ def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
         "stages": [],
         "condition": None,
         "constant_from": None,
+        "constant_heads": [],
         "map_proof": None,
         "training": None,
     }

@@ -40,7 +40,9 @@ def test_distutils_is_stood_in_for_where_python_has_none(monkeypatch: pytest.Mon
     assert version("1.26.4") < version("2.0.0")
 
 
-def test_a_machine_without_mxnet_is_told_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_mxnet_is_told_which_extra_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "mxnet", None)
     with pytest.raises(MissingDependencyError, match=r"gluon2torch\[gluon\].*--reference graph"):
         mxnet_compat.import_mxnet()

@@ -118,7 +118,7 @@ def test_synonyms(name: str, bare: str) -> None:
     assert plain_name(name) == bare
 
 
-def test_dialects_are_told_by_mxnets_rule() -> None:
+def test_dialects_are_distinguished_by_mxnets_rule() -> None:
     assert dialect_of(["conv0_weight"]) == "prefixed"
     assert dialect_of(["conv0_weight", "features.0.weight"]) == "structural"
     assert dialect_of(["arg:conv0_weight", "aux:bn_moving_var"]) == "exported"
@@ -144,7 +144,7 @@ def test_a_replaced_classifier_is_still_the_classifier() -> None:
         assert translation.names == dict(zip(names, list(known.values())[:2], strict=True)) | head
 
 
-def test_an_unknown_network_is_told_the_nearest_and_what_differs() -> None:
+def test_an_unknown_network_is_refused_with_the_nearest_and_what_differs() -> None:
     known = fit(CATALOG["cifar_resnet20_v1"], {}).targets
     fitted_names = prefixed_names(fit(CATALOG["cifar_resnet20_v1"], {}).keymap, known)
     shapes = {a: s for a, s in known.items() if not a.endswith("num_batches_tracked")}

@@ -14,6 +14,7 @@ from gluon2torch.cli import main
 from gluon2torch.mappings.class_labels import dataset_labels
 
 from .images import encode, noise
+from .test_graph_inputs import save_detector
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -35,6 +36,16 @@ def test_the_examples_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert names["record"].parity.passed
     assert names["counts"].images == 20
     assert Path(names["trained"].best.file).is_file()
+
+
+@pytest.mark.mxnet
+def test_the_example_of_graphs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_detector(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "graphs.md").read_text(), flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(block, "docs/graphs.md", "exec"), names)
+    assert names["record"].parity.passed
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)

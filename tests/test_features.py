@@ -57,7 +57,7 @@ def test_features_are_the_networks_own(untrained: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(again, pooled.numpy(), rtol=1e-5, atol=1e-6)
 
 
-def test_a_broken_image_is_told_and_left_out(untrained: Path, tmp_path: Path) -> None:
+def test_a_broken_image_is_reported_and_left_out(untrained: Path, tmp_path: Path) -> None:
     paths = make_images(tmp_path / "images")
     paths[1].write_bytes(b"broken")
     out = tmp_path / "out.npz"

@@ -249,7 +249,7 @@ def test_labels_must_be_as_many_as_classes(mine: Path, tmp_path: Path) -> None:
     assert json.loads(path.read_text())["labels"][9] == "class 9"
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+def test_a_folder_that_cannot_be_written_is_reported_before_the_work(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -280,7 +280,7 @@ def test_a_rerun_that_fails_leaves_what_was_there(
     assert len(before) == 2
 
 
-def test_a_missing_library_is_told_before_the_proof(
+def test_a_missing_library_is_reported_before_the_proof(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gluon2torch.pipeline import catalog_conversion

@@ -51,13 +51,13 @@ def test_a_summary_as_text_and_as_json(symbol: Path) -> None:
     }
 
 
-def test_what_is_not_supported_is_told(symbol: Path) -> None:
+def test_what_is_not_supported_is_reported(symbol: Path) -> None:
     table = json.loads(symbol.read_text())
     table["nodes"][4]["op"] = "Custom"
     symbol.write_text(json.dumps(table))
     result = run(symbol)
     assert result.exit_code == 0
-    assert "Custom          1  not supported (relu0)" in result.output
+    assert "Custom          1  not supported (relu0): it calls code that" in result.output
     assert "cannot be imported" in result.output
 
 

@@ -19,11 +19,14 @@ from torch import nn
 from gluon2torch.commands.convert_command import convert_command
 from gluon2torch.errors import CheckpointError, GraphError, ImageSizeError, KeyMapError, ParityError
 from gluon2torch.graph.operators import OPERATORS
+from gluon2torch.graph.summary import summarize
+from gluon2torch.graph.symbol import read_symbol
 from gluon2torch.pipeline import graph_conversion
 from gluon2torch.pipeline.graph_conversion import convert_graph
+from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 
-from .exported import export
+from .exported import export, export_symbol
 from .test_graph_reader import ARRAYS, network, variable
 
 
@@ -111,6 +114,20 @@ def test_an_operator_that_computes_otherwise_is_caught(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.mxnet
+def test_fused_nodes_are_proved_as_their_layers_and_counted_as_in_the_file(tmp_path: Path) -> None:
+    """As `gluon2torch graph` counts them: oneDNN's fused nodes, and the layers in them."""
+    sym = import_mxnet().sym
+    layer = sym.Convolution(sym.var("data"), kernel=(3, 3), num_filter=4, name="conv")
+    plain = sym.Activation(layer, act_type="relu", name="relu")
+    symbol, params = export_symbol(plain, tmp_path / "net", {"data": (1, 3, 28, 28)})
+    plain.get_backend_symbol("MKLDNN").save(str(symbol))
+    record = convert_graph(symbol, params, sizes=[(28, 28)], out=tmp_path / "out")
+    assert [check.dtype for check in record.parity.checks] == ["float64", "float32"]
+    assert record.operators == {"_sg_mkldnn_conv": 1, "Convolution": 1, "Activation": 1}
+    assert record.operators == summarize(read_symbol(symbol)).operators
+
+
 def test_a_program_that_differs_from_the_module_is_not_written(
     mine: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +145,92 @@ def test_a_program_that_differs_from_the_module_is_not_written(
     with pytest.raises(CheckpointError, match="the program differs from the module"):
         convert_graph(*mine, out=tmp_path / "out", reference="none")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("inputs", [None, {"data": (1, 2)}])
+def test_a_program_that_differs_is_never_replaced_by_another(
+    inputs: Any, mine: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what torch cannot export for any batch size is written for one."""
+    export_program = torch.export.export
+
+    def wrong(module: Any, arguments: Any, dynamic_shapes: Any) -> Any:
+        program = export_program(module, arguments, dynamic_shapes=dynamic_shapes)
+        if dynamic_shapes is not None:
+            with torch.no_grad():
+                program.state_dict["fc1.bias"] = nn.Parameter(module.fc1.bias + 1e-3)
+        return program
+
+    monkeypatch.setattr(torch.export, "export", wrong)
+    with pytest.raises(CheckpointError, match="the program differs from the module by"):
+        convert_graph(*mine, out=tmp_path / "out", reference="none", inputs=inputs)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("inputs", [None, {"data": (1, 2)}])
+def test_a_program_for_one_batch_size_is_noted(
+    inputs: Any, mine: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_program = torch.export.export
+
+    def fails(module: Any, arguments: Any, dynamic_shapes: Any) -> Any:
+        if dynamic_shapes is not None:
+            raise RuntimeError("the batch is a constant")
+        return export_program(module, arguments)
+
+    monkeypatch.setattr(torch.export, "export", fails)
+    record = convert_graph(*mine, out=tmp_path / "out", reference="none", inputs=inputs)
+    (note,) = record.notes
+    assert note == (
+        "the program accepts the batch of its inputs' shapes only: torch.export cannot export the "
+        "network with a variable batch (the batch is a constant)"
+    )
+    assert record.inputs[0].shape == (1, 2)
+    assert torch.export.load(record.file).module()(torch.tensor([[1.0, 2.0]])).tolist() == [
+        [0, 3, 9]
+    ]
+
+
+def reshaping(folder: Path, batch: int) -> tuple[Path, Path]:
+    """A layer of a value whose batch is a number in the graph."""
+    table = network()
+    reshape = {"op": "Reshape", "name": "r", "attrs": {"shape": f"({batch}, -1)"}}
+    table["nodes"].insert(3, {**reshape, "inputs": [[0, 0]]})
+    table["nodes"][4]["inputs"] = [[3, 0], [1, 0], [2, 0]]
+    table["nodes"][5]["inputs"] = [[4, 0]]
+    table["heads"] = [[5, 0]]
+    (folder / "r-symbol.json").write_text(json.dumps(table))
+    arrays = {**ARRAYS, "fc1_weight": np.ones((3, 3 * 28 * 28), np.float32)}
+    write_params(folder / "r.params", arrays)
+    return folder / "r-symbol.json", folder / "r.params"
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("options", [["--size", "28x28"], ["--input", "data=1,3,28,28"], []])
+def test_a_network_for_one_batch_size_is_proved_and_written_for_it(
+    options: list[str], tmp_path: Path
+) -> None:
+    symbol, params = reshaping(tmp_path, 1)
+    result = run("--symbol", symbol, "--params", params, "-o", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    (path,) = (tmp_path / "out").glob("*.json")
+    record = json.loads(path.read_text())
+    assert record["inputs"] == [{"name": "data", "shape": [1, 3, 28, 28], "dtype": "float32"}]
+    assert {check["input"] for check in record["parity"]["checks"]} == {"1x3x28x28"}
+    (note,) = record["notes"]
+    assert note.endswith("shapes only: the network does not run with a batch of 2")
+    assert note in result.output
+
+
+def test_a_network_for_another_batch_size_is_one_line(tmp_path: Path) -> None:
+    symbol, params = reshaping(tmp_path, 4)
+    options = ["--symbol", symbol, "--params", params, "-o", tmp_path / "out"]
+    result = run(*options, "--reference", "none", "--size", "28x28")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert f"error: {symbol}: cannot run on inputs of shape 1x3x28x28" in line
+    assert "--input NAME=SHAPE" in line
+    assert run(*options, "--reference", "none", "--input", "data=4,3,28,28").exit_code == 0
 
 
 def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
@@ -153,11 +256,13 @@ def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
     paths = (tmp_path / "n-symbol.json", tmp_path / "n.params")
     record = convert_graph(*paths, out=tmp_path, reference="none")
     assert record.input_shape == (4, 32, 32)
-    with pytest.raises(ImageSizeError, match="cannot run on inputs of shape 1x4x31x32 .*--size"):
+    with pytest.raises(
+        ImageSizeError, match="n-symbol.json: cannot run on inputs of shape 1x4x31x32 .*--size"
+    ):
         convert_graph(*paths, out=tmp_path, reference="none", sizes=[(31, 32)])
 
 
-def test_what_keeps_a_network_from_being_converted_is_told(
+def test_what_keeps_a_network_from_being_converted_is_reported(
     mine: tuple[Path, Path], tmp_path: Path
 ) -> None:
     symbol, params = mine

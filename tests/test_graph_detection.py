@@ -101,7 +101,7 @@ TRIALS = [
     Trial(Case("_contrib_box_decode", STDS, CODED), {"std3": "1.5"}),
     Trial(Case("_contrib_box_decode", STDS, CODED), {"clip": "0.2"}),
     Trial(Case("_contrib_box_decode", STDS, CODED), {"format": "corner"}),
-    Trial(Case("_contrib_box_encode", {}, SAMPLED, outputs=2), "_contrib_box_iou"),
+    Trial(Case("_contrib_box_encode", {}, SAMPLED, outputs=2), "_contrib_box_iou", refused=True),
     Trial(
         Case("_contrib_bipartite_matching", {"threshold": "0.1"}, MATCHED, outputs=2),
         {"threshold": "0.9"},
@@ -256,7 +256,7 @@ def test_detectors_of_gluoncv_are_mxnets(name: str, size: int, tmp_path: Path) -
     reference.cast("float32")
     with torch.no_grad():
         found = [each.numpy() for each in module(torch.from_numpy(images))]
-    expected = list(reference(images).values())
+    expected = list(reference({"data": images}).values())
     assert np.array_equal(found[0], expected[0])  # classes, −1 where there is no box
     assert (found[0] >= 0).sum() > 3
     for one, other in zip(found[1:], expected[1:], strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 import time
@@ -16,23 +15,16 @@ from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.symbol import parse_symbol
 
-from .test_graph_operators import CASES, arrays_of
+from .fuzz.wrong_attributes import ANYWHERE, SECONDS, VALUES
+from .test_graph_operators import CASES
 
 COUNT = 4000
-SECONDS = 1.0  # of processor time for one graph, the garbage of all before it included
-VALUES = [
-    *("", "0", "-1", "1", "2", "999999999999999999", "1e39", "1e308", "nan", "inf", "None", "x"),
-    *("()", "(1,)", "(0, 0)", "(-1, -1)", "(2, 2)", "(1, 2, 3)", "(99999999999999, 3)", "(None,)"),
-    *("(0, -4, 2, -1)", "(-4, -1, -1)", "(-3,)", "(-9,)", "[[1,2]]", "True", "False", "NHWC"),
-]
-ANYWHERE = ("axis", "dim", "num_outputs", "shape", "mode", "layout", "pool_type", "p", "scalar")
 
 
 def mutated(rng: random.Random) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A case of the operators' tests with up to three things wrong in it."""
-    case = rng.choice(CASES)
-    table = copy.deepcopy(case.table())
-    arrays = {k: v for k, v in arrays_of(case).items() if k not in ("data", "label")}
+    case = rng.choice(CASES).case
+    table, arrays = json.loads(case.symbol()), dict(case.arrays)
     node = table["nodes"][-1]
     attributes = dict(node["attrs"])
     for _ in range(rng.randint(1, 3)):

@@ -60,7 +60,7 @@ def outputs(symbol: Path, params: Path, dtype: str) -> tuple[np.ndarray, np.ndar
     reference.cast(dtype)
     with torch.no_grad():
         actual = module(torch.from_numpy(DATA.astype(dtype))).numpy()
-    return actual, reference(DATA.astype(dtype))["head0"]
+    return actual, reference({"data": DATA.astype(dtype)})["head0"]
 
 
 @pytest.mark.parametrize("halved", [False, True], ids=["weights in float32", "in float16"])

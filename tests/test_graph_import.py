@@ -56,7 +56,7 @@ def differences(symbol: Path, params: Path, shape: tuple[int, ...]) -> dict[str,
     for dtype, limit in allowed.items():
         data = images(shape, dtype)
         reference.cast(dtype)
-        expected = list(reference(data).values())
+        expected = list(reference({"data": data}).values())
         actual = outputs(module.to(getattr(torch, dtype)), data)
         assert [each.shape for each in actual] == [each.shape for each in expected]
         found[dtype] = max(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,17 @@ from click.testing import CliRunner, Result
 
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError, ImageSizeError, ParityError
+from gluon2torch.graph.importer import read_arrays
 from gluon2torch.graph.input_spec import InputSpec, describe
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.shapes import input_specs
 from gluon2torch.graph.symbol import parse_symbol, read_symbol
 from gluon2torch.pipeline.graph_conversion import convert_graph
+from gluon2torch.pipeline.request import input_shapes
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .exported import export_symbol
+from .mxnet_run import run_by_mxnet
 from .test_graph_reader import variable
 
 Paths = tuple[Path, Path]
@@ -36,24 +38,19 @@ def saved(symbol: Any, folder: Path, **shapes: tuple[int, ...]) -> Paths:
     return export_symbol(symbol, folder / "net", shapes)
 
 
-@pytest.fixture
-def detector(tmp_path: Path) -> Paths:
-    """Images and a row of three numbers for each, as R-CNNs take them; the row comes first."""
+def save_detector(folder: Path) -> Paths:
+    """A graph of images and a row of three numbers for each, as R-CNNs take; the row is first."""
     mx = import_mxnet()
     rows = mx.sym.FullyConnected(mx.sym.var("im_info"), num_hidden=4, name="rows")
     images = mx.sym.Convolution(mx.sym.var("data"), kernel=(3, 3), num_filter=4, name="conv")
     pooled = mx.sym.Flatten(mx.sym.Pooling(images, global_pool=True, kernel=(1, 1)))
     symbol = mx.sym.elemwise_sub(rows, mx.sym.relu(pooled), name="out")
-    return saved(symbol, tmp_path, data=(1, 3, 8, 8), im_info=(1, 3))
+    return saved(symbol, folder, data=(1, 3, 8, 8), im_info=(1, 3))
 
 
-def of_mxnet(paths: Paths, **inputs: np.ndarray) -> np.ndarray:
-    from gluon2torch.graph.importer import read_arrays
-
-    mx = import_mxnet()
-    symbol, values = mx.sym.load(str(paths[0])), {**read_arrays(paths[1]), **inputs}
-    result = mx.nd.CachedOp(symbol)(*(mx.nd.array(values[n]) for n in symbol.list_inputs()))
-    return np.asarray(result.asnumpy())
+@pytest.fixture
+def detector(tmp_path: Path) -> Paths:
+    return save_detector(tmp_path)
 
 
 @pytest.mark.mxnet
@@ -77,7 +74,8 @@ def test_several_inputs_on_the_command_line(detector: Paths) -> None:
     program = torch.export.load(record["file"]).module()
     rng = np.random.default_rng(0)
     rows, images = (rng.random(shape, np.float32) for shape in ((5, 3), (5, 3, 9, 8)))
-    expected = of_mxnet(detector, im_info=rows, data=images)
+    values = {**read_arrays(detector[1]), "im_info": rows, "data": images}
+    (expected,) = run_by_mxnet(detector[0].read_text(), values)
     actual = program(torch.from_numpy(rows), torch.from_numpy(images)).detach().numpy()
     assert np.abs(actual - expected).max() <= 1e-5 * np.abs(expected).max()
 
@@ -89,18 +87,6 @@ def test_inputs_in_another_order_are_the_same_program(detector: Paths, tmp_path:
     other = convert_graph(*detector, out=tmp_path / "b", inputs=dict(reversed(shapes.items())))
     assert one.sha256 == other.sha256
     assert one.inputs == other.inputs
-
-
-@pytest.mark.mxnet
-def test_the_example_of_the_documentation_runs(
-    detector: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = (Path(__file__).resolve().parents[1] / "docs" / "graphs.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    exec(compile(block, "docs/graphs.md", "exec"), names)
-    assert names["record"].parity.passed
 
 
 @pytest.mark.mxnet
@@ -148,13 +134,27 @@ def test_one_line_says_what_is_wrong_and_lists_the_inputs(detector: Paths) -> No
         ((), r"the shape of 'data' is \(\); expected sizes above 0"),
         ((1, -3), "expected sizes above 0"),
         ("1,3", "the shape of 'data' is '1,3'"),
-        (((1, 3), "complex64"), "inputs is 'complex64'; it must be one of float32"),
+        (5, "inputs: the shape of 'data' is 5; expected sizes above 0"),
+        (None, "the shape of 'data' is None"),
+        ({1, 3}, r"the shape of 'data' is \{1, 3\}"),
+        ((1, 2.5), r"the shape of 'data' is \(1, 2.5\)"),
+        (
+            ((1, 3), "complex64"),
+            "the data type of 'data' is 'complex64'; it must be one of float32",
+        ),
         ((3, "int32"), "the shape of 'data' is 3"),
     ],
 )
 def test_a_wrong_shape_in_python_is_named(value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         convert_graph("s", "x", inputs={"data": value})
+
+
+def test_sizes_may_be_integers_of_numpy() -> None:
+    given = {"data": np.ones((2, 3)).shape, "ids": (tuple(np.array([1, 5])), "int32")}
+    found = input_shapes(given)
+    assert found == {"data": ((2, 3), "float32"), "ids": ((1, 5), "int32")}
+    assert all(type(size) is int for shape, _ in found.values() for size in shape)
 
 
 @pytest.mark.mxnet
@@ -259,6 +259,7 @@ def test_inputs_with_different_first_sizes_are_of_fixed_shapes(tmp_path: Path) -
     result = run(paths, "--input", "data=1,4", "--input", "rois=5,3")
     assert result.exit_code == 0, result.output
     assert "takes data (1, 4), rois (5, 3)" in result.output
+    assert "shapes only: the inputs have different first sizes" in result.output
     (path,) = (tmp_path / "out").glob("*.pt2")
     program = torch.export.load(path).module()
     assert program(torch.zeros(1, 4), torch.zeros(5, 3)).shape == (5, 3)
@@ -284,7 +285,15 @@ def test_a_head_that_is_constant_beside_one_that_is_not(tmp_path: Path) -> None:
     layer = mx.sym.FullyConnected(data, num_hidden=3, name="fc")
     constant = data * 0 + 1.5
     paths = saved(mx.sym.Group([constant, layer]), tmp_path, data=(1, 4))
-    assert convert_graph(*paths, out=tmp_path, inputs={"data": (1, 4)}).parity.passed is True
+    record = convert_graph(*paths, out=tmp_path, inputs={"data": (1, 4)})
+    assert record.parity.passed is True
+    assert record.parity.constant_heads == ("head0",)
+    assert [note.split(",")[0] for note in record.notes] == [
+        "head0 does not depend on the values of the inputs"
+    ]
+    paths = saved(layer, tmp_path, data=(1, 4))
+    record = convert_graph(*paths, out=tmp_path, inputs={"data": (1, 4)})
+    assert (record.parity.constant_heads, record.notes) == ((), ())
     paths = saved(mx.sym.Group([constant, layer * 0]), tmp_path, data=(1, 4))
     with pytest.raises(ParityError, match="outputs do not depend on the input: head0"):
         convert_graph(*paths, out=tmp_path, inputs={"data": (1, 4)})

@@ -22,6 +22,8 @@ from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 
+from .mxnet_run import run_by_mxnet
+
 RNG = np.random.default_rng(0)
 DATA = RNG.standard_normal((4, 5))
 ARRAYS = {"fc_weight": RNG.standard_normal((6, 5)), "fc_bias": RNG.standard_normal(6)}
@@ -35,11 +37,7 @@ def expected(
     symbol: Any, arrays: dict[str, np.ndarray], labels: dict[str, Any]
 ) -> list[np.ndarray]:
     """What MXNet computes in inference with the graph as it is, and these labels."""
-    mx = import_mxnet()
-    values = {"data": DATA, **arrays, **labels}
-    inputs = [mx.nd.array(values[name], dtype="float64") for name in symbol.list_inputs()]
-    result = mx.nd.CachedOp(symbol)(*inputs)
-    return [each.asnumpy() for each in (result if isinstance(result, list) else [result])]
+    return run_by_mxnet(symbol, {"data": DATA, **arrays, **labels}, "float64")
 
 
 def computed(symbol: Any, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -157,7 +155,7 @@ def test_the_reference_needs_no_shapes_of_labels(tmp_path: Path) -> None:
     symbol.save(str(tmp_path / "net-symbol.json"))
     reference = ExportedReference(tmp_path / "net-symbol.json", ARRAYS)
     reference.cast("float64")
-    outputs = reference(DATA[:3])
+    outputs = reference({"data": DATA[:3]})
     for one, two in zip(outputs.values(), computed(symbol, ARRAYS), strict=True):
         assert np.abs(one - two[:3]).max() <= EXACT * np.abs(two).max()
 

@@ -141,6 +141,7 @@ def test_a_graph_with_numpys_shapes_is_marked(numpy_shapes: int) -> None:
         ("_npi_identity", {"shape": "(3,)"}, "shape='(3,)' is not supported"),
         ("_npi_zeros", {"shape": "(-1, 3)"}, "shape (-1, 3) is unknown"),
         ("_npi_indices", {"dimensions": "(99999, 99999)"}, "at most"),
+        ("_npi_indices", {"dimensions": "()"}, "dimensions='()' is not supported"),
         ("_npi_hanning", {"M": "-1"}, "values"),
     ],
 )

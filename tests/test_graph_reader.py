@@ -223,7 +223,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_symbol(tmp_path / "no-symbol.json")
 
 
-def test_unknown_operators_are_told_all_at_once() -> None:
+def test_unknown_operators_are_reported_all_at_once() -> None:
     table = network()
     for number in range(5):
         node = {
@@ -238,7 +238,7 @@ def test_unknown_operators_are_told_all_at_once() -> None:
     assert error.value.problems == ("1 × Nameless (n0)", "4 × Unheard (n1, n2, n3, …)")
 
 
-def test_what_cannot_be_imported_is_told_all_at_once() -> None:
+def test_what_cannot_be_imported_is_reported_all_at_once() -> None:
     table = network()
     table["nodes"][4]["op"] = "Pad"
     del table["nodes"][3]["inputs"][2]

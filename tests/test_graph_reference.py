@@ -18,7 +18,8 @@ from gluon2torch.mappings.key_map import load_keymap
 from gluon2torch.mappings.yaml_table import mapping_file
 from gluon2torch.parity.gluon_reference import GluonReference
 from gluon2torch.parity.graph_reference import GraphReference
-from gluon2torch.parity.measurement import measure, random_images, require
+from gluon2torch.parity.measurement import measure, random_images
+from gluon2torch.parity.requirement import require
 
 from .conftest import SMALL, random_network
 
@@ -135,7 +136,7 @@ def test_a_trunk_has_no_logits() -> None:
 
 
 @pytest.mark.mxnet
-def test_arrays_and_images_that_do_not_fit_are_told() -> None:
+def test_arrays_and_images_that_do_not_fit_are_reported() -> None:
     converted = random_network("cifar_resnet20_v1")
     stages = converted.fit.keymap.stages
     missing = {k: v for k, v in converted.arrays.items() if k != "output.bias"}
@@ -149,7 +150,7 @@ def test_arrays_and_images_that_do_not_fit_are_told() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive", lzma.compress(b"[]"), lzma.compress(b"{}")])
-def test_a_damaged_file_is_told(data: bytes) -> None:
+def test_a_damaged_file_is_reported(data: bytes) -> None:
     with pytest.raises(GraphError, match="is damaged"):
         unpack(data, "mappings/graphs/it.json.xz")
 

@@ -15,9 +15,12 @@ import torch
 from torch import fx
 
 from gluon2torch import import_graph
+from gluon2torch.graph.importer import read_arrays
 from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import read_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
+
+from .mxnet_run import run_by_mxnet
 
 pytestmark = [pytest.mark.mxnet, pytest.mark.costly]
 RNG = np.random.default_rng(0)
@@ -43,13 +46,8 @@ def export(net: Any, stem: Path, inputs: Sequence[np.ndarray]) -> tuple[Path, Pa
 
 def run(graph: Any, params: Path, data: Sequence[np.ndarray], dtype: str) -> list[np.ndarray]:
     """MXNet's outputs, of a graph whose inputs are called data0, data1 …"""
-    mx = import_mxnet()
-    arrays = {name.partition(":")[2]: array for name, array in mx.nd.load(str(params)).items()}
-    arrays = {name: array.astype(dtype) for name, array in arrays.items()}
-    for number, each in enumerate(data):
-        arrays[f"data{number}"] = mx.nd.array(each, dtype=dtype)
-    found = mx.nd.CachedOp(graph)(*(arrays[name] for name in graph.list_inputs()))
-    return [each.asnumpy() for each in (found if isinstance(found, list | tuple) else [found])]
+    values = {**read_arrays(params), **{f"data{n}": each for n, each in enumerate(data)}}
+    return run_by_mxnet(graph, values, dtype)
 
 
 def outputs(module: fx.GraphModule, data: Sequence[np.ndarray], dtype: str) -> list[np.ndarray]:

@@ -18,7 +18,7 @@ from gluon2torch import import_graph
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError
 from gluon2torch.graph import initial_states
-from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.importer import build_module, read_arrays
 from gluon2torch.graph.initial_states import state_names
 from gluon2torch.graph.precision import EXACT
 from gluon2torch.graph.symbol import parse_symbol, read_symbol
@@ -108,15 +108,12 @@ def test_states_are_zeros_of_the_inputs_batch(
 ) -> None:
     paths = saved(make(import_mxnet()), tmp_path, data=shape(in_time, 2))
     module = import_graph(*paths, dtype="float64")
-    reference = ExportedReference(*paths[:1], {}, data="data")
-    from gluon2torch.graph.importer import read_arrays
-
-    reference._arrays = read_arrays(paths[1])
+    reference = ExportedReference(paths[0], read_arrays(paths[1]))
     reference.cast("float64")
     copies = [module, copy.deepcopy(module), pickle.loads(pickle.dumps(module))]
     for batch, each in zip((2, 1, 7), copies, strict=True):
         data = np.random.default_rng(batch).standard_normal(shape(in_time, batch))
-        assert largest(each(torch.from_numpy(data)), reference(data)["head0"]) <= EXACT
+        assert largest(each(torch.from_numpy(data)), reference({"data": data})["head0"]) <= EXACT
     narrow = module.float()(torch.from_numpy(data.astype(np.float32)))
     assert narrow.dtype == torch.float32
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -12,15 +13,10 @@ from torch import nn
 
 from gluon2torch.errors import ParityError
 from gluon2torch.mappings.key_map import Stage
-from gluon2torch.parity.measurement import (
-    compare_outputs,
-    difference,
-    measure,
-    random_images,
-    require,
-    stage_outputs,
-)
+from gluon2torch.parity.measurement import measure, random_images, stage_outputs
 from gluon2torch.parity.output_bounds import OutputDifference, output_difference
+from gluon2torch.parity.output_comparison import compare_outputs, difference
+from gluon2torch.parity.requirement import require
 from gluon2torch.parity.result import Check, Parity, StageDifference, TrainingCheck, TrainingParity
 
 Outputs = dict[tuple[str, int], dict[str, np.ndarray]]
@@ -170,7 +166,7 @@ def test_a_measurement_needs_no_reference_in_a_second_dtype() -> None:
     assert casts == ["float32"]
     assert [check.dtype for check in parity.checks] == ["float32", "float32"]
     assert not network.training
-    assert next(network.parameters()).dtype == torch.float32
+    assert next(network.parameters()).dtype == torch.float64
 
 
 class Itself:
@@ -217,7 +213,25 @@ def test_the_condition_number(network: Affine, least: float, largest: float) -> 
     parity = measure(network, Itself(network, stages), stages, images)
     assert parity.condition is not None
     assert least <= parity.condition <= largest
-    assert network.shapes[0] == (2, 3, 4, 4)  # half of the smaller images, and its change
+    assert network.shapes[-1] == (2, 3, 4, 4)  # half of the smaller images, and its change
+    parity = measure(network, Itself(network, stages), stages, images, condition=False)
+    assert parity.condition is None
+
+
+def test_the_condition_number_is_of_a_small_crop() -> None:
+    network, stages = Affine(1, 0), [Stage("logits", "", "last")]
+    measure(network, Itself(network, stages), stages, random_images([(60, 200)]))
+    assert network.shapes[-1] == (2, 3, 30, 48)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_wider_than_float32_are_not_rounded_before_float64(dtype: torch.dtype) -> None:
+    network, stages = small().to(dtype), [Stage("stem", "0", "0"), Stage("logits", "3", "3")]
+    exact = copy.deepcopy(network).double()
+    with torch.no_grad():
+        exact[0].weight *= 1 + (1e-9 if dtype == torch.float64 else 0)
+        network[0].weight.copy_(exact[0].weight)
+    assert measure(network, Itself(exact, stages), stages, random_images([(8, 8)])).passed
 
 
 def test_outputs_of_different_shapes_never_pass() -> None:

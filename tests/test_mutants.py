@@ -7,13 +7,14 @@ and properties. Each mutant here is made in a copy of the package.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from .package_copy import copy_package
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 300  # seconds; a mutant takes 5 on a machine with nothing else to do
@@ -33,7 +34,7 @@ class Mutant:
         return self.name
 
 
-MEASUREMENT = "parity/measurement.py"
+MEASUREMENT, COMPARISON = "parity/measurement.py", "parity/output_comparison.py"
 MUTANTS = [
     Mutant(
         "the limit in float64",
@@ -47,17 +48,17 @@ MUTANTS = [
     ),
     Mutant(
         "stages are not compared",
-        *(MEASUREMENT, "and all(_holds(stage, limits[first]) for stage in differing)", ""),
+        *(COMPARISON, "and all(stage.holds(limits[first]) for stage in differing)", ""),
         "test_measurement.py::test_a_stage_that_differs_is_enough",
     ),
     Mutant(
         "logits are not compared",
-        *(MEASUREMENT, "and all(check.passed for check in checks)", ""),
+        *(COMPARISON, "and all(check.passed for check in checks)", ""),
         "test_measurement.py::test_logits_of_every_input_and_dtype_count",
     ),
     Mutant(
         "constant outputs pass",
-        *(MEASUREMENT, "passed=constant_from is None\n        and ", "passed="),
+        *(COMPARISON, "passed=constant_from is None\n        and ", "passed="),
         "test_measurement.py::test_outputs_that_are_constant_prove_nothing",
     ),
     Mutant(
@@ -116,12 +117,7 @@ def result(package: Path, tests: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of the package, which is made of three folders."""
-    target, ignored = tmp_path / "gluon2torch", shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "converter", target, ignore=ignored)
-    for name in ("models", "mappings"):
-        shutil.copytree(ROOT / name, target / name, ignore=ignored)
-    return target
+    return copy_package(tmp_path / "gluon2torch")
 
 
 @pytest.mark.costly

@@ -199,7 +199,7 @@ def test_classes_and_channels_are_the_files(in_chans: int, tmp_path: Path) -> No
     assert opened.gluon_arrays()["output.weight"].shape == (7, 64)
 
 
-def test_a_safetensors_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_safetensors_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"gone\.safetensors: not a readable .*\(No such file"
     ):

@@ -30,6 +30,7 @@ def test_an_operator_is_equal_or_refused(op: str, oracle: Oracle) -> None:
     counts, lines = fuzz(op, COUNT, seed, oracle)
     print(f"seed {seed}:", dict(counts))
     assert not any(counts[kind] for kind in BAD), f"seed {seed}:\n" + "\n".join(lines)
+    assert counts["equal"] > 0, f"seed {seed}: nothing was compared: {dict(counts)}"
 
 
 @pytest.mark.costly

@@ -220,7 +220,7 @@ def mxnet_logits(params: Path, images: np.ndarray) -> np.ndarray:
     return net(mx.nd.array(images)).asnumpy()
 
 
-def test_images_too_small_are_told(tmp_path: Path) -> None:
+def test_images_too_small_are_reported(tmp_path: Path) -> None:
     with pytest.raises(ImageSizeError, match="cannot run on 1x1 images .*another `--size`"):
         convert("resnest14", init="random", out=tmp_path / "out", sizes=[(1, 1)])
     assert not (tmp_path / "out").exists()

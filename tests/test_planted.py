@@ -166,13 +166,24 @@ def test_each_channel_has_its_own_bound() -> None:
 def test_rounding_is_measured_in_units_of_the_channels_size() -> None:
     scales = np.array([1, 1e6, 0])[:, None, None]
     wide = np.random.default_rng(0).standard_normal((2, 3, 9, 9)) * scales
-    narrow = wide.astype(np.float32)
-    units = amplification(narrow, wide)
+    units = amplification(wide.astype(np.float32), wide)
     assert 0.1 < units[0] < 2
     assert 1e5 < units[1] < 2e6
-    assert units[2] == units[0]
-    narrow[0, 0, 0, 0] = np.inf
-    assert amplification(narrow, wide)[0] == 0  # no licence for what overflows
+    assert units[2] == 0  # a channel that is 0 may not differ at all
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_channel_that_overflows_has_no_rounding(value: float) -> None:
+    wide = np.random.default_rng(0).standard_normal((2, 5, 9, 9))
+    wide[:, 4] *= 1e300
+    narrow = np.where(np.abs(wide) < 1e100, wide, 0).astype(np.float32)
+    narrow[:, 4] = value
+    units = amplification(narrow, wide)
+    assert units[4] == 0
+    assert (units[:4] > 0.1).all()
+    assert np.array_equal(units[:4], amplification(narrow[:, :4], wide[:, :4]))
+    narrow[0, 0, 0, 0] = value
+    assert list(amplification(narrow, wide) == 0) == [True, False, False, False, True]
 
 
 def test_a_channel_that_rounds_to_nothing_by_chance_has_the_medians_rounding() -> None:
@@ -269,6 +280,6 @@ def test_the_map_is_proved_with_weights_that_are_drawn_alike(
     (height, width) = own.fit.entry.dataset.small_size
     assert images.shape == (2, 3, height, width)
     reference = GraphReference(own.fit.entry.name, own.arrays, own.fit.keymap.stages)
-    parity = measure_map(drawn, reference, [images])
+    parity = measure_map(drawn, own.network(), reference, [images])
     assert parity.passed
     assert [check.dtype for check in parity.checks] == ["float64"]

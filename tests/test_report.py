@@ -128,7 +128,7 @@ def test_every_kind_of_layer_is_compared(name: str) -> None:
             assert value <= limits[dtype], layer
 
 
-def test_channels_are_told_apart() -> None:
+def test_channels_are_distinguished() -> None:
     expected = np.ones((2, 3, 4, 4))
     actual = expected.copy()
     actual[1, 2, 3, 0] += 0.25

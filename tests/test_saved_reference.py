@@ -60,7 +60,7 @@ def test_a_wrong_network_is_caught_by_it(
     assert not (tmp_path / "out").exists()
 
 
-def test_other_weights_are_told_apart(saved: Path, tmp_path: Path) -> None:
+def test_other_weights_are_distinguished(saved: Path, tmp_path: Path) -> None:
     arrays = dict(random_network("cifar_resnet20_v1").arrays)
     arrays["output.bias"] = arrays["output.bias"] + 1
     write_params(tmp_path / "other.params", arrays)

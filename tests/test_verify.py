@@ -77,7 +77,7 @@ def test_each_number_in_the_record_counts(field: str, weights: Path) -> None:
     assert found.parity is None
 
 
-def test_a_flipped_byte_is_told(weights: Path) -> None:
+def test_a_flipped_byte_is_reported(weights: Path) -> None:
     for at in (0, 5000, weights.stat().st_size - 1):
         flip(weights, at)
         result = check(weights)
@@ -107,7 +107,7 @@ def test_each_witness_counts(weights: Path) -> None:
     assert "no hash to compare it with" in check(renamed, "--model", NAME).output
 
 
-def test_other_weights_under_a_hash_to_match_are_told(weights: Path) -> None:
+def test_other_weights_under_a_hash_to_match_are_reported(weights: Path) -> None:
     (problem,) = verify(resave(weights), reference="none").problems
     assert problem.startswith("its content SHA-256 is ")
 

@@ -130,11 +130,13 @@ class GraphRecord:
         num_classes: Width of the first output, if that is one vector per image; otherwise None.
         symbol: Path of the graph.
         mxnet_version: Version of MXNet that wrote the graph.
-        operators: Number of nodes of each MXNet operator.
+        operators: Number of nodes of each MXNet operator in the file, as `gluon2torch graph` prints
+            them.
         input: Name of the graph's input; None if there are several.
         input_shape: Shape of the input without its first dimension; None if there are several.
         inputs: The inputs, in the order in which the program takes them.
-        notes: What differed in the files and was matched, such as names of arrays.
+        notes: What differed in the files and was matched, such as names of arrays; why the program
+            accepts one batch size only, if it does; outputs that are constant.
         versions: Versions of the libraries that were used.
     """
 

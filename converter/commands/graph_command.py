@@ -68,8 +68,13 @@ def _text(summary: Summary) -> str:
 
 
 def _remark(summary: Summary, op: str) -> str:
+    from ..graph.operators.unsupported import reason_of
+
     if op not in summary.unsupported:
         return ""
     names = summary.unsupported[op]
     more = ", …" if len(names) > SHOWN_NODES else ""
-    return f"  not supported ({', '.join(names[:SHOWN_NODES])}{more})"
+    reason = reason_of(op)
+    return f"  not supported ({', '.join(names[:SHOWN_NODES])}{more})" + (
+        f": {reason}" if reason else ""
+    )

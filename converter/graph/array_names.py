@@ -106,7 +106,7 @@ def _assign(free: list[str], others: list[str], ours: str, theirs: str) -> dict[
 def _shapes_fit(graph: Graph, arrays: Arrays) -> bool:
     """Whether arrays have the shapes in the graph, which records them for Gluon's parameters."""
     for node in graph.variables():
-        sizes = Attributes(node).optional_integers("__shape__")
+        sizes = Attributes(node).integers_or_none("__shape__")
         if sizes and (array := arrays.get(node.name)) is not None:
             pairs = zip(sizes, array.shape, strict=False)
             known = all(size in (one, 0, -1, None) for one, size in pairs if one and one > 0)

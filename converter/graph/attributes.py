@@ -160,12 +160,12 @@ class Attributes:
         """A tuple of integers, written `(3, 3)`, `[3,3]` or `3`."""
         if not self.has(name):
             return tuple(self._default(name, default))
-        values = self.optional_integers(name)
+        values = self.integers_or_none(name)
         if None in values:
             raise self.error(f"{name}={self._texts[name]!r} contains None")
         return tuple(value for value in values if value is not None)
 
-    def optional_integers(self, name: str) -> tuple[int | None, ...]:
+    def integers_or_none(self, name: str) -> tuple[int | None, ...]:
         """A tuple of integers or None, written `(None, 3)`; empty if the attribute is missing."""
         text = self._texts.get(name, "()").strip()
         parts = [part.strip() for part in text.strip("()[]").split(",") if part.strip()]

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 import torch
 from torch import fx, nn
 
 from ..errors import GraphError
 from .attributes import Attributes
-from .builder import Builder
+from .builder import Builder, Values
 from .symbol import VARIABLE, Node
 
 _PACKAGE = __name__.partition(".")[0]
-UNKNOWN = -1
-"""As `rank`: the result's number of dimensions does not follow from the inputs'."""
-JOINING = frozenset({"_rnn_param_concat", "_npi_rnn_param_concat", "Concat", "concat"})
+JOINING = frozenset({"_rnn_param_concat", "Concat"})
 MOST_JOINED = 1 << 12
+
+
+class _Same(Enum):
+    SAME = "as the first value"
+
+
+SAME: Final = _Same.SAME
+"""As `rank` of a result: it has as many dimensions as the first value that it is computed from."""
+Rank = int | None | _Same
 
 
 def _is_own(function: Callable[..., Any]) -> bool:
@@ -167,7 +176,10 @@ class Call:
         return self._builder.ranks.get(value)
 
     def ignore(self, index: int) -> None:
-        """Ignore an input that only training uses, such as a label; it may be missing."""
+        """Count an input as used, although its value is not; the node need not have it.
+
+        Such are labels, which only training uses, and ends of ranges that have no influence.
+        """
         self._used.add(index)
 
     def rank(self, index: int = 0) -> int | None:
@@ -219,12 +231,18 @@ class Call:
             module.register_buffer(name, tensor.detach())
 
     def module(
-        self, module: nn.Module, *values: fx.Node, rank: int | None = None, suffix: str = ""
+        self, module: nn.Module, *values: fx.Node, rank: Rank = SAME, suffix: str = ""
     ) -> fx.Node:
-        """Add a call of a module to the graph; reuse the module of equal arrays and attributes.
+        """Add a call of a module to the graph.
+
+        If a node of the same operator with the same attributes has used the same arrays, its module
+        is called, and this one is dropped. A module without arrays, with a suffix, or of a node
+        that contains graphs is never shared.
 
         Args:
-            rank: Number of dimensions of the result; by default, that of the first value.
+            module: The module.
+            values: Its arguments.
+            rank: Number of dimensions of the result; None if it is unknown.
             suffix: Suffix of the name, for what comes before a layer.
         """
         builder = self._builder
@@ -239,14 +257,17 @@ class Call:
         self,
         function: Callable[..., Any],
         *args: Any,
-        rank: int | None = None,
+        rank: Rank = SAME,
         suffix: str = "",
         **kwargs: Any,
     ) -> fx.Node:
         """Add a call of a function to the graph.
 
         Args:
-            rank: Number of dimensions of the result, or UNKNOWN; by default, the first value's.
+            function: A function at the top level of a module, so that the graph can be pickled.
+            args: Its arguments: values of the graph, or constants.
+            kwargs: Its arguments by name.
+            rank: Number of dimensions of the result; None if it is unknown.
             suffix: Suffix of the name, for a node whose name a layer uses.
         """
         builder = self._builder
@@ -255,6 +276,22 @@ class Call:
         # pickle traces the module again, which must not look into this package's functions
         node.meta["is_wrapped"] = _is_own(function)
         return self._result(node, rank, args)
+
+    def parts(
+        self, results: fx.Node, ranks: Sequence[int | None], suffixes: Sequence[str] = ()
+    ) -> Values:
+        """Add the values of a tuple to the graph.
+
+        Args:
+            results: The tuple.
+            ranks: Number of dimensions of each value; None if unknown.
+            suffixes: Suffix of each one's name.
+        """
+        suffixes = suffixes or [""] * len(ranks)
+        return tuple(
+            self.function(operator.getitem, results, place, rank=rank, suffix=suffix)
+            for place, (rank, suffix) in enumerate(zip(ranks, suffixes, strict=True))
+        )
 
     def constant(self, tensor: torch.Tensor) -> fx.Node:
         """Add a tensor that depends on no input to the graph, as a buffer."""
@@ -284,7 +321,7 @@ class Call:
         found, waiting = [], [number]
         for _ in range(MOST_JOINED):
             source = self._builder.nodes[waiting.pop()]
-            flattening = source.op in ("Reshape", "reshape")
+            flattening = source.op == "Reshape"
             if source.op == VARIABLE:
                 found.append(source)
             elif flattening and Attributes(source).integers("shape", ()) != (-1,):
@@ -302,9 +339,9 @@ class Call:
         self._used.add(index)
         return self.node.inputs[index]
 
-    def _result(self, node: fx.Node, rank: int | None, args: Iterable[Any]) -> fx.Node:
-        if rank is None:
-            ranks = [self._builder.ranks.get(arg) for arg in args if isinstance(arg, fx.Node)]
-            rank = ranks[0] if ranks else None
-        self._builder.ranks[node] = None if rank == UNKNOWN else rank
+    def _result(self, node: fx.Node, rank: Rank, args: Iterable[Any]) -> fx.Node:
+        if isinstance(rank, _Same):
+            first = next((arg for arg in args if isinstance(arg, fx.Node)), None)
+            rank = None if first is None else self._builder.ranks.get(first)
+        self._builder.ranks[node] = rank
         return node

@@ -20,9 +20,9 @@ from torch import Tensor
 from ..errors import GraphError
 from ..sources.arrays import Array, Arrays
 from .attributes import Attributes
+from .folding import folded
+from .functions.quantized_arithmetic import WHOLE_LEVELS, ratio, saturate, weight_scales
 from .fusion import LAYERS, is_quantized, layer_of, unfused
-from .operators.fused_layers import folded
-from .quantized_arithmetic import WHOLE_LEVELS, ratio, saturate, weight_scales
 from .symbol import FUSED, VARIABLE, Edge, Graph, Node
 
 PREFIX = "quantized_"  # of the names of MXNet's quantized nodes

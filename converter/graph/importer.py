@@ -22,7 +22,7 @@ from .fusion import unfused
 from .half_precision import in_dtype
 from .initial_states import with_zero_states
 from .labels import without_labels
-from .norm_modules import use_gluon_statistics
+from .layers.norms import use_gluon_statistics
 from .operators import OPERATORS
 from .operators.unsupported import reason_of
 from .ranks import input_ranks
@@ -178,7 +178,15 @@ def _refuse(problems: list[str], graph: Graph) -> None:
 
 
 def erase_unused(graph: fx.Graph, kept: Sequence[str] = ("output",)) -> None:
-    """Remove labels, and what was computed from arrays that a layer then took as its own."""
+    """Erase the nodes that have no users, from the last to the first, and so what led only to them.
+
+    Such are values of arrays that a layer then took as its parameters, and outputs of a node that
+    the graph does not use.
+
+    Args:
+        graph: The graph, which is changed.
+        kept: Kinds of nodes, by fx's names, that stay even without users.
+    """
     for node in reversed(graph.nodes):
         if not node.users and node.op not in kept:
             graph.erase_node(node)
@@ -227,7 +235,7 @@ def unknown_operators(graph: Graph) -> dict[str, list[str]]:
     unknown: defaultdict[str, list[str]] = defaultdict(list)
     for node in without_labels(graph).operators():
         if node.op not in OPERATORS:
-            unknown[node.op].append(node.name)
+            unknown[node.written_op].append(node.name)
     return dict(unknown)
 
 

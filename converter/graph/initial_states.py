@@ -12,14 +12,13 @@ from dataclasses import replace
 from ..errors import GraphError
 from .attributes import Attributes
 from .ranks import KEEPING
-from .roles import roles
+from .roles import roles, state_places
 from .symbol import VARIABLE, Graph, Node
 
 ZEROS = "_zeros"
 BATCH_AXIS = "__batch_axis__"
 """Attribute of zeros whose unknown size is that of their input along an axis."""
 _BEGIN_STATE = re.compile(r"(.*_)?begin_state_[0-9]+")
-_GATES = {"lstm": 2}  # states of a fused layer; 1 for other modes
 _MOST = 1 << 20
 
 
@@ -96,10 +95,8 @@ def _fused_states(graph: Graph) -> dict[int, tuple[int, ...]]:
     shapes: dict[int, tuple[int, ...]] = {}
     others = {head for head, _ in graph.heads}
     for node in graph.nodes:
-        mode = node.attributes.get("mode", "")
-        last = 2 + _GATES.get(mode, 1) if node.op == "RNN" else 0
         for place, (source, _) in enumerate(node.inputs):
-            if not 2 <= place < last:
+            if place not in state_places(node):
                 others.add(source)
                 continue
             try:
@@ -121,7 +118,7 @@ def _state_shape(layer: Node, place: int) -> tuple[int, ...]:
 def _shape(node: Node, name: str, batch: int | None) -> tuple[int, ...] | None:
     """A shape with one unknown size, 0; None if it has none, or several."""
     try:
-        sizes = tuple(size or 0 for size in Attributes(node).optional_integers(name))
+        sizes = tuple(size or 0 for size in Attributes(node).integers_or_none(name))
     except GraphError:
         return None
     axis = node.attributes.get("__layout__", "N").find("N")
@@ -143,10 +140,10 @@ def _batch_axis(graph: Graph, source: int) -> int:
         try:
             if node.op in ("RNN", "_foreach"):
                 return 0 if is_swapped else 1
-            if node.op in ("SliceChannel", "split") and attributes.flag("squeeze_axis", False):
+            if node.op == "SliceChannel" and attributes.flag("squeeze_axis", False):
                 time = attributes.integer("axis", 1)
                 return int((time == 0) != is_swapped)
-            if node.op in ("SwapAxis", "swapaxes"):
+            if node.op == "SwapAxis":
                 axes = {attributes.integer("dim1", 0), attributes.integer("dim2", 0)}
                 if axes == {0, 1}:
                     swapped[number] = not is_swapped

@@ -8,12 +8,8 @@ from .symbol import VARIABLE, Graph, Node
 
 # operators whose second input is a label, which their outputs do not depend on
 WITH_LABELS = frozenset(
-    {"SoftmaxOutput", "Softmax", "SVMOutput", "WarpCTC"}
-    | {
-        f"{prefix}{kind}RegressionOutput"
-        for kind in ("Linear", "MAE", "Logistic")
-        for prefix in ("", "_sparse_")
-    }
+    {"SoftmaxOutput", "SVMOutput", "WarpCTC"}
+    | {f"{kind}RegressionOutput" for kind in ("Linear", "MAE", "Logistic")}
 )
 
 

@@ -68,7 +68,7 @@ def _label(node: Node) -> str:
     if node.op == VARIABLE:
         return node.name
     details = [f"{key} {node.attributes[key]}" for key in _SHOWN if key in node.attributes]
-    return "\n".join([node.op, node.name, *([", ".join(details)] if details else [])])
+    return "\n".join([node.written_op, node.name, *([", ".join(details)] if details else [])])
 
 
 def _quoted(text: str) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .attributes import Attributes
 from .fusion import is_quantized
-from .operators.aliases import ALIASES
 from .symbol import Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
@@ -28,11 +25,10 @@ _WITHOUT_FLOAT64 = frozenset(
     }
     | {f"_contrib_interleaved_matmul_{part}" for part in ("selfatt_qk", "selfatt_valatt")}
     | {f"_contrib_interleaved_matmul_{part}" for part in ("encdec_qk", "encdec_valatt")}
-    | {"CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"}
+    | {"CTCLoss"}
     | {f"_contrib_MultiBox{name}" for name in ("Prior", "Target", "Detection")}
     | {"_contrib_Proposal", "_contrib_MultiProposal", "GridGenerator", "_image_to_tensor"}
 )
-_FIRST_NAMES = {other: name for name, others in ALIASES.items() for other in others.split()}
 
 
 def limits(graph: Graph) -> dict[str, float]:
@@ -41,7 +37,7 @@ def limits(graph: Graph) -> dict[str, float]:
     The difference is relative to the largest output. float64 comes first; it is missing if MXNet
     cannot compute the graph in float64.
     """
-    operators = [replace(node, op=_FIRST_NAMES.get(node.op, node.op)) for node in graph.operators()]
+    operators = list(graph.operators())
     if any(is_quantized(node) for node in operators):
         return {"float32": QUANTIZED}
     if any(

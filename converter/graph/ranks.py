@@ -13,10 +13,9 @@ _WINDOWS |= {"_contrib_DeformableConvolution", "_contrib_ModulatedDeformableConv
 _WINDOWS |= {"_contrib_quantized_conv", "_contrib_quantized_pooling"}
 # keep the number of dimensions, and occur before the first layer of real networks
 KEEPING = frozenset(
-    {"BatchNorm", "Activation", "Dropout", "LeakyReLU", "Pad", "Cast", "_copy", "identity"}
+    {"BatchNorm", "Activation", "Dropout", "LeakyReLU", "Pad", "Cast", "_copy"}
     | {"_contrib_quantize_v2", "_contrib_quantize", "_contrib_dequantize"}
     | {f"_{name}_scalar" for name in ("plus", "minus", "mul", "div")}
-    | {f"_{name}Scalar" for name in ("Plus", "Minus", "Mul", "Div")}
     | {
         f"{kind}_{name}"
         for kind in ("elemwise", "broadcast")

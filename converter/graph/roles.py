@@ -12,7 +12,7 @@ _ARRAYS = {
     **dict.fromkeys(
         (
             *("Convolution", "Convolution_v1", "Deconvolution", "FullyConnected"),
-            *("Embedding", "_contrib_SparseEmbedding", "_sparse_Embedding", "_npx_embedding"),
+            *("Embedding", "_contrib_SparseEmbedding"),
             *("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm"),
             *("InstanceNorm", "LayerNorm", "GroupNorm", "LeakyReLU"),
             *("_contrib_quantized_conv", "_contrib_quantized_fully_connected"),
@@ -22,8 +22,8 @@ _ARRAYS = {
         ),
         slice(1, None),
     ),
-    **dict.fromkeys(("RNN", "_npx_rnn"), slice(1, 2)),
-    **dict.fromkeys(("_rnn_param_concat", "_npi_rnn_param_concat"), slice(None)),
+    "RNN": slice(1, 2),
+    "_rnn_param_concat": slice(None),
     "_contrib_DeformableConvolution": slice(2, None),
     "_contrib_ModulatedDeformableConvolution": slice(3, None),
 }
@@ -79,8 +79,7 @@ def optional_inputs(graph: Graph) -> frozenset[int]:
     others = {head for head, _ in graph.heads}
     for node in graph.nodes:
         for place, (source, _) in enumerate(node.inputs):
-            is_state = node.op in ("RNN", "_npx_rnn") and 2 <= place < (4 if _is_lstm(node) else 3)
-            (states if is_state else others).add(source)
+            (states if place in state_places(node) else others).add(source)
     inputs, found = set(roles(graph).inputs), set()
     for number in reversed(range(len(graph.nodes))):
         node = graph.nodes[number]
@@ -92,5 +91,8 @@ def optional_inputs(graph: Graph) -> frozenset[int]:
     return frozenset(found)
 
 
-def _is_lstm(node: Node) -> bool:
-    return node.attributes.get("mode") == "lstm"
+def state_places(node: Node) -> range:
+    """Which inputs of a fused recurrent layer are initial states: hidden, and an LSTM's cell."""
+    if node.op != "RNN":
+        return range(0)
+    return range(2, 4 if node.attributes.get("mode") == "lstm" else 3)

@@ -18,7 +18,6 @@ CHANNELS = 3
 _OF_LENGTHS = frozenset({"SequenceMask", "SequenceLast", "SequenceReverse"})
 CONVOLUTIONS = frozenset({"Convolution", "_contrib_quantized_conv"})
 FULLY_CONNECTED = frozenset({"FullyConnected", "_contrib_quantized_fully_connected"})
-_FLATTENING = frozenset({"Flatten", "flatten"})
 
 
 def input_names(graph: Graph, arrays: Mapping[str, Array], given: Container[str] = ()) -> list[str]:
@@ -140,6 +139,6 @@ def example_shape(
             return (weight[1],)
         if node.op == "BatchNorm" and len(weight) == 1:
             return (weight[0], *size)
-        if node.op in KEEPING or node.op in _FLATTENING:
+        if node.op in KEEPING or node.op == "Flatten":
             of_input.add(number)
     return (CHANNELS, *size)

@@ -20,7 +20,7 @@ class Summary:
     Attributes:
         file: The `-symbol.json`.
         mxnet_version: The version that wrote it; None up to 0.8.
-        operators: Number of nodes per operator, most frequent first; loops' bodies count once.
+        operators: Number of nodes per operator, most frequent first (operator_counts).
         inputs: Names of the inputs.
         states: Names of the initial states, which are zeros by default.
         labels: Names of the labels, which only training uses.
@@ -46,14 +46,21 @@ class Summary:
         return asdict(self)
 
 
+def operator_counts(graph: Graph) -> dict[str, int]:
+    """The number of nodes of each operator, most frequent first.
+
+    Nodes of the graphs that a node contains are counted, too; those of a loop's body once.
+    """
+    return dict(Counter(node.written_op for node in graph.operators()).most_common())
+
+
 def summarize(graph: Graph) -> Summary:
     """Summarize a graph."""
-    counts = Counter(node.op for node in graph.operators())
     found, states = roles(graph), tuple(state_names(graph))
     return Summary(
         file=graph.where,
         mxnet_version=graph.version,
-        operators=dict(counts.most_common()),
+        operators=operator_counts(graph),
         inputs=tuple(name for name in found.inputs if name not in states),
         states=states,
         labels=found.labels,

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import GraphError
 from ..sources.foreign_file import name_foreign_file
+from .aliases import FIRST_NAMES
 
 MAX_BYTES = 1 << 24  # the largest graph of GluonCV's zoo has 2 MB
 MAX_TEXT = 1 << 12  # characters of a name or an attribute; the zoo's longest has 119
@@ -44,11 +45,13 @@ class Node:
     """One node of a graph.
 
     Attributes:
-        op: MXNet's operator; `null` for a variable, which is an array or an input.
+        op: MXNet's operator, by the first of its names (aliases.py); `null` for a variable, which
+            is an array or an input.
         name: The node's name.
         attributes: Attributes as strings; missing ones have the operator's default.
         inputs: Input values, all of earlier nodes.
         subgraphs: Graphs that the node contains: the body of a loop, for example.
+        alias: The operator's name in the file, if it is another one.
     """
 
     op: str
@@ -56,9 +59,15 @@ class Node:
     attributes: Mapping[str, str]
     inputs: tuple[Edge, ...]
     subgraphs: tuple[Graph, ...] = ()
+    alias: str | None = None
+
+    @property
+    def written_op(self) -> str:
+        """The operator's name in the file."""
+        return self.alias or self.op
 
     def __str__(self) -> str:
-        return f"{self.op} {self.name!r}"
+        return f"{self.written_op} {self.name!r}"
 
 
 @dataclass(frozen=True)
@@ -173,16 +182,19 @@ def _graph(table: dict[str, Any], where: str, depth: int = 0) -> Graph:
 def _node(row: Any, numbers: list[int], where: str, depth: int) -> Node:
     if not isinstance(row, dict):
         raise GraphError(f"{where}: is not a node")
-    op, name = (
+    written, name = (
         _text(row.get("op"), f"{where}: its op"),
         _text(row.get("name"), f"{where}: its name"),
     )
-    where = f"{where} ({op} {name!r})"
+    where = f"{where} ({written} {name!r})"
+    op = FIRST_NAMES.get(written, written)
+    alias = None if op == written else written
     inputs = row.get("inputs", [])
     if not isinstance(inputs, list) or (op == VARIABLE and inputs):
         raise GraphError(f"{where}: its inputs are invalid for a variable or an operator")
     edges = tuple(_edge(edge, numbers, f"{where}: input {i}") for i, edge in enumerate(inputs))
-    return Node(op, name, _attributes(row, where), edges, _subgraphs(row, op, where, depth))
+    subgraphs = _subgraphs(row, op, where, depth)
+    return Node(op, name, _attributes(row, where), edges, subgraphs, alias)
 
 
 def _subgraphs(row: dict[str, Any], op: str, where: str, depth: int) -> tuple[Graph, ...]:

@@ -16,7 +16,8 @@ def symbol_json(graph: Graph) -> str:
 def _table(graph: Graph) -> dict[str, Any]:
     nodes: list[dict[str, Any]] = []
     for node in graph.nodes:
-        row: dict[str, Any] = {"op": node.op, "name": node.name, "attrs": dict(node.attributes)}
+        row: dict[str, Any] = {"op": node.written_op, "name": node.name}
+        row["attrs"] = dict(node.attributes)
         row["inputs"] = [[number, output, 0] for number, output in node.inputs]
         if node.subgraphs:
             row["subgraphs"] = [_table(inner) for inner in node.subgraphs]

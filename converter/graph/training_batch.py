@@ -19,7 +19,7 @@ from .ranks import KEEPING
 from .roles import roles
 from .symbol import VARIABLE, Graph, Node
 
-RESHAPING = frozenset({"Reshape", "reshape"})
+RESHAPING = "Reshape"
 # operators of several values, any of which may have the batch
 _JOINING = frozenset(
     {
@@ -27,7 +27,7 @@ _JOINING = frozenset(
         for kind in ("elemwise", "broadcast")
         for name in ("add", "sub", "mul", "div")
     }
-    | {"_Plus", "_plus", "_Minus", "_minus", "_Mul", "_mul", "Concat", "concat", "stack", "add_n"}
+    | {"Concat", "stack", "add_n"}
 )
 # operators of which the first axis of each output is that of the input, whatever their attributes
 _KEEP_FIRST = KEEPING | frozenset(
@@ -37,20 +37,19 @@ _KEEP_FIRST = KEEPING | frozenset(
         "Pooling",
         "FullyConnected",
         "Flatten",
-        "flatten",
         "UpSampling",
     }
     | {"InstanceNorm", "LayerNorm", "GroupNorm", "L2Normalization", "LRN", "Embedding", "Crop"}
-    | {"SoftmaxOutput", "Softmax", "SoftmaxActivation", "softmax", "log_softmax", "clip"}
+    | {"SoftmaxOutput", "SoftmaxActivation", "softmax", "log_softmax", "clip"}
     | {f"{kind}RegressionOutput" for kind in ("Linear", "MAE", "Logistic")}
     | {"relu", "sigmoid", "tanh", "softsign", "exp", "log", "sqrt", "square", "abs", "negative"}
     | {"_contrib_AdaptiveAvgPooling2D", "_contrib_BilinearResize2D", "BlockGrad"}
     | _JOINING
-) - {"Concat", "concat", "stack"}
+) - {"Concat", "stack"}
 # … and those where this depends on an axis, which has this name and default
 _AXES = {
-    **dict.fromkeys(("Concat", "concat"), ("dim", 1)),
-    **dict.fromkeys(("SliceChannel", "split"), ("axis", 1)),
+    "Concat": ("dim", 1),
+    "SliceChannel": ("axis", 1),
     **dict.fromkeys(("slice_axis", "expand_dims", "squeeze", "stack"), ("axis", 0)),
     **dict.fromkeys(("sum", "mean", "max", "min", "prod", "norm"), ("axis", 0)),
 }
@@ -72,12 +71,11 @@ def training_batch(graph: Graph) -> int | None:
 
 def _first_size(node: Node) -> int:
     """The first size that a variable, `Reshape` or `slice` of a label names; 0 if it names none."""
-    name = {VARIABLE: "__shape__", "slice": "end", "crop": "end"}.get(node.op)
-    name = "shape" if node.op in RESHAPING else name
+    name = {VARIABLE: "__shape__", "slice": "end", "Reshape": "shape"}.get(node.op)
     if name is None or not node.attributes.get("__layout__", "N").startswith("N"):
         return 0
     try:
-        sizes = Attributes(node).optional_integers(name)
+        sizes = Attributes(node).integers_or_none(name)
     except GraphError:
         return 0  # reported when the node is imported, if it is
     return (sizes[0] if sizes else None) or 0
@@ -104,7 +102,7 @@ def _replaced(graph: Graph) -> tuple[Graph, int | None]:
         if node.op == VARIABLE:
             has_batch = node.name in inputs
         elif not with_batch.isdisjoint(_read(node)):
-            if node.op in RESHAPING and _codes(node)[:1] == (batch,):
+            if node.op == RESHAPING and _codes(node)[:1] == (batch,):
                 codes = (0, *_codes(node)[1:])
                 nodes[number] = node = replace(
                     node, attributes={**node.attributes, "shape": str(codes)}
@@ -135,7 +133,7 @@ def _codes(node: Node) -> tuple[int, ...]:
 
 def _keeps_first(node: Node) -> bool:
     """Whether the first axis of a node's outputs is that of its inputs."""
-    if node.op in RESHAPING:
+    if node.op == RESHAPING:
         return _codes(node)[:1] in ((0,), (-2,))
     try:
         return node.op in _KEEP_FIRST or _ALONG.get(node.op, _never)(Attributes(node))
@@ -164,13 +162,13 @@ def _swapped(attributes: Attributes) -> bool:
 
 
 def _sliced(attributes: Attributes) -> bool:
-    begin, end = attributes.optional_integers("begin"), attributes.optional_integers("end")
+    begin, end = attributes.integers_or_none("begin"), attributes.integers_or_none("end")
     return begin[:1] in ((None,), (0,)) and end[:1] == (None,)
 
 
 _ALONG: dict[str, Callable[[Attributes], bool]] = {
     **{op: _along_axis(*axis) for op, axis in _AXES.items()},
     "transpose": _transposed,
-    **dict.fromkeys(("SwapAxis", "swapaxes"), _swapped),
+    "SwapAxis": _swapped,
     "slice": _sliced,
 }

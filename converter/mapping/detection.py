@@ -101,7 +101,8 @@ def require_one(detection: Detection, path: object) -> Entry:
     )
     raise UnknownModelError(
         f"{path}: {detection.why}{nearest}; to convert the trunk of a segmentation, detection "
-        "or pose network, use `--backbone`"
+        "or pose network, use `--backbone`; to convert any other network, pass the -symbol.json "
+        "that MXNet exported with it as `--symbol`"
     )
 
 

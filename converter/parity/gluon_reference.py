@@ -86,7 +86,7 @@ class GluonReference:
     def fill(self, arrays: Mapping[str, Array]) -> None:
         """Replace arrays by others of the same shapes, by structural name."""
         for name, array in arrays.items():
-            self._parameters[name].set_data(self._mxnet.nd.array(array, dtype=self._dtype))
+            self._parameters[name].set_data(array)  # which casts it
 
     def __call__(self, images: Array) -> Arrays:
         """Run the network on one batch.

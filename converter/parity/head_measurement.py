@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +12,11 @@ from torch import nn
 
 from ..graph.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
-from .measurement import compare_at_shapes
+from .output_comparison import compare_at_shapes
 from .result import Parity
 
 
-class GraphReference(Protocol):
+class HeadReference(Protocol):
     """A graph that an imported module is compared with."""
 
     name: str
@@ -29,7 +30,7 @@ class GraphReference(Protocol):
 
 def measure_heads(
     module: nn.Module,
-    reference: GraphReference,
+    reference: HeadReference,
     examples: Sequence[Specs],
     limits: Mapping[str, float],
     *,
@@ -37,7 +38,8 @@ def measure_heads(
 ) -> Parity:
     """Compare a module with its reference, in each data type and at each shape of the inputs.
 
-    The module is left in float32.
+    The module is left in float32. Beside other outputs, one may be the same for all inputs of a
+    shape, as anchor boxes are; it is named in the result.
 
     Args:
         module: The imported module.
@@ -60,29 +62,32 @@ def measure_heads(
             if dtype in limits:
                 expected[dtype, number] = reference(cast)
         if dtype == "float64":
-            constant = _constant(outputs[dtype, 0], _heads(module, random_inputs(examples[0], rng)))
-    return compare_at_shapes(
+            others = _heads(module, random_inputs(examples[0], rng))
+            constant = _constant(outputs[dtype, 0], others)
+    heads = list(outputs["float64", 0])
+    constant_from = _first_not_finite(outputs["float64", 0])
+    if constant_from is None and len(constant) == len(heads):
+        constant_from = heads[0]
+    parity = compare_at_shapes(
         reference.name,
-        list(outputs["float64", 0]),
+        heads,
         [describe({name: value.shape for name, value in values.items()}) for values in inputs],
         outputs,
         expected,
         limits,
         condition=None,
-        constant_from=constant,
+        constant_from=constant_from,
     )
+    return replace(parity, constant_heads=constant)
 
 
-def _constant(outputs: Arrays, others: Arrays) -> str | None:
-    """The first output that is not finite, or the first of all if other inputs change none.
+def _constant(outputs: Arrays, others: Arrays) -> tuple[str, ...]:
+    """The outputs that other inputs do not change."""
+    return tuple(name for name, output in outputs.items() if np.array_equal(output, others[name]))
 
-    Beside others, an output may be constant: anchor boxes depend on the sizes of images only.
-    """
-    for name, output in outputs.items():
-        if not np.isfinite(output).all():
-            return name
-    same = (np.array_equal(output, others[name]) for name, output in outputs.items())
-    return next(iter(outputs)) if all(same) else None
+
+def _first_not_finite(outputs: Arrays) -> str | None:
+    return next((name for name, each in outputs.items() if not np.isfinite(each).all()), None)
 
 
 def _heads(module: nn.Module, inputs: Arrays) -> Arrays:

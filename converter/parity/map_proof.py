@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from torch import nn
+
 from ..sources.arrays import Array, Arrays
 from ..sources.random_arrays import draw_arrays
 from ..weights.converted import Converted, assemble
@@ -27,12 +29,17 @@ class FillableReference(Reference, Protocol):
         """Compute with these arrays from now on; names and shapes stay the same."""
 
 
-def draw_network(converted: Converted) -> Converted:
-    """Convert random arrays of the same names and shapes, by the same map."""
+def draw_network(converted: Converted, *, uniform: bool = False) -> Converted:
+    """Convert random arrays of the same names and shapes, by the same map.
+
+    Args:
+        converted: The network.
+        uniform: As `draw_arrays`.
+    """
     fit = converted.fit
     end = fit.keymap.residual_end[fit.entry.network["block"]]
     shapes = {name: array.shape for name, array in converted.arrays.items()}
-    arrays = draw_arrays(shapes, end, SEED)
+    arrays = draw_arrays(shapes, end, SEED, uniform=uniform)
     names = {name: name for name in arrays}
     fitted = replace(fit, translation=replace(fit.translation, names=names))
     return assemble(fitted, arrays)
@@ -44,16 +51,20 @@ def map_images(converted: Converted) -> list[Array]:
     return random_images([size], converted.fit.in_chans, SEED)
 
 
-def measure_map(drawn: Converted, reference: FillableReference, images: Sequence[Array]) -> Parity:
+def measure_map(
+    drawn: Converted, network: nn.Module, reference: FillableReference, images: Sequence[Array]
+) -> Parity:
     """Compare both networks with random weights, in the reference's first data type.
 
     Args:
         drawn: The network that `draw_network` returned.
-        reference: The reference; it keeps the random weights.
+        network: The converted network, whose weights are replaced: to build another takes time.
+        reference: The reference; its weights are replaced, too.
         images: Batches of images of shape (N, C, H, W), in float32.
     """
     first = reference.dtypes[0]
     reference.cast(first)
     reference.fill(drawn.reference_arrays())
     stages = drawn.fit.keymap.stages
-    return measure(drawn.network(), reference, stages, images, dtypes=(first,), seed=SEED)
+    network.load_state_dict(drawn.tensors, assign=True)
+    return measure(network, reference, stages, images, dtypes=(first,), condition=False)

@@ -9,8 +9,8 @@ with the maximum over the channel. The second term is for channels whose values 
 amplification is measured on the converted network alone, as the difference between its outputs in
 float32 and in float64, divided by float32's eps: how many units of rounding, with their size, the
 computation leaves in that channel. A channel of few values can by chance round to almost nothing,
-so the median channel's is the least that is taken. A wrong network has no influence on the bound
-but by its own values.
+so the median channel's is the least that is taken, except for a channel that is 0 everywhere or
+overflows in float32. A wrong network has no influence on the bound but by its own values.
 """
 
 from __future__ import annotations
@@ -44,15 +44,19 @@ class OutputDifference:
 def amplification(narrow: Array, wide: Array) -> Array:
     """Rounding of each channel in units of eps, from its outputs in float32 and in float64.
 
-    A channel that is not finite in float32 has no rounding of its own. Each has at least the median
-    of those that are not 0; the lower of two, so that one channel never sets another's.
+    A channel that is not finite in float32 has none, and one that is 0 everywhere only its own.
+    Each other channel has at least the median of these; the lower of two, so that one channel never
+    sets another's.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         units = _channels(narrow.astype(np.float64) - wide) / np.finfo(np.float32).eps
-    units = np.where(np.isfinite(units), units, 0.0)
-    alive = units[_channels(wide) > 0]
-    least = np.quantile(alive, 0.5, method="lower") if alive.size else 0.0
-    return np.maximum(units, least)
+    finite = np.isfinite(units)
+    units = np.where(finite, units, 0.0)
+    alive = finite & (_channels(wide) > 0)
+    if alive.any():
+        least = np.quantile(units[alive], 0.5, method="lower")
+        units[alive] = np.maximum(units[alive], least)
+    return units
 
 
 def output_difference(

@@ -114,7 +114,8 @@ def prove_against(
     """
     from ..weights.content_hash import content_sha256
     from .map_proof import draw_network, map_images, measure_map
-    from .measurement import measure, random_images, require
+    from .measurement import measure, random_images
+    from .requirement import require
     from .saved_reference import RecordingReference, SavedReference
 
     entry, stages = converted.fit.entry, converted.fit.keymap.stages
@@ -127,15 +128,16 @@ def prove_against(
             sizes = sizes or [entry.dataset.input_size, entry.dataset.odd_size]
             images = random_images(sizes, converted.fit.in_chans, seed)
             small = map_images(converted)
-        parity = measure(converted.network(), recording or original, stages, images, seed=seed)
+        network = converted.network()
+        parity = measure(network, recording or original, stages, images, seed=seed)
         require(parity, entry.name)
         converted.require_placed()
         map_proof = _PROVED_MAPS.get(key) if recording is None else None
         if map_proof is None:
-            drawn = draw_network(converted)
+            drawn = draw_network(converted, uniform=True)
             if isinstance(original, SavedReference):
                 original.require_map(content_sha256(drawn.tensors))
-            map_proof = measure_map(drawn, recording or original, small)
+            map_proof = measure_map(drawn, network, recording or original, small)
     finally:
         original.close()
     parity = replace(parity, passed=map_proof.passed, map_proof=map_proof)
@@ -166,7 +168,7 @@ def prove_training(converted: Converted, parity: Parity) -> Parity:
         MissingDependencyError: If MXNet is not installed.
     """
     from .map_proof import draw_network
-    from .measurement import require
+    from .requirement import require
     from .training_parity import measure_training
 
     fit = converted.fit

@@ -45,6 +45,10 @@ class StageDifference:
     max_rel: float
     max_own: float = 0.0
 
+    def holds(self, limit: float) -> bool:
+        """Whether the difference is within this limit, and each channel's within its bound."""
+        return self.max_rel <= limit and self.max_own <= 1  # False for NaN
+
 
 @dataclass(frozen=True)
 class TrainingCheck:
@@ -92,6 +96,8 @@ class Parity:
             error.
         constant_from: First stage whose outputs do not depend on the input, or are not finite;
             None if all do. Such a network is not proved.
+        constant_heads: Outputs of a graph that are equal for two random inputs, and so are proved
+            for one value alone; if all are, parity does not hold.
         map_proof: The same measurement with well-conditioned random weights in place of the
             network's own, which may hide that two of them are swapped; in float64 alone.
         training: Comparison of both networks in training, where it was asked for.
@@ -103,5 +109,6 @@ class Parity:
     stages: tuple[StageDifference, ...] = ()
     condition: float | None = None
     constant_from: str | None = None
+    constant_heads: tuple[str, ...] = ()
     map_proof: Parity | None = None
     training: TrainingParity | None = None

@@ -1,1 +1,1 @@
-"""Whole conversions; besides commands/, the only folder that combines all the others."""
+"""Whole conversions; this folder and commands/ are the only ones that combine all the others."""

@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from torch import fx
-
 from ..checkpoints.clock import Clock
-from ..checkpoints.formats.pt2 import write_program
-from ..checkpoints.record import Failure, GraphRecord, RecordedInput, WrittenFile, to_json
+from ..checkpoints.record import Failure, GraphRecord, to_json
 from ..checkpoints.record_draft import versions
-from ..errors import CheckpointError, ConversionError, ParityError
+from ..errors import ConversionError, ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
-from ..graph.array_names import match_names
-from ..graph.dequantization import dequantized
-from ..graph.fusion import unfused
 from ..graph.importer import read_arrays
-from ..graph.input_spec import Specs
-from ..graph.labels import without_labels
-from ..graph.precision import limits
-from ..graph.symbol import VARIABLE, Graph, read_symbol
-from ..graph.symbol_writer import symbol_json
+from ..graph.summary import operator_counts
+from ..graph.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
-from ..parity.head_measurement import measure_heads
-from ..parity.measurement import require
 from ..parity.result import Parity
-from ..sources.arrays import Arrays
 from ..sources.mxnet_compat import has_mxnet
 from ..sources.source import Source
 from ..weights.content_hash import content_sha256
 from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
+from .graph_output import WrittenGraph, write_graph
+from .graph_proof import network_of, prove_graph
 from .request import InputShape, Request, input_shapes
 
 
@@ -86,149 +76,131 @@ def convert_graph(
 
 
 def run_graph_request(request: Request) -> GraphRecord:
-    """Run the requested conversion of an exported network.
+    """Run the requested conversion of an exported network: files → module → parity proof → program.
 
     Raises:
         ConversionError: As `convert_graph`.
     """
-    symbol, params, out = request.symbol, request.params, request.out
-    assert symbol is not None, "requests without a symbol are for run_request"
-    assert params is not None, "a request with a symbol also has params"
-    reference = os.fspath(request.reference)
-    if reference == "auto":
-        reference = "gluon" if has_mxnet() else "none"
-    model = Path(symbol).name.removesuffix(".json").removesuffix("-symbol")
-    name = "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", model)
-    clock, source = Clock(), Source("params", os.fsencode(params).decode("utf-8", "replace"))
+    assert request.symbol is not None, "requests without a symbol are for run_request"
+    assert request.params is not None, "a request with a symbol also has params"
+    model = Path(request.symbol).name.removesuffix(".json").removesuffix("-symbol")
+    attempt = _Attempt(model, Source("params", _text(request.params)))
     try:
-        check_writable(Path(out))
-        with clock("source"):
-            graph, arrays = read_symbol(symbol), read_arrays(params)
-            sha1 = file_sha1(Path(params))
-            source = Source(source.kind, source.path, sha1=sha1)
+        check_writable(Path(request.out))
+        with attempt.clock("source"):
+            graph, arrays = read_symbol(request.symbol), read_arrays(request.params)
+            attempt.source = replace(attempt.source, sha1=file_sha1(Path(request.params)))
             refuse(
                 f"{model}: the weights are invalid",
                 unsound({plain_name(key): array for key, array in arrays.items()}),
             )
-        with clock("map"):
-            named, text = match_names(graph, arrays), None
-            graph, arrays = unfused(graph), named.arrays
-            if request.dequantize:
-                graph, arrays = dequantized(graph, arrays)
-                text = symbol_json(graph)
-            built = build_with_inputs(graph, arrays, request)
-        with clock("parity"):
-            parity = prove_graph(
-                built.module, graph, arrays, reference, built.examples, request.seed, text
-            )
+        with attempt.clock("map"):
+            network = network_of(graph, arrays, dequantize=request.dequantize)
+            built = build_with_inputs(network.graph, network.arrays, request)
+        with attempt.clock("parity"):
+            parity = prove_graph(built, network, _reference(request), request.seed)
         built.module.float()
-        with staging(Path(out)) as staged:
-            with clock("write"):
-                written, specs = write_graph(built, staged, name, fixed=request.inputs is not None)
-            record = GraphRecord(
-                model=model,
-                name=name,
-                family="graph",
-                format=written.format,
-                file=str(Path(out) / Path(written.file).name),
-                sha256=written.sha256,
-                bytes=written.bytes,
-                content_sha256=content_sha256(built.module.state_dict()),
-                parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
-                num_classes=built.heads[0].shape[1] if built.heads[0].ndim == 2 else None,
-                symbol=os.fsencode(symbol).decode("utf-8", "replace"),
-                mxnet_version=graph.version,
-                operators=dict(
-                    Counter(n.op for n in graph.nodes if n.op != VARIABLE).most_common()
-                ),
-                input=specs[0].name if len(specs) == 1 else None,
-                input_shape=tuple(built.examples[0][specs[0].name].shape[1:])
-                if len(specs) == 1
-                else None,
-                inputs=specs,
-                notes=named.notes + built.notes,
-                source=source,
-                parity=parity,
-                versions=versions(parity.reference),
-                seconds=clock.seconds(),
-            )
-            write_text(to_json(record.as_dict()), record_path(Path(written.file)))
+        with staging(Path(request.out)) as staged:
+            with attempt.clock("write"):
+                program = write_graph(built, staged, attempt.name)
+            notes = network.notes + built.notes + program.notes + constant_heads(parity)
+            program = replace(program, notes=notes)
+            record = _record(attempt, request, graph, built, program, parity)
+            write_text(to_json(record.as_dict()), record_path(Path(program.file.file)))
+        return record
     except ConversionError as error:
-        error.failure = Failure(
-            model=model,
-            name=name,
+        error.failure = attempt.failure(error)
+        raise
+
+
+def constant_heads(parity: Parity) -> tuple[str, ...]:
+    """A note on each output that is the same for all inputs, beside others that are not."""
+    return tuple(
+        f"{head} does not depend on the values of the inputs, and is proved for one value alone"
+        for head in parity.constant_heads
+    )
+
+
+@dataclass
+class _Attempt:
+    """The facts known during a conversion, for its record or that of a failure.
+
+    Attributes:
+        model: Stem of the `-symbol.json`.
+        source: The file of arrays; its hash is added when the file has been read.
+        clock: Times of the steps.
+    """
+
+    model: str
+    source: Source
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def name(self) -> str:
+        """Start of the program's file name."""
+        return "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", self.model)
+
+    def failure(self, error: ConversionError) -> Failure:
+        """Make the record of a conversion that failed with this error."""
+        return Failure(
+            model=self.model,
+            name=self.name,
             family="graph",
             error=str(error),
-            source=source,
+            source=self.source,
             parity=error.parity if isinstance(error, ParityError) else None,
-            seconds=clock.seconds(),
+            seconds=self.clock.seconds(),
         )
-        raise
-    return record
 
 
-def write_graph(
-    built: BuiltGraph, folder: Path, name: str, *, fixed: bool
-) -> tuple[WrittenFile, tuple[RecordedInput, ...]]:
-    """Write a module's program, for any batch size if it has one.
-
-    Args:
-        built: The module and its inputs.
-        folder: Folder to write to.
-        name: Start of the file name.
-        fixed: Whether the program may be written for the given shapes only, if torch cannot export
-            it for any batch size.
-
-    Raises:
-        CheckpointError: As `write_program`.
-    """
-    specs, any_batch = built.examples[0], built.any_batch
-    try:
-        written = write_program(built.module, specs, folder, name, any_batch=any_batch)
-    except CheckpointError:
-        if not (any_batch and fixed):
-            raise
-        any_batch = False
-        written = write_program(built.module, specs, folder, name, any_batch=any_batch)
-    recorded = []
-    for key, spec in specs.items():
-        shape: list[int | None] = list(spec.shape)
-        if any_batch:
-            shape[spec.batch_axis] = None
-        recorded.append(RecordedInput(key, tuple(shape), spec.dtype))
-    return written, tuple(recorded)
+def _text(path: str | os.PathLike[str]) -> str:
+    """A path as text that JSON can store."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
-def prove_graph(
-    module: fx.GraphModule,
+def _reference(request: Request) -> str:
+    """`gluon` or `none`."""
+    chosen = os.fspath(request.reference)
+    if chosen == "auto":
+        return "gluon" if has_mxnet() else "none"
+    return chosen
+
+
+def _record(
+    attempt: _Attempt,
+    request: Request,
     graph: Graph,
-    arrays: Arrays,
-    reference: str,
-    examples: Sequence[Specs],
-    seed: int = 0,
-    text: str | None = None,
-) -> Parity:
-    """Measure parity with MXNet and raise an error unless it holds.
+    built: BuiltGraph,
+    program: WrittenGraph,
+    parity: Parity,
+) -> GraphRecord:
+    """Make the record of a program, which `request.out` will contain.
 
     Args:
-        module: The imported module.
-        graph: Its graph.
-        arrays: The graph's arrays, by name.
-        reference: `gluon` or `none`.
-        examples: Inputs to measure.
-        seed: Seed of the inputs.
-        text: The graph in MXNet's format, where it is not that of its file.
-
-    Raises:
-        ParityError: If parity does not hold.
-        MissingDependencyError: If MXNet is not installed.
+        graph: The graph as it was read.
     """
-    if reference == "none":
-        return Parity("none", None)
-    from ..parity.exported_reference import ExportedReference
-
-    allowed = limits(without_labels(graph))
-    original = ExportedReference(graph.where, arrays, tuple(allowed), text=text)
-    parity = measure_heads(module, original, examples, allowed, seed=seed)
-    require(parity, Path(graph.where).name)
-    return parity
+    file, inputs = program.file, program.inputs
+    only = inputs[0].name if len(inputs) == 1 else None
+    return GraphRecord(
+        model=attempt.model,
+        name=attempt.name,
+        family="graph",
+        format=file.format,
+        file=str(Path(request.out) / Path(file.file).name),
+        sha256=file.sha256,
+        bytes=file.bytes,
+        content_sha256=content_sha256(built.module.state_dict()),
+        parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
+        num_classes=built.heads[0].shape[1] if built.heads[0].ndim == 2 else None,
+        symbol=_text(graph.where),
+        mxnet_version=graph.version,
+        operators=operator_counts(graph),
+        input=only,
+        input_shape=built.specs[only].shape[1:] if only is not None else None,
+        inputs=inputs,
+        notes=program.notes,
+        source=attempt.source,
+        parity=parity,
+        versions=versions(parity.reference),
+        seconds=attempt.clock.seconds(),
+    )

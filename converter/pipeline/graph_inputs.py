@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import fx
 
@@ -21,6 +21,9 @@ from .request import Request
 
 # default image sizes: the first at which the graph runs is used
 SIZES: tuple[Size, ...] = ((224, 224), (299, 299), (112, 112), (32, 32), (28, 28))
+# a network that runs with these batch sizes is taken to run with any
+BATCHES = (1, 2, 3)
+FIXED = "the program accepts the batch of its inputs' shapes only: {reason}"
 
 
 @dataclass(frozen=True)
@@ -29,83 +32,94 @@ class BuiltGraph:
 
     Attributes:
         module: The module, in float64.
-        examples: Inputs of the proof; the program is written for the first.
-        any_batch: Whether all inputs have the same batch, and it may have any size.
-        heads: The outputs for zeros of the first example, or of one image of it.
-        notes: What was replaced in the graph.
+        specs: Inputs that the program is written for: the shapes that were given, or one image.
+        any_batch: Whether all inputs have the same batch, and the module runs with other sizes of
+            it.
+        examples: Inputs of the proof.
+        heads: The outputs for zeros of `specs`.
+        notes: What was replaced in the graph, and why the batch is fixed.
     """
 
     module: fx.GraphModule
-    examples: list[dict[str, InputSpec]]
+    specs: dict[str, InputSpec]
     any_batch: bool
+    examples: list[dict[str, InputSpec]]
     heads: list[Array]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
 
 def build_with_inputs(graph: Graph, arrays: Arrays, request: Request) -> BuiltGraph:
     """Build a graph's module for the requested inputs, or for images of a size at which it runs.
 
-    Where a training batch in the graph was replaced, the proof is of that many examples, since
-    MXNet computes the graph for them only.
-
     Raises:
         GraphError: If the graph cannot be imported, or the request names other inputs than it has.
         ImageSizeError: If it does not run on those inputs.
     """
-    batch = replaced_batch(graph)
+    trained = replaced_batch(graph)
     if request.inputs is None:
-        built = _for_images(graph, arrays, request.sizes, batch or BATCH)
+        module, given = _for_images(graph, arrays, request.sizes, trained or BATCH)
     else:
-        specs = input_specs(graph, arrays, request.inputs)
-        built = _for_given(graph, arrays, specs, batch)
-    if batch is None:
-        return built
-    note = f"{batch} in the graph's Reshape nodes is its training batch; any size replaces it"
-    return replace(built, notes=(note,))
+        given = [input_specs(graph, arrays, request.inputs)]
+        module = _build(graph, arrays, given[0])
+    heads, *_ = [try_run(module, specs, graph.where) for specs in given]
+    fixed = fixed_batch(module, given[0])
+    notes = []
+    if trained is not None:
+        notes.append(
+            f"{trained} in the graph's Reshape nodes is its training batch; any size replaces it"
+        )
+    if fixed is not None:
+        notes.append(FIXED.format(reason=fixed))
+    examples = _examples(given, fixed is None, trained, of_images=request.inputs is None)
+    return BuiltGraph(module, given[0], fixed is None, examples, heads, tuple(notes))
 
 
-def _for_images(graph: Graph, arrays: Arrays, sizes: Sequence[Size], batch: int) -> BuiltGraph:
-    data = only_input(graph, arrays)
-    examples = [
-        {data: InputSpec((batch, *example_shape(graph, arrays, size)))} for size in sizes or SIZES
-    ]
-    if not sizes:
-        return _first_that_runs(graph, arrays, examples)
-    module = _build(graph, arrays, examples[0])
-    heads, *_ = [try_run(module, with_batch(specs, 1)) for specs in examples]
-    return BuiltGraph(module, examples, True, heads)
+def _examples(
+    given: list[dict[str, InputSpec]], any_batch: bool, trained: int | None, *, of_images: bool
+) -> list[dict[str, InputSpec]]:
+    """The inputs of the proof.
 
-
-def _for_given(
-    graph: Graph, arrays: Arrays, specs: dict[str, InputSpec], batch: int | None
-) -> BuiltGraph:
-    module = _build(graph, arrays, specs)
-    heads = try_run(module, specs)
-    sizes = {spec.batch for spec in specs.values()}
-    any_batch = len(sizes) == 1 and all(
-        _runs(module, with_batch(specs, size)) for size in (1, 2, 3)
-    )
-    examples = [specs]
-    if any_batch and batch is not None:
-        examples = [with_batch(specs, batch)]
-    elif any_batch and sizes == {1}:
-        examples = [specs, with_batch(specs, BATCH)]
-    return BuiltGraph(module, examples, any_batch, heads)
-
-
-def _first_that_runs(
-    graph: Graph, arrays: Arrays, examples: Sequence[dict[str, InputSpec]]
-) -> BuiltGraph:
-    """Build the module with the first of some inputs on which it runs.
-
-    Raises:
-        ConversionError: If it runs on none of them; the error is that of the first.
+    Where a training batch in the graph was replaced, MXNet computes the graph for that many
+    examples only. A batch of 1 proves little: where any size is accepted, images are proved in a
+    batch of 2, and a given shape with a batch of 2, too.
     """
+    if not any_batch:
+        return given
+    if trained is not None:
+        return [with_batch(specs, trained) for specs in given]
+    if any(spec.batch != 1 for spec in given[0].values()):
+        return given
+    batches = [with_batch(specs, BATCH) for specs in given]
+    return batches if of_images else [*given, *batches]
+
+
+def fixed_batch(module: fx.GraphModule, specs: Specs) -> str | None:
+    """The reason why a module accepts the batch of these inputs only; None if it accepts any."""
+    sizes = {spec.batch for spec in specs.values()}
+    if len(sizes) != 1:
+        return "the inputs have different first sizes"
+    for size in BATCHES:
+        if size not in sizes and not _runs(module, with_batch(specs, size)):
+            return f"the network does not run with a batch of {size}"
+    return None
+
+
+def _for_images(
+    graph: Graph, arrays: Arrays, sizes: Sequence[Size], batch: int
+) -> tuple[fx.GraphModule, list[dict[str, InputSpec]]]:
+    """Build the module; returns one image of each size, or of the first size at which it runs."""
+    data = only_input(graph, arrays)
+    images = [
+        {data: InputSpec((1, *example_shape(graph, arrays, size)))} for size in sizes or SIZES
+    ]
+    if sizes:
+        return _build(graph, arrays, with_batch(images[0], batch)), images
     errors: list[ConversionError] = []
-    for specs in examples:
+    for specs in images:
         try:
-            module = _build(graph, arrays, specs)
-            return BuiltGraph(module, [specs], True, try_run(module, with_batch(specs, 1)))
+            module = _build(graph, arrays, with_batch(specs, batch))
+            try_run(module, specs, graph.where)
+            return module, [specs]
         except (ImageSizeError, GraphError) as error:
             errors.append(error)
     raise errors[0]
@@ -119,14 +133,17 @@ def _build(graph: Graph, arrays: Arrays, specs: Specs) -> fx.GraphModule:
 
 def _runs(module: fx.GraphModule, specs: Specs) -> bool:
     try:
-        try_run(module, specs)
+        try_run(module, specs, "")
     except ImageSizeError:
         return False
     return True
 
 
-def try_run(module: fx.GraphModule, specs: Specs) -> list[Array]:
+def try_run(module: fx.GraphModule, specs: Specs, where: str) -> list[Array]:
     """Run a module on zeros and return its outputs.
+
+    Args:
+        where: File name of the graph, for errors.
 
     Raises:
         ImageSizeError: If the module cannot run on inputs of these shapes.
@@ -137,6 +154,6 @@ def try_run(module: fx.GraphModule, specs: Specs) -> list[Array]:
         size = describe({name: spec.shape for name, spec in specs.items()})
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageSizeError(
-            f"the graph cannot run on inputs of shape {size} ({reason}); give the size of its "
-            "images with `--size HxW`, or whole shapes with `--input NAME=SHAPE`"
+            f"{where}: cannot run on inputs of shape {size} ({reason}); give other shapes with "
+            "`--input NAME=SHAPE`, or the size of the images with `--size HxW`"
         ) from error

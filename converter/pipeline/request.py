@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ..mappings.choices import (
     DTYPES,
@@ -85,8 +86,8 @@ class Request:
             check_choice("formats", each, FORMATS)
         for each in self.prove:
             check_choice("prove", each, PROOFS)
-        for _, dtype in (self.inputs or {}).values():
-            check_choice("inputs", dtype, INPUT_DTYPES)
+        for name, (_, dtype) in (self.inputs or {}).items():
+            check_choice(f"inputs: the data type of {name!r}", dtype, INPUT_DTYPES)
         for applies, template in RULES:
             if applies(self):
                 raise RequestError(template)
@@ -126,7 +127,7 @@ def input_shapes(
     """Give each input's shape a data type, `float32` by default.
 
     Raises:
-        ValueError: If a shape is not a sequence of sizes.
+        ValueError: If a shape is not a sequence of sizes; names the input.
     """
     if inputs is None:
         return None
@@ -134,16 +135,27 @@ def input_shapes(
     for name, value in inputs.items():
         shape: object = value
         dtype: object = "float32"
-        if len(value) == 2 and isinstance(value[1], str):
+        if _is_sequence(value) and len(value) == 2 and isinstance(value[1], str):
             shape, dtype = value
-        sizes = tuple(shape) if isinstance(shape, Sequence) else ()
-        if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+        sizes = _sizes(shape)
+        if not sizes or min(sizes) < 1:
             raise ValueError(
                 f"inputs: the shape of {name!r} is {shape!r}; expected sizes above 0, such as "
-                "(1, 3, 224, 224)"
+                '(1, 3, 224, 224), or a shape and a data type, such as ((1, 128), "int32")'
             )
         found[name] = sizes, str(dtype)
     return found
+
+
+def _sizes(shape: object) -> tuple[int, ...]:
+    """The sizes of a shape; none if it is not a sequence of integers."""
+    if not _is_sequence(shape) or not all(isinstance(size, Integral) for size in shape):
+        return ()
+    return tuple(int(size) for size in shape)
+
+
+def _is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 OF_GRAPHS = ("symbol", "params", "dequantize", "out", "reference", "sizes", "inputs", "seed")

@@ -43,29 +43,38 @@ def random_arrays(
     return draw_arrays(parameter_shapes(net, in_chans, imperative), residual_end, seed)
 
 
-def draw_arrays(shapes: Mapping[str, tuple[int, ...]], residual_end: str, seed: int) -> Arrays:
+def draw_arrays(
+    shapes: Mapping[str, tuple[int, ...]], residual_end: str, seed: int, *, uniform: bool = False
+) -> Arrays:
     """Random weights for arrays of these shapes, without MXNet.
 
     Args:
         shapes: Shapes by structural name.
         residual_end: As in `random_arrays`.
         seed: Equal seeds give equal arrays on every machine.
+        uniform: Draw weights from a uniform distribution with the variance of the normal one, which
+            is seven times as fast.
 
     Returns:
         float32 arrays by structural name.
     """
     rng = np.random.default_rng(seed)
-    arrays = {key: _random_array(rng, key, shape) for key, shape in shapes.items()}
+    arrays = {key: _random_array(rng, key, shape, uniform) for key, shape in shapes.items()}
     for key in select(residual_end, arrays):
         arrays[key] *= np.float32(RESIDUAL_DAMPING)
     return arrays
 
 
-def _random_array(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
+def _random_array(
+    rng: np.random.Generator, name: str, shape: tuple[int, ...], uniform: bool
+) -> Array:
     parameter = name.rpartition(".")[2]
     if parameter in ("gamma", "running_var"):
         return 0.5 + rng.random(shape, np.float32)
-    values = rng.standard_normal(shape, np.float32)
+    if uniform:
+        values = (rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(12**0.5)
+    else:
+        values = rng.standard_normal(shape, np.float32)
     # half the variance of He initialisation, with which ResNeSt-269 would reach 10,000 and its
     # attention amplify rounding a hundred times
     fan_in = int(np.prod(shape[1:])) if parameter == "weight" else 25  # 0.2 for biases and means

@@ -55,7 +55,9 @@ class Converted:
 
     def _is_placed(self, assignment: Assignment) -> bool:
         array, tensor = self.arrays[assignment.source], self.tensors[assignment.target].numpy()
-        return np.array_equal(tensor, array.reshape(tensor.shape), equal_nan=True)
+        array = array.reshape(tensor.shape)
+        # the first comparison, which is much faster, is enough where no value is NaN
+        return np.array_equal(tensor, array) or np.array_equal(tensor, array, equal_nan=True)
 
     def network(self, **options: Any) -> ResNet:
         """The network with these tensors, sharing memory with them.

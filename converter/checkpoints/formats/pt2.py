@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import fx
 
-from ...errors import CheckpointError
+from ...errors import CheckpointError, ExportError
 from ...files.atomic_file import publish, temporary_file
 from ...files.hashes import HASH_DIGITS
 from ...graph.input_spec import Specs, describe, in_dtype, random_inputs, with_batch
 from ...parity.head_measurement import run
-from ...parity.measurement import LIMITS, difference
+from ...parity.measurement import LIMITS
+from ...parity.output_comparison import difference
 from ..record import WrittenFile
 
 EXAMPLE_BATCH = 2
@@ -41,8 +42,8 @@ def write_program(
             accepts the given shapes only.
 
     Raises:
-        CheckpointError: If the module cannot be exported, the loaded program's outputs differ, or
-            the folder is not writable.
+        ExportError: If the module cannot be exported.
+        CheckpointError: If the loaded program's outputs differ, or the folder is not writable.
     """
     content = _export(module, specs, name, any_batch)
     _check(content, module, specs, name, any_batch)
@@ -68,11 +69,12 @@ def _export(module: fx.GraphModule, specs: Specs, name: str, any_batch: bool) ->
                 module, tuple(map(torch.from_numpy, zeros.values())), dynamic_shapes=shapes
             )
     except (RuntimeError, ValueError, torch._dynamo.exc.UserError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         size = "a variable batch size" if any_batch else "inputs of these shapes"
-        raise CheckpointError(
+        raise ExportError(
             f"{name}: torch.export cannot export it with {size} ({reason}); "
-            "use gluon2torch.import_graph and save its module"
+            "use gluon2torch.import_graph and save its module",
+            reason,
         ) from error
     for node in program.graph.nodes:
         for trace in _TRACES:

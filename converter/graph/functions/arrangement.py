@@ -50,19 +50,17 @@ def reshape_to(a: Tensor, newshape: Sequence[int]) -> Tensor:
     return a.reshape(tuple(newshape))
 
 
-def transposed(a: Tensor, axes: Sequence[int] | None = None) -> Tensor:
-    """Permute the axes; by default, reverse them."""
+def transposed(a: Tensor, axes: Sequence[int] | None) -> Tensor:
+    """Permute the axes, or reverse them."""
     return a.permute(tuple(axes) if axes else tuple(range(a.dim()))[::-1])
 
 
-def squeezed(a: Tensor, axis: Sequence[int] | None = None) -> Tensor:
-    """Remove axes of size 1, by default all of them."""
+def squeezed(a: Tensor, axis: Sequence[int] | None) -> Tensor:
+    """Remove axes of size 1: those given, or all of them."""
     return a.squeeze() if axis is None else a.squeeze(tuple(axis))
 
 
-def roll(
-    data: Tensor, shift: Sequence[int] | None = None, axis: Sequence[int] | None = None
-) -> Tensor:
+def roll(data: Tensor, shift: Sequence[int] | None, axis: Sequence[int] | None) -> Tensor:
     """Shift along axes, or in the flattened input; what leaves at the end enters at the start."""
     if not shift:
         return data
@@ -82,7 +80,7 @@ def expanded(array: Tensor, shape: Sequence[int]) -> Tensor:
     return array.expand([-1 if size == -2 else size for size in shape])
 
 
-def rot90(data: Tensor, k: int, axes: Sequence[int] | None = None) -> Tensor:
+def rot90(data: Tensor, k: int, axes: Sequence[int] | None) -> Tensor:
     """Rotate by k quarter turns in the plane of two axes."""
     return torch.rot90(data, k, tuple(axes or (0, 1)))
 

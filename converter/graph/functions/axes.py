@@ -40,8 +40,8 @@ def broadcast_axis(data: Tensor, axis: Sequence[int], size: Sequence[int]) -> Te
 def broadcast_like(
     lhs: Tensor,
     rhs: Tensor,
-    lhs_axes: Sequence[int] | None = None,
-    rhs_axes: Sequence[int] | None = None,
+    lhs_axes: Sequence[int] | None,
+    rhs_axes: Sequence[int] | None,
 ) -> Tensor:
     """Broadcast axes of size 1 to the sizes of another input, all of them or pairs of axes."""
     if lhs_axes is None or rhs_axes is None:
@@ -75,10 +75,10 @@ def split_v2(
 def reshape_like(
     lhs: Tensor,
     rhs: Tensor,
-    lhs_begin: int | None = None,
-    lhs_end: int | None = None,
-    rhs_begin: int | None = None,
-    rhs_end: int | None = None,
+    lhs_begin: int | None,
+    lhs_end: int | None,
+    rhs_begin: int | None,
+    rhs_end: int | None,
 ) -> Tensor:
     """Reshape to another input's shape, or a range of axes to those of a range of its axes."""
     first, last = _range(lhs, lhs_begin, lhs_end)
@@ -91,7 +91,7 @@ def _range(x: Tensor, begin: int | None, end: int | None) -> tuple[int, int]:
     return first, last
 
 
-def squeeze(data: Tensor, axis: Sequence[int] | None = None) -> Tensor:
+def squeeze(data: Tensor, axis: Sequence[int] | None) -> Tensor:
     """Remove axes of size 1, by default all of them, but keep one dimension."""
     return at_least_1d(data.squeeze() if axis is None else data.squeeze(tuple(axis)))
 
@@ -120,7 +120,7 @@ def space_to_depth(data: Tensor, block_size: int) -> Tensor:
     return blocks.permute(0, 3, 5, 1, 2, 4).reshape(n, channels * block_size**2, rows, columns)
 
 
-def index_array(data: Tensor, axes: Sequence[int] | None = None) -> Tensor:
+def index_array(data: Tensor, axes: Sequence[int] | None) -> Tensor:
     """Each value's coordinates, of all axes or those given, along a new last axis."""
     ranges = [torch.arange(size, device=data.device) for size in data.shape]
     grid = torch.meshgrid(*ranges, indexing="ij")

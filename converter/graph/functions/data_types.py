@@ -35,9 +35,9 @@ def amp_multicast(*data: Tensor, cast_narrow: bool) -> tuple[Tensor, ...]:
 
 def histogram(
     data: Tensor,
-    bins: Tensor | None = None,
-    bin_cnt: int | None = None,
-    range: tuple[float, ...] = (),
+    bins: Tensor | None,
+    bin_cnt: int | None,
+    range: tuple[float, ...],
 ) -> tuple[Tensor, Tensor]:
     """How many values are in each interval, as int64, and the intervals' edges.
 

@@ -40,22 +40,6 @@ def einsum(*data: Tensor, subscripts: str) -> Tensor:
     return torch.einsum(subscripts, *data)
 
 
-def cholesky(A: Tensor) -> Tensor:
-    """The lower Cholesky factor."""
-    factor: Tensor = torch.linalg.cholesky(A)
-    return factor
-
-
-def eigh(A: Tensor, UPLO: str) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors, as columns, of a symmetric matrix.
-
-    MXNet makes the first of each vector's largest components positive.
-    """
-    values, vectors = torch.linalg.eigh(A, UPLO)
-    largest = vectors.abs().argmax(-2, keepdim=True)
-    return values, vectors * vectors.gather(-2, largest).sign()
-
-
 def eigvalsh(A: Tensor, UPLO: str) -> Tensor:
     """Eigenvalues of a symmetric matrix."""
     values: Tensor = torch.linalg.eigvalsh(A, UPLO)

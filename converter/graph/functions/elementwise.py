@@ -171,7 +171,13 @@ def with_number(x: Tensor, scalar: float, is_int: bool) -> tuple[Tensor, Tensor]
 
 
 def filled(x: Tensor, shape: tuple[int, ...], value: float, dtype: torch.dtype) -> Tensor:
-    """A number as a tensor on the device of an input; integers are truncated and wrap around."""
+    """A number as a tensor on the device of an input.
+
+    Integers are truncated and wrap around; what is too large for floating point numbers is
+    infinite.
+    """
+    if dtype.is_floating_point and abs(value) > torch.finfo(dtype).max:
+        value = torch.tensor(value, dtype=torch.float64).to(dtype).item()
     if dtype.is_floating_point or dtype == torch.bool:
         return x.new_full(shape, value, dtype=dtype)
     return x.new_full(shape, int(value), dtype=torch.int64).to(dtype)

@@ -24,7 +24,7 @@ def concatenate(*data: Tensor, axis: int | None) -> Tensor:
     return torch.cat(data, axis)
 
 
-def stacked(*data: Tensor, name: str, axis: int = 0) -> Tensor:
+def stacked(*data: Tensor, name: str, axis: int) -> Tensor:
     """Join inputs along a new axis (`stack`), rows, columns or depth, as NumPy's functions do."""
     if name == "stack":
         return torch.stack(data, axis)
@@ -105,7 +105,7 @@ def unique(
     return_index: bool,
     return_inverse: bool,
     return_counts: bool,
-    axis: int | None = None,
+    axis: int | None,
 ) -> tuple[Tensor, ...]:
     """The sorted different values, or slices along an axis, and what is asked for besides."""
     values, inverse, counts = torch.unique(

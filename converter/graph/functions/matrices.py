@@ -20,6 +20,11 @@ def dot(lhs: Tensor, rhs: Tensor, transpose_a: bool, transpose_b: bool) -> Tenso
     return at_least_1d(torch.tensordot(lhs, rhs, dims=axes))
 
 
+def batch_dot(lhs: Tensor, rhs: Tensor, transpose_a: bool, transpose_b: bool) -> Tensor:
+    """The products of the matrices of two batches, any of which may be transposed."""
+    return _transposed(lhs, transpose_a) @ _transposed(rhs, transpose_b)
+
+
 def _transposed(x: Tensor, transpose: bool) -> Tensor:
     return x.mT if transpose else x
 
@@ -76,7 +81,7 @@ def trsm(
     return result
 
 
-def potrf(A: Tensor) -> Tensor:
+def cholesky(A: Tensor) -> Tensor:
     """The lower Cholesky factor, of the lower triangle."""
     factor: Tensor = torch.linalg.cholesky(A)
     return factor
@@ -93,15 +98,20 @@ def gelqf(A: Tensor) -> tuple[Tensor, Tensor]:
     return q.mT, r.mT
 
 
-def syevd(A: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvectors, as rows, and eigenvalues of a symmetric matrix, of its lower triangle.
+def eigh(A: Tensor, UPLO: str) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors, as columns, of a symmetric matrix, of one of its triangles.
 
     MXNet makes the first of each vector's largest components positive.
     """
-    values, vectors = torch.linalg.eigh(A)
-    rows = vectors.mT
-    largest = rows.abs().argmax(-1, keepdim=True)
-    return rows * rows.gather(-1, largest).sign(), values
+    values, vectors = torch.linalg.eigh(A, UPLO)
+    largest = vectors.abs().argmax(-2, keepdim=True)
+    return values, vectors * vectors.gather(-2, largest).sign()
+
+
+def syevd(A: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvectors, as rows, and eigenvalues of a symmetric matrix, of its lower triangle."""
+    values, vectors = eigh(A, "L")
+    return vectors.mT, values
 
 
 def sumlogdiag(A: Tensor, numpy_shapes: bool) -> Tensor:

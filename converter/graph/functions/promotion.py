@@ -19,7 +19,7 @@ TESTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def test(x: Tensor, name: str) -> Tensor:
+def truth_test(x: Tensor, name: str) -> Tensor:
     """A function of TESTS, whose results are truth values."""
     return TESTS[name](x)
 
@@ -35,9 +35,7 @@ def promoted_binary(x: Tensor, y: Tensor, name: str) -> Tensor:
     return x / y if name == "true_divide" else binary(x, y, name)
 
 
-def promoted_scalar(
-    x: Tensor, scalar: float, is_int: bool, name: str, reverse: bool = False
-) -> Tensor:
+def promoted_scalar(x: Tensor, scalar: float, is_int: bool, name: str, reverse: bool) -> Tensor:
     """A function as in `promoted_binary` of an input and a number, which `reverse` puts first.
 
     The number is converted to the input's data type. If it is not marked as an integer, integers
@@ -63,9 +61,7 @@ def around(x: Tensor, decimals: int) -> Tensor:
     return torch.div(x, unit, rounding_mode="trunc").mul(unit)
 
 
-def nan_to_num(
-    data: Tensor, nan: float, posinf: float | None = None, neginf: float | None = None
-) -> Tensor:
+def nan_to_num(data: Tensor, nan: float, posinf: float | None, neginf: float | None) -> Tensor:
     """Replace NaN and infinities, the latter by default with the largest numbers."""
     return torch.nan_to_num(data, nan, posinf, neginf) if data.is_floating_point() else data
 

@@ -5,7 +5,8 @@ A reduction over all axes has shape (1,), since MXNet's shapes have no fewer tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -24,22 +25,53 @@ def chosen_axes(data: Tensor, axis: Axes, exclude: bool = False) -> tuple[int, .
 
 
 def reduce(data: Tensor, name: str, axis: Axes, keepdims: bool, exclude: bool) -> Tensor:
-    """The sum or product along axes: `prod`, `nansum` or `nanprod`, which leave out NaN."""
+    """A function of REDUCTIONS along axes, in the data type of the input.
+
+    `nansum` and `nanprod` leave out NaN.
+    """
     axes = chosen_axes(data, axis, exclude)
-    if name != "prod" and data.is_floating_point():
+    if name.startswith("nan") and data.is_floating_point():
         data = torch.where(data.isnan(), 0 if name == "nansum" else 1, data)
-    if not axes:
-        return data
-    if name == "nansum":
-        return at_least_1d(data.sum(axes, keepdims, dtype=data.dtype))
-    return at_least_1d(product(data, axes, keepdims))
+    return at_least_1d(REDUCTIONS[name](data, axes, keepdims)) if axes else data
 
 
-def product(data: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
+def total(data: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+    """The sum along axes, in the data type of the input; integers wrap around."""
+    if data.dtype == torch.bool:
+        return data.any(axes, keepdims)
+    return data.sum(axes, keepdims, dtype=data.dtype)
+
+
+def average(data: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+    """The mean along axes.
+
+    As in MXNet, that of integers is the sum in their data type divided by the count in it,
+    truncated.
+    """
+    if data.is_floating_point():
+        return data.mean(axes, keepdims)
+    count = math.prod(data.shape[axis] for axis in axes)
+    result = total(data, axes, keepdims)
+    if data.dtype == torch.bool:
+        return result
+    divisor = torch.full((), count, dtype=torch.int64, device=data.device).to(data.dtype)
+    return torch.div(result, divisor, rounding_mode="trunc")
+
+
+def product(data: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     """The product along axes, in the data type of the input."""
     for axis in sorted(axes, reverse=True):
         data = data.prod(axis, keepdims, dtype=data.dtype)
     return data
+
+
+REDUCTIONS: dict[str, Callable[[Tensor, tuple[int, ...], bool], Tensor]] = {
+    **dict.fromkeys(("sum", "nansum"), total),
+    **dict.fromkeys(("prod", "nanprod"), product),
+    "mean": average,
+    "max": torch.amax,
+    "min": torch.amin,
+}
 
 
 def norm(

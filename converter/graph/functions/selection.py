@@ -29,10 +29,8 @@ def take(a: Tensor, indices: Tensor, axis: int, mode: str) -> Tensor:
     return chosen.reshape(*a.shape[:axis], *index.shape, *a.shape[axis + 1 :])
 
 
-def pick(
-    data: Tensor, index: Tensor, axis: int, keepdims: bool, mode: str, numpy_shapes: bool
-) -> Tensor:
-    """One value along an axis for each index."""
+def pick(data: Tensor, index: Tensor, axis: int, keepdims: bool, mode: str) -> Tensor:
+    """One value along an axis for each index; of a vector, a vector even with NumPy's shapes."""
     place = positions(index, data.shape[axis], mode)
     if place.dim() < data.dim():
         place = place.unsqueeze(axis)
@@ -40,7 +38,7 @@ def pick(
     sizes = list(data.shape)
     sizes[axis] = 1
     picked = data.gather(axis, place.reshape(sizes))
-    return picked if keepdims else shaped(picked.squeeze(axis), numpy_shapes)
+    return picked if keepdims else at_least_1d(picked.squeeze(axis))
 
 
 def at_least_1d(x: Tensor) -> Tensor:

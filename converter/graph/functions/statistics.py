@@ -68,7 +68,7 @@ def variance(
     return (result.sqrt() if name == "std" else result).to(dtype or a.dtype)
 
 
-def average(a: Tensor, weights: Tensor | None = None, axis: Axes = None) -> tuple[Tensor, Tensor]:
+def average(a: Tensor, weights: Tensor | None, axis: Axes) -> tuple[Tensor, Tensor]:
     """The weighted mean along axes, and the sum of the weights."""
     dims = _dims(a, axis)
     if weights is None:
@@ -95,11 +95,11 @@ def trace(data: Tensor, offset: int, axis1: int, axis2: int) -> Tensor:
 
 def percentile(
     a: Tensor,
-    q: Tensor | None = None,
-    axis: Axes = None,
-    interpolation: str = "linear",
-    keepdims: bool = False,
-    q_scalar: float | None = None,
+    q: Tensor | None,
+    axis: Axes,
+    interpolation: str,
+    keepdims: bool,
+    q_scalar: float | None,
 ) -> Tensor:
     """Percentiles along axes; the ones that are asked for are the first axis.
 
@@ -134,7 +134,7 @@ def _between(ordered: Tensor, place: Tensor, interpolation: str, dtype: torch.dt
     return one * (1 - weight).to(dtype) + other * weight.to(dtype)
 
 
-def bincount(data: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+def bincount(data: Tensor, weights: Tensor | None, minlength: int) -> Tensor:
     """How often each number occurs, or the sum of its weights."""
     counts = torch.bincount(data.long(), weights, minlength)
     return counts.to(data.dtype if weights is None else weights.dtype)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import (
     activations,
     arithmetic,
     attention,
+    axis_changes,
     boxes,
     columns,
     constants,
@@ -29,40 +30,58 @@ from . import (
     recurrent,
     regions,
     sequence,
+    shape_changes,
+    spectral,
     vision,
+    weighted_layers,
 )
-from . import shape_changes as shaping
-from . import weighted_layers as layers
-from .aliases import ALIASES
 
-OPERATORS: dict[str, Callable[..., Any]] = {
-    **layers.OPERATORS,
-    **normalization.OPERATORS,
-    **dropout.OPERATORS,
-    **activations.OPERATORS,
-    **pooling.OPERATORS,
-    **arithmetic.OPERATORS,
-    **columns.OPERATORS,
-    **shaping.OPERATORS,
-    **recurrent.OPERATORS,
-    **sequence.OPERATORS,
-    **control_flow.OPERATORS,
-    **attention.OPERATORS,
-    **boxes.OPERATORS,
-    **regions.OPERATORS,
-    **vision.OPERATORS,
-    **constants.OPERATORS,
-    **indexing.OPERATORS,
-    **logic.OPERATORS,
-    **mathematics.OPERATORS,
-    **linear_algebra.OPERATORS,
-    **numpy_elementwise.OPERATORS,
-    **numpy_reductions.OPERATORS,
-    **numpy_shapes.OPERATORS,
-    **numpy_constants.OPERATORS,
-    **quantization.OPERATORS,
-    **fused_layers.OPERATORS,
-}
-for _name, _others in ALIASES.items():
-    if _name in OPERATORS:
-        OPERATORS.update(dict.fromkeys(_others.split(), OPERATORS[_name]))
+Operator = Callable[..., Any]
+GROUPS = (
+    weighted_layers,
+    normalization,
+    dropout,
+    activations,
+    pooling,
+    arithmetic,
+    columns,
+    shape_changes,
+    recurrent,
+    sequence,
+    control_flow,
+    attention,
+    boxes,
+    regions,
+    vision,
+    spectral,
+    constants,
+    indexing,
+    axis_changes,
+    logic,
+    mathematics,
+    linear_algebra,
+    numpy_elementwise,
+    numpy_reductions,
+    numpy_shapes,
+    numpy_constants,
+    quantization,
+    fused_layers,
+)
+
+
+def merged(*groups: Mapping[str, Operator]) -> dict[str, Operator]:
+    """The operators of several groups.
+
+    Raises:
+        ValueError: If two groups have an operator in common.
+    """
+    found: dict[str, Operator] = {}
+    for group in groups:
+        if twice := sorted(found.keys() & group.keys()):
+            raise ValueError(f"operators are defined twice: {', '.join(twice)}")
+        found |= group
+    return found
+
+
+OPERATORS = merged(*(group.OPERATORS for group in GROUPS))
+"""The function of each operator, by the first of its names (aliases.py)."""

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import fx, nn
 
-from ..attention_functions import partial_softmax
 from ..call import Call
-from ..modules import L2Normalization
+from ..functions.attention_heads import partial_softmax
+from ..layers.norms import L2Normalization
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -191,15 +191,10 @@ OPERATORS = {
     "log_softmax": log_softmax,
     "SoftmaxActivation": softmax_activation,
     "SoftmaxOutput": softmax_output,
-    "Softmax": softmax_output,
-    "SVMOutput": regression_output,
     **dict.fromkeys(
-        ("LinearRegressionOutput", "_sparse_LinearRegressionOutput"), regression_output
+        ("LinearRegressionOutput", "MAERegressionOutput", "SVMOutput"), regression_output
     ),
-    **dict.fromkeys(("MAERegressionOutput", "_sparse_MAERegressionOutput"), regression_output),
-    **dict.fromkeys(
-        ("LogisticRegressionOutput", "_sparse_LogisticRegressionOutput"), logistic_output
-    ),
+    "LogisticRegressionOutput": logistic_output,
     "L2Normalization": l2_normalization,
     "LRN": local_response_norm,
 }

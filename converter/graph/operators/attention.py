@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import fx
 
-from ..attention_functions import (
+from ..call import SAME, Call
+from ..functions.attention_heads import (
     arange_like,
     attention_scores,
     attention_values,
@@ -15,7 +16,7 @@ from ..attention_functions import (
     self_attention_scores,
     self_attention_values,
 )
-from ..call import Call
+from .declaration import Declared
 
 # by the name behind `_contrib_interleaved_matmul_`
 INTERLEAVED: dict[str, Callable[..., Any]] = {
@@ -35,23 +36,18 @@ def _interleaved(name: str) -> Callable[[Call], fx.Node]:
     return attention
 
 
-def divided(call: Call) -> fx.Node:
-    """Division by the root of the length of the last axis."""
-    return call.function(div_sqrt_dim, call.value(0))
-
-
 def numbers(call: Call) -> fx.Node:
     """Numbers in the shape of a tensor, or in the length of one of its axes."""
     attributes = call.attributes
     axis = attributes.integer("axis") if attributes.has("axis") else None
     start, step = attributes.number("start", 0.0), attributes.number("step", 1.0)
     repeat = attributes.count("repeat", 1)
-    rank = None if axis is None else 1
+    rank = SAME if axis is None else 1
     return call.function(arange_like, call.value(0), start, step, repeat, axis, rank=rank)
 
 
 OPERATORS = {
     **{f"_contrib_interleaved_matmul_{name}": _interleaved(name) for name in INTERLEAVED},
-    "_contrib_div_sqrt_dim": divided,
+    "_contrib_div_sqrt_dim": Declared(div_sqrt_dim),
     "_contrib_arange_like": numbers,
 }

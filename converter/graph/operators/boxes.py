@@ -5,17 +5,15 @@ MXNet stores numbers of these operators as float32.
 
 from __future__ import annotations
 
-import operator
-
 from torch import fx
 
-from ..box_modules import BipartiteMatching, BoxDecode, BoxEncode, BoxIoU
-from ..box_suppression import BoxNMS
 from ..builder import Values
 from ..call import Call
-from ..multibox_modules import MultiBoxDetection, MultiBoxPrior
-from ..multibox_targets import MultiBoxTarget
-from ..proposal_modules import Proposal, base_anchors
+from ..layers.box_matching import BipartiteMatching, BoxDecode, BoxEncode, BoxIoU
+from ..layers.box_suppression import BoxNMS
+from ..layers.multibox import MultiBoxDetection, MultiBoxPrior
+from ..layers.multibox_targets import MultiBoxTarget
+from ..layers.proposals import Proposal, base_anchors
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 MOST_RATIOS = 32  # of a proposal's anchors, and as many scales
@@ -24,13 +22,6 @@ FORMATS = ("corner", "center")
 
 def _is_center(call: Call, name: str, default: str = "corner") -> bool:
     return call.attributes.choice(name, default, FORMATS) == "center"
-
-
-def _parts(call: Call, parts: fx.Node, *ranks: int | None) -> Values:
-    """The results of a module that has several, by their numbers of dimensions."""
-    return tuple(
-        call.function(operator.getitem, parts, place, rank=rank) for place, rank in enumerate(ranks)
-    )
 
 
 def box_iou(call: Call) -> fx.Node:
@@ -51,7 +42,7 @@ def box_decode(call: Call) -> fx.Node:
 def box_encode(call: Call) -> Values:
     """Offsets of matched boxes from anchors, and a mask of the anchors that have one."""
     inputs = [call.value(index) for index in range(6)]
-    return _parts(call, call.module(BoxEncode(), *inputs, rank=3), 3, 3)
+    return call.parts(call.module(BoxEncode(), *inputs, rank=3), (3, 3))
 
 
 def bipartite_matching(call: Call) -> Values:
@@ -64,7 +55,7 @@ def bipartite_matching(call: Call) -> Values:
     )
     rank = call.rank()
     rank = None if rank is None else rank - 1
-    return _parts(call, call.module(layer, call.value(0), rank=rank), rank, rank)
+    return call.parts(call.module(layer, call.value(0), rank=rank), (rank, rank))
 
 
 def box_nms(call: Call) -> fx.Node:
@@ -134,7 +125,7 @@ def multibox_target(call: Call) -> Values:
         variances=_variances(call),
     )
     parts = call.module(layer, *(call.value(index) for index in range(3)), rank=2)
-    return _parts(call, parts, 2, 2, 2)
+    return call.parts(parts, (2, 2, 2))
 
 
 def multibox_detection(call: Call) -> fx.Node:
@@ -175,7 +166,7 @@ def proposal(call: Call) -> fx.Node | Values:
         with_scores=with_scores,
     )
     found = call.module(layer, *(call.value(index) for index in range(3)), rank=2)
-    return _parts(call, found, 2, 2) if with_scores else found
+    return call.parts(found, (2, 2)) if with_scores else found
 
 
 OPERATORS = {

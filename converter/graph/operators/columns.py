@@ -10,20 +10,19 @@ from ..attributes import Attributes
 from ..call import Call
 from ..functions.patches import columns_of_image, image_of_columns
 
-WINDOW = ("kernel", "stride", "dilate", "pad")
-
 
 def im2col(call: Call) -> fx.Node:
     """The patches of images as columns."""
-    call.attributes.expect(WINDOW)
-    return call.function(columns_of_image, call.value(0), rank=3, **_window(call.attributes))
+    window = _window(call.attributes)
+    call.attributes.expect(window)
+    return call.function(columns_of_image, call.value(0), rank=3, **window)
 
 
 def col2im(call: Call) -> fx.Node:
     """The images whose patches are the columns; overlapping patches are added."""
-    call.attributes.expect({*WINDOW, "output_size"})
-    size = _pair(call.attributes, "output_size", None, 1)
     window = _window(call.attributes)
+    call.attributes.expect({*window, "output_size"})
+    size = _pair(call.attributes, "output_size", None, 1)
     return call.function(image_of_columns, call.value(0), rank=4, output_size=size, **window)
 
 

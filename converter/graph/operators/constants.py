@@ -10,17 +10,30 @@ from torch import fx
 from ..call import Call
 from ..functions.elementwise import filled
 from ..initial_states import BATCH_AXIS, is_state
-from ..recurrent_modules import ZeroState
+from ..layers.recurrent_layers import ZeroState
 from .declaration import dtype, optional_number
 
 MOST_VALUES = 1 << 25
 
 
-def limited(call: Call, count: float) -> int:
+def limited(call: Call, count: int) -> int:
     """Require a number of values that is plausible."""
     if not 0 <= count <= MOST_VALUES:
-        raise call.error(f"would have {count:.0f} values; at most {MOST_VALUES} are supported")
-    return int(count)
+        shown = count if abs(count) < 1 << 62 else "too many"
+        raise call.error(f"would have {shown} values; at most {MOST_VALUES} are supported")
+    return count
+
+
+def fitting(call: Call, value: float, kind: torch.dtype) -> float:
+    """Require that a number can be converted to integers.
+
+    MXNet converts it to int32 first, or to int64; C++ does not define what becomes of others.
+    """
+    limit = 2.0**63 if kind == torch.int64 else 2.0**31
+    if not (kind.is_floating_point or kind == torch.bool or -limit <= value < limit):
+        name = str(kind).removeprefix("torch.")
+        raise call.error(f"{value:g} does not fit into {name}; export the graph with a smaller one")
+    return value
 
 
 def checked_shape(call: Call) -> tuple[int, ...]:
@@ -40,7 +53,7 @@ def _filled(call: Call, value: float) -> fx.Node:
     shape, kind = checked_shape(call), dtype()(call.attributes, "dtype")
     # a state takes part in the layer's computation, and is of its data type
     kind = call.dtype if is_state(call.node) and kind == torch.float32 else kind
-    return call.constant(filled(torch.empty(0), shape, value, kind))
+    return call.constant(filled(torch.empty(0), shape, fitting(call, value, kind), kind))
 
 
 def zeros(call: Call) -> fx.Node:
@@ -95,10 +108,13 @@ def arange(call: Call) -> fx.Node:
         start, stop = 0.0, start
     if not step or (not (stop - start) / step > 0 and not call.numpy_shapes):
         raise call.error(f"start {start}, stop {stop} and step {step} are an empty range")
-    count = limited(call, max(math.ceil((stop - start) / step), 0) * repeat)
+    steps = (stop - start) / step
+    if not math.isfinite(steps):
+        raise call.error(f"start {start}, stop {stop} and step {step} are too far apart")
+    count = limited(call, max(math.ceil(steps), 0) * repeat)
     kind = dtype()(attributes, "dtype")
     places = torch.arange(count).div(repeat, rounding_mode="floor").to(kind)
-    first, width = (filled(places, (), value, kind) for value in (start, step))
+    first, width = (filled(places, (), fitting(call, value, kind), kind) for value in (start, step))
     return call.constant(first + places * width)
 
 

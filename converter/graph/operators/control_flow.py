@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 
 from torch import fx, nn
 
 from ..builder import Values
 from ..call import Call, Subgraph
-from ..control_flow_modules import Condition, Foreach, WhileLoop
+from ..layers.loops import Condition, Foreach, WhileLoop
 
 MOST_STEPS = 1 << 20
 
@@ -146,11 +145,8 @@ def _stacked(ranks: Sequence[int | None], outputs: int) -> tuple[int | None, ...
 def _results(
     call: Call, layer: nn.Module, values: Sequence[fx.Node], ranks: Sequence[int | None]
 ) -> Values:
-    result = call.module(layer, *values)
-    return tuple(
-        call.function(operator.getitem, result, place, rank=rank, suffix=f"_{place}")
-        for place, rank in enumerate(ranks)
-    )
+    result = call.module(layer, *values, rank=None)
+    return call.parts(result, ranks, [f"_{place}" for place in range(len(ranks))])
 
 
 OPERATORS = {

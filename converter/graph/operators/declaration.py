@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +11,13 @@ from torch import fx
 
 from ..attributes import Attributes
 from ..builder import Values
-from ..call import UNKNOWN, Call
+from ..call import Call
+from ..functions.elementwise import binary, with_scalar
 
 Reader = Callable[[Attributes, str], Any]
 Ranks = list["int | None"]
+Named = Mapping[str, Any]
+"""A node's attributes by name."""
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32, "float64": torch.float64}
 DTYPES |= {name: getattr(torch, name) for name in ("bool", "int8", "int32", "int64", "uint8")}
@@ -61,7 +63,7 @@ def optional_integers(attributes: Attributes, name: str) -> tuple[int, ...] | No
 
 def ends(attributes: Attributes, name: str) -> tuple[int | None, ...]:
     """A slice's begin, end or step of each axis, or None."""
-    return attributes.optional_integers(name)
+    return attributes.integers_or_none(name)
 
 
 def number(default: float | None = None) -> Reader:
@@ -114,30 +116,45 @@ def optional_dtype(attributes: Attributes, name: str) -> torch.dtype | None:
     return DTYPES[attributes.choice(name, None, list(DTYPES))] if attributes.has(name) else None
 
 
-def same(ranks: Ranks) -> int | None:
+def same(ranks: Ranks, attributes: Named) -> int | None:
     """The first input's number of dimensions."""
     return ranks[0] if ranks else None
 
 
-def largest(ranks: Ranks) -> int | None:
+def largest(ranks: Ranks, attributes: Named) -> int | None:
     """The largest number of dimensions, which is that of a broadcast result."""
     known = [rank for rank in ranks if rank is not None]
     return max(known) if known and len(known) == len(ranks) else None
 
 
-def unknown(ranks: Ranks) -> None:
+def unknown(ranks: Ranks, attributes: Named) -> None:
     """A number of dimensions that does not follow from those of the inputs."""
     return
 
 
-def one(ranks: Ranks) -> int:
+def one(ranks: Ranks, attributes: Named) -> int:
     """A vector."""
     return 1
 
 
-def one_more(ranks: Ranks) -> int | None:
+def one_more(ranks: Ranks, attributes: Named) -> int | None:
     """One more than the first input's number of dimensions."""
     return None if ranks[0] is None else ranks[0] + 1
+
+
+def reduced(ranks: Ranks, attributes: Named) -> int | None:
+    """The input's number of dimensions without the axes that are reduced, but at least 1.
+
+    The attributes are `axis`, `keepdims` and `exclude`; without axes, all are reduced.
+    """
+    (rank,), given = ranks, len(attributes["axis"] or ())
+    if attributes["keepdims"]:
+        return rank
+    if not given:
+        return 1
+    if attributes["exclude"]:
+        return given
+    return None if rank is None else max(rank - given, 1)
 
 
 @dataclass(frozen=True)
@@ -151,7 +168,7 @@ class Declared:
         given: Further arguments, which do not depend on the node.
         ignored: Attributes without influence on the result.
         numpy_shapes: Whether the function has an argument of this name: if shapes are NumPy's.
-        rank: Number of dimensions of the results.
+        rank: Number of dimensions of the results, of those of the inputs and the attributes.
         outputs: The number of outputs, of the attributes and the number of inputs, where the
             function returns a tuple; None if it does not.
     """
@@ -162,35 +179,49 @@ class Declared:
     given: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     numpy_shapes: bool = False
-    rank: Callable[[Ranks], int | None] = same
-    outputs: Callable[[Mapping[str, Any], int], int | None] | None = None
+    rank: Callable[[Ranks, Named], int | None] = same
+    outputs: Callable[[Named, int], int | None] | None = None
 
     def __call__(self, call: Call) -> fx.Node | Values:
         """Add the call to the graph."""
-        count = len(call) if self.inputs is None else self.inputs
-        values = [call.value(index) for index in range(count)]
+        if self.inputs is None:
+            values = call.values()
+        else:
+            values = [call.value(index) for index in range(self.inputs)]
+        count = len(values)
         call.attributes.expect({*self.attributes, *self.ignored, *_IGNORED})
         named = {name: read(call.attributes, name) for name, read in self.attributes.items()}
         if self.numpy_shapes:
             named["numpy_shapes"] = call.numpy_shapes
-        rank = self.rank([call.rank(index) for index in range(count)])
-        rank = UNKNOWN if rank is None else rank
+        rank = self.rank([call.rank(index) for index in range(count)], named)
         result = call.function(self.function, *values, rank=rank, **self.given, **named)
         parts = self.outputs(named, count) if self.outputs else None
         if parts is None:
             return result
         if not 0 < parts <= 1 << 12:
             raise call.error(f"would have {parts} outputs")
-        return tuple(
-            call.function(operator.getitem, result, place, rank=rank) for place in range(parts)
-        )
+        return call.parts(result, [rank] * parts)
 
 
-def outputs(count: int) -> Callable[[Mapping[str, Any], int], int]:
+def outputs(count: int) -> Callable[[Named, int], int]:
     """A fixed number of outputs."""
     return lambda attributes, inputs: count
 
 
-def as_inputs(attributes: Mapping[str, Any], inputs: int) -> int:
+def as_inputs(attributes: Named, inputs: int) -> int:
     """As many outputs as inputs."""
     return inputs
+
+
+SCALAR = {"scalar": number(1.0), "is_int": flag(True)}
+"""The attributes of an operator of an input and a number."""
+
+
+def with_number(name: str, *, reverse: bool = False) -> Declared:
+    """A function of `elementwise` of an input and a number, which `reverse` puts first."""
+    return Declared(with_scalar, 1, SCALAR, {"name": name, "reverse": reverse})
+
+
+def of_two(name: str) -> Declared:
+    """A function of `elementwise` of two inputs."""
+    return Declared(binary, 2, given={"name": name}, rank=largest)

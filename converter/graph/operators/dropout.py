@@ -1,11 +1,11 @@
-"""Dropout, and output layers that only training changes."""
+"""Layers that only training changes."""
 
 from __future__ import annotations
 
 from torch import fx, nn
 
 from ..call import Call
-from ..modules import SharedDropout
+from ..layers.shared_dropout import SharedDropout
 
 
 def dropout(call: Call) -> fx.Node:
@@ -30,14 +30,7 @@ def sparse_regularization(call: Call) -> fx.Node:
     return call.module(nn.Identity(), call.value(0))
 
 
-def svm_output(call: Call) -> fx.Node:
-    """Output layer of a support vector machine: the identity. Only training uses the label."""
-    call.ignore(1)
-    return call.module(nn.Identity(), call.value(0))
-
-
 OPERATORS = {
     "Dropout": dropout,
     "IdentityAttachKLSparseReg": sparse_regularization,
-    "SVMOutput": svm_output,
 }

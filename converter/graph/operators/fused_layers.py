@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, fx, nn
 
-from ..attributes import Attributes
 from ..builder import Values
-from ..call import Call
-from ..quantized_convolutions import FusedConvolution, Fusion
-from ..quantized_linear import FusedLinear, FusedOutput
+from ..call import SAME, Call
+from ..folding import folded
+from ..layers.quantized_convolutions import FusedConvolution, Fusion
+from ..layers.quantized_linear import Absolute, FusedLinear, FusedOutput
 from ..symbol import VARIABLE
-from .normalization import EPSILON
 from .quantization import (
     calibrated_range,
     check_filters,
@@ -24,7 +21,7 @@ from .quantization import (
     window_of,
 )
 
-SUMS = frozenset({"elemwise_add", "broadcast_add", "_plus", "_Plus"})
+SUMS = frozenset({"elemwise_add", "broadcast_add"})
 ACTIVATIONS = frozenset({"Activation", "LeakyReLU", "clip", "abs"})
 # attributes of fused nodes; others are refused
 _KNOWN = frozenset(
@@ -32,13 +29,6 @@ _KNOWN = frozenset(
     | {"with_relu", "min_calib_range", "max_calib_range", "enable_float_output"}
     | {"channel_wise_quantize"}
 )
-
-
-class Absolute(nn.Module):
-    """The absolute value."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.abs()
 
 
 @dataclass(frozen=True)
@@ -136,28 +126,6 @@ def fused_convolution(call: Call) -> Values:
     return results(call, layer, *values, rank=len(kernel) + 2)
 
 
-def folded(
-    norm: Attributes, weight: Tensor, bias: Tensor | None, arrays: Sequence[Tensor]
-) -> tuple[Tensor, Tensor]:
-    """A convolution's weight and bias with the BatchNorm after it, as MXNet computes them.
-
-    The arrays are gamma, beta, the running mean and the running variance. The factor is computed in
-    float64 and rounded to float32; the rest is float32.
-    """
-    gamma, beta, mean, variance = arrays
-    given = [*arrays, *([] if bias is None else [bias])]
-    if any(tuple(array.shape) != (len(weight),) for array in given):
-        raise norm.error(f"its arrays, or the bias before it, do not have shape ({len(weight)},)")
-    if norm.integer("axis", 1) != 1:
-        raise norm.unsupported("axis")
-    if norm.flag("fix_gamma", True):
-        gamma = torch.ones_like(gamma)
-    eps = norm.number("eps", EPSILON)
-    factor = (gamma.double() / (variance.double() + eps).sqrt()).float()
-    shifted = -mean if bias is None else bias - mean
-    return weight * factor.reshape(-1, *(1,) * (weight.dim() - 1)), beta + factor * shifted
-
-
 def _floats(call: Call, index: int) -> Tensor:
     """An array of real numbers in float32, as a buffer."""
     array = call.array(index).detach()
@@ -195,7 +163,7 @@ def fused_fully_connected(call: Call) -> Values | fx.Node:
     output = FusedOutput(flat, to_float, None if to_float else range_, unsigned)
     layer = FusedLinear(weight, bias, ranges, activation, output)
     values = call.value(0), call.value(at), call.value(at + 1)
-    rank = 2 if flat else None
+    rank = 2 if flat else SAME
     if to_float:
         return call.module(layer, *values, rank=rank)
     return results(call, layer, *values, rank=rank)

@@ -1,10 +1,10 @@
-"""Selection by index, sorting, and changes of shape."""
+"""Selection by index, and sorting."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..functions import axes, ordering, selection
+from ..functions import ordering, selection
 from .declaration import (
     Declared,
     choice,
@@ -14,23 +14,16 @@ from .declaration import (
     integer,
     integers,
     number,
-    one,
     one_more,
     optional_integer,
-    optional_integers,
     unknown,
 )
 
 SLICE = {"begin": ends, "end": ends, "step": ends}
-RANGES = dict.fromkeys(("lhs_begin", "lhs_end", "rhs_begin", "rhs_end"), optional_integer())
 
 
 def _kinds_of_topk(attributes: Any, inputs: int) -> int | None:
     return 2 if attributes["ret_typ"] == "both" else None
-
-
-def _parts(attributes: Any, inputs: int) -> int:
-    return attributes["sections"] or len(attributes["indices"])
 
 
 SELECTION = {
@@ -44,7 +37,6 @@ SELECTION = {
         selection.pick,
         2,
         {"axis": integer(-1), "keepdims": flag(False), "mode": choice("clip", "clip", "wrap")},
-        numpy_shapes=True,
         rank=unknown,
     ),
     "batch_take": Declared(selection.batch_take, 2, rank=unknown),
@@ -65,6 +57,8 @@ SELECTION = {
         },
         rank=one_more,
     ),
+    "where": Declared(selection.where, 3, rank=unknown),
+    "_identity_with_attr_like_rhs": Declared(selection.first, 2),
     "_contrib_boolean_mask": Declared(selection.boolean_mask, 2, {"axis": integer(0)}),
     "_contrib_index_copy": Declared(selection.index_copy, 3),
     "_slice_assign": Declared(selection.slice_assign, 2, SLICE),
@@ -103,43 +97,4 @@ ORDERING = {
     },
     "argmax_channel": Declared(ordering.argmax, given={"axis": 1, "keepdims": False}, rank=unknown),
 }
-SHAPES = {
-    "where": Declared(selection.where, 3, rank=unknown),
-    "repeat": Declared(
-        axes.repeat, 1, {"repeats": integer(), "axis": optional_integer()}, rank=unknown
-    ),
-    "reverse": Declared(axes.reverse, 1, {"axis": integers()}),
-    "broadcast_to": Declared(axes.broadcast_to, 1, {"shape": integers(())}),
-    "broadcast_axis": Declared(
-        axes.broadcast_axis, 1, {"axis": integers(()), "size": integers(())}
-    ),
-    "broadcast_like": Declared(
-        axes.broadcast_like, 2, {"lhs_axes": optional_integers, "rhs_axes": optional_integers}
-    ),
-    "shape_array": Declared(axes.shape_array, rank=one),
-    "size_array": Declared(axes.size_array, rank=one),
-    "_split_v2": Declared(
-        axes.split_v2,
-        1,
-        {
-            "indices": integers(),
-            "axis": integer(1),
-            "squeeze_axis": flag(False),
-            "sections": integer(0),
-        },
-        rank=unknown,
-        outputs=_parts,
-    ),
-    "reshape_like": Declared(axes.reshape_like, 2, RANGES, rank=unknown),
-    "squeeze": Declared(axes.squeeze, 1, {"axis": optional_integers}, rank=unknown),
-    "diag": Declared(
-        axes.diag, 1, {"k": integer(0), "axis1": integer(0), "axis2": integer(1)}, rank=unknown
-    ),
-    "depth_to_space": Declared(axes.depth_to_space, 1, {"block_size": integer()}),
-    "space_to_depth": Declared(axes.space_to_depth, 1, {"block_size": integer()}),
-    "_contrib_index_array": Declared(
-        axes.index_array, 1, {"axes": optional_integers}, rank=one_more
-    ),
-    "_identity_with_attr_like_rhs": Declared(selection.first, 2),
-}
-OPERATORS = {**SELECTION, **ORDERING, **SHAPES}
+OPERATORS = {**SELECTION, **ORDERING}

@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from ..functions.elementwise import LOGIC, binary, unary, with_scalar
-from .declaration import Declared, flag, largest, number
-
-SCALAR = {"scalar": number(1.0), "is_int": flag(True)}
-
-
-def with_number(name: str, *, reverse: bool = False) -> Declared:
-    """A function of an input and the attribute `scalar`, which `reverse` puts first."""
-    return Declared(with_scalar, 1, SCALAR, {"name": name, "reverse": reverse})
-
-
-def of_two(name: str) -> Declared:
-    """A function of two inputs."""
-    return Declared(binary, 2, given={"name": name}, rank=largest)
-
+from ..functions.elementwise import LOGIC, unary
+from .declaration import Declared, of_two, with_number
 
 OPERATORS = {
     **{f"_{name}": of_two(name) for name in LOGIC},

@@ -19,16 +19,18 @@ from .declaration import (
     integer,
     number,
     numbers,
+    of_two,
     one,
     optional_dtype,
     optional_integer,
     optional_integers,
     optional_number,
     outputs,
+    reduced,
     single,
     unknown,
+    with_number,
 )
-from .logic import of_two, with_number
 
 UNARY = (
     *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "degrees", "radians"),
@@ -47,16 +49,18 @@ BINARY = {
 SCALARS = {f"_{name}_scalar": name for name in ("mod", "power", "hypot")}
 SCALARS |= {"_scatter_plus_scalar": "add", "_scatter_minus_scalar": "subtract"}
 REVERSED = {f"_r{name}_scalar": name for name in ("mod", "power")}
-REDUCTIONS = ("prod", "nansum", "nanprod")
 
 
 def histogram(call: Call) -> fx.Node | Values:
     """Counts of equal intervals, or of those between the edges that the second input has."""
-    attributes, equal = call.attributes, {"bin_cnt": integer(), "range": numbers}
-    if len(call) == 1 and len(attributes.numbers("range")) != 2:
-        raise attributes.unsupported("range")
-    inputs, given = min(len(call), 2), equal if len(call) == 1 else {}
-    return Declared(data_types.histogram, inputs, given, rank=one, outputs=outputs(2))(call)
+    if len(call) > 1:
+        read, given = {}, {"bin_cnt": None, "range": ()}
+    elif len(call.attributes.numbers("range")) == 2:
+        read, given = {"bin_cnt": integer(), "range": numbers}, {"bins": None}
+    else:
+        raise call.attributes.unsupported("range")
+    inputs = min(len(call), 2)
+    return Declared(data_types.histogram, inputs, read, given, rank=one, outputs=outputs(2))(call)
 
 
 OPERATORS: dict[str, Callable[[Call], Any]] = {
@@ -81,9 +85,9 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
             1,
             {"axis": optional_integers, "keepdims": flag(False), "exclude": flag(False)},
             {"name": name},
-            rank=unknown,
+            rank=reduced,
         )
-        for name in REDUCTIONS
+        for name in reductions.REDUCTIONS
     },
     "norm": Declared(
         reductions.norm,

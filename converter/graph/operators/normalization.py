@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import torch
@@ -10,7 +9,8 @@ from torch import fx, nn
 
 from ..builder import Values
 from ..call import Call
-from ..norm_modules import (
+from ..layers.norms import (
+    EPSILON,
     BatchNorm,
     BatchNormStatistics,
     FrozenBatchNorm,
@@ -19,7 +19,6 @@ from ..norm_modules import (
     LayerNorm,
 )
 
-EPSILON = 1.0000000474974513e-3  # 1e-3 in float32, the default of a parameter that is a double
 # by the number of the input's dimensions
 BATCH_NORMS: dict[int | None, Any] = {
     2: nn.BatchNorm1d,
@@ -120,13 +119,8 @@ def _statistics(
     call: Call, layer: nn.Module, data: fx.Node, rank: int | None, inner: int | None
 ) -> Values:
     """A layer that returns its result, means and deviations, which have `inner` dimensions."""
-    both = call.module(layer, data)
-    return tuple(
-        call.function(operator.getitem, both, place, rank=dims, suffix=suffix)
-        for place, (suffix, dims) in enumerate(
-            (("_output", rank), ("_mean", inner), ("_deviation", inner))
-        )
-    )
+    results = call.module(layer, data)
+    return call.parts(results, (rank, inner, inner), ("_output", "_mean", "_deviation"))
 
 
 OPERATORS = {

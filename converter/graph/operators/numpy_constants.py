@@ -9,7 +9,7 @@ import torch
 from torch import fx
 
 from ..call import Call
-from .constants import arange, checked_shape, eye, full, limited, ones, zeros
+from .constants import arange, checked_shape, eye, limited, ones, zeros
 from .declaration import dtype
 
 PI = float(np.float32(math.pi))  # MXNet computes the phases of windows in float32
@@ -27,6 +27,8 @@ def identity(call: Call) -> fx.Node:
 def indices(call: Call) -> fx.Node:
     """The coordinates of each point of a grid, along a new first axis."""
     sizes = call.attributes.integers("dimensions")
+    if not sizes:
+        raise call.attributes.unsupported("dimensions")
     limited(call, math.prod(sizes) * len(sizes) if all(size >= 0 for size in sizes) else -1)
     grid = torch.meshgrid(*(torch.arange(size) for size in sizes), indexing="ij")
     return call.constant(torch.stack(grid).to(dtype("int32")(call.attributes, "dtype")))
@@ -68,7 +70,6 @@ def window(call: Call) -> fx.Node:
 OPERATORS = {
     "_npi_zeros": zeros,
     "_npi_ones": ones,
-    "_npi_full": full,
     "_npi_eye": eye,
     "_npi_arange": arange,
     "_npi_identity": identity,

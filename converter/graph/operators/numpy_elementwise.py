@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from ..functions import elementwise, promotion
-from .declaration import Declared, integer, largest, number, optional_number
-from .logic import SCALAR
+from .declaration import SCALAR, Declared, integer, largest, number, optional_number
 
 # operator without its prefix -> function
 UNARY = {
@@ -37,7 +34,7 @@ REVERSED = ("subtract", "true_divide", "mod", "power", "arctan2", "copysign", "l
 
 
 def _scalar(name: str, *, reverse: bool = False) -> Declared:
-    given: dict[str, Any] = {"name": name, "reverse": True} if reverse else {"name": name}
+    given = {"name": name, "reverse": reverse}
     return Declared(promotion.promoted_scalar, 1, SCALAR, given)
 
 
@@ -50,7 +47,10 @@ OPERATORS = {
         f"_npx_{name}": Declared(elementwise.unary, given={"name": name})
         for name in ("relu", "sigmoid")
     },
-    **{f"_npi_{name}": Declared(promotion.test, given={"name": name}) for name in promotion.TESTS},
+    **{
+        f"_npi_{name}": Declared(promotion.truth_test, given={"name": name})
+        for name in promotion.TESTS
+    },
     "_npi_bitwise_not": Declared(torch.bitwise_not),
     **{
         f"_npi_{name}": Declared(

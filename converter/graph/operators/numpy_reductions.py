@@ -1,8 +1,7 @@
-"""Reductions and linear algebra of `mxnet.numpy`."""
+"""Reductions of `mxnet.numpy`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,14 +9,12 @@ from torch import fx
 
 from ..builder import Values
 from ..call import Call
-from ..functions import decompositions, matrix_norms, spectra, statistics
+from ..functions import statistics
 from .declaration import (
     Declared,
     choice,
     flag,
     integer,
-    integers,
-    number,
     one,
     optional_dtype,
     optional_integer,
@@ -31,7 +28,6 @@ from .declaration import (
 AXES = {"axis": optional_integers, "keepdims": flag(False)}
 WITH_DTYPE = {**AXES, "dtype": optional_dtype}
 PLACE = {"offset": integer(0), "axis1": integer(0), "axis2": integer(1)}
-UPLO = {"UPLO": choice("L", "L", "U")}
 
 
 def _reductions(
@@ -50,6 +46,7 @@ def average(call: Call) -> fx.Node | Values:
         statistics.average,
         2 if weighted else 1,
         {"axis": optional_integers},
+        {} if weighted else {"weights": None},
         ignored=("weighted", "returned"),
         rank=unknown,
         outputs=outputs(2),
@@ -61,7 +58,8 @@ def percentile(call: Call) -> fx.Node | Values:
     kinds = choice("linear", "linear", "lower", "higher", "midpoint", "nearest")
     attributes = {**AXES, "interpolation": kinds, "q_scalar": optional_number}
     scalar = call.attributes.has("q_scalar")
-    return Declared(statistics.percentile, 1 if scalar else 2, attributes, rank=unknown)(call)
+    inputs, given = (1, {"q": None}) if scalar else (2, {})
+    return Declared(statistics.percentile, inputs, attributes, given, rank=unknown)(call)
 
 
 def bincount(call: Call) -> fx.Node | Values:
@@ -71,31 +69,13 @@ def bincount(call: Call) -> fx.Node | Values:
         statistics.bincount,
         2 if weighted else 1,
         {"minlength": integer(0)},
+        {} if weighted else {"weights": None},
         ignored=("has_weights",),
         rank=one,
     )(call)
 
 
-def norm(call: Call) -> fx.Node | Values:
-    """The norm of vectors along one axis, of matrices along two, or of all values."""
-    attributes = call.attributes
-    kind = int(attributes.choice("flag", "-1", ["-2", "-1", "0", "1", "2"]))
-    axis, ord = optional_integers(attributes, "axis"), attributes.any_number("ord", 2.0)
-    count = call.rank(0) if axis is None else len(axis)
-    of_vectors = kind != matrix_norms.FLATTENED and count in (0, 1)
-    if axis is not None and (len(axis) not in (1, 2) or kind == matrix_norms.FLATTENED):
-        raise attributes.unsupported("axis")
-    if of_vectors and kind == matrix_norms.NUCLEAR:
-        raise attributes.unsupported("flag")
-    if of_vectors and math.isinf(ord):
-        raise attributes.unsupported("ord")
-    given = {"axis": optional_integers, "ord": number(2.0), "keepdims": flag(False)}
-    return Declared(matrix_norms.numpy_norm, 1, given, {"flag": kind}, ("flag",), rank=unknown)(
-        call
-    )
-
-
-STATISTICS: dict[str, Callable[[Call], Any]] = {
+OPERATORS: dict[str, Callable[[Call], Any]] = {
     **_reductions(statistics.total, ("_np_sum", "_np_prod"), WITH_DTYPE),
     **_reductions(statistics.extremum, ("_np_max", "_np_min"), AXES),
     **_reductions(statistics.truth, ("_np_any", "_np_all"), AXES),
@@ -116,36 +96,3 @@ STATISTICS: dict[str, Callable[[Call], Any]] = {
         statistics.constraint_check, 1, {"msg": text("Constraint violated.")}, rank=unknown
     ),
 }
-LINEAR_ALGEBRA: dict[str, Callable[[Call], Any]] = {
-    "_np_dot": Declared(decompositions.numpy_dot, 2, rank=unknown),
-    "_npi_matmul": Declared(decompositions.matmul, 2, rank=unknown),
-    "_npi_tensordot": Declared(
-        decompositions.tensordot,
-        2,
-        {"a_axes_summed": integers(), "b_axes_summed": integers()},
-        rank=unknown,
-    ),
-    "_npi_tensordot_int_axes": Declared(
-        decompositions.tensordot_last, 2, {"axes": integer()}, rank=unknown
-    ),
-    "_npi_einsum": Declared(
-        decompositions.einsum, None, {"subscripts": text()}, ignored=("optimize",), rank=unknown
-    ),
-    "_npi_cholesky": Declared(decompositions.cholesky),
-    "_npi_eigh": Declared(decompositions.eigh, 1, UPLO, rank=unknown, outputs=outputs(2)),
-    "_npi_eigvalsh": Declared(decompositions.eigvalsh, 1, UPLO, rank=unknown),
-    "_npi_eig": Declared(spectra.eig, rank=unknown, outputs=outputs(2)),
-    "_npi_eigvals": Declared(spectra.eigvals, rank=unknown),
-    "_npi_norm": norm,
-    "_npi_svd": Declared(decompositions.svd, rank=unknown, outputs=outputs(3)),
-    "_npi_solve": Declared(decompositions.solve, 2, rank=unknown),
-    "_npi_pinv": Declared(decompositions.pinv, 2, {"hermitian": flag(False)}),
-    "_npi_pinv_scalar_rcond": Declared(
-        decompositions.pinv, 1, {"rcond": number(1e-15), "hermitian": flag(False)}
-    ),
-    "_npi_tensorinv": Declared(decompositions.tensorinv, 1, {"ind": integer(2)}),
-    "_npi_tensorsolve": Declared(
-        decompositions.tensorsolve, 2, {"a_axes": integers(())}, rank=unknown
-    ),
-}
-OPERATORS = {**STATISTICS, **LINEAR_ALGEBRA}

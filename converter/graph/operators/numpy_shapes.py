@@ -7,6 +7,7 @@ from typing import Any
 
 from ..call import Call
 from ..functions import arrangement, axes, joining
+from .axis_changes import SPLIT, sections
 from .declaration import (
     Declared,
     as_inputs,
@@ -30,11 +31,6 @@ def _unique_outputs(attributes: Mapping[str, Any], inputs: int) -> int:
     return 1 + sum(bool(value) for name, value in attributes.items() if name != "axis")
 
 
-def _sections(attributes: Mapping[str, Any], inputs: int) -> int:
-    return attributes["sections"] or len(attributes["indices"])
-
-
-SPLIT = {"indices": integers(), "squeeze_axis": flag(False), "sections": integer(0)}
 OPERATORS: dict[str, Callable[[Call], Any]] = {
     "_np_reshape": Declared(
         arrangement.reshape_to, 1, {"newshape": integers()}, ignored=("order",), rank=unknown
@@ -71,21 +67,21 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
         f"_npi_{name}": Declared(
             joining.stacked,
             None,
-            given={"name": name},
+            given={"name": name, "axis": 0},
             ignored=("dim", "axis"),
             rank=unknown,
         )
         for name in ("vstack", "hstack", "dstack", "column_stack")
     },
     "_npi_hsplit": Declared(
-        joining.hsplit, 1, SPLIT, ignored=("axis",), rank=unknown, outputs=_sections
+        joining.hsplit, 1, SPLIT, ignored=("axis",), rank=unknown, outputs=sections
     ),
     "_npi_dsplit": Declared(
         axes.split_v2,
         1,
         {**SPLIT, "axis": integer(1)},
         rank=unknown,
-        outputs=_sections,
+        outputs=sections,
     ),
     "_npi_broadcast_to": Declared(arrangement.expanded, 1, {"shape": integers(())}, rank=unknown),
     "_npi_flip": Declared(axes.reverse, 1, {"axis": integers()}),

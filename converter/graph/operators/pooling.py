@@ -8,10 +8,10 @@ from typing import Any, cast
 import torch
 from torch import fx, nn
 
-from ..call import Call
-from ..convolution_functions import root
-from ..modules import BilinearResize, UpSamplings, bilinear_padding
-from ..window_pool import GlobalPool, LegacyPool, WindowPool
+from ..call import SAME, Call
+from ..functions.feature_maps import root
+from ..layers.resizing import BilinearResize, UpSamplings, bilinear_padding
+from ..layers.window_pool import GlobalPool, LegacyPool, WindowPool
 from .layouts import CHANNELS_FIRST, is_channels_last, to_channels_first, to_channels_last
 
 MAX: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -37,7 +37,7 @@ def pooling(call: Call) -> fx.Node:
         data = to_channels_first(call, data, rank)
     if degree > 1:
         data = call.function(torch.pow, data, degree, suffix="_powers")
-    result = call.module(layer, data, rank=rank + 2 if rank else None)
+    result = call.module(layer, data, rank=rank + 2 if rank else SAME)
     if degree > 1:
         result = call.function(root, result, degree, suffix="_root")
     return to_channels_last(call, result, rank) if last else result

@@ -5,21 +5,16 @@ They take and return a value and the two ends of its range; see quantized_arithm
 
 from __future__ import annotations
 
-import operator
-
 import torch
 from torch import Tensor, fx, nn
 
 from ..attributes import rounded_single
 from ..builder import Values
-from ..call import Call
-from ..quantized_arithmetic import DTYPES
-from ..quantized_convolutions import QuantizedConvolution, Window
-from ..quantized_linear import QuantizedLinear
-from ..quantized_modules import (
-    Dequantize,
-    Quantize,
-    QuantizeByRange,
+from ..call import SAME, Call, Rank
+from ..functions.quantized_arithmetic import DTYPES
+from ..layers.norms import EPSILON
+from ..layers.quantized_convolutions import QuantizedConvolution, Window
+from ..layers.quantized_layers import (
     QuantizedAdd,
     QuantizedBatchNorm,
     QuantizedConcat,
@@ -28,11 +23,10 @@ from ..quantized_modules import (
     QuantizedPool,
     QuantizedProduct,
     QuantizedReLU,
-    Range,
-    Requantize,
 )
+from ..layers.quantized_linear import QuantizedLinear
+from ..layers.quantizers import Dequantize, Quantize, QuantizeByRange, Range, Requantize
 from .layouts import CHANNELS_FIRST, is_channels_last
-from .normalization import EPSILON
 from .pooling import pool_layer
 from .weighted_layers import convolution_options
 
@@ -54,16 +48,10 @@ def calibrated_range(call: Call) -> Range | None:
     return low, high
 
 
-def results(
-    call: Call, module: nn.Module, *values: fx.Node, rank: int | None = None
-) -> tuple[fx.Node, fx.Node, fx.Node]:
+def results(call: Call, module: nn.Module, *values: fx.Node, rank: Rank = SAME) -> Values:
     """A module's result: the value and the ends of its range."""
     result = call.module(module, *values, rank=rank)
-    rank = call.rank_of(result)
-    value = call.function(operator.getitem, result, 0, rank=rank, suffix="_value")
-    low = call.function(operator.getitem, result, 1, rank=1, suffix="_low")
-    high = call.function(operator.getitem, result, 2, rank=1, suffix="_high")
-    return value, low, high
+    return call.parts(result, (call.rank_of(result), 1, 1), ("_value", "_low", "_high"))
 
 
 def range_end(call: Call, index: int) -> Tensor:
@@ -131,7 +119,7 @@ def pool(call: Call) -> Values:
     layer, rank = pool_layer(call, call.attributes.choice("pool_type", "max", ["max", "avg"]))
     if rank in CHANNELS_FIRST and is_channels_last(call, rank):
         raise call.attributes.unsupported("layout")
-    return results(call, QuantizedPool(layer), *call.values(), rank=rank + 2 if rank else None)
+    return results(call, QuantizedPool(layer), *call.values(), rank=rank + 2 if rank else SAME)
 
 
 def concat(call: Call) -> Values:
@@ -232,7 +220,7 @@ def fully_connected(call: Call) -> Values:
     ranges = weight_ranges(call, at + 2, has_bias)
     flat = call.attributes.flag("flatten", True)
     layer = QuantizedLinear(weight, bias, ranges, flat)
-    rank = 2 if flat else None
+    rank = 2 if flat else SAME
     return results(call, layer, call.value(0), call.value(at), call.value(at + 1), rank=rank)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
@@ -12,7 +11,8 @@ from torch import fx, nn
 
 from ..builder import Values
 from ..call import Call
-from ..recurrent_modules import SteppedLSTM, VariableLengths, lstm_states
+from ..layers.recurrent_layers import SteppedLSTM, VariableLengths, lstm_states
+from ..roles import state_places
 
 LAYERS: dict[str, Callable[..., nn.Module]] = {
     "rnn_relu": nn.RNN,
@@ -22,7 +22,7 @@ LAYERS: dict[str, Callable[..., nn.Module]] = {
 }
 GATES = {"rnn_relu": 1, "rnn_tanh": 1, "gru": 3, "lstm": 4}
 MOST_LAYERS = 256
-ZEROS = frozenset({"_zeros", "_zeros_without_dtype", "zeros_like"})
+ZEROS = frozenset({"_zeros", "zeros_like"})
 
 
 def rnn(call: Call) -> Values | fx.Node:
@@ -51,16 +51,15 @@ def rnn(call: Call) -> Values | fx.Node:
     for (name, _), tensor in zip(shapes, _split(arrays, shapes), strict=True):
         call.put(layer, name, tensor)
     first: Values = (call.value(0),)
-    lstm = mode == "lstm"
-    lengths = 3 + lstm if attributes.flag("use_sequence_length", False) else None
-    if lengths is not None:
-        layer, first = VariableLengths(layer), (*first, call.value(lengths))
-    return _outputs(call, layer, first, lstm)
+    if attributes.flag("use_sequence_length", False):
+        layer, first = VariableLengths(layer), (*first, call.value(state_places(call.node).stop))
+    return _outputs(call, layer, first)
 
 
-def _outputs(call: Call, layer: nn.Module, values: Values, lstm: bool) -> Values | fx.Node:
+def _outputs(call: Call, layer: nn.Module, values: Values) -> Values | fx.Node:
     """Call the layer with its initial states, and name what it returns."""
-    places = (2, 3) if lstm else (2,)
+    places = state_places(call.node)
+    lstm = len(places) == 2
     if all(call.source(place).op in ZEROS for place in places):
         states: Values = ()
     elif lstm:
@@ -69,16 +68,13 @@ def _outputs(call: Call, layer: nn.Module, values: Values, lstm: bool) -> Values
     else:
         states = (call.value(2),)
     result = call.module(layer, *values, *states, rank=3)
-    output = call.function(operator.getitem, result, 0, rank=3, suffix="_output")
     if not call.attributes.flag("state_outputs", False):
+        (output,) = call.parts(result, (3,), ("_output",))
         return output
-    final = call.function(operator.getitem, result, 1, rank=3, suffix="_state")
+    output, final = call.parts(result, (3, 3), ("_output", "_state"))
     if not lstm:
         return output, final
-    return output, *(
-        call.function(operator.getitem, final, place, rank=3, suffix=suffix)
-        for place, suffix in enumerate(("_hidden", "_cell"))
-    )
+    return output, *call.parts(final, (3, 3), ("_hidden", "_cell"))
 
 
 def _layer(

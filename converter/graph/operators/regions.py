@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import fx
 
 from ..call import Call
-from ..region_channels import DeformablePSROIPooling, PSROIPooling
-from ..region_modules import ROIAlign, RotatedROIAlign
-from ..region_windows import ROIPooling
+from ..layers.region_channels import DeformablePSROIPooling, PSROIPooling
+from ..layers.region_samples import ROIAlign, RotatedROIAlign
+from ..layers.region_windows import ROIPooling
 
 LARGEST = 1 << 10  # numbers of bins, groups, channels and samples beyond are mistakes
 

@@ -6,14 +6,8 @@ import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..sequence_functions import (
-    CTCLoss,
-    Embedding,
-    embedding,
-    sequence_last,
-    sequence_mask,
-    sequence_reverse,
-)
+from ..functions.sequences import embedding, sequence_last, sequence_mask, sequence_reverse
+from ..layers.sequence_layers import CTCLoss, Embedding
 
 
 def embed(call: Call) -> fx.Node:
@@ -82,10 +76,10 @@ def warp_ctc(call: Call) -> fx.Node:
 
 
 OPERATORS = {
-    **dict.fromkeys(("Embedding", "_contrib_SparseEmbedding", "_sparse_Embedding"), embed),
+    **dict.fromkeys(("Embedding", "_contrib_SparseEmbedding"), embed),
     "SequenceMask": mask,
     "SequenceLast": last,
     "SequenceReverse": reverse,
-    **dict.fromkeys(("CTCLoss", "ctc_loss", "_contrib_CTCLoss", "_contrib_ctc_loss"), ctc_loss),
+    "CTCLoss": ctc_loss,
     "WarpCTC": warp_ctc,
 }

@@ -11,8 +11,8 @@ from ..builder import Values
 from ..call import Call
 from ..functions.data_types import to_dtype
 from ..functions.selection import slice_steps
-from ..modules import Crop, Flatten, Reshape, SliceLike
-from .declaration import DTYPES
+from ..layers.reshaping import Crop, Flatten, Reshape, SliceLike
+from .declaration import Declared, dtype
 
 
 def flatten(call: Call) -> fx.Node:
@@ -130,14 +130,14 @@ def slice_channel(call: Call) -> Values:
         rank = None if rank is None else rank - 1
     else:
         parts = call.function(torch.chunk, call.value(0), count, axis)
-    return tuple(call.function(operator.getitem, parts, place, rank=rank) for place in range(count))
+    return call.parts(parts, [rank] * count)
 
 
 def slice_(call: Call) -> fx.Node:
     """Slice the first axes from `begin` to `end` in steps of `step`."""
     attributes = call.attributes
-    begin, end = attributes.optional_integers("begin"), attributes.optional_integers("end")
-    step = attributes.optional_integers("step") or (None,) * len(begin)
+    begin, end = attributes.integers_or_none("begin"), attributes.integers_or_none("end")
+    step = attributes.integers_or_none("step") or (None,) * len(begin)
     if len({len(begin), len(end), len(step)}) != 1 or not begin:
         raise attributes.unsupported("begin")
     if 0 in step:
@@ -200,26 +200,20 @@ def tile(call: Call) -> fx.Node:
     return call.function(torch.tile, call.value(0), counts, rank=rank)
 
 
-def cast(call: Call) -> fx.Node:
-    """Convert to another dtype."""
-    dtype = DTYPES[call.attributes.choice("dtype", None, list(DTYPES))]
-    return call.function(to_dtype, call.value(0), dtype)
-
-
 OPERATORS = {
-    **dict.fromkeys(("Flatten", "flatten"), flatten),
-    **dict.fromkeys(("Reshape", "reshape"), reshape),
+    "Flatten": flatten,
+    "Reshape": reshape,
     "transpose": transpose,
-    **dict.fromkeys(("SwapAxis", "swapaxes"), swap_axis),
+    "SwapAxis": swap_axis,
     "expand_dims": expand_dims,
-    **dict.fromkeys(("Concat", "concat"), concat),
+    "Concat": concat,
     "stack": stack,
-    **dict.fromkeys(("SliceChannel", "split"), slice_channel),
-    **dict.fromkeys(("slice", "crop"), slice_),
+    "SliceChannel": slice_channel,
+    "slice": slice_,
     "slice_axis": slice_axis,
     "slice_like": slice_like,
     "Crop": crop,
-    **dict.fromkeys(("Pad", "pad"), pad),
+    "Pad": pad,
     "tile": tile,
-    **dict.fromkeys(("Cast", "cast"), cast),
+    "Cast": Declared(to_dtype, 1, {"dtype": dtype(None)}),
 }

@@ -6,16 +6,10 @@ import torch
 from torch import fx
 
 from ..call import Call
-from ..deformable_modules import DeformableConvolution, Pair
-from ..image_modules import ImageResize, Normalize, ToTensor
-from ..sampling_modules import (
-    AffineGrid,
-    BilinearSampler,
-    Correlation,
-    SpatialTransformer,
-    WarpGrid,
-)
-from ..spectral_modules import CountSketch, FourierTransform, InverseFourierTransform
+from ..layers.deformable_convolution import DeformableConvolution
+from ..layers.image_transforms import ImageResize, Normalize, ToTensor
+from ..layers.sampling import AffineGrid, BilinearSampler, Correlation, SpatialTransformer, WarpGrid
+from .weighted_layers import convolution_options
 
 LARGEST = 1 << 16
 INTERPOLATIONS = {"0": "nearest", "1": "linear", "2": "cubic"}  # OpenCV's numbers
@@ -74,16 +68,6 @@ def correlation(call: Call) -> fx.Node:
     return call.module(layer, call.value(0), call.value(1), rank=4)
 
 
-def _pair(call: Call, name: str, default: int | None) -> Pair:
-    values = call.attributes.integers(name, None if default is None else ())
-    if not values and default is not None:
-        values = (default, default)
-    least = 1 if default is None else default
-    if len(values) != 2 or not all(least <= value < LARGEST for value in values):
-        raise call.attributes.unsupported(name)
-    return values[0], values[1]
-
-
 def deformable_convolution(call: Call) -> fx.Node:
     """Deformable convolution: data, offsets, weights and bias."""
     return _deformable(call, 2)
@@ -96,9 +80,12 @@ def modulated_deformable_convolution(call: Call) -> fx.Node:
 
 
 def _deformable(call: Call, first: int) -> fx.Node:
-    attributes, kernel, weight = call.attributes, _pair(call, "kernel", None), call.array(first)
+    attributes, weight = call.attributes, call.array(first)
+    options = convolution_options(call)
+    kernel, groups = options["kernel_size"], options["groups"]
+    if len(kernel) != 2:
+        raise attributes.unsupported("kernel")
     attributes.choice("layout", "NCHW", ["NCHW"])
-    groups = attributes.count("num_group", 1)
     filters = attributes.count("num_filter")
     offset_groups = attributes.count("num_deformable_group", 1)
     if weight.dim() != 4 or (weight.shape[0], *weight.shape[2:]) != (filters, *kernel):
@@ -116,9 +103,9 @@ def _deformable(call: Call, first: int) -> fx.Node:
             channels,
             filters,
             kernel,
-            _pair(call, "stride", 1),
-            _pair(call, "pad", 0),
-            _pair(call, "dilate", 1),
+            options["stride"],
+            options["padding"],
+            options["dilation"],
             groups,
             offset_groups,
             bias,
@@ -165,25 +152,6 @@ def crop(call: Call) -> fx.Node:
     return value
 
 
-def fourier_transform(call: Call) -> fx.Node:
-    """Fourier transform; MXNet computes it on GPUs only."""
-    call.attributes.count("compute_size", 128)
-    return call.module(FourierTransform(), call.value(0))
-
-
-def inverse_fourier_transform(call: Call) -> fx.Node:
-    """Inverse Fourier transform, not divided by its size; MXNet computes it on GPUs only."""
-    call.attributes.count("compute_size", 128)
-    return call.module(InverseFourierTransform(), call.value(0))
-
-
-def count_sketch(call: Call) -> fx.Node:
-    """Count sketch; MXNet computes it on GPUs only."""
-    size = call.attributes.count("out_dim")
-    call.attributes.count("processing_batch_size", 32)
-    return call.module(CountSketch(size), *(call.value(index) for index in range(3)))
-
-
 OPERATORS = {
     "BilinearSampler": bilinear_sampler,
     "GridGenerator": grid_generator,
@@ -195,7 +163,4 @@ OPERATORS = {
     "_image_normalize": normalize,
     "_image_resize": resize,
     "_image_crop": crop,
-    "_contrib_fft": fourier_transform,
-    "_contrib_ifft": inverse_fourier_transform,
-    "_contrib_count_sketch": count_sketch,
 }

@@ -8,8 +8,8 @@ import torch
 from torch import fx, nn
 
 from ..call import Call
-from ..convolution_functions import crop_transposed
-from ..modules import Flatten
+from ..functions.feature_maps import crop_transposed
+from ..layers.reshaping import Flatten
 from .layouts import is_channels_last, to_channels_first, to_channels_last
 
 # by the number of the kernel's dimensions

@@ -1,4 +1,4 @@
-"""Element-wise arithmetic and reductions."""
+"""Element-wise arithmetic."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from gluon2torch.graph.operators.arithmetic import BINARY, REDUCTIONS, REVERSED, SCALAR, UNARY
+from gluon2torch.graph.operators.arithmetic import BINARY, REVERSED, SCALAR, UNARY
 
 from ..operator_case import Case
 
@@ -53,27 +53,8 @@ def unary(rng: np.random.Generator, op: str) -> Case:
     return Case(op, {}, {"data": data})
 
 
-def reduction(rng: np.random.Generator, op: str) -> Case:
-    """Any set of axes, counted from either end."""
-    data = array(rng, shape(rng))
-    attributes = {}
-    if rng.random() < 0.8:
-        axes = rng.permutation(data.ndim)[: rng.integers(0, data.ndim + 1)]
-        signed = [int(axis) - data.ndim * int(rng.random() < 0.4) for axis in axes]
-        attributes["axis"] = str(signed[0]) if len(signed) == 1 else str(tuple(signed))
-    for flag in ("keepdims", "exclude"):
-        if rng.random() < 0.5:
-            attributes[flag] = str(rng.choice(["True", "False", "1", "0"]))
-    return Case(op, attributes, {"data": data})
-
-
 GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
-    **{op: partial(binary, op=op) for names in BINARY.values() for op in names},
-    **{
-        op: partial(scalar, op=op)
-        for names in (*SCALAR.values(), *REVERSED.values())
-        for op in names
-    },
+    **{op: partial(binary, op=op) for op in BINARY},
+    **{op: partial(scalar, op=op) for op in (*SCALAR, *REVERSED)},
     **{op: partial(unary, op=op) for op in UNARY},
-    **{op: partial(reduction, op=op) for names in REDUCTIONS.values() for op in names},
 }

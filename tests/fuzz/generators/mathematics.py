@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from gluon2torch.graph.operators.mathematics import BINARY, REDUCTIONS, REVERSED, SCALARS, UNARY
+from gluon2torch.graph.functions.reductions import REDUCTIONS
+from gluon2torch.graph.operators.mathematics import BINARY, REVERSED, SCALARS, UNARY
 
 from ..operator_case import Case
 from ..random_arrays import FLAG, FLOATING, INTEGER, Rng, array, axes, axis, shape, some

@@ -117,8 +117,16 @@ def named(make: Callable[..., Case], op: str) -> Callable[[np.random.Generator],
     return lambda rng: make(rng, op)
 
 
+def param_concat(rng: np.random.Generator) -> Case:
+    """The parts of the vector of all parameters of a recurrent layer."""
+    count = int(rng.integers(1, 5))
+    parts = {f"part{n}": rng.normal(0, 1, rng.integers(1, 7)) for n in range(count)}
+    return Case("_rnn_param_concat", {"num_args": str(count), "dim": "0"}, parts)
+
+
 GENERATORS: dict[str, Callable[[np.random.Generator], Case]] = {
     "RNN": rnn,
+    "_rnn_param_concat": param_concat,
     "Embedding": embedding,
     **{op: named(of_lengths, op) for op in ("SequenceMask", "SequenceLast", "SequenceReverse")},
     **{

@@ -1,8 +1,10 @@
 """Other names of operators, as MXNet 1.9.1 registers them.
 
-A graph has the first name, unless another version of MXNet wrote it.
+A graph has the first name, unless another version of MXNet wrote it. Nodes get the first name when
+a graph is read (symbol.py), so that no other table needs the others.
 """
 
+# first name -> the others
 ALIASES: dict[str, str] = {
     "Activation": "_npx_activation",
     "BatchNorm": "_npx_batch_norm",
@@ -197,3 +199,4 @@ ALIASES: dict[str, str] = {
     "where": "_sparse_where",
     "zeros_like": "_sparse_zeros_like",
 }
+FIRST_NAMES = {other: name for name, others in ALIASES.items() for other in others.split()}

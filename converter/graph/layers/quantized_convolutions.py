@@ -1,7 +1,7 @@
 """Convolutions of integers, as MXNet and oneDNN compute them.
 
 The sums of products are computed in float64, where they are exact; oneDNN's are int32. Then the
-bias is added and the scale is applied in float32. Values are passed as in quantized_modules.py.
+bias is added and the scale is applied in float32. Values are passed as in quantizers.py.
 
 Measured with oneDNN 2.4 on a processor with AVX-512 VNNI. For 8, 24, 40 … channels oneDNN takes its
 AVX2 kernels even there, which saturate the sum of two products of uint8 and int8 at 16 bits: where
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .quantized_arithmetic import (
+from ..functions.quantized_arithmetic import (
     add_scaled,
     per_channel,
     product_range,
@@ -25,7 +25,7 @@ from .quantized_arithmetic import (
     scale,
     weight_scales,
 )
-from .quantized_modules import Quantized, Range, ends
+from .quantizers import Quantized, Range, ends
 
 CONVOLUTIONS: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 

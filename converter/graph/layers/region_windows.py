@@ -5,11 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
-def round_half_away(values: Tensor) -> Tensor:
-    """Round as C does, halves away from zero."""
-    whole = values.trunc()
-    return whole + torch.where((values - whole).abs() >= 0.5, values.sign(), 0.0)
+from ..functions.elementwise import round_half_away
 
 
 class ROIPooling(nn.Module):

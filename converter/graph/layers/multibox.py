@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .box_modules import by_coordinate, intersections
+from .box_overlaps import by_coordinate, conflicts
 from .suppression import compact, suppress
 
 
@@ -126,19 +126,9 @@ class MultiBoxDetection(nn.Module):
         return torch.cat([classes, ranked[..., 1:]], -1)
 
     def _conflicts(self, rows: Tensor) -> Callable[[slice, slice], Tensor]:
-        """Which boxes of one slice remove which boxes of another."""
-        classes, boxes = rows[..., 0], by_coordinate(rows[..., 2:])
+        boxes, classes = by_coordinate(rows[..., 2:]), None if self.force else rows[..., 0]
         sizes = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
-
-        def conflicts(one: slice, other: slice) -> Tensor:
-            both = intersections(boxes[:, one, None], boxes[:, None, other])
-            union = sizes[:, one, None] + sizes[:, None, other] - both
-            removes = (union > 0) & (both / union >= self.overlap)
-            if not self.force:
-                removes = removes & (classes[:, one, None] == classes[:, None, other])
-            return removes
-
-        return conflicts
+        return conflicts(boxes, sizes, self.overlap, classes=classes, inclusive=True)
 
     def extra_repr(self) -> str:
         return f"threshold={self.threshold:.3g}, overlap={self.overlap:.3g}, topk={self.topk}"

@@ -1,15 +1,16 @@
-"""The rooms: few files at the top, no two of one name, and imports that run one way."""
+"""The folders: few files at the top, no two of one name, and imports in one direction."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from .package_copy import copy_package
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("converter", "models", "mappings")
@@ -29,7 +30,7 @@ def test_no_two_files_have_one_name() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_every_room_says_what_it_knows() -> None:
+def test_every_folder_says_what_it_contains() -> None:
     for path in modules():
         if path.name == "__init__.py":
             assert path.read_text().startswith('"""'), path
@@ -38,12 +39,7 @@ def test_every_room_says_what_it_knows() -> None:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package as it is installed."""
-    package = tmp_path_factory.mktemp("rooms") / "gluon2torch"
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "converter", package, ignore=ignore)
-    for name in ("models", "mappings"):
-        shutil.copytree(ROOT / name, package / name, ignore=ignore)
-    return package
+    return copy_package(tmp_path_factory.mktemp("package") / "gluon2torch")
 
 
 def lint(package: Path) -> tuple[int, str]:

@@ -1,6 +1,6 @@
 """Fully connected layers of integers, as MXNet and oneDNN compute them.
 
-See quantized_convolutions.py; values are passed as in quantized_modules.py.
+See quantized_convolutions.py; values are passed as in quantizers.py.
 """
 
 from __future__ import annotations
@@ -10,20 +10,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .quantized_arithmetic import (
+from ..functions.elementwise import round_half_away
+from ..functions.quantized_arithmetic import (
     LEVELS,
     magnitude,
     product_range,
     ratio,
-    round_away,
     saturate,
     scale,
     truncate,
     weight_scales,
 )
-from .quantized_modules import Quantized, Range, ends
+from .quantizers import Quantized, Range, ends
 
 LARGEST_BIAS = 1073741823.0  # half of the largest int32
+
+
+class Absolute(nn.Module):
+    """The absolute value."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.abs()
 
 
 @dataclass(frozen=True)
@@ -156,8 +163,8 @@ class FusedLinear(nn.Module):
         smaller = limit * bias_scale / data_scale / scales
         overflows = factor > limit  # False where the bias is zero, and its scale infinite
         smaller = torch.where(overflows, smaller, torch.ones_like(smaller))
-        weight = round_away(self.weight.float() * smaller)
-        bias = round_away(self.bias.float() * torch.where(overflows, limit, factor))
+        weight = round_half_away(self.weight.float() * smaller)
+        bias = round_half_away(self.bias.float() * torch.where(overflows, limit, factor))
         return weight, bias, scales * smaller
 
     def extra_repr(self) -> str:

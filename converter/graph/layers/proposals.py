@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .box_modules import by_coordinate, intersections
+from .box_overlaps import by_coordinate, conflicts
 from .suppression import suppress
 
 
@@ -117,16 +117,10 @@ class Proposal(nn.Module):
         return scores.permute(0, 2, 3, 1).reshape(batch, -1)
 
     def _conflicts(self, boxes: Tensor) -> Callable[[slice, slice], Tensor]:
-        """Which boxes of one slice remove which boxes of another; pixels have an extent."""
+        """Which boxes remove which; pixels have an extent."""
         boxes = by_coordinate(boxes)
         sides = boxes[..., 2:] - boxes[..., :2] + 1.0
-        sizes = sides[..., 0] * sides[..., 1]
-
-        def conflicts(one: slice, other: slice) -> Tensor:
-            both = intersections(boxes[:, one, None], boxes[:, None, other], extent=1.0)
-            return both / (sizes[:, one, None] + sizes[:, None, other] - both) > self.overlap
-
-        return conflicts
+        return conflicts(boxes, sides[..., 0] * sides[..., 1], self.overlap, extent=1.0)
 
     def _output(
         self, boxes: Tensor, scores: Tensor, kept: Tensor

@@ -9,38 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .box_overlaps import areas, intersections
 from .suppression import match
-
-
-def intersections(one: Tensor, other: Tensor, center: bool = False, extent: float = 0.0) -> Tensor:
-    """The areas of the intersections of boxes (…, 4) that broadcast against each other.
-
-    Args:
-        extent: How much longer a side is than the difference of its coordinates.
-    """
-    sides = []
-    for axis in (0, 1):
-        (first, last), (start, end) = (_ends(boxes, axis, center) for boxes in (one, other))
-        side = torch.minimum(last, end) - torch.maximum(first, start)
-        sides.append((side + extent).clamp(min=0))
-    return sides[0] * sides[1]
-
-
-def _ends(boxes: Tensor, axis: int, center: bool) -> tuple[Tensor, Tensor]:
-    """Where boxes start and end along an axis."""
-    first, last = boxes[..., axis], boxes[..., axis + 2]
-    return (first - last / 2, first + last / 2) if center else (first, last)
-
-
-def by_coordinate(boxes: Tensor) -> Tensor:
-    """The same boxes, each coordinate contiguous in memory, as suppression reads them."""
-    return boxes.mT.contiguous().mT
-
-
-def areas(boxes: Tensor, center: bool = False) -> Tensor:
-    """The areas of boxes (…, 4): 0 if a side is negative."""
-    sides = boxes[..., 2:] if center else boxes[..., 2:] - boxes[..., :2]
-    return torch.where((sides < 0).any(-1), 0.0, sides[..., 0] * sides[..., 1])
 
 
 class BoxIoU(nn.Module):

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..models.gluon_batch_norm import GluonBatchNorm
+from ...models.gluon_batch_norm import GluonBatchNorm
 
 Statistics = tuple[Tensor, Tensor, Tensor]
+EPSILON = 1.0000000474974513e-3  # 1e-3 in float32, the default of a parameter that is a double
 
 
 class BatchNorm(nn.modules.batchnorm._BatchNorm):
@@ -117,3 +118,26 @@ class GroupNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, eps={self.eps:.3g}"
+
+
+class L2Normalization(nn.Module):
+    """x / sqrt(Σ x² + eps), with the sum over the dimensions of the mode.
+
+    Modes: `instance` is all dimensions but the first, `channel` the second, `spatial` the third and
+    later.
+    """
+
+    def __init__(self, mode: str, eps: float) -> None:
+        super().__init__()
+        self.mode, self.eps = mode, eps
+
+    def forward(self, input: Tensor) -> Tensor:
+        dims = {
+            "instance": range(1, input.dim()),
+            "channel": range(1, 2),
+            "spatial": range(2, input.dim()),
+        }[self.mode]
+        return input / (input.square().sum(tuple(dims), keepdim=True) + self.eps).sqrt()
+
+    def extra_repr(self) -> str:
+        return f"mode={self.mode!r}, eps={self.eps:.3g}"

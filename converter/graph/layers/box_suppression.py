@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .box_modules import areas, by_coordinate, intersections
+from .box_overlaps import areas, by_coordinate, conflicts
 from .suppression import compact, suppress
 
 
@@ -58,20 +58,11 @@ class BoxNMS(nn.Module):
         return kept.reshape(input.shape)
 
     def _conflicts(self, rows: Tensor) -> Callable[[slice, slice], Tensor]:
-        """Which boxes of one slice remove which boxes of another."""
         first, _, class_column = self.columns
         center, boxes = self.formats[0], by_coordinate(rows[..., first : first + 4])
-        sizes, classes = areas(boxes, center), rows[..., class_column].trunc()
         by_class = class_column >= 0 and not self.force
-
-        def conflicts(one: slice, other: slice) -> Tensor:
-            both = intersections(boxes[:, one, None], boxes[:, None, other], center)
-            removes = both / (sizes[:, one, None] + sizes[:, None, other] - both) > self.overlap
-            if by_class:
-                removes = removes & (classes[:, one, None] == classes[:, None, other])
-            return removes
-
-        return conflicts
+        classes = rows[..., class_column].trunc() if by_class else None
+        return conflicts(boxes, areas(boxes, center), self.overlap, classes=classes, center=center)
 
     def _convert(self, rows: Tensor, first: int) -> Tensor:
         """Convert the boxes to the output's format; MXNet leaves boxes whose first value is < 0."""

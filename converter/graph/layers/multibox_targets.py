@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .box_modules import intersections
+from .box_overlaps import intersections
 from .suppression import match
 
 SMALLEST = 1e-6  # a label is only matched with an anchor that overlaps by more

@@ -41,12 +41,6 @@ def saturate(values: Tensor, dtype: torch.dtype) -> Tensor:
     return values.double().round().clamp(limits.min, limits.max).to(dtype)
 
 
-def round_away(values: Tensor) -> Tensor:
-    """Round float32 values to the nearest whole numbers, halves away from zero."""
-    whole = values.double()
-    return whole.sign() * (whole.abs() + 0.5).floor()
-
-
 def truncate(values: Tensor, dtype: torch.dtype) -> Tensor:
     """Drop the fraction of float32 values, and the high bits that the type does not have."""
     return values.to(torch.int32).to(dtype)

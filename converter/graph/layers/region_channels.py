@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .region_windows import round_half_away
+from ..functions.elementwise import round_half_away
 
 
 def position_sensitive_channels(channels: int, groups: int, bins: Tensor) -> Tensor:

@@ -1,0 +1,80 @@
+"""The network of an exported graph, and its parity with MXNet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..graph.array_names import match_names
+from ..graph.dequantization import dequantized
+from ..graph.fusion import is_quantized, unfused
+from ..graph.labels import without_labels
+from ..graph.precision import limits
+from ..graph.symbol import FUSED, Graph
+from ..graph.symbol_writer import symbol_json
+from ..parity.head_measurement import measure_heads
+from ..parity.requirement import require
+from ..parity.result import Parity
+from ..sources.arrays import Arrays
+from .graph_inputs import BuiltGraph
+
+
+@dataclass(frozen=True)
+class Network:
+    """A graph with arrays of the same names.
+
+    Attributes:
+        graph: The graph, without oneDNN's fused nodes of real numbers.
+        arrays: Its arrays, by name.
+        text: The graph in MXNet's format, if MXNet is to run another than that of its file.
+        notes: How names of arrays were matched.
+    """
+
+    graph: Graph
+    arrays: Arrays
+    text: str | None
+    notes: tuple[str, ...]
+
+
+def network_of(graph: Graph, arrays: Arrays, *, dequantize: bool) -> Network:
+    """Match the arrays of a file to its graph.
+
+    Args:
+        dequantize: Take the float network that the graph, which is quantized, stands for.
+
+    Raises:
+        GraphError: If the arrays do not belong to the graph, or it cannot be dequantized.
+    """
+    named = match_names(graph, arrays)
+    fused = [node for node in graph.nodes if node.op.startswith(FUSED)]
+    graph, arrays = unfused(graph), named.arrays
+    if dequantize:
+        graph, arrays = dequantized(graph, arrays)
+    # MXNet computes fused nodes in float32 only, and their layers in float64, too
+    rewritten = dequantize or (fused and not any(map(is_quantized, fused)))
+    return Network(graph, arrays, symbol_json(graph) if rewritten else None, named.notes)
+
+
+def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) -> Parity:
+    """Measure parity with MXNet and raise an error unless it holds.
+
+    Args:
+        built: The imported module and the inputs to measure.
+        network: The network that MXNet runs.
+        reference: `gluon` or `none`.
+        seed: Seed of the inputs' values.
+
+    Raises:
+        ParityError: If parity does not hold.
+        ImageSizeError: If MXNet cannot run the network on these inputs.
+        MissingDependencyError: If MXNet is not installed.
+    """
+    if reference == "none":
+        return Parity("none", None)
+    from ..parity.exported_reference import ExportedReference
+
+    graph, allowed = network.graph, limits(without_labels(network.graph))
+    original = ExportedReference(graph.where, network.arrays, tuple(allowed), network.text)
+    parity = measure_heads(built.module, original, built.examples, allowed, seed=seed)
+    require(parity, Path(graph.where).name)
+    return parity

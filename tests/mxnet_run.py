@@ -1,0 +1,27 @@
+"""Graphs and arrays, run by MXNet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gluon2torch.sources.mxnet_compat import import_mxnet
+
+
+def run_by_mxnet(
+    symbol: Any, values: Mapping[str, np.ndarray], dtype: str | None = None
+) -> list[np.ndarray]:
+    """MXNet's outputs of a graph.
+
+    Args:
+        symbol: The graph, or its JSON.
+        values: Inputs and arrays by name.
+        dtype: Data type of all values; without it, each has its own.
+    """
+    mx = import_mxnet()
+    graph = mx.sym.load_json(symbol) if isinstance(symbol, str) else symbol
+    given = (values[name] for name in graph.list_inputs())
+    found = mx.nd.CachedOp(graph)(*(mx.nd.array(a, dtype=dtype or a.dtype) for a in given))
+    return [each.asnumpy() for each in (found if isinstance(found, list | tuple) else [found])]
