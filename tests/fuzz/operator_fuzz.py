@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .generators import load_generators
-from .operator_case import Case, Oracle, outcome
+from .operator_case import TOO_LONG, Case, Oracle, outcome
 
 SHOWN = 3
 BAD = ("wrong", "failed")
@@ -38,6 +38,8 @@ def fuzz(
         counts[found.kind] += 1
         if found.kind in (*BAD, "refused"):
             lines.append(f"{found.kind}: {case}: {found.detail}")
+        if found.detail == TOO_LONG:  # so would the others
+            break
     return counts, lines
 
 

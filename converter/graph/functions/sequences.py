@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,6 +22,8 @@ def sequence_mask(input: Tensor, lengths: Tensor, value: float, axis: int) -> Te
         lengths: Length of each sequence, (N,).
         value: What replaces them.
     """
+    if input.dtype == torch.float16 and abs(value) > torch.finfo(torch.float16).max:
+        value = math.copysign(math.inf, value)  # which torch does not do itself
     ended = _steps(input, axis)[:, None] >= lengths.to(torch.int64)
     ended = ended if axis == 0 else ended.T
     return input.masked_fill(ended.reshape(ended.shape + (1,) * (input.dim() - 2)), value)
