@@ -31,6 +31,7 @@ PROVED = {
     "stages": [],
     "condition": 1.5,
     "constant_from": None,
+    "constant_heads": [],
     "map_proof": None,
     "training": None,
 }

@@ -90,6 +90,7 @@ print([sys.modules[type(each).__module__].__file__.split("/")[-3] for each in (o
 """
 
 
+@pytest.mark.costly
 def test_two_clones_of_different_versions_do_not_mix(python: Path, tmp_path: Path) -> None:
     clone(tmp_path / "one")
     other = clone(tmp_path / "two")

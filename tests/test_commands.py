@@ -139,6 +139,7 @@ def test_diff_opens_every_format(mine: Path, tmp_path: Path) -> None:
     assert run("diff", mine, folder).output == f"{count} equal, 0 different\n"
 
 
+@pytest.mark.costly
 def test_diff_of_a_name_without_an_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gluon2torch.checkpoints import comparison
 

@@ -253,6 +253,7 @@ def test_a_trunk_has_its_map_proved_too(tmp_path: Path) -> None:
     assert torch.load(record.file, weights_only=True)
 
 
+@pytest.mark.costly
 def test_the_map_is_proved_with_weights_that_are_drawn_alike(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -34,6 +34,7 @@ def train(images: Path, out: Path, options: FinetuneOptions = QUICK, **more: Any
     return gluon2torch.train(MODEL, images, out, options, workers=0, **more)
 
 
+@pytest.mark.costly
 def test_equal_seeds_give_equal_bytes_killed_or_not(colours: Path, tmp_path: Path) -> None:
     def kill(row: dict[str, float]) -> None:
         raise Killed

@@ -130,6 +130,7 @@ def prove_against(
             small = map_images(converted)
         network = converted.network()
         parity = measure(network, recording or original, stages, images, seed=seed)
+        network.to("meta")  # frees the memory of the weights, which measure_map replaces
         require(parity, entry.name)
         converted.require_placed()
         map_proof = _PROVED_MAPS.get(key) if recording is None else None
