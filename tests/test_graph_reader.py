@@ -17,7 +17,7 @@ from gluon2torch.graph.attributes import Attributes
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.symbol import MAX_BYTES, Node, parse_symbol, read_symbol
 
-LIMIT = 0.05  # seconds
+LIMIT = 0.05  # seconds of the processor
 
 
 def variable(name: str) -> dict[str, Any]:
@@ -208,10 +208,10 @@ HOSTILE_TO_IMPORT = {
 @pytest.mark.parametrize("what", [*HOSTILE, *HOSTILE_TO_IMPORT])
 def test_a_hostile_graph_is_refused_fast(what: str) -> None:
     text, message = {**HOSTILE, **HOSTILE_TO_IMPORT}[what]
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(GraphError, match=message) as error:
         build_module(parse_symbol(text, "net-symbol.json"), ARRAYS)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert len(str(error.value)) < 2000
     assert seconds < LIMIT, what
     if what in HOSTILE:

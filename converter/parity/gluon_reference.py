@@ -86,7 +86,10 @@ class GluonReference:
     def fill(self, arrays: Mapping[str, Array]) -> None:
         """Replace arrays by others of the same shapes, by structural name."""
         for name, array in arrays.items():
-            self._parameters[name].set_data(array)  # which casts it
+            parameter = self._parameters[name]
+            if not self._is_graph:  # oneDNN has reordered the old array, which is not writable then
+                parameter.initialize(self._mxnet.init.Zero(), force_reinit=True)
+            parameter.set_data(array)  # which casts it
 
     def __call__(self, images: Array) -> Arrays:
         """Run the network on one batch.
