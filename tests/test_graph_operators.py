@@ -360,7 +360,7 @@ ARITHMETIC = [
     *(trial(name, {"scalar": "0.1"}, {"scalar": "0.2"}, {}) for name in (*SCALAR, *REVERSED)),
     *(trial(name, {}, "exp" if name == "abs" else "abs", {}) for name in UNARY),
     trial("ones_like", {}, "zeros_like", {}),
-    trial("zeros_like", {}, "ones_like", {}),
+    trial("zeros_like", {"dtype": "int64"}, "ones_like", {}),
     *(trial(name, {}, "negative", {}) for name in IDENTITY),
     *(trial(name, {"axis": "1"}, {"axis": "2"}, {}) for name in ("sum", "mean", "max", "min")),
     trial("sum", {"axis": "(2, 3)", "keepdims": "True"}, {"axis": "(1, 3)"}, {}),

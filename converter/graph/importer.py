@@ -18,8 +18,8 @@ from ..sources.params import dense_arrays
 from .array_names import match_names
 from .builder import Builder
 from .call import Call
+from .fixed_dtypes import HALF, SINGLE, with_own_dtype
 from .fusion import unfused
-from .half_precision import in_dtype
 from .initial_states import with_zero_states
 from .labels import without_labels
 from .layers.norms import use_gluon_statistics
@@ -100,6 +100,7 @@ def build_module(
     *,
     dtype: str = "float32",
     inputs: Mapping[str, tuple[int, ...]] | None = None,
+    any_dtype: bool = False,
 ) -> fx.GraphModule:
     """Build the torch module of a graph that was already read, as `import_graph` does.
 
@@ -107,6 +108,8 @@ def build_module(
         arrays: Arrays by their names in the graph.
         dtype: Data type of the weights: `float32` or `float64`.
         inputs: Shapes of the graph's inputs, by name, as far as they are known.
+        any_dtype: Whether the module will be converted to other data types: where the graph casts
+            to float32, the module casts to the data type of its weights then.
 
     Raises:
         GraphError: As `import_graph`.
@@ -117,7 +120,7 @@ def build_module(
     used = {graph.nodes[number].name for number in referred}
     graph = unfused(graph)
     if any(array.dtype.kind == "f" for array in arrays.values()):
-        graph = in_dtype(graph, dtype)
+        graph = with_own_dtype(graph, SINGLE if any_dtype else HALF, dtype)
     graph = _for_inference(graph, {*arrays, *(inputs or {})}, keep_optional=inputs is None)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from .labels import WITH_LABELS
 from .symbol import VARIABLE
 
+# operators that give float32 unless their attribute `dtype` names another data type
 CONSTANTS = frozenset({"_zeros", "_ones"})
+OTHER_CONSTANTS = frozenset({"_full", "_arange", "_eye", "_linspace"})
+ROI_ALIGN = "_contrib_ROIAlign"
+OF_INDICES = frozenset({"argsort", "topk"})
 
 
 def with_own_labels(text: str) -> str:
@@ -38,7 +43,57 @@ def with_own_labels(text: str) -> str:
     return json.dumps(table)
 
 
-def with_dtype(text: str, dtype: str) -> str:
+def with_masked_regions(text: str) -> str:
+    """Let ROIAlign pool all boxes, and set those of batch index −1 to 0 afterwards.
+
+    GluonCV's feature pyramids mark the boxes of other levels so. The kernel of MXNet 1.9.1 for
+    CPUs leaves their results unwritten, and sets an element of another box to 0.
+
+    Args:
+        text: The graph as MXNet writes it.
+
+    Returns:
+        The changed graph; the same text if it has no ROIAlign.
+    """
+    table = json.loads(text)
+    if not any(node["op"] == ROI_ALIGN for node in table["nodes"]):
+        return text
+    nodes: list[dict[str, Any]] = []
+    places: list[int] = []  # the new number of each node
+    for node in table["nodes"]:
+        node["inputs"] = [[places[edge[0]], *edge[1:]] for edge in node["inputs"]]
+        if node["op"] == ROI_ALIGN:
+            _add_masked(nodes, node)
+        else:
+            nodes.append(node)
+        places.append(len(nodes) - 1)
+    table["heads"] = [[places[edge[0]], *edge[1:]] for edge in table["heads"]]
+    table["arg_nodes"] = [n for n, node in enumerate(nodes) if node["op"] == VARIABLE]
+    table["nodes"] = nodes
+    del table["node_row_ptr"]
+    return json.dumps(table)
+
+
+def _add_masked(nodes: list[dict[str, Any]], align: dict[str, Any]) -> None:
+    """Add a ROIAlign of all boxes, and the nodes around it; the last one has its result."""
+
+    def add(op: str, inputs: list[Any], **attributes: str) -> list[int]:
+        name = f"{align['name']} {len(nodes)}"
+        nodes.append({"op": op, "name": name, "attrs": attributes, "inputs": inputs})
+        return [len(nodes) - 1, 0, 0]
+
+    data, boxes = align["inputs"]
+    index = add("slice_axis", [boxes], axis="1", begin="0", end="1")
+    corners = add("slice_axis", [boxes], axis="1", begin="1", end="None")
+    first = add("_maximum_scalar", [index], scalar="0")
+    every = add("Concat", [first, corners], dim="1", num_args="2")
+    pooled = add(ROI_ALIGN, [data, every], **align.get("attrs", {}))
+    chosen = add("_greater_equal_scalar", [index], scalar="0")
+    mask = add("Reshape", [chosen], shape="(-1, 1, 1, 1)")
+    add("broadcast_mul", [pooled, mask])
+
+
+def with_dtype(text: str, dtype: str, *, everywhere: bool) -> str:
     """Let MXNet compute a graph in a data type where the graph itself fixes another.
 
     Zeros and ones in float32 would refuse other values in float64, and MXNet has no layers with
@@ -47,14 +102,17 @@ def with_dtype(text: str, dtype: str) -> str:
     Args:
         text: The graph as MXNet writes it.
         dtype: `float32` or `float64`.
+        everywhere: Whether float32 is replaced in casts, other constants and indices, too.
 
     Returns:
         The changed graph; the same text if it fixes no data type.
     """
+    single = CONSTANTS | OTHER_CONSTANTS | OF_INDICES if everywhere else CONSTANTS
+    named = {"float16", "float32"} if everywhere else {"float16"}
     table, changed = json.loads(text), False
     for node in table["nodes"]:
-        given = node.get("attrs", {}).get("dtype", "float32" if node["op"] in CONSTANTS else None)
-        if given == "float16" or (given == "float32" and node["op"] in CONSTANTS):
+        given = node.get("attrs", {}).get("dtype", "float32" if node["op"] in single else None)
+        if given in named or (given == "float32" and node["op"] in single):
             node.setdefault("attrs", {})["dtype"] = dtype
             changed = True
     return json.dumps(table) if changed else text

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import GraphError, ImageSizeError
 from ..graph.input_spec import describe
-from ..graph.symbol_edits import with_dtype, with_own_labels
+from ..graph.symbol_edits import with_dtype, with_masked_regions, with_own_labels
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
 
@@ -26,6 +26,8 @@ class ExportedReference:
         arrays: Mapping[str, Array],
         dtypes: Sequence[str] = ("float64", "float32"),
         text: str | None = None,
+        *,
+        any_dtype: bool = False,
     ) -> None:
         """Load the graph.
 
@@ -34,6 +36,8 @@ class ExportedReference:
             arrays: Parameters and auxiliary states, by their names in the graph.
             dtypes: Data types in which MXNet runs the graph.
             text: Content of the file, where another graph is meant than the one at that path.
+            any_dtype: Whether what the graph fixes as float32 is computed in the data type of
+                `cast`, too.
 
         Raises:
             GraphError: If MXNet cannot load the graph.
@@ -43,21 +47,23 @@ class ExportedReference:
         sym = self._mxnet.sym
         try:
             loaded = sym.load(os.fspath(symbol)) if text is None else sym.load_json(text)
-            loaded = self._edited(loaded, with_own_labels)
+            loaded = self._edited(self._edited(loaded, with_own_labels), with_masked_regions)
         except self._mxnet.MXNetError as error:
             where = os.fspath(symbol)
             raise GraphError(f"{where}: MXNet cannot load it ({_reason(error)})") from error
         # CachedOp refuses operators that have no gradient unless none is asked for
         self._original = self._symbol = sym.Group([sym.BlockGrad(head) for head in loaded])
         self._names = self._symbol.list_inputs()
-        self._arrays = arrays
+        self._arrays, self._any_dtype = arrays, any_dtype
         self.dtypes: Sequence[str] = tuple(dtypes)
         self._dtype = "float32"
 
     def cast(self, dtype: str) -> None:
         """Compute in `float32` or `float64` from now on."""
         self._dtype = dtype
-        self._symbol = self._edited(self._original, partial(with_dtype, dtype=dtype))
+        self._symbol = self._edited(
+            self._original, partial(with_dtype, dtype=dtype, everywhere=self._any_dtype)
+        )
 
     def __call__(self, inputs: Mapping[str, Array]) -> Arrays:
         """Run the graph on one batch.

@@ -74,6 +74,26 @@ def build_with_inputs(graph: Graph, arrays: Arrays, request: Request) -> BuiltGr
     return BuiltGraph(module, given[0], fixed is None, examples, heads, tuple(notes))
 
 
+def build_for_shapes(
+    graph: Graph, arrays: Arrays, specs: dict[str, InputSpec], proof: dict[str, InputSpec]
+) -> BuiltGraph:
+    """Build a graph's module for inputs of known shapes, which is proved with other shapes.
+
+    Args:
+        specs: Inputs that the program is written for.
+        proof: Smaller inputs, with which the network runs faster.
+
+    Raises:
+        GraphError: If the graph cannot be imported.
+        ImageSizeError: If it does not run on the inputs of the proof.
+    """
+    module = _build(graph, arrays, specs)
+    heads = try_run(module, proof, graph.where)
+    fixed = fixed_batch(module, proof)
+    notes = () if fixed is None else (FIXED.format(reason=fixed),)
+    return BuiltGraph(module, specs, fixed is None, [proof], heads, notes)
+
+
 def _examples(
     given: list[dict[str, InputSpec]], any_batch: bool, trained: int | None, *, of_images: bool
 ) -> list[dict[str, InputSpec]]:
@@ -128,7 +148,7 @@ def _for_images(
 def _build(graph: Graph, arrays: Arrays, specs: Specs) -> fx.GraphModule:
     # built in float64, so that arrays wider than float32 keep their exact values
     shapes = {name: spec.shape for name, spec in specs.items()}
-    return build_module(graph, arrays, dtype="float64", inputs=shapes)
+    return build_module(graph, arrays, dtype="float64", inputs=shapes, any_dtype=True)
 
 
 def _runs(module: fx.GraphModule, specs: Specs) -> bool:

@@ -74,7 +74,9 @@ def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) 
     from ..parity.exported_reference import ExportedReference
 
     graph, allowed = network.graph, limits(without_labels(network.graph))
-    original = ExportedReference(graph.where, network.arrays, tuple(allowed), network.text)
+    original = ExportedReference(
+        graph.where, network.arrays, tuple(allowed), network.text, any_dtype=True
+    )
     parity = measure_heads(built.module, original, built.examples, allowed, seed=seed)
     require(parity, Path(graph.where).name)
     return parity

@@ -55,8 +55,9 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
     **{op: with_number(name) for op, name in SCALAR.items()},
     **{op: with_number(name, reverse=True) for op, name in REVERSED.items()},
     **{name: Declared(unary, given={"name": name}) for name in UNARY},
-    "ones_like": Declared(torch.ones_like),
-    "zeros_like": Declared(torch.zeros_like),
+    # MXNet ignores a data type
+    "ones_like": Declared(torch.ones_like, ignored=("dtype",)),
+    "zeros_like": Declared(torch.zeros_like, ignored=("dtype",)),
     **dict.fromkeys(IDENTITY, identity),
     "add_n": add_n,
     "batch_dot": Declared(

@@ -8,9 +8,11 @@ import torch
 from torch import fx, nn
 
 from ..builder import Values
-from ..call import Call
+from ..call import SAME, Call
+from ..fixed_dtypes import OWN
 from ..functions.data_types import to_dtype
 from ..functions.selection import slice_steps
+from ..layers.dtypes import OwnDtype
 from ..layers.reshaping import Crop, Flatten, Reshape, SliceLike
 from .declaration import Declared, dtype
 
@@ -202,6 +204,13 @@ def tile(call: Call) -> fx.Node:
     return call.function(torch.tile, call.value(0), counts, rank=rank)
 
 
+def cast(call: Call) -> fx.Node | Values:
+    """A conversion to a data type, or to that of the module."""
+    if call.attributes.text("dtype") == OWN:
+        return call.module(OwnDtype(call.dtype), call.value(0), rank=SAME)
+    return Declared(to_dtype, 1, {"dtype": dtype(None)})(call)
+
+
 OPERATORS = {
     "Flatten": flatten,
     "Reshape": reshape,
@@ -217,5 +226,5 @@ OPERATORS = {
     "Crop": crop,
     "Pad": pad,
     "tile": tile,
-    "Cast": Declared(to_dtype, 1, {"dtype": dtype(None)}),
+    "Cast": cast,
 }

@@ -1,19 +1,27 @@
-"""Networks in float16, which are imported in the data type of the imported weights."""
+"""Data types that a graph fixes, in whose place the imported module uses that of its weights."""
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 
 from .symbol import Edge, Graph, Node
 
-HALF = "float16"
+OWN = "that of the weights"
+"""As a cast's `dtype`: the data type of the module, also when it is converted to another."""
+HALF = frozenset({"float16"})
+SINGLE = frozenset({"float16", "float32"})
 
 
-def in_dtype(graph: Graph, dtype: str) -> Graph:
-    """Replace float16 by another data type in each node's attribute `dtype`.
+def with_own_dtype(graph: Graph, fixed: Set[str], dtype: str) -> Graph:
+    """Replace data types in each node's attribute `dtype`.
 
     What a network casts to float16 meets weights in float16, which are imported in `dtype`. All
     casts that MXNet's `amp` inserts are left out, as MXNet does when it saves a graph.
+
+    Args:
+        fixed: The data types that are replaced: for casts by OWN, for constants by `dtype`.
+        dtype: The data type of the weights.
     """
     nodes: list[Node] = []
     places: list[int | Edge] = []  # the new number of a node, or what replaces it
@@ -27,9 +35,10 @@ def in_dtype(graph: Graph, dtype: str) -> Graph:
         if node.op == "amp_cast" and len(inputs) == 1:
             places.append(inputs[0])
             continue
-        half = node.attributes.get("dtype") == HALF
-        attributes = {**node.attributes, "dtype": dtype} if half else node.attributes
-        inner = tuple(in_dtype(each, dtype) for each in node.subgraphs)
+        attributes = dict(node.attributes)
+        if attributes.get("dtype") in fixed:
+            attributes["dtype"] = OWN if node.op == "Cast" else dtype
+        inner = tuple(with_own_dtype(each, fixed, dtype) for each in node.subgraphs)
         places.append(len(nodes))
         nodes.append(replace(node, inputs=inputs, attributes=attributes, subgraphs=inner))
     return replace(graph, nodes=tuple(nodes), heads=tuple(new(edge) for edge in graph.heads))

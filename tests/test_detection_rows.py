@@ -1,0 +1,50 @@
+"""Detections are compared in any order where their scores are equal, and in theirs elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gluon2torch.parity.detection_rows import in_order_of
+
+SCORES = np.array([0.9, 0.5, 0.5, 0.5, 0.1])[None]
+IDS = np.array([1.0, 2, 2, 3, 4])[None]
+BOXES = np.arange(20.0).reshape(1, 5, 4)
+
+
+def outputs(order: list[int], scores: np.ndarray = SCORES) -> dict[str, np.ndarray]:
+    """Detections in another order; the scores stay where they are."""
+    return {"head0": IDS[:, order], "head1": scores, "head2": BOXES[:, order]}
+
+
+def test_rows_of_equal_scores_are_sorted_alike() -> None:
+    expected = outputs([0, 1, 2, 3, 4])
+    found = in_order_of(expected, outputs([0, 3, 1, 2, 4]))
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_rows_of_other_scores_stay_in_their_order() -> None:
+    swapped = outputs([4, 1, 2, 3, 0])
+    found = in_order_of(outputs([0, 1, 2, 3, 4]), swapped)
+    assert all(np.array_equal(found[name], swapped[name]) for name in swapped)
+
+
+def test_no_row_is_used_twice() -> None:
+    """A detection that one side has twice and the other once is a difference."""
+    expected = outputs([0, 1, 2, 3, 4])
+    found = in_order_of(expected, outputs([0, 1, 1, 3, 4]))
+    assert np.array_equal(found["head2"][0, 2], BOXES[0, 1])
+
+
+def test_a_box_that_differs_remains_different() -> None:
+    expected, actual = outputs([0, 1, 2, 3, 4]), outputs([0, 3, 2, 1, 4])
+    actual["head2"] = actual["head2"] + np.array([0, 1e-3, 0, 0, 0])[None, :, None]
+    found = in_order_of(expected, actual)
+    difference = np.abs(found["head2"] - expected["head2"]).max(axis=(0, 2))
+    assert np.allclose(difference, [0, 0, 0, 1e-3, 0])
+
+
+def test_outputs_that_are_no_detections_are_unchanged() -> None:
+    maps = {f"head{n}": np.ones((1, 19, 8 * n, 8)) for n in (1, 2, 3)}
+    assert in_order_of(maps, maps) is maps
+    pair = {"head0": IDS, "head1": SCORES}
+    assert in_order_of(pair, pair) is pair
