@@ -11,7 +11,7 @@ PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 py
 BIN := .venv/bin
 CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or linters
 
-.PHONY: convert test quick lint proof mutants bench clean
+.PHONY: convert test quick lint proof zoo mutants bench clean
 
 convert: .venv/installed
 	$(BIN)/python convert.py $(MODEL) --init $(INIT) --out $(OUT)
@@ -36,6 +36,10 @@ lint: .venv/installed
 # the proofs at full size
 proof: .venv/installed
 	$(BIN)/pytest -m slow
+
+# parity of all of GluonCV's networks outside the catalogue, with random weights at small sizes
+zoo: .venv/installed
+	$(BIN)/pytest -n 2 -m zoo
 
 # SAMPLE small changes of each folder, which the tests must detect; about half an hour
 mutants: .venv/installed

@@ -6,7 +6,7 @@ import difflib
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from .schema import Row
 from .yaml_table import read_row, read_table
 
 Size = tuple[int, int]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,26 @@ class Entry:
     top5: float | None
 
 
+def find_name(name: str, networks: Mapping[str, T]) -> T:
+    """Return the network with a name, in upper or lower case.
+
+    Raises:
+        UnknownModelError: there is none; the message suggests similar names.
+    """
+    found = networks.get(name.lower())
+    if found is None:
+        near = difflib.get_close_matches(name.lower(), networks, n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`--list` shows them all."
+        raise UnknownModelError(f"no network is called {name!r}; {hint}")
+    return found
+
+
 class Catalog(Mapping[str, Entry]):
     """The known networks by GluonCV's name, in the order of the table.
 
     Attributes:
         published_set: names of the 21 networks whose weights are published as a set (`--all`).
+        by_any_name: the same by GluonCV's and by the published name.
         licence: licence of the published weights, an SPDX identifier in lower case.
         release: URL where the converted weights are published; empty until they are.
     """
@@ -112,7 +128,9 @@ class Catalog(Mapping[str, Entry]):
         self, entries: list[Entry], published_set: list[str], licence: str, release: str
     ) -> None:
         self._entries = {entry.name: entry for entry in entries}
-        self._by_any_name = {entry.published: entry for entry in entries} | self._entries
+        self.by_any_name: Mapping[str, Entry] = {
+            entry.published: entry for entry in entries
+        } | self._entries
         self.published_set = published_set
         self.licence = licence
         self.release = release
@@ -132,12 +150,7 @@ class Catalog(Mapping[str, Entry]):
         Raises:
             UnknownModelError: there is none; the message suggests similar names.
         """
-        entry = self._by_any_name.get(name.lower())
-        if entry is None:
-            near = difflib.get_close_matches(name.lower(), self._by_any_name, n=3, cutoff=0.6)
-            hint = f"did you mean {' or '.join(near)}?" if near else "`--list` shows them all."
-            raise UnknownModelError(f"no network is called {name!r}; {hint}")
-        return entry
+        return find_name(name, self.by_any_name)
 
 
 class _CatalogTable(Row, frozen=True):

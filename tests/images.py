@@ -44,7 +44,7 @@ def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 def convert_trained(which: str, out: Path) -> Record:
     """One of the two real, trained ResNet-20."""
-    from gluon2torch.pipeline.catalog_conversion import convert
+    from gluon2torch.pipeline.conversion import convert
 
     path = DATA / "params" / TRAINED[which]
     return convert("cifar_resnet20_v1", params=path, reference="none", out=out)

@@ -175,13 +175,15 @@ def test_the_catalogue_as_table_and_json() -> None:
     done = run("--list")
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert len(lines) == 74
+    assert len([line for line in lines if line]) == 74 + 256 + 7
+    assert any(line.split()[:3] == ["yolo3_darknet53_voc", "voc", "3x416x416"] for line in lines)
     assert any(
         line.split() == ["senet_154", "gluon_senet154", "224x224", "115.09M", "81.22", "95.36"]
         for line in lines
     )
     rows = json.loads(run("--list", "--json", "-").stdout)
-    assert len(rows) == 73
+    assert len(rows) == 329
+    assert rows[-1]["task"] == "tracking"
     assert rows[0]["name"] == "resnet18_v1b"
     assert rows[0]["dataset"]["input_size"] == [224, 224]
 

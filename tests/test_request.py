@@ -68,7 +68,7 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
     (
         {"symbol": "s", "params": "x", "reference": "r.npz"},
         ["--symbol", "s", "--params", "x", "--reference", "r.npz"],
-        ["--symbol"],
+        ["a saved reference"],
     ),
     (
         {"symbol": "s", "params": "x", "reference": "graph"},
@@ -84,6 +84,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         {"symbol": "s", "params": "x", "inputs": {"data": ((1, 3), "int32")}, "sizes": ((9, 9),)},
         ["--symbol", "s", "--params", "x", "--input", "data=1,3:int32", "--size", "9x9"],
         ["--input", "--size"],
+    ),
+    (
+        {"model": "vgg16", "init": "random", "sizes": ((9, 9),)},
+        ["vgg16", "--init", "random", "--size", "9x9"],
+        ["--size", "--input"],
     ),
 ]
 

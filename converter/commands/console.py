@@ -15,6 +15,7 @@ from ..parity.result import Parity
 
 if TYPE_CHECKING:
     from ..mappings.catalog import Entry
+    from ..mappings.zoo import ZooEntry
 
 
 def result_line(result: Record | GraphRecord | Failure) -> str:
@@ -82,5 +83,32 @@ def print_catalog(entries: Iterable[Entry]) -> None:
                 for accuracy in (entry.top1, entry.top5)
             ),
         )
+    _print(table)
+
+
+def print_zoo(entries: Iterable[ZooEntry]) -> None:
+    """Print the networks of mappings/zoo/, a table for each task."""
+    by_task: dict[str, list[ZooEntry]] = {}
+    for entry in entries:
+        by_task.setdefault(entry.task, []).append(entry)
+    for task, group in by_task.items():
+        table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+        for title in (task, "classes", "input", "published"):
+            table.add_column(title, no_wrap=True)
+        for entry in group:
+            shapes = ("x".join(map(str, shape[1:])) for shape in entry.inputs.values())
+            metrics = (f"{name} {value:g}" for name, value in entry.metrics.items())
+            weights = f"the weights of {entry.float_name}" if entry.float_name else "-"
+            table.add_row(
+                entry.name,
+                str(entry.classes or "-"),
+                ", ".join(shapes),
+                ", ".join(metrics) or ("without figures" if entry.sha1 else weights),
+            )
+        print()
+        _print(table)
+
+
+def _print(table: Table) -> None:
     # in a pipe each model is one line, whatever its length
     Console(width=None if sys.stdout.isatty() else 120).print(table)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..checkpoints.record import Failure, GraphRecord, Record
     from ..files.download import Progress
     from ..mappings.catalog import Entry
+    from ..mappings.zoo import ZooEntry
     from ..pipeline.request import Request
 
 
@@ -37,29 +38,23 @@ def convert_command(
     --params it is optional: the network is detected from the file.
     """
     from ..mappings.catalog import load_catalog
+    from ..mappings.zoo import find_network, load_zoo
 
     catalog = load_catalog()
     if listing:
-        show_catalog(catalog.values(), json_file)
+        show_networks(catalog.values(), load_zoo().values(), json_file)
         return
     check_usage(models, everything, json_file, options)
     try:
         chosen = catalog.published_set if everything else models
-        names: list[str | None] = [catalog.find(name).name for name in chosen]
+        names: list[str | None] = [find_network(name).name for name in chosen]
     except UnknownModelError as error:
         raise click.UsageError(str(error)) from error
     requests = make_requests(names or [None], options)
 
-    from ..pipeline.catalog_conversion import run_request
+    from ..pipeline.conversion import run
 
-    def convert_one(request: Request, progress: Progress) -> Record | GraphRecord:
-        if request.symbol is not None:
-            from ..pipeline.graph_conversion import run_graph_request
-
-            return run_graph_request(request)
-        return run_request(request, progress)
-
-    results = run_each(requests, convert_one, quiet=quiet or json_file == "-")
+    results = run_each(requests, run, quiet=quiet or json_file == "-")
     if json_file is not None:
         write_json([result.as_dict() for result in results], json_file)
     sys.exit(0 if all(result.succeeded for result in results) else 1)
@@ -95,11 +90,15 @@ def run_each(
     return results
 
 
-def show_catalog(entries: Iterable[Entry], json_file: str | None) -> None:
-    """Print the known models as a table or as JSON."""
+def show_networks(
+    entries: Iterable[Entry], others: Iterable[ZooEntry], json_file: str | None
+) -> None:
+    """Print the known networks as tables or as JSON: the catalogue's, and then the zoo's."""
     from . import console
 
     if json_file is None:
         console.print_catalog(entries)
+        console.print_zoo(others)
     else:
-        write_json([asdict(entry) for entry in entries], json_file)
+        rows = [*map(asdict, entries), *map(asdict, others)]
+        write_json(rows, json_file)

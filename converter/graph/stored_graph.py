@@ -55,13 +55,34 @@ def pack(symbol: str, structural: dict[str, str], prefix: str, stages: list[str]
     Returns:
         The content of the file.
     """
+    table = reduced(symbol, structural, prefix)
+    classifier = table["nodes"][table["heads"][-1][0]]
+    del classifier["attrs"]["num_hidden"]
+    return compressed(json.dumps({**table, "stages": stages}, separators=(",", ":")))
+
+
+def reduced(symbol: str, structural: dict[str, str], prefix: str) -> dict[str, Any]:
+    """The graph in MXNet's JSON without what does not define it; arrays have structural names."""
     table = json.loads(symbol)
     nodes = [_packed(node, structural, prefix) for node in table["nodes"]]
-    classifier = nodes[table["heads"][-1][0]]
-    del classifier["attrs"]["num_hidden"]
-    kept = {"nodes": nodes, "heads": table["heads"], "attrs": table["attrs"], "stages": stages}
-    text = json.dumps(kept, separators=(",", ":"))
+    return {"nodes": nodes, "heads": table["heads"], "attrs": table["attrs"]}
+
+
+def compressed(text: str) -> bytes:
+    """The content of a file."""
     return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
+
+
+def decompressed(data: bytes, where: str, most: int = MAX_BYTES) -> bytes:
+    """The text in a file, of which at most `most` bytes are taken.
+
+    Raises:
+        GraphError: If the file is damaged.
+    """
+    try:
+        return lzma.LZMADecompressor().decompress(data, most)
+    except lzma.LZMAError as error:
+        raise GraphError(f"{where}: is damaged ({error}); install gluon2torch again") from error
 
 
 def _packed(node: dict[str, Any], structural: dict[str, str], prefix: str) -> dict[str, Any]:
@@ -86,10 +107,10 @@ def unpack(data: bytes, where: str) -> StoredGraph:
     Raises:
         GraphError: If the file is damaged.
     """
+    text = decompressed(data, where)
     try:
-        text = lzma.LZMADecompressor().decompress(data, MAX_BYTES)
         stages = json.loads(text)["stages"]
-    except (lzma.LZMAError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise GraphError(f"{where}: is damaged ({error}); install gluon2torch again") from error
     return StoredGraph(parse_symbol(text, where), tuple(stages))
 

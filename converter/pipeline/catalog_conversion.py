@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from ..mapping.assignment import array_specs
 from ..mapping.detection import detect, require_one
 from ..mapping.fit import Fit, fit
 from ..mapping.trunk import take_trunk
-from ..mappings.catalog import Entry, Size, load_catalog
+from ..mappings.catalog import Entry, load_catalog
 from ..mappings.choices import FOLDER, INITS, OURS
 from ..mappings.class_labels import Labels, read_labels
 from ..mappings.layout import load_layout
@@ -32,78 +31,7 @@ from ..parity.proof import (
 from ..parity.result import Parity
 from ..sources.source import Source, describe_source, load_arrays
 from ..weights.converted import Converted, assemble
-from .request import PathLike, Request
-
-
-def convert(
-    model: str | None = None,
-    *,
-    params: PathLike | None = None,
-    init: str | None = None,
-    seed: int = 0,
-    out: PathLike = "weights",
-    reference: PathLike = "auto",
-    save_reference: PathLike | None = None,
-    sizes: Sequence[Size] | None = None,
-    prove: Sequence[str] = (),
-    dtype: str = "keep",
-    allow_nonfinite: bool = False,
-    backbone: bool = False,
-    formats: Sequence[str] | None = None,
-    layout: str = OURS,
-    labels: PathLike | None = None,
-    report: PathLike | None = None,
-    progress: Progress | None = None,
-) -> Record:
-    """Convert one network, prove it equal to Gluon's and write it.
-
-    Args:
-        model: GluonCV's name or the published name; None detects the network from `params`.
-        params: Path of your own `.params` file, used instead of `init`; with any number of classes.
-        init: `pretrained` (the default) for the published weights, `random` for random ones.
-        seed: Seed of random weights, and of the images that parity is measured with.
-        out: Folder to write to.
-        reference: What parity is measured against: `gluon`, which needs MXNet; `graph`, which does
-            not; `none`; `auto` for gluon if MXNet is installed and graph otherwise; or the path of
-            a saved reference.
-        save_reference: A `.npz` to save the reference's outputs to.
-        sizes: Heights and widths to measure at, in pixels; by default the catalogue's two.
-        prove: `training` also compares gradients, running statistics and three steps of SGD with
-            Gluon's, which needs MXNet.
-        dtype: `float32` widens half-precision weights, `keep` does not change them.
-        allow_nonfinite: Whether to convert arrays that contain NaN or Inf.
-        backbone: Whether `params` belongs to a segmentation, detection or pose network, of which
-            only the classification trunk is converted.
-        formats: Formats of the files: `pth` (the default), `safetensors`, `onnx`.
-        layout: Library whose keys the files use: `timm`, whose keys are ours, `torchvision` or
-            `mmpretrain`; or `timm-folder`, which is a format of its own.
-        labels: A file with the class names (mappings/class_labels.py).
-        report: Folder for an HTML report of the measured parity, written even if parity fails.
-        progress: Called during the download with the bytes so far and in total.
-
-    Raises:
-        ConversionError: One of its subclasses (errors.py); no file is written then.
-        ValueError: If an argument has an unknown value, or two arguments conflict.
-    """
-    request = Request(
-        model=model,
-        params=params,
-        init=init,
-        seed=seed,
-        out=out,
-        reference=reference,
-        save_reference=save_reference,
-        sizes=tuple(sizes or ()),
-        prove=tuple(prove),
-        dtype=dtype,
-        allow_nonfinite=allow_nonfinite,
-        backbone=backbone,
-        formats=formats,
-        layout=layout,
-        labels=labels,
-        report=report,
-    )
-    return run_request(request, progress)
+from .request import Request
 
 
 def run_request(request: Request, progress: Progress | None = None) -> Record:

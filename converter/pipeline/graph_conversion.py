@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,13 +22,14 @@ from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
 from ..parity.result import Parity
+from ..sources.arrays import Arrays
 from ..sources.mxnet_compat import has_mxnet
 from ..sources.source import Source
 from ..weights.content_hash import content_sha256
 from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
 from .graph_output import WrittenGraph, write_graph
-from .graph_proof import network_of, prove_graph
+from .graph_proof import Network, network_of, prove_graph
 from .request import InputShape, Request, input_shapes
 
 
@@ -84,33 +86,53 @@ def run_graph_request(request: Request) -> GraphRecord:
     assert request.symbol is not None, "requests without a symbol are for run_request"
     assert request.params is not None, "a request with a symbol also has params"
     model = Path(request.symbol).name.removesuffix(".json").removesuffix("-symbol")
-    attempt = _Attempt(model, Source("params", _text(request.params)))
-    try:
+    attempt = Attempt(model, Source("params", path_text(request.params)))
+    with attempt.failures():
         check_writable(Path(request.out))
         with attempt.clock("source"):
             graph, arrays = read_symbol(request.symbol), read_arrays(request.params)
             attempt.source = replace(attempt.source, sha1=file_sha1(Path(request.params)))
-            refuse(
-                f"{model}: the weights are invalid",
-                unsound({plain_name(key): array for key, array in arrays.items()}),
-            )
+            check_sound(model, arrays)
         with attempt.clock("map"):
             network = network_of(graph, arrays, dequantize=request.dequantize)
             built = build_with_inputs(network.graph, network.arrays, request)
-        with attempt.clock("parity"):
-            parity = prove_graph(built, network, _reference(request), request.seed)
-        built.module.float()
-        with staging(Path(request.out)) as staged:
-            with attempt.clock("write"):
-                program = write_graph(built, staged, attempt.name)
-            notes = network.notes + built.notes + program.notes + constant_heads(parity)
-            program = replace(program, notes=notes)
-            record = _record(attempt, request, graph, built, program, parity)
-            write_text(to_json(record.as_dict()), record_path(Path(program.file.file)))
-        return record
-    except ConversionError as error:
-        error.failure = attempt.failure(error)
-        raise
+        return prove_and_write(attempt, request, graph, network, built)
+
+
+def check_sound(model: str, arrays: Arrays) -> None:
+    """Require that a file's arrays can be those of a network.
+
+    Raises:
+        ConversionError: If an array has NaN or infinite values, or a variance is negative.
+    """
+    refuse(
+        f"{model}: the weights are invalid",
+        unsound({plain_name(key): array for key, array in arrays.items()}),
+    )
+
+
+def prove_and_write(
+    attempt: Attempt, request: Request, graph: Graph, network: Network, built: BuiltGraph
+) -> GraphRecord:
+    """Prove a network that has been built equal to MXNet's, and write its program and record.
+
+    Args:
+        graph: The graph as it was read.
+
+    Raises:
+        ConversionError: As `convert_graph`.
+    """
+    with attempt.clock("parity"):
+        parity = prove_graph(built, network, _reference(request), request.seed)
+    built.module.float()
+    with staging(Path(request.out)) as staged:
+        with attempt.clock("write"):
+            program = write_graph(built, staged, attempt.name)
+        notes = network.notes + built.notes + program.notes + constant_heads(parity)
+        program = replace(program, notes=notes)
+        record = _record(attempt, request, graph, built, program, parity)
+        write_text(to_json(record.as_dict()), record_path(Path(program.file.file)))
+    return record
 
 
 def constant_heads(parity: Parity) -> tuple[str, ...]:
@@ -122,17 +144,19 @@ def constant_heads(parity: Parity) -> tuple[str, ...]:
 
 
 @dataclass
-class _Attempt:
+class Attempt:
     """The facts known during a conversion, for its record or that of a failure.
 
     Attributes:
-        model: Stem of the `-symbol.json`.
-        source: The file of arrays; its hash is added when the file has been read.
+        model: Name of the network, or stem of the `-symbol.json`.
+        source: The source of the arrays; a file's hash is added when it has been read.
+        family: `graph`, or the name of the architecture.
         clock: Times of the steps.
     """
 
     model: str
     source: Source
+    family: str = "graph"
     clock: Clock = field(default_factory=Clock)
 
     @property
@@ -140,20 +164,25 @@ class _Attempt:
         """Start of the program's file name."""
         return "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", self.model)
 
-    def failure(self, error: ConversionError) -> Failure:
-        """Make the record of a conversion that failed with this error."""
-        return Failure(
-            model=self.model,
-            name=self.name,
-            family="graph",
-            error=str(error),
-            source=self.source,
-            parity=error.parity if isinstance(error, ParityError) else None,
-            seconds=self.clock.seconds(),
-        )
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Give errors of the conversion their record."""
+        try:
+            yield
+        except ConversionError as error:
+            error.failure = Failure(
+                model=self.model,
+                name=self.name,
+                family=self.family,
+                error=str(error),
+                source=self.source,
+                parity=error.parity if isinstance(error, ParityError) else None,
+                seconds=self.clock.seconds(),
+            )
+            raise
 
 
-def _text(path: str | os.PathLike[str]) -> str:
+def path_text(path: str | os.PathLike[str]) -> str:
     """A path as text that JSON can store."""
     return os.fsencode(path).decode("utf-8", "replace")
 
@@ -167,7 +196,7 @@ def _reference(request: Request) -> str:
 
 
 def _record(
-    attempt: _Attempt,
+    attempt: Attempt,
     request: Request,
     graph: Graph,
     built: BuiltGraph,
@@ -184,7 +213,7 @@ def _record(
     return GraphRecord(
         model=attempt.model,
         name=attempt.name,
-        family="graph",
+        family=attempt.family,
         format=file.format,
         file=str(Path(request.out) / Path(file.file).name),
         sha256=file.sha256,
@@ -192,7 +221,7 @@ def _record(
         content_sha256=content_sha256(built.module.state_dict()),
         parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
         num_classes=built.heads[0].shape[1] if built.heads[0].ndim == 2 else None,
-        symbol=_text(graph.where),
+        symbol=path_text(graph.where),
         mxnet_version=graph.version,
         operators=operator_counts(graph),
         input=only,

@@ -91,14 +91,22 @@ class Request:
         for applies, template in RULES:
             if applies(self):
                 raise RequestError(template)
-        if self.symbol is not None:
+        if self.is_graph:
             if others := [name for name in _given(self) if name not in OF_GRAPHS]:
                 raise RequestError(
-                    f"{{{others[0]}}} applies to catalogue networks, not to {{symbol}}."
+                    f"{{{others[0]}}} applies to catalogue networks, not to "
+                    f"{self.model or '{symbol}'}."
                 )
             check_choice("reference", os.fspath(self.reference), GRAPH_REFERENCES)
         elif not self.saved_reference:
             check_choice("reference", os.fspath(self.reference), (*REFERENCES, f"a file {SAVED}"))
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether the network is converted as a graph: a file's, or a stored one of the zoo."""
+        from ..mappings.zoo import load_zoo
+
+        return self.symbol is not None or self.model in load_zoo()
 
     @property
     def saved_reference(self) -> bool:
@@ -158,7 +166,18 @@ def _is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-OF_GRAPHS = ("symbol", "params", "dequantize", "out", "reference", "sizes", "inputs", "seed")
+OF_GRAPHS = (
+    "model",
+    "init",
+    "symbol",
+    "params",
+    "dequantize",
+    "out",
+    "reference",
+    "sizes",
+    "inputs",
+    "seed",
+)
 """Options of the conversion of an exported graph."""
 
 RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
@@ -207,20 +226,24 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
         "{symbol} already defines the network: omit {model}.",
     ),
     (
-        lambda r: r.symbol is not None and r.saved_reference,
-        "a saved reference applies to catalogue networks, not to {symbol}.",
+        lambda r: r.is_graph and r.saved_reference,
+        "a saved reference applies to catalogue networks, not to graphs.",
     ),
     (
-        lambda r: r.symbol is not None and r.reference == "graph",
+        lambda r: r.is_graph and r.reference == "graph",
         "{reference} graph would compare the graph with itself.",
     ),
     (
-        lambda r: r.inputs is not None and r.symbol is None,
+        lambda r: r.inputs is not None and not r.is_graph,
         "{inputs} gives the shape of a graph's input: give the graph with {symbol}.",
     ),
     (
         lambda r: r.inputs is not None and bool(r.sizes),
         "{inputs} gives the whole shape of an input: omit {sizes}.",
+    ),
+    (
+        lambda r: r.is_graph and r.model is not None and bool(r.sizes),
+        "{sizes} applies to classifiers; give the shapes of this network with {inputs}.",
     ),
 )
 """Conflicts of options: the condition, and the message."""

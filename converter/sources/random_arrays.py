@@ -68,8 +68,7 @@ def draw_arrays(
 def _random_array(
     rng: np.random.Generator, name: str, shape: tuple[int, ...], uniform: bool
 ) -> Array:
-    parameter = name.rpartition(".")[2]
-    if parameter in ("gamma", "running_var"):
+    if name.endswith(("gamma", "running_var")):
         return 0.5 + rng.random(shape, np.float32)
     if uniform:
         values = (rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(12**0.5)
@@ -77,6 +76,6 @@ def _random_array(
         values = rng.standard_normal(shape, np.float32)
     # half the variance of He initialisation, with which ResNeSt-269 would reach 10,000 and its
     # attention amplify rounding a hundred times
-    fan_in = int(np.prod(shape[1:])) if parameter == "weight" else 25  # 0.2 for biases and means
+    fan_in = int(np.prod(shape[1:])) if name.endswith("weight") else 25  # 0.2 for biases and means
     values *= np.float32(1.0 / fan_in) ** np.float32(0.5)
     return values

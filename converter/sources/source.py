@@ -9,6 +9,7 @@ from ..errors import ParamsFileError, UnknownModelError
 from ..files.download import Progress
 from ..mappings.catalog import Entry
 from ..mappings.key_map import load_keymap
+from ..mappings.zoo import ZooEntry
 from . import store
 from .arrays import Arrays
 from .params import dense_arrays
@@ -34,7 +35,7 @@ class Source:
 
 
 def describe_source(
-    entry: Entry | None, params: str | os.PathLike[str] | None, init: str, seed: int
+    entry: Entry | ZooEntry | None, params: str | os.PathLike[str] | None, init: str, seed: int
 ) -> Source:
     """Determine the source of the arrays without reading it; a user's file is not hashed yet.
 

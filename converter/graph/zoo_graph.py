@@ -1,0 +1,78 @@
+"""The stored graphs of the networks in mappings/zoo/: mappings/graphs/zoo/<family>.jsonl.xz.
+
+Each line is GluonCV's network as MXNet traces it, with Gluon's structural names of arrays, and with
+their shapes. Numbers of classes and the settings of detections are those of GluonCV's constructor.
+The networks of a family differ little, so that they need little space in one file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import GraphError
+from ..mappings.yaml_table import mapping_file
+from ..mappings.zoo import Shape, ZooEntry
+from .stored_graph import compressed, decompressed, reduced
+from .symbol import Graph, parse_symbol
+
+MAX_BYTES = 1 << 25  # unpacked; the largest family has 5 MB
+
+
+@dataclass(frozen=True)
+class ZooGraph:
+    """A network's stored graph.
+
+    Attributes:
+        graph: The graph.
+        shapes: Shape of each of its arrays.
+    """
+
+    graph: Graph
+    shapes: dict[str, Shape]
+
+
+def family_file(family: str) -> str:
+    """The path of a family's file, relative to mappings/."""
+    return f"graphs/zoo/{family}.jsonl.xz"
+
+
+def zoo_line(
+    name: str, symbol: str, structural: dict[str, str], prefix: str, shapes: dict[str, Shape]
+) -> str:
+    """A network's line of its family's file.
+
+    Args:
+        name: GluonCV's name.
+        symbol: MXNet's JSON.
+        structural: Names of its arrays → Gluon's structural names.
+        prefix: The network's prefix of node names, which is removed.
+        shapes: Shapes of the arrays, by structural name.
+    """
+    row = {"name": name, **reduced(symbol, structural, prefix), "shapes": shapes}
+    return json.dumps(row, separators=(",", ":"))
+
+
+def pack_family(lines: Iterable[str]) -> bytes:
+    """The content of a family's file."""
+    return compressed("\n".join(lines))
+
+
+def load_zoo_graph(entry: ZooEntry) -> ZooGraph:
+    """Load the stored graph of a network.
+
+    Raises:
+        GraphError: If there is none, or the file is damaged.
+    """
+    where = f"mappings/{family_file(entry.family)}"
+    try:
+        data = mapping_file(family_file(entry.family)).read_bytes()
+    except OSError as error:
+        raise GraphError(f"{where}: cannot be read ({error}); install gluon2torch again") from error
+    start = f'{{"name":"{entry.name}",'.encode()
+    for line in decompressed(data, where, MAX_BYTES).split(b"\n"):
+        if line.startswith(start):
+            shapes = {key: tuple(shape) for key, shape in json.loads(line)["shapes"].items()}
+            return ZooGraph(parse_symbol(line, f"{where}: {entry.name}"), shapes)
+    raise GraphError(f"{where}: {entry.name} is missing; install gluon2torch again")

@@ -1,0 +1,59 @@
+"""Conversion of a network of mappings/zoo/: stored graph and arrays → module → proof → program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ..checkpoints.record import GraphRecord
+from ..files.atomic_file import check_writable
+from ..files.download import Progress
+from ..files.hashes import file_sha1
+from ..graph.input_spec import InputSpec
+from ..graph.shapes import input_specs
+from ..graph.symbol_writer import symbol_json
+from ..graph.zoo_graph import load_zoo_graph
+from ..mappings.choices import INITS
+from ..mappings.zoo import load_zoo
+from ..sources.source import describe_source
+from ..sources.zoo_arrays import load_zoo_arrays
+from .graph_conversion import Attempt, check_sound, prove_and_write
+from .graph_inputs import build_for_shapes, build_with_inputs
+from .graph_proof import network_of
+from .request import Request
+
+
+def run_zoo_request(request: Request, progress: Progress | None = None) -> GraphRecord:
+    """Run the requested conversion of a network of mappings/zoo/.
+
+    Raises:
+        ConversionError: One of its subclasses (errors.py); no file is written then.
+    """
+    assert request.model is not None, "requests without a model are for run_request"
+    entry, params = load_zoo()[request.model], request.params
+    source = describe_source(entry, params, request.init or INITS[0], request.seed)
+    attempt = Attempt(entry.name, source, entry.family)
+    with attempt.failures():
+        check_writable(Path(request.out))
+        with attempt.clock("source"):
+            stored = load_zoo_graph(entry)
+            arrays = load_zoo_arrays(entry, stored.shapes, source, params, progress)
+            if params is not None:
+                attempt.source = replace(source, sha1=file_sha1(Path(params)))
+            check_sound(entry.name, arrays)
+        with attempt.clock("map"):
+            network = network_of(stored.graph, arrays, dequantize=False)
+            network = replace(network, text=symbol_json(network.graph))
+            if request.inputs is not None:
+                built = build_with_inputs(network.graph, network.arrays, request)
+            else:
+
+                def specs(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, InputSpec]:
+                    given = {name: (shape, "float32") for name, shape in shapes.items()}
+                    return input_specs(network.graph, network.arrays, given)
+
+                built = build_for_shapes(
+                    network.graph, network.arrays, specs(entry.inputs), specs(entry.proof)
+                )
+        return prove_and_write(attempt, request, stored.graph, network, built)

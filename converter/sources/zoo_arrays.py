@@ -1,0 +1,50 @@
+"""The arrays of a network of mappings/zoo/, by Gluon's structural names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..files.download import Progress
+from ..mappings.key_map import select
+from ..mappings.zoo import Shape, ZooEntry
+from . import store
+from .arrays import Arrays
+from .params import dense_arrays
+from .random_arrays import RESIDUAL_DAMPING, draw_arrays
+from .source import Source
+
+
+def load_zoo_arrays(
+    entry: ZooEntry,
+    shapes: Mapping[str, Shape],
+    source: Source,
+    params: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Arrays:
+    """Load the arrays of a source.
+
+    Args:
+        shapes: Shapes of the network's arrays, for random ones.
+
+    Raises:
+        ParamsFileError: If a file cannot be read, or contains arrays that are not dense.
+        DownloadError: If the published file cannot be downloaded.
+        MissingDependencyError: If weights are random and MXNet is not installed.
+    """
+    if params is not None:
+        return dense_arrays(params)
+    if source.seed is None:
+        assert source.sha1 is not None
+        return dense_arrays(store.fetch(entry.file, source.sha1, progress=progress))
+    from .zoo_network import trace
+
+    constants = trace(entry.name, entry.options, entry.inputs).constants
+    drawn = {name: shape for name, shape in shapes.items() if name not in constants}
+    arrays = draw_arrays(drawn, residual_end="", seed=source.seed)
+    for pattern in entry.damped:
+        for name in select(pattern, arrays):
+            arrays[name] *= np.float32(RESIDUAL_DAMPING)
+    return {**arrays, **constants}

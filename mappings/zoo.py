@@ -1,0 +1,134 @@
+"""The other networks of GluonCV's model list, read from mappings/zoo/<task>.yaml.
+
+They are converted as graphs: their definition is the stored graph, mappings/graphs/.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import TableError
+from .catalog import Entry, find_name, load_catalog
+from .schema import Row
+from .yaml_table import mapping_file, read_row, read_table
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One network.
+
+    Attributes:
+        name: GluonCV's name.
+        task: what it is for: the stem of its table.
+        family: name of the architecture.
+        classes: data set whose classes it knows, or their number; None if it has no classes.
+        inputs: shape of each input as published, with a batch of 1.
+        proof: shapes at which parity is measured; smaller where the network allows it.
+        options: arguments of GluonCV's `get_model`.
+        float_name: name of the network whose weights GluonCV loads for this name, which is that of
+            an int8 network; None for all others.
+        file: name of the published `.params` file.
+        sha1: SHA-1 of the published file; None if none was published.
+        metrics: published results, by the metric's name.
+        damped: patterns of the arrays whose random weights are made small, so that the network is
+            well conditioned, and boxes stay inside the image.
+    """
+
+    name: str
+    task: str
+    family: str
+    classes: str | int | None
+    inputs: Mapping[str, Shape]
+    proof: Mapping[str, Shape]
+    options: Mapping[str, Any]
+    float_name: str | None
+    file: str
+    sha1: str | None
+    metrics: Mapping[str, float]
+    damped: tuple[str, ...]
+
+
+class _Table(Row, frozen=True):
+    families: dict[str, Any]
+
+
+class _FamilyRow(Row, frozen=True):
+    inputs: dict[str, Shape]
+    models: dict[str, Any]
+    proof: dict[str, Shape] | None = None
+    options: dict[str, Any] | None = None
+    damped: tuple[str, ...] = ()
+
+
+class _ModelRow(Row, frozen=True):
+    classes: str | int | None = None
+    inputs: dict[str, Shape] | None = None
+    proof: dict[str, Shape] | None = None
+    options: dict[str, Any] | None = None
+    float_name: str | None = None
+    file: str | None = None
+    sha1: str | None = None
+    metrics: dict[str, float] | None = None
+
+
+@functools.cache
+def load_zoo() -> Mapping[str, ZooEntry]:
+    """Load mappings/zoo/*.yaml: the networks by name, in the order of the tables.
+
+    Raises:
+        TableError: a table is invalid; the message names the location.
+    """
+    entries: dict[str, ZooEntry] = {}
+    for path in sorted(mapping_file("zoo").glob("*.yaml")):
+        where = f"mappings/zoo/{path.name}"
+        table = read_row(read_table(f"zoo/{path.name}"), _Table, where)
+        for family, row in table.families.items():
+            group = read_row(row, _FamilyRow, f"{where}: {family}")
+            for name, model in group.models.items():
+                here = f"{where}: {family}: {name}"
+                if name in entries:
+                    raise TableError(f"{here}: the network stands in another table, too")
+                facts = read_row(model or {}, _ModelRow, here)
+                entries[name] = _entry(name, path.stem, family, group, facts)
+    for entry in entries.values():
+        if entry.float_name not in (None, *entries, *load_catalog()):
+            raise TableError(f"{entry.name}: the network {entry.float_name!r} is in no table")
+    return entries
+
+
+def find_network(name: str) -> Entry | ZooEntry:
+    """Return the network of the catalogue or of the zoo with a name, in upper or lower case.
+
+    For an int8 network it is the float network whose weights GluonCV loads for it.
+
+    Raises:
+        UnknownModelError: there is none; the message suggests similar names.
+    """
+    zoo = load_zoo()
+    networks: dict[str, Entry | ZooEntry] = {**zoo, **load_catalog().by_any_name}
+    found = find_name(name, networks)
+    float_name = getattr(found, "float_name", None)
+    return networks[float_name] if float_name is not None else found
+
+
+def _entry(name: str, task: str, family: str, group: _FamilyRow, row: _ModelRow) -> ZooEntry:
+    inputs = row.inputs or group.inputs
+    return ZooEntry(
+        name=name,
+        task=task,
+        family=family,
+        classes=row.classes,
+        inputs=inputs,
+        proof=row.proof or group.proof or inputs,
+        options={**(group.options or {}), **(row.options or {})},
+        float_name=row.float_name,
+        file=row.file or name,
+        sha1=row.sha1,
+        metrics=row.metrics or {},
+        damped=group.damped,
+    )

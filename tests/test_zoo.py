@@ -1,0 +1,201 @@
+"""GluonCV's other networks, by name: their tables, their stored graphs, and parity with MXNet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gluon2torch import convert
+from gluon2torch.checkpoints.record import GraphRecord
+from gluon2torch.errors import GraphError, UnknownModelError
+from gluon2torch.graph.graph_export import exported_line
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.shapes import input_specs
+from gluon2torch.graph.stored_graph import decompressed
+from gluon2torch.graph.symbol import read_symbol
+from gluon2torch.graph.symbol_writer import symbol_json
+from gluon2torch.graph.zoo_graph import MAX_BYTES, family_file, load_zoo_graph
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.mappings.yaml_table import mapping_file
+from gluon2torch.mappings.zoo import ZooEntry, find_network, load_zoo
+from gluon2torch.parity.exported_reference import ExportedReference
+from gluon2torch.parity.result import Parity
+from gluon2torch.pipeline.graph_inputs import build_for_shapes
+from gluon2torch.pipeline.graph_proof import Network, prove_graph
+from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
+from gluon2torch.sources.params_writer import write_params
+from gluon2torch.sources.source import Source
+from gluon2torch.sources.zoo_arrays import load_zoo_arrays
+
+ZOO = load_zoo()
+OWN = [name for name, entry in ZOO.items() if entry.float_name is None]
+# the smallest network of each architecture that is proved in seconds
+QUICK = (
+    *("ssd_300_mobilenet0.25_voc", "yolo3_mobilenet0.25_voc", "mask_rcnn_fpn_resnet18_v1b_coco"),
+    *("center_net_mobilenetv3_small_duc_voc", "center_net_resnet18_v1b_dcnv2_voc"),
+    *("simple_pose_resnet18_v1b", "mobile_pose_mobilenetv3_small", "siamrpn_alexnet_v2_otb15"),
+    *("monodepth2_resnet18_kitti_mono_640x192", "monodepth2_resnet18_posenet_kitti_mono_640x192"),
+    *("fcn_resnet50_voc", "hrnet_w18_small_v1_s", "resnet18_v1b_kinetics400"),
+    *("inceptionv1_ucf101", "i3d_resnet50_v1_ucf101", "slowfast_4x16_resnet50_custom"),
+    *("mobilenet0.25", "mobilenetv2_0.25", "mobilenetv3_small", "squeezenet1.1", "googlenet"),
+    *("densenet121", "xception"),
+)
+
+
+def prove(entry: ZooEntry, seed: int = 0) -> Parity:
+    """Measure parity of a network with random weights, at the sizes of its proof."""
+    stored = load_zoo_graph(entry)
+    arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=seed))
+    given = {name: (shape, "float32") for name, shape in entry.proof.items()}
+    specs = input_specs(stored.graph, arrays, given)
+    built = build_for_shapes(stored.graph, arrays, specs, specs)
+    network = Network(stored.graph, arrays, symbol_json(stored.graph), ())
+    return prove_graph(built, network, "gluon", seed)
+
+
+@pytest.mark.mxnet
+def test_every_name_of_gluoncv_is_known() -> None:
+    import_mxnet()
+    with legacy_names():
+        from gluoncv.model_zoo import get_model_list
+
+        names = set(get_model_list())
+    assert len(names) == 329
+    assert names == {*load_catalog(), *ZOO}
+    assert not set(load_catalog()) & set(ZOO)
+
+
+@pytest.mark.mxnet
+def test_published_hashes_are_gluoncvs() -> None:
+    import_mxnet()
+    from gluoncv.model_zoo.model_store import _model_sha1
+
+    published = {name: entry.sha1 for name, entry in ZOO.items() if entry.sha1}
+    assert published == {name: _model_sha1[name] for name in published}
+    assert len(published) == 153
+    forgotten = {name for name in ZOO if name in _model_sha1} - published.keys()
+    assert forgotten == set()
+
+
+def test_int8_names_are_their_float_networks() -> None:
+    names = [name for name in ZOO if name.endswith("_int8")]
+    assert len(names) == 22
+    for name in names:
+        assert find_network(name).name == name.removesuffix("_int8")
+
+
+def test_similar_names_are_suggested() -> None:
+    with pytest.raises(UnknownModelError, match="did you mean ssd_512_resnet50_v1_voc"):
+        find_network("ssd_512_resnet50_voc")
+
+
+@pytest.mark.mxnet
+@pytest.mark.costly
+@pytest.mark.parametrize("name", QUICK)
+def test_networks_are_equal(name: str) -> None:
+    assert prove(ZOO[name]).passed
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("name", QUICK)
+def test_a_stored_graph_is_a_new_export(name: str) -> None:
+    entry = ZOO[name]
+    data = mapping_file(family_file(entry.family)).read_bytes()
+    lines = decompressed(data, name, MAX_BYTES).decode().split("\n")
+    line = next(line for line in lines if line.startswith(f'{{"name":"{name}",'))
+    assert exported_line(entry) == line
+
+
+def test_each_network_has_a_graph() -> None:
+    for family in {entry.family for entry in ZOO.values()}:
+        names = [entry.name for entry in ZOO.values() if entry.family == family]
+        own = [name for name in names if ZOO[name].float_name is None]
+        if own:
+            data = mapping_file(family_file(family)).read_bytes()
+            lines = decompressed(data, family, MAX_BYTES).decode().split("\n")
+            assert [json.loads(line)["name"] for line in lines] == own
+
+
+def test_stored_graphs_are_small() -> None:
+    files = mapping_file("graphs/zoo").glob("*")
+    assert sum(path.stat().st_size for path in files) < 600_000
+
+
+@pytest.mark.mxnet
+@pytest.mark.costly
+def test_a_file_is_converted_by_name(tmp_path: Path) -> None:
+    entry = ZOO["squeezenet1.1"]
+    stored = load_zoo_graph(entry)
+    arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=3))
+    write_params(tmp_path / "mine.params", arrays)
+    record = convert("SqueezeNet1.1", params=tmp_path / "mine.params", out=tmp_path / "out")
+    assert isinstance(record, GraphRecord)
+    assert (record.model, record.family) == ("squeezenet1.1", "squeezenet")
+    assert record.source.kind == "params"
+    assert record.parity.passed
+    assert [each.shape for each in record.inputs] == [(None, 3, 224, 224)]
+    program = torch.export.load(record.file).module()
+    images = torch.randn(3, 3, 224, 224)
+    module = build_module(stored.graph, arrays, inputs={"data": (3, 3, 224, 224)})
+    with torch.no_grad():
+        assert torch.equal(program(images), module(images))
+
+
+def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
+    arrays = {"features.0.weight": np.zeros((64, 3, 3, 3), np.float32)}
+    write_params(tmp_path / "mine.params", arrays)
+    with pytest.raises(GraphError, match=r"(?s)squeezenet1\.1: .*'features\.0\.bias' is not in"):
+        convert("squeezenet1.1", params=tmp_path / "mine.params", out=tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"formats": ("pth",)}, "formats applies to catalogue networks, not to vgg16"),
+        ({"sizes": ((96, 96),)}, "give the shapes of this network with inputs"),
+        ({"reference": "graph"}, "compare the graph with itself"),
+        ({"layout": "torchvision"}, "layout applies to catalogue networks"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        convert("vgg16", init="random", **options)
+
+
+@pytest.mark.mxnet
+def test_boxes_of_no_image_are_pooled_as_zeros(tmp_path: Path) -> None:
+    """MXNet's kernel leaves them unwritten, and sets an element of another box to 0."""
+    sym = import_mxnet().sym
+    data, boxes = sym.var("data"), sym.var("boxes")
+    pooled = sym.contrib.ROIAlign(
+        data, boxes, pooled_size=(2, 2), spatial_scale=0.5, sample_ratio=2
+    )
+    (tmp_path / "net-symbol.json").write_text(sym.Group([pooled, boxes * 2]).tojson())
+    rng = np.random.default_rng(0)
+    corners = np.array([[0, 1, 2, 9, 8], [-1, 0, 0, 5, 5], [1, 2, 2, 7, 9], [-1, -1, -1, -1, -1]])
+    given = {"data": rng.standard_normal((2, 3, 8, 8)), "boxes": corners.astype(float)}
+    reference = ExportedReference(tmp_path / "net-symbol.json", {})
+    reference.cast("float64")
+    expected, doubled = reference(given).values()
+    assert not expected[[1, 3]].any()
+    assert expected[[0, 2]].all()
+    assert np.array_equal(doubled, 2 * corners)
+    graph = read_symbol(tmp_path / "net-symbol.json")
+    shapes = {name: array.shape for name, array in given.items()}
+    module = build_module(graph, {}, dtype="float64", inputs=shapes)
+    actual, _ = module(*(torch.from_numpy(given[node.name]) for node in graph.variables()))
+    assert np.abs(actual.numpy() - expected).max() <= 1e-14
+
+
+@pytest.mark.mxnet
+@pytest.mark.slow
+@pytest.mark.zoo
+@pytest.mark.parametrize("name", sorted(set(OWN) - set(QUICK)))
+def test_all_networks_are_equal(name: str) -> None:
+    assert prove(ZOO[name]).passed
