@@ -29,7 +29,7 @@ from ..weights.content_hash import content_sha256
 from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
 from .graph_output import WrittenGraph, write_graph
-from .graph_proof import Network, network_of, prove_graph
+from .graph_proof import Network, network_of, prove_graph, reference_notes
 from .request import InputShape, Request, input_shapes
 
 
@@ -122,13 +122,16 @@ def prove_and_write(
     Raises:
         ConversionError: As `convert_graph`.
     """
+    reference = _reference(request)
     with attempt.clock("parity"):
-        parity = prove_graph(built, network, _reference(request), request.seed)
+        parity = prove_graph(built, network, reference, request.seed)
     built.module.float()
     with staging(Path(request.out)) as staged:
         with attempt.clock("write"):
             program = write_graph(built, staged, attempt.name)
         notes = network.notes + built.notes + program.notes + constant_heads(parity)
+        if reference != "none":
+            notes += reference_notes(network.graph)
         program = replace(program, notes=notes)
         record = _record(attempt, request, graph, built, program, parity)
         write_text(to_json(record.as_dict()), record_path(Path(program.file.file)))

@@ -11,6 +11,7 @@ from ..graph.fusion import is_quantized, unfused
 from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
+from ..graph.symbol_edits import ROI_ALIGN
 from ..graph.symbol_writer import symbol_json
 from ..parity.head_measurement import measure_heads
 from ..parity.requirement import require
@@ -80,3 +81,16 @@ def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) 
     parity = measure_heads(built.module, original, built.examples, allowed, seed=seed)
     require(parity, Path(graph.where).name)
     return parity
+
+
+def reference_notes(graph: Graph) -> tuple[str, ...]:
+    """What MXNet computed otherwise than the graph says, so that the proof could be exact."""
+    nodes, notes = list(graph.operators()), []
+    if any(node.op == ROI_ALIGN for node in nodes):
+        notes.append(
+            "for the proof, MXNet's ROIAlign pooled all boxes, and the results for batch index -1 "
+            "were set to 0: MXNet 1.9.1 does not write them"
+        )
+    if any(node.op == "Cast" and node.attributes.get("dtype") == "float32" for node in nodes):
+        notes.append("the proof in float64 computed in float64 what the graph casts to float32")
+    return tuple(notes)
