@@ -37,6 +37,8 @@ class ZooEntry:
         metrics: published results, by the metric's name.
         damped: patterns of the arrays whose random weights are made small, so that the network is
             well conditioned, and boxes stay inside the image.
+        left_out: prefixes of arrays in GluonCV's files that the graph does not have: they are
+            second names of its arrays, or the network does not compute with them.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ZooEntry:
     sha1: str | None
     metrics: Mapping[str, float]
     damped: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 class _Table(Row, frozen=True):
@@ -63,6 +66,7 @@ class _FamilyRow(Row, frozen=True):
     proof: dict[str, Shape] | None = None
     options: dict[str, Any] | None = None
     damped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class _ModelRow(Row, frozen=True):
@@ -131,4 +135,5 @@ def _entry(name: str, task: str, family: str, group: _FamilyRow, row: _ModelRow)
         sha1=row.sha1,
         metrics=row.metrics or {},
         damped=group.damped,
+        left_out=group.left_out,
     )

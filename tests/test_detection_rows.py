@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
+from gluon2torch.graph.input_spec import InputSpec
 from gluon2torch.parity.detection_rows import in_order_of
+from gluon2torch.parity.head_measurement import measure_heads
+from gluon2torch.parity.result import Parity
 
 SCORES = np.array([0.9, 0.5, 0.5, 0.5, 0.1])[None]
 IDS = np.array([1.0, 2, 2, 3, 4])[None]
@@ -48,3 +53,62 @@ def test_outputs_that_are_no_detections_are_unchanged() -> None:
     assert in_order_of(maps, maps) is maps
     pair = {"head0": IDS, "head1": SCORES}
     assert in_order_of(pair, pair) is pair
+
+
+class Sequences(nn.Module):
+    """Values, a mask and pairs for each step, in the order of time or against it."""
+
+    def __init__(self, *, backwards: bool) -> None:
+        super().__init__()
+        self.backwards = backwards
+
+    def forward(self, data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        values = data.flip(1) if self.backwards else data
+        return values, torch.ones_like(values[..., 0]), values[..., :2] * 2
+
+
+class Reference:
+    """A module as the reference of another."""
+
+    name = "gluon"
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.dtype = module, torch.float32
+
+    def cast(self, dtype: str) -> None:
+        self.dtype = getattr(torch, dtype)
+
+    def __call__(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        (data,) = inputs.values()
+        heads = self.module(torch.from_numpy(data).to(self.dtype))
+        return {f"head{n}": head.numpy() for n, head in enumerate(heads)}
+
+
+def parity(module: nn.Module, expected: nn.Module, *, any_order: bool) -> Parity:
+    specs = [{"data": InputSpec((2, 5, 3))}]
+    limits = {"float64": 1e-12}
+    return measure_heads(module, Reference(expected), specs, limits, any_order=any_order)
+
+
+def test_another_order_is_a_difference_where_nothing_is_sorted() -> None:
+    forwards, backwards = Sequences(backwards=False), Sequences(backwards=True)
+    assert parity(forwards, forwards, any_order=False).passed
+    assert not parity(backwards, forwards, any_order=False).passed
+    assert parity(backwards, forwards, any_order=True).passed
+
+
+class Constant(nn.Module):
+    def forward(self, data: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        rows = torch.arange(5, dtype=data.dtype).repeat(2, 1)
+        return rows, torch.ones_like(rows), rows[..., None] * 3
+
+
+class Turned(nn.Module):
+    def forward(self, data: Tensor) -> tuple[Tensor, ...]:
+        return tuple(head.flip(1) for head in Constant()(data))
+
+
+def test_constant_detections_are_refused_whatever_their_order() -> None:
+    found = parity(Constant(), Turned(), any_order=True)
+    assert found.constant_from == "head0"
+    assert not found.passed

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from gluon2torch import import_graph
-from gluon2torch.graph.importer import read_arrays
+from gluon2torch.graph.importer import build_module, read_arrays
+from gluon2torch.graph.symbol import read_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
@@ -101,6 +102,29 @@ def test_a_network_that_casts_its_input_to_float16(tmp_path: Path) -> None:
         assert actual.dtype == np.float32  # of the cast
         assert largest_difference(actual, expected) <= 1e-5
     assert {each.dtype for each in import_graph(*paths).parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("attributes", [{"dtype": "float32"}, {}])
+def test_a_module_for_any_data_type_computes_in_its_own(
+    attributes: dict[str, str], tmp_path: Path
+) -> None:
+    """As the proof needs it: built in float64, and used in float32."""
+    sym = import_mxnet().sym
+    value = sym.softmax(sym.Cast(sym.var("data"), dtype="float32"), axis=1, **attributes)
+    value = sym.Cast(value, dtype="float16") if not attributes else value
+    graph = sym.FullyConnected(value, num_hidden=5, name="dense")
+    (tmp_path / "net-symbol.json").write_text(graph.tojson())
+    rng = np.random.default_rng(2)
+    arrays = {"dense_weight": rng.standard_normal((5, 432)), "dense_bias": rng.standard_normal(5)}
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    symbol = read_symbol(tmp_path / "net-symbol.json")
+    module = build_module(
+        symbol, arrays, dtype="float64", inputs={"data": DATA.shape}, any_dtype=True
+    )
+    expected = build_module(symbol, arrays, inputs={"data": DATA.shape})(torch.from_numpy(DATA))
+    actual = module.float()(torch.from_numpy(DATA))
+    assert actual.dtype == torch.float32
+    assert torch.equal(actual, expected)
 
 
 def test_layers_without_weights_between_casts_are_mxnets_in_float16(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
+from gluon2torch.sources.zoo_network import file_names
 
 ZOO = load_zoo()
 OWN = [name for name, entry in ZOO.items() if entry.float_name is None]
@@ -153,11 +154,30 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").glob("*"))
 
 
+WITH_MORE = (
+    *("monodepth2_resnet18_kitti_mono_640x192", "i3d_inceptionv1_kinetics400", "googlenet"),
+    *("monodepth2_resnet18_posenet_kitti_mono_640x192", "i3d_nl5_resnet50_v1_kinetics400"),
+    *("i3d_slow_resnet101_f16s4_kinetics700", "custom_mask_rcnn_fpn", "ssd_300_vgg16_atrous_voc"),
+)
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("name", WITH_MORE)
+def test_files_of_gluoncv_have_second_names_and_unused_arrays(name: str, tmp_path: Path) -> None:
+    entry = ZOO[name]
+    shapes = load_zoo_graph(entry).shapes
+    names = {*shapes, *file_names(name, entry.options)}
+    zero = np.zeros(1, np.float32)
+    write_params(tmp_path / "net.params", dict.fromkeys(names, zero))
+    arrays = load_zoo_arrays(entry, shapes, Source("params"), tmp_path / "net.params")
+    assert arrays.keys() == shapes.keys()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"formats": ("pth",)}, "formats applies to catalogue networks, not to vgg16"),
-        ({"sizes": ((96, 96),)}, "give the shapes of this network with inputs"),
+        ({"sizes": ((96, 96),)}, "give the shapes of this one with inputs"),
         ({"reference": "graph"}, "compare the graph with itself"),
         ({"layout": "torchvision"}, "layout applies to catalogue networks"),
     ],

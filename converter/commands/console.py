@@ -50,7 +50,7 @@ def _inputs(record: GraphRecord) -> str:
 
 def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:
     """Format the number of conversions, and how many of them are proved equal."""
-    records = [result for result in results if isinstance(result, Record)]
+    records = [result for result in results if not isinstance(result, Failure)]
     equal = sum(record.parity.passed is True for record in records)
     return f"{len(records)} of {len(results)} converted, {equal} proved equal"
 

@@ -20,7 +20,8 @@ def with_own_dtype(graph: Graph, fixed: Set[str], dtype: str) -> Graph:
     casts that MXNet's `amp` inserts are left out, as MXNet does when it saves a graph.
 
     Args:
-        fixed: The data types that are replaced: for casts by OWN, for constants by `dtype`.
+        fixed: The data types that casts replace by OWN. Where other nodes name float16, it is
+            replaced by `dtype`; float32 there is kept, since constants follow the module anyhow.
         dtype: The data type of the weights.
     """
     nodes: list[Node] = []
@@ -36,8 +37,11 @@ def with_own_dtype(graph: Graph, fixed: Set[str], dtype: str) -> Graph:
             places.append(inputs[0])
             continue
         attributes = dict(node.attributes)
-        if attributes.get("dtype") in fixed:
-            attributes["dtype"] = OWN if node.op == "Cast" else dtype
+        given = attributes.get("dtype")
+        if given in fixed and node.op == "Cast":
+            attributes["dtype"] = OWN
+        elif given in HALF:
+            attributes["dtype"] = dtype
         inner = tuple(with_own_dtype(each, fixed, dtype) for each in node.subgraphs)
         places.append(len(nodes))
         nodes.append(replace(node, inputs=inputs, attributes=attributes, subgraphs=inner))

@@ -35,6 +35,11 @@ _WITHOUT_FLOAT64 = frozenset(
 _CHOOSING = frozenset({"_contrib_box_nms", "topk", "argsort", "sort"})
 
 
+def sorts(graph: Graph) -> bool:
+    """Whether a graph chooses among values by their order, as detectors do."""
+    return any(node.op in _CHOOSING for node in graph.operators())
+
+
 def limits(graph: Graph) -> dict[str, float]:
     """The largest allowed difference between MXNet's and torch's outputs, by dtype.
 
@@ -56,7 +61,7 @@ def limits(graph: Graph) -> dict[str, float]:
         or (node.op == "RNN" and node.attributes.get("mode") == "rnn_relu")
         for node in operators
     )
-    if any(node.op in _CHOOSING for node in operators):
+    if sorts(graph):
         return {"float64": ROUNDED if rounded else EXACT}
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}
 

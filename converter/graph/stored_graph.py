@@ -79,10 +79,14 @@ def decompressed(data: bytes, where: str, most: int = MAX_BYTES) -> bytes:
     Raises:
         GraphError: If the file is damaged.
     """
+    decompressor = lzma.LZMADecompressor()
     try:
-        return lzma.LZMADecompressor().decompress(data, most)
+        text = decompressor.decompress(data, most)
     except lzma.LZMAError as error:
         raise GraphError(f"{where}: is damaged ({error}); install gluon2torch again") from error
+    if not decompressor.eof:
+        raise GraphError(f"{where}: is damaged (it is cut short); install gluon2torch again")
+    return text
 
 
 def _packed(node: dict[str, Any], structural: dict[str, str], prefix: str) -> dict[str, Any]:

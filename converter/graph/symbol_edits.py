@@ -108,11 +108,11 @@ def with_dtype(text: str, dtype: str, *, everywhere: bool) -> str:
         The changed graph; the same text if it fixes no data type.
     """
     single = CONSTANTS | OTHER_CONSTANTS | OF_INDICES if everywhere else CONSTANTS
-    named = {"float16", "float32"} if everywhere else {"float16"}
+    casts = {"Cast", "cast"} if everywhere else set()
     table, changed = json.loads(text), False
     for node in table["nodes"]:
         given = node.get("attrs", {}).get("dtype", "float32" if node["op"] in single else None)
-        if given in named or (given == "float32" and node["op"] in single):
+        if given == "float16" or (given == "float32" and node["op"] in single | casts):
             node.setdefault("attrs", {})["dtype"] = dtype
             changed = True
     return json.dumps(table) if changed else text

@@ -16,13 +16,14 @@ from ..errors import ConversionError, ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
 from ..graph.importer import read_arrays
+from ..graph.precision import sorts
 from ..graph.summary import operator_counts
 from ..graph.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
 from ..parity.result import Parity
-from ..sources.arrays import Arrays
+from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import has_mxnet
 from ..sources.source import Source
 from ..weights.content_hash import content_sha256
@@ -198,6 +199,11 @@ def _reference(request: Request) -> str:
     return chosen
 
 
+def _classes(graph: Graph, heads: Sequence[Array]) -> int | None:
+    """The number of logits of a classifier."""
+    return heads[0].shape[1] if heads[0].ndim == 2 and not sorts(graph) else None
+
+
 def _record(
     attempt: Attempt,
     request: Request,
@@ -223,7 +229,7 @@ def _record(
         bytes=file.bytes,
         content_sha256=content_sha256(built.module.state_dict()),
         parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
-        num_classes=built.heads[0].shape[1] if built.heads[0].ndim == 2 else None,
+        num_classes=_classes(graph, built.heads),
         symbol=path_text(graph.where),
         mxnet_version=graph.version,
         operators=operator_counts(graph),

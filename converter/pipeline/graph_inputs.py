@@ -91,7 +91,8 @@ def build_for_shapes(
     heads = try_run(module, proof, graph.where)
     fixed = fixed_batch(module, proof)
     notes = () if fixed is None else (FIXED.format(reason=fixed),)
-    return BuiltGraph(module, specs, fixed is None, [proof], heads, notes)
+    examples = _examples([proof], fixed is None, None, of_images=True)
+    return BuiltGraph(module, specs, fixed is None, examples, heads, notes)
 
 
 def _examples(

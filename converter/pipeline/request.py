@@ -243,7 +243,7 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     ),
     (
         lambda r: r.is_graph and r.model is not None and bool(r.sizes),
-        "{sizes} applies to classifiers; give the shapes of this network with {inputs}.",
+        "{sizes} applies to catalogue networks; give the shapes of this one with {inputs}.",
     ),
 )
 """Conflicts of options: the condition, and the message."""

@@ -16,7 +16,7 @@ from ..graph.symbol_writer import symbol_json
 from ..graph.zoo_graph import load_zoo_graph
 from ..mappings.choices import INITS
 from ..mappings.zoo import load_zoo
-from ..sources.source import describe_source
+from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
 from .graph_conversion import Attempt, check_sound, prove_and_write
 from .graph_inputs import build_for_shapes, build_with_inputs
@@ -32,9 +32,10 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
     """
     assert request.model is not None, "requests without a model are for run_request"
     entry, params = load_zoo()[request.model], request.params
-    source = describe_source(entry, params, request.init or INITS[0], request.seed)
-    attempt = Attempt(entry.name, source, entry.family)
+    init = request.init or INITS[0]
+    attempt = Attempt(entry.name, Source("params" if params is not None else init), entry.family)
     with attempt.failures():
+        attempt.source = source = describe_source(entry, params, init, request.seed)
         check_writable(Path(request.out))
         with attempt.clock("source"):
             stored = load_zoo_graph(entry)

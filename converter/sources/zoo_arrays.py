@@ -24,21 +24,25 @@ def load_zoo_arrays(
     params: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Arrays:
-    """Load the arrays of a source.
+    """Load the arrays of a source, without those that only GluonCV's files have.
 
     Args:
-        shapes: Shapes of the network's arrays, for random ones.
+        shapes: Shapes of the arrays of the network's graph.
 
     Raises:
         ParamsFileError: If a file cannot be read, or contains arrays that are not dense.
         DownloadError: If the published file cannot be downloaded.
         MissingDependencyError: If weights are random and MXNet is not installed.
     """
-    if params is not None:
-        return dense_arrays(params)
     if source.seed is None:
-        assert source.sha1 is not None
-        return dense_arrays(store.fetch(entry.file, source.sha1, progress=progress))
+        if params is None:
+            assert source.sha1 is not None
+            params = store.fetch(entry.file, source.sha1, progress=progress)
+        return {
+            name: array
+            for name, array in dense_arrays(params).items()
+            if name in shapes or not name.startswith(entry.left_out)
+        }
     from .zoo_network import trace
 
     constants = trace(entry.name, entry.options, entry.inputs).constants

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ def trace(
     from gluoncv.model_zoo import get_model
 
     # a new NameManager restarts the layer counters: equal networks get equal names
-    with mxnet.name.NameManager(), legacy_names(), _without_weights(mxnet), _without_warnings():
+    with mxnet.name.NameManager(), legacy_names(), _without_weights(mxnet), _quiet():
         net = get_model(name, pretrained=False, **options)
         heads = mxnet.sym.Group(_flat(net(*map(mxnet.sym.var, inputs)), mxnet.sym.Symbol))
     own = {parameter.name: parameter for parameter in net.collect_params().values()}
@@ -74,6 +75,19 @@ def trace(
         {structural[key]: tuple(shapes[key]) for key in names if key not in inputs},
         constants,
     )
+
+
+def file_names(name: str, options: Mapping[str, Any]) -> list[str]:
+    """The names of the arrays that GluonCV's `save_parameters` writes for a network.
+
+    Raises:
+        MissingDependencyError: If MXNet is not installed.
+    """
+    mxnet = import_mxnet()
+    from gluoncv.model_zoo import get_model
+
+    with legacy_names(), _without_weights(mxnet), _quiet():
+        return list(parameters_of(get_model(name, pretrained=False, **options)))
 
 
 @contextmanager
@@ -110,9 +124,9 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Ignore what MXNet says about inputs whose data type is unknown while it traces."""
-    with warnings.catch_warnings():
+def _quiet() -> Iterator[None]:
+    """Ignore warnings about inputs of unknown data type, and what GluonCV prints (PSPNet)."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
 
