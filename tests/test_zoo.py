@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from gluon2torch import convert
 from gluon2torch.checkpoints.record import GraphRecord
 from gluon2torch.errors import GraphError, UnknownModelError
 from gluon2torch.graph.graph_export import exported_line
@@ -27,6 +26,8 @@ from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.parity.result import Parity
 from gluon2torch.pipeline.graph_inputs import build_for_shapes
 from gluon2torch.pipeline.graph_proof import Network, prove_graph, reference_notes
+from gluon2torch.pipeline.request import Request
+from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.source import Source
@@ -133,7 +134,7 @@ def test_a_file_is_converted_by_name(tmp_path: Path) -> None:
     stored = load_zoo_graph(entry)
     arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=3))
     write_params(tmp_path / "mine.params", arrays)
-    record = convert("SqueezeNet1.1", params=tmp_path / "mine.params", out=tmp_path / "out")
+    record = convert_zoo("SqueezeNet1.1", params=tmp_path / "mine.params", out=tmp_path / "out")
     assert isinstance(record, GraphRecord)
     assert (record.model, record.family) == ("squeezenet1.1", "squeezenet")
     assert record.source.kind == "params"
@@ -150,7 +151,7 @@ def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     arrays = {"features.0.weight": np.zeros((64, 3, 3, 3), np.float32)}
     write_params(tmp_path / "mine.params", arrays)
     with pytest.raises(GraphError, match=r"(?s)squeezenet1\.1: .*'features\.0\.bias' is not in"):
-        convert("squeezenet1.1", params=tmp_path / "mine.params", out=tmp_path / "out")
+        convert_zoo("squeezenet1.1", params=tmp_path / "mine.params", out=tmp_path / "out")
     assert not list((tmp_path / "out").glob("*"))
 
 
@@ -184,7 +185,7 @@ def test_files_of_gluoncv_have_second_names_and_unused_arrays(name: str, tmp_pat
 )
 def test_options_that_do_not_apply_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        convert("vgg16", init="random", **options)
+        Request(model="vgg16", init="random", **options)
 
 
 @pytest.mark.mxnet

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..checkpoints.record import GraphRecord, Record
 from ..files.download import Progress
 from ..mappings.catalog import Size
 from ..mappings.choices import OURS
 from ..mappings.zoo import find_network
-from .request import InputShape, PathLike, Request, input_shapes
+from .request import PathLike, Request
 
 
 def convert(
@@ -22,7 +22,6 @@ def convert(
     reference: PathLike = "auto",
     save_reference: PathLike | None = None,
     sizes: Sequence[Size] | None = None,
-    inputs: Mapping[str, InputShape] | None = None,
     prove: Sequence[str] = (),
     dtype: str = "keep",
     allow_nonfinite: bool = False,
@@ -32,14 +31,12 @@ def convert(
     labels: PathLike | None = None,
     report: PathLike | None = None,
     progress: Progress | None = None,
-) -> Record | GraphRecord:
+) -> Record:
     """Convert one network, prove it equal to Gluon's and write it.
 
     Args:
         model: GluonCV's name or the published name; None detects a network of the catalogue from
-            `params`. Networks of mappings/zoo/ become a program of torch.export; for them, only
-            `params`, `init`, `seed`, `out`, `reference` (`gluon`, `none`, `auto`) and `inputs` are
-            used.
+            `params`. `convert_zoo` converts networks of mappings/zoo/.
         params: Path of your own `.params` file, used instead of `init`; with any number of classes.
         init: `pretrained` (the default) for the published weights, `random` for random ones.
         seed: Seed of random weights, and of the images that parity is measured with.
@@ -49,8 +46,6 @@ def convert(
             a saved reference.
         save_reference: A `.npz` to save the reference's outputs to.
         sizes: Heights and widths to measure at, in pixels; by default the catalogue's two.
-        inputs: Shapes of the inputs that the program of a network of mappings/zoo/ is for, with
-            the batch; by default the published ones.
         prove: `training` also compares gradients, running statistics and three steps of SGD with
             Gluon's, which needs MXNet.
         dtype: `float32` widens half-precision weights, `keep` does not change them.
@@ -77,7 +72,6 @@ def convert(
         reference=reference,
         save_reference=save_reference,
         sizes=tuple(sizes or ()),
-        inputs=input_shapes(inputs),
         prove=tuple(prove),
         dtype=dtype,
         allow_nonfinite=allow_nonfinite,
@@ -87,7 +81,11 @@ def convert(
         labels=labels,
         report=report,
     )
-    return run(request, progress)
+    if request.is_graph:
+        raise ValueError(f"{request.model} is converted as a graph: use convert_zoo")
+    from .catalog_conversion import run_request
+
+    return run_request(request, progress)
 
 
 def run(request: Request, progress: Progress | None = None) -> Record | GraphRecord:

@@ -15,13 +15,55 @@ from ..graph.shapes import input_specs
 from ..graph.symbol_writer import symbol_json
 from ..graph.zoo_graph import load_zoo_graph
 from ..mappings.choices import INITS
-from ..mappings.zoo import load_zoo
+from ..mappings.zoo import find_network, load_zoo
 from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
 from .graph_conversion import Attempt, check_sound, prove_and_write
 from .graph_inputs import build_for_shapes, build_with_inputs
 from .graph_proof import network_of
-from .request import Request
+from .request import InputShape, PathLike, Request, input_shapes
+
+
+def convert_zoo(
+    model: str,
+    *,
+    params: PathLike | None = None,
+    init: str | None = None,
+    seed: int = 0,
+    out: PathLike = "weights",
+    reference: str = "auto",
+    inputs: Mapping[str, InputShape] | None = None,
+    progress: Progress | None = None,
+) -> GraphRecord:
+    """Convert a network of mappings/zoo/ to a program, prove it equal to MXNet's and write it.
+
+    Args:
+        model: GluonCV's name.
+        params: Path of your own `.params` file, used instead of `init`.
+        init: `pretrained` (the default) for the published weights, `random` for random ones.
+        seed: Seed of random weights, and of the inputs that parity is measured with.
+        out: Folder to write to.
+        reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
+        inputs: Shapes of the inputs that the program is for, with the batch; by default the
+            published ones.
+        progress: Called during the download with the bytes so far and in total.
+
+    Raises:
+        ConversionError: One of its subclasses (errors.py); no file is written then.
+        ValueError: If an argument has an unknown value, or two arguments conflict.
+    """
+    request = Request(
+        model=find_network(model).name,
+        params=params,
+        init=init,
+        seed=seed,
+        out=out,
+        reference=reference,
+        inputs=input_shapes(inputs),
+    )
+    if not request.is_graph:
+        raise ValueError(f"{request.model} is a network of the catalogue: use convert")
+    return run_zoo_request(request, progress)
 
 
 def run_zoo_request(request: Request, progress: Progress | None = None) -> GraphRecord:
