@@ -31,21 +31,11 @@ _WITHOUT_FLOAT64 = frozenset(
 )
 
 
-# these choose among values by their order, which the rounding of float32 can change
-_CHOOSING = frozenset({"_contrib_box_nms", "topk", "argsort", "sort"})
-
-
-def sorts(graph: Graph) -> bool:
-    """Whether a graph chooses among values by their order, as detectors do."""
-    return any(node.op in _CHOOSING for node in graph.operators())
-
-
 def limits(graph: Graph) -> dict[str, float]:
     """The largest allowed difference between MXNet's and torch's outputs, by dtype.
 
     The difference is relative to the largest output. float64 comes first; it is missing if MXNet
-    cannot compute the graph in float64. Where the graph sorts, as detectors do, outputs are
-    compared in float64 only, since float32 may order nearly equal scores otherwise.
+    cannot compute the graph in float64.
     """
     operators = list(graph.operators())
     if any(is_quantized(node) for node in operators):
@@ -61,8 +51,6 @@ def limits(graph: Graph) -> dict[str, float]:
         or (node.op == "RNN" and node.attributes.get("mode") == "rnn_relu")
         for node in operators
     )
-    if sorts(graph):
-        return {"float64": ROUNDED if rounded else EXACT}
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}
 
 

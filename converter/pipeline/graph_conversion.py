@@ -16,7 +16,6 @@ from ..errors import ConversionError, ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
 from ..graph.importer import read_arrays
-from ..graph.precision import sorts
 from ..graph.summary import operator_counts
 from ..graph.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
@@ -132,9 +131,9 @@ def prove_and_write(
             program = write_graph(built, staged, attempt.name)
         notes = network.notes + built.notes + program.notes + constant_heads(parity)
         if reference != "none":
-            notes += reference_notes(network.graph)
+            notes += reference_notes(network)
         program = replace(program, notes=notes)
-        record = _record(attempt, request, graph, built, program, parity)
+        record = _record(attempt, request, graph, network, built, program, parity)
         write_text(to_json(record.as_dict()), record_path(Path(program.file.file)))
     return record
 
@@ -199,15 +198,16 @@ def _reference(request: Request) -> str:
     return chosen
 
 
-def _classes(graph: Graph, heads: Sequence[Array]) -> int | None:
+def _classes(network: Network, heads: Sequence[Array]) -> int | None:
     """The number of logits of a classifier."""
-    return heads[0].shape[1] if heads[0].ndim == 2 and not sorts(graph) else None
+    return heads[0].shape[1] if heads[0].ndim == 2 and not network.detections else None
 
 
 def _record(
     attempt: Attempt,
     request: Request,
     graph: Graph,
+    network: Network,
     built: BuiltGraph,
     program: WrittenGraph,
     parity: Parity,
@@ -229,7 +229,7 @@ def _record(
         bytes=file.bytes,
         content_sha256=content_sha256(built.module.state_dict()),
         parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
-        num_classes=_classes(graph, built.heads),
+        num_classes=_classes(network, built.heads),
         symbol=path_text(graph.where),
         mxnet_version=graph.version,
         operators=operator_counts(graph),

@@ -87,7 +87,11 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             check_sound(entry.name, arrays)
         with attempt.clock("map"):
             network = network_of(stored.graph, arrays, dequantize=False)
-            network = replace(network, text=symbol_json(network.graph))
+            network = replace(
+                network,
+                text=symbol_json(network.graph),
+                detections=entry.task == "detection",
+            )
             if request.inputs is not None:
                 built = build_with_inputs(network.graph, network.arrays, request)
             else:

@@ -92,7 +92,7 @@ def file_names(name: str, options: Mapping[str, Any]) -> list[str]:
 
 @contextmanager
 def _without_weights(mxnet: Any) -> Iterator[None]:
-    """Keep GluonCV's constructors from downloading weights, which some do whatever they are told.
+    """Keep GluonCV's constructors from downloading weights, which some do even if not asked to.
 
     Some also move parameters to a device before they are initialized.
     """
