@@ -1,9 +1,9 @@
 """What the whole proof costs over the forward passes of its first half.
 
 For each network, in one process: the proof as `convert` makes it, with the file's own weights and
-then with random ones, over those forward passes in it that it cannot do without: of both networks,
-at both sizes, in float64 and float32, with the file's own weights. The second ratio is of processor
-time.
+then with random ones, over those forward passes in it that it cannot do without, one after the
+other: of both networks, at both sizes, in float64 and float32, with the file's own weights. The
+second ratio is of processor time.
 
     python benchmarks/bench_proof.py [MODEL]...        five by default
 """
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,100 +21,71 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 MODELS = "resnet18_v1b", "resnet50_v1d", "resnext50_32x4d", "resnest50", "senet_154"
-FIRST, SECOND = "forward passes", "random weights: forward passes"
-
-
-class Clock:
-    """Wall and processor seconds of the parts of one proof, which are nested."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, Any] = Counter()
-        self.forward = FIRST
-
-    def timed(self, call: Callable[..., Any], part: str | None = None) -> Callable[..., Any]:
-        """The same function, whose time is added to a part; None is the current half's passes."""
-
-        def wrapped(*arguments: Any, **options: Any) -> Any:
-            start = now()
-            try:
-                return call(*arguments, **options)
-            finally:
-                self.seconds[part or self.forward] += now() - start
-
-        return wrapped
 
 
 def now() -> Any:
+    """Wall and processor seconds."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
-class Timed:
-    """A reference whose forward passes are timed."""
+def run_passes(converted: Any, kind: str) -> Any:
+    """Seconds of the forward passes of both networks, without casts and comparisons."""
+    import torch
 
-    def __init__(self, reference: Any, clock: Clock) -> None:
-        self.name, self.dtypes, self.close = reference.name, reference.dtypes, reference.close
-        self.cast = clock.timed(reference.cast, "casts of the reference")
-        self._fill = clock.timed(reference.fill, "random weights: into the reference")
-        self._call, self._clock = clock.timed(reference), clock
+    from gluon2torch.parity import measurement, proof
 
-    def fill(self, arrays: Any) -> None:
-        self._clock.forward = SECOND
-        self._fill(arrays)
+    entry, stages = converted.fit.entry, converted.fit.keymap.stages
+    reference = proof.open_reference(converted, kind, stages)
+    network = converted.network().eval()
+    sizes = entry.dataset.input_size, entry.dataset.odd_size
+    images = measurement.random_images(sizes, converted.fit.in_chans)
+    seconds = np.zeros(2)
+    for dtype in reference.dtypes[::-1]:
+        reference.cast(dtype)
+        network.to(getattr(torch, dtype))
+        for batch in [each.astype(dtype) for each in images]:
+            start = now()
+            measurement.stage_outputs(network, stages, batch)
+            reference(batch)
+            seconds += now() - start
+    reference.close()
+    return seconds
 
-    def __call__(self, images: Any) -> Any:
-        return self._call(images)
 
+def run_proof(converted: Any, kind: str) -> Any:
+    """Seconds of a proof as `convert` makes it."""
+    from gluon2torch.parity import proof
 
-def prove(name: str, kind: str) -> dict[str, Any]:
-    """Seconds of the parts of a proof, and of the whole."""
-    from gluon2torch.parity import map_proof, measurement, proof
-    from tests.conftest import random_network
-
-    converted, clock = random_network(name), Clock()
-    reference = Timed(proof.open_reference(converted, kind, converted.fit.keymap.stages), clock)
-    parts = [
-        (measurement, "stage_outputs", None),
-        (measurement, "compare_outputs", "comparisons"),
-        (measurement, "_condition", "condition numbers"),
-        (map_proof, "draw_network", "random weights: drawn and converted"),
-    ]
-    originals = [getattr(module, function) for module, function, _ in parts]
-    for (module, function, part), original in zip(parts, originals, strict=True):
-        setattr(module, function, clock.timed(original, part))
-    try:
-        clock.timed(proof.prove_against, "whole")(converted, reference)
-    finally:
-        for (module, function, _), original in zip(parts, originals, strict=True):
-            setattr(module, function, original)
-    return clock.seconds
+    reference = proof.open_reference(converted, kind, converted.fit.keymap.stages)
+    start = now()
+    proof.prove_against(converted, reference)
+    return now() - start
 
 
 @click.command(help=__doc__)
 @click.argument("models", nargs=-1)
 @click.option("--reference", "kind", default="gluon", help="or graph")
-@click.option("--parts", is_flag=True, help="print what the rest is spent on")
-def main(models: tuple[str, ...], kind: str, parts: bool) -> None:
-    prove("cifar_resnet20_v1", kind)  # imports, and each library's first call
-    total: dict[str, Any] = Counter()
+def main(models: tuple[str, ...], kind: str) -> None:
+    from tests.conftest import random_network
+
+    first = random_network("cifar_resnet20_v1")  # imports, and each library's first call
+    run_passes(first, kind)
+    run_proof(first, kind)
+    passes, proofs = np.zeros(2), np.zeros(2)
     for name in models or MODELS:
-        found = prove(name, kind)
-        total.update(found)
-        print(row(name, found), flush=True)
-        if parts:
-            rest = {
-                part: seconds for part, seconds in found.items() if part not in (FIRST, "whole")
-            }
-            rest["other"] = found["whole"] - found[FIRST] - sum(rest.values())
-            for part, (wall, _) in sorted(rest.items(), key=lambda item: -item[1][0]):
-                print(f"    {part:40} {wall:7.2f} s")
-    print(row("all", total), " (below 1.3)")
+        converted = random_network(name)
+        forward, whole = run_passes(converted, kind), run_proof(converted, kind)
+        print(row(name, whole, forward), flush=True)
+        passes += forward
+        proofs += whole
+    print(row("all", proofs, passes), " (below 1.3)")
 
 
-def row(name: str, seconds: dict[str, Any]) -> str:
-    (whole, whole_cpu), (forward, forward_cpu) = seconds["whole"], seconds[FIRST]
+def row(name: str, whole: Any, forward: Any) -> str:
+    ratio, of_processor = whole / forward
     return (
-        f"{name:24} {whole:7.2f} s / {forward:7.2f} s = {whole / forward:.2f}; "
-        f"{whole_cpu / forward_cpu:.2f} of processor time"
+        f"{name:24} {whole[0]:7.2f} s / {forward[0]:7.2f} s = {ratio:.2f}; "
+        f"{of_processor:.2f} of processor time"
     )
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..mappings.key_map import Stage
 from ..sources.arrays import Array, Arrays
+from .cores import run_both
 from .output_comparison import compare_outputs
 from .result import Parity
 
@@ -53,7 +54,7 @@ def measure(
     condition: bool = True,
     seed: int = 0,
 ) -> Parity:
-    """Compare a converted network with its reference.
+    """Compare a converted network with its reference; both run at the same time.
 
     Casting in place keeps one copy of the weights in memory. It ends in float64, since casts take
     time, unless the weights are in float64: then that is measured first, from the unrounded ones.
@@ -70,20 +71,12 @@ def measure(
     dtypes = reference.dtypes if dtypes is None else dtypes
     network.eval()
     wide = any(each.dtype == torch.float64 for each in network.state_dict().values())
-    conditioned = None
-    expected: dict[tuple[str, int], Arrays] = {}
-    outputs: dict[tuple[str, int], Arrays] = {}
-    for dtype in ("float64", "float32") if wide else ("float32", "float64"):
-        network.to(getattr(torch, dtype))
-        if dtype in dtypes:
-            reference.cast(dtype)
-        for number, images in enumerate(inputs):
-            cast = images.astype(dtype, copy=False)
-            outputs[dtype, number] = stage_outputs(network, stages, cast)
-            if dtype in dtypes:
-                expected[dtype, number] = reference(cast)
-        if condition and dtype == "float64":
-            conditioned = _condition(network, min(inputs, key=np.size), seed)
+    order = ("float64", "float32") if wide else ("float32", "float64")
+    perturbation = seed if condition else None
+    (outputs, conditioned), expected = run_both(
+        lambda: _run_network(network, stages, order, inputs, perturbation),
+        lambda: _run_reference(reference, [each for each in order if each in dtypes], inputs),
+    )
     return compare_outputs(
         reference.name,
         [stage.name for stage in stages],
@@ -93,6 +86,40 @@ def measure(
         {dtype: LIMITS[dtype] for dtype in dtypes},
         conditioned,
     )
+
+
+_Outputs = dict[tuple[str, int], Arrays]  # by data type and number of the batch
+
+
+def _run_network(
+    network: nn.Module,
+    stages: Sequence[Stage],
+    dtypes: Sequence[str],
+    inputs: Sequence[Array],
+    seed: int | None,
+) -> tuple[_Outputs, float | None]:
+    """The outputs of all stages, and the condition number unless its seed is None."""
+    outputs, condition = {}, None
+    for dtype in dtypes:
+        network.to(getattr(torch, dtype))
+        for number, images in enumerate(inputs):
+            outputs[dtype, number] = stage_outputs(
+                network, stages, images.astype(dtype, copy=False)
+            )
+        if dtype == "float64" and seed is not None:
+            condition = _condition(network, min(inputs, key=np.size), seed)
+    return outputs, condition
+
+
+def _run_reference(
+    reference: Reference, dtypes: Sequence[str], inputs: Sequence[Array]
+) -> _Outputs:
+    expected = {}
+    for dtype in dtypes:
+        reference.cast(dtype)
+        for number, images in enumerate(inputs):
+            expected[dtype, number] = reference(images.astype(dtype, copy=False))
+    return expected
 
 
 def stage_outputs(network: nn.Module, stages: Sequence[Stage], images: Array) -> Arrays:
