@@ -180,3 +180,20 @@ def test_eigenvalues_that_are_not_real_are_an_error_as_in_mxnet(op: str, oracle:
         oracle(case)
     with pytest.raises(ValueError, match="an eigenvalue is not real"):
         imported(case)
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    ("kind", "dtype", "values", "expected"),
+    [
+        ("int8", "float64", [30, 76, 4, 108, 120, 19], -2049258496.0),  # wraps as int32 does
+        ("uint8", "int64", [110, 28, 94, 44, 110, 71], 706404992),  # as uint32
+        ("int32", "float64", [2**31 - 1, 2**31 - 1, 5], float(4611685996952551429)),  # as int64
+        ("float32", "int32", [16777215, 3], 50331645),  # in float64
+    ],
+)
+def test_a_product_is_accumulated_as_mxnet_does(
+    kind: str, dtype: str, values: list[int], expected: float, oracle: Oracle
+) -> None:
+    case = Case("_np_prod", {"dtype": dtype}, {"a": np.array(values, kind)})
+    assert imported(case)[0] == oracle(case)[0] == expected

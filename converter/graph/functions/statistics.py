@@ -22,13 +22,19 @@ def _accumulated(a: Tensor, dtype: torch.dtype | None) -> torch.dtype:
 
 
 def total(a: Tensor, name: str, axis: Axes, dtype: torch.dtype | None, keepdims: bool) -> Tensor:
-    """The `sum` or `prod` along axes."""
+    """The `sum` or `prod` along axes; that of integers wraps around in MXNet's accumulator."""
     dims, kind = _dims(a, axis), _accumulated(a, dtype)
-    wide = torch.promote_types(a.dtype, kind) if kind != torch.bool else torch.int64
-    a = a.to(wide)
-    if not dims:
-        return a.to(kind)
-    result = a.sum(dims, keepdims, dtype=wide) if name == "sum" else product(a, dims, keepdims)
+    if a.is_floating_point():
+        wide = torch.promote_types(a.dtype, kind if kind.is_floating_point else torch.float64)
+    else:
+        wide = torch.int32 if a.dtype == torch.int8 else torch.int64
+    result = a.to(wide)
+    if dims and name == "sum":
+        result = result.sum(dims, keepdims, dtype=wide)
+    elif dims:
+        result = product(result, dims, keepdims)
+    if dims and a.dtype == torch.uint8:
+        result = result & 0xFFFFFFFF  # MXNet's is uint32
     return result.to(kind)
 
 
