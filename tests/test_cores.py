@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+
 from gluon2torch.parity.cores import run_both
 
 

@@ -13,12 +13,13 @@ import torch
 from gluon2torch.checkpoints.record import GraphRecord
 from gluon2torch.errors import GraphError, UnknownModelError
 from gluon2torch.graph.graph_export import exported_line
+from gluon2torch.graph.image_sizes import for_inputs
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.shapes import input_specs
 from gluon2torch.graph.stored_graph import decompressed
-from gluon2torch.graph.symbol import read_symbol
+from gluon2torch.graph.symbol import parse_symbol, read_symbol
 from gluon2torch.graph.symbol_writer import symbol_json
-from gluon2torch.graph.zoo_graph import MAX_BYTES, family_file, load_zoo_graph
+from gluon2torch.graph.zoo_graph import MAX_BYTES, family_file, load_zoo_graph, zoo_line
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.yaml_table import mapping_file
 from gluon2torch.mappings.zoo import ZooEntry, find_network, load_zoo
@@ -32,7 +33,7 @@ from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
-from gluon2torch.sources.zoo_network import file_names
+from gluon2torch.sources.zoo_network import file_names, trace
 
 ZOO = load_zoo()
 OWN = [name for name, entry in ZOO.items() if entry.float_name is None]
@@ -54,11 +55,10 @@ def prove(entry: ZooEntry, seed: int = 0) -> Parity:
     stored = load_zoo_graph(entry)
     arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=seed))
     given = {name: (shape, "float32") for name, shape in entry.proof.items()}
-    specs = input_specs(stored.graph, arrays, given)
-    built = build_for_shapes(stored.graph, arrays, specs, specs)
-    network = Network(
-        stored.graph, arrays, symbol_json(stored.graph), (), entry.task == "detection"
-    )
+    graph = for_inputs(stored.graph, entry.inputs, entry.proof)
+    specs = input_specs(graph, arrays, given)
+    built = build_for_shapes(graph, arrays, specs, specs)
+    network = Network(graph, arrays, symbol_json(graph), (), entry.task == "detection")
     return prove_graph(built, network, "gluon", seed)
 
 
@@ -174,6 +174,24 @@ def test_files_of_gluoncv_have_second_names_and_unused_arrays(name: str, tmp_pat
     write_params(tmp_path / "net.params", dict.fromkeys(names, zero))
     arrays = load_zoo_arrays(entry, shapes, Source("params"), tmp_path / "net.params")
     assert arrays.keys() == shapes.keys()
+
+
+FIXED_SIZES = (
+    *("danet_resnet50_citys", "deeplab_resnest50_ade", "deeplab_v3b_plus_wideresnet_citys"),
+    *("fastscnn_citys", "fcn_resnet50_voc", "icnet_resnet50_citys", "psp_resnet50_ade"),
+)
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("name", FIXED_SIZES)
+def test_a_graph_for_another_image_size_is_the_network_built_for_it(name: str) -> None:
+    entry, inputs = ZOO[name], {"data": (1, 3, 96, 160)}
+    traced = trace(name, {**entry.options, "height": 96, "width": 160}, inputs)
+    line = zoo_line(name, traced.symbol, traced.structural, traced.prefix, traced.shapes)
+    expected = parse_symbol(line.encode(), name)
+    stored = load_zoo_graph(entry).graph
+    assert stored.nodes != expected.nodes
+    assert for_inputs(stored, entry.inputs, inputs).nodes == expected.nodes
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from ..checkpoints.record import GraphRecord
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
+from ..graph.image_sizes import for_inputs
 from ..graph.input_spec import InputSpec
 from ..graph.shapes import input_specs
 from ..graph.symbol_writer import symbol_json
@@ -86,7 +87,9 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                 attempt.source = replace(source, sha1=file_sha1(Path(params)))
             check_sound(entry.name, arrays)
         with attempt.clock("map"):
-            network = network_of(stored.graph, arrays, dequantize=False)
+            wanted = {name: shape for name, (shape, _) in (request.inputs or {}).items()}
+            graph = for_inputs(stored.graph, entry.inputs, wanted)
+            network = network_of(graph, arrays, dequantize=False)
             network = replace(
                 network,
                 text=symbol_json(network.graph),
@@ -100,7 +103,12 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                     given = {name: (shape, "float32") for name, shape in shapes.items()}
                     return input_specs(network.graph, network.arrays, given)
 
+                # a graph with fixed sizes is proved with those
+                smaller = for_inputs(graph, entry.inputs, entry.proof) == graph
                 built = build_for_shapes(
-                    network.graph, network.arrays, specs(entry.inputs), specs(entry.proof)
+                    network.graph,
+                    network.arrays,
+                    specs(entry.inputs),
+                    specs(entry.proof if smaller else entry.inputs),
                 )
         return prove_and_write(attempt, request, stored.graph, network, built)
