@@ -89,7 +89,8 @@ def ordered(rng: Rng, op: str) -> Case:
     if op == "topk" or (
         op == "argsort" and data.size > 16
     ):  # the order of equal values is not defined
-        data = rng.permutation(data.size).reshape(data.shape).astype(data.dtype)
+        kind = data.dtype if data.size <= 256 or data.dtype.itemsize > 1 else np.int32
+        data = rng.permutation(data.size).reshape(data.shape).astype(kind)
     given = some(rng, axis=[axis(rng, data.ndim), "None"], is_ascend=FLAG)
     outputs = 1
     if op != "sort":
