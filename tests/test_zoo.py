@@ -25,6 +25,7 @@ from gluon2torch.mappings.yaml_table import mapping_file
 from gluon2torch.mappings.zoo import ZooEntry, find_network, load_zoo
 from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.parity.result import Parity
+from gluon2torch.pipeline.graph_conversion import check_sound
 from gluon2torch.pipeline.graph_inputs import build_for_shapes
 from gluon2torch.pipeline.graph_proof import Network, prove_graph, reference_notes
 from gluon2torch.pipeline.request import Request
@@ -54,6 +55,7 @@ def prove(entry: ZooEntry, seed: int = 0) -> Parity:
     """Measure parity of a network with random weights, at the sizes of its proof."""
     stored = load_zoo_graph(entry)
     arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=seed))
+    check_sound(entry.name, arrays)
     given = {name: (shape, "float32") for name, shape in entry.proof.items()}
     graph = for_inputs(stored.graph, entry.inputs, entry.proof)
     specs = input_specs(graph, arrays, given)

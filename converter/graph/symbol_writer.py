@@ -10,7 +10,8 @@ from .symbol import VARIABLE, Graph
 
 def symbol_json(graph: Graph) -> str:
     """A graph in MXNet's format; graphs that nodes contain are written, too."""
-    return json.dumps({**_table(graph), "attrs": {"mxnet_version": ["int", 10901]}})
+    marks = {"is_np_shape": ["int", 1]} if graph.numpy_shapes else {}
+    return json.dumps({**_table(graph), "attrs": {"mxnet_version": ["int", 10901], **marks}})
 
 
 def _table(graph: Graph) -> dict[str, Any]:

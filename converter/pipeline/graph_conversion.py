@@ -128,7 +128,7 @@ def prove_and_write(
     built.module.float()
     with staging(Path(request.out)) as staged:
         with attempt.clock("write"):
-            program = write_graph(built, staged, attempt.name)
+            program = write_graph(built, network, staged, attempt.name)
         notes = network.notes + built.notes + program.notes + constant_heads(parity)
         if reference != "none":
             notes += reference_notes(network)

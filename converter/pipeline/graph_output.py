@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..checkpoints.formats.pt2 import write_program
+from ..checkpoints.program import GRAPH_FILE, graph_file
 from ..checkpoints.record import RecordedInput, WrittenFile
 from ..errors import ExportError
 from .graph_inputs import FIXED, BuiltGraph
+from .graph_proof import Network
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class WrittenGraph:
     notes: tuple[str, ...] = ()
 
 
-def write_graph(built: BuiltGraph, folder: Path, name: str) -> WrittenGraph:
+def write_graph(built: BuiltGraph, network: Network, folder: Path, name: str) -> WrittenGraph:
     """Write a module's program, for any batch size if it has one.
 
     Where the module runs with any batch size, but torch cannot export it so, the program is for the
@@ -34,6 +37,7 @@ def write_graph(built: BuiltGraph, folder: Path, name: str) -> WrittenGraph:
 
     Args:
         built: The module and its inputs.
+        network: Its graph and arrays; the graph is written beside the program.
         folder: Folder to write to.
         name: Start of the file name.
 
@@ -43,13 +47,16 @@ def write_graph(built: BuiltGraph, folder: Path, name: str) -> WrittenGraph:
     """
     module, specs, any_batch = built.module, built.specs, built.any_batch
     notes = []
+    shapes = {key: spec.shape for key, spec in specs.items()}
+    beside = {GRAPH_FILE: graph_file(network.graph, network.arrays, shapes)}
+    write = partial(write_program, module, specs, folder, name, beside=beside)
     try:
-        written = write_program(module, specs, folder, name, any_batch=any_batch)
+        written = write(any_batch=any_batch)
     except ExportError as error:
         if not any_batch:
             raise
         any_batch = False
-        written = write_program(module, specs, folder, name, any_batch=any_batch)
+        written = write(any_batch=any_batch)
         reason = f"torch.export cannot export the network with a variable batch ({error.reason})"
         notes.append(FIXED.format(reason=reason))
     inputs = []

@@ -13,6 +13,7 @@ from .gluon_network import build_network, parameter_shapes
 # factor for the last scale of each residual branch in random networks; without it, deep networks
 # amplify rounding a million times and parity is meaningless
 RESIDUAL_DAMPING = 0.25
+POSITIVE = "gamma", "running_var", "moving_var"
 
 
 def random_arrays(
@@ -68,7 +69,7 @@ def draw_arrays(
 def _random_array(
     rng: np.random.Generator, name: str, shape: tuple[int, ...], uniform: bool
 ) -> Array:
-    if name.endswith(("gamma", "running_var")):
+    if name.endswith(POSITIVE):
         return 0.5 + rng.random(shape, np.float32)
     if uniform:
         values = (rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(12**0.5)

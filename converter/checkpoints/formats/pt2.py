@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,13 @@ _TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node", "to
 
 
 def write_program(
-    module: fx.GraphModule, specs: Specs, folder: Path, name: str, *, any_batch: bool = True
+    module: fx.GraphModule,
+    specs: Specs,
+    folder: Path,
+    name: str,
+    *,
+    any_batch: bool = True,
+    beside: Mapping[str, str] | None = None,
 ) -> WrittenFile:
     """Write `folder/name-<hash>.pt2`, a program that takes the inputs in order and returns heads.
 
@@ -40,12 +47,13 @@ def write_program(
         name: Start of the file name.
         any_batch: All inputs have the same batch, which may have any size; otherwise, the program
             accepts the given shapes only.
+        beside: Further files of the archive, by name.
 
     Raises:
         ExportError: If the module cannot be exported.
         CheckpointError: If the loaded program's outputs differ, or the folder is not writable.
     """
-    content = _export(module, specs, name, any_batch)
+    content = _export(module, specs, name, any_batch, beside or {})
     _check(content, module, specs, name, any_batch)
     sha256 = hashlib.sha256(content).hexdigest()
     target = folder / f"{name}-{sha256[:HASH_DIGITS]}.pt2"
@@ -55,7 +63,9 @@ def write_program(
     return WrittenFile("pt2", str(target), sha256, len(content))
 
 
-def _export(module: fx.GraphModule, specs: Specs, name: str, any_batch: bool) -> bytes:
+def _export(
+    module: fx.GraphModule, specs: Specs, name: str, any_batch: bool, beside: Mapping[str, str]
+) -> bytes:
     # the exporter treats a batch size of one as a constant
     example = with_batch(specs, EXAMPLE_BATCH) if any_batch else specs
     zeros = in_dtype({key: spec.zeros() for key, spec in example.items()}, "float32")
@@ -80,7 +90,7 @@ def _export(module: fx.GraphModule, specs: Specs, name: str, any_batch: bool) ->
         for trace in _TRACES:
             node.meta.pop(trace, None)
     content = io.BytesIO()
-    torch.export.save(program, content)
+    torch.export.save(program, content, extra_files=dict(beside))
     return content.getvalue()
 
 
