@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,9 @@ def open_program(path: str | os.PathLike[str]) -> Program:
     path = Path(path)
     extra = {GRAPH_FILE: ""}
     try:
+        if not zipfile.is_zipfile(path):
+            path.open("rb").close()
+            raise ValueError("not a zip archive, or cut short")
         program = torch.export.load(path, extra_files=extra)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
