@@ -149,6 +149,7 @@ def small() -> nn.Sequential:
 def test_a_measurement_needs_no_reference_in_a_second_dtype() -> None:
     network, stages = small(), [Stage("stem", "0", "0"), Stage("logits", "3", "3")]
     casts: list[str] = []
+    twin = copy.deepcopy(network).eval()
 
     class Same:
         name, dtypes = "it", ("float32",)
@@ -158,7 +159,7 @@ def test_a_measurement_needs_no_reference_in_a_second_dtype() -> None:
 
         def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
             assert images.dtype == np.float32
-            return stage_outputs(network, stages, images)
+            return stage_outputs(twin, stages, images)
 
     network.train()
     parity = measure(network, Same(), stages, random_images([(8, 8), (8, 8)]))
@@ -170,12 +171,12 @@ def test_a_measurement_needs_no_reference_in_a_second_dtype() -> None:
 
 
 class Itself:
-    """A reference that is the network."""
+    """A reference that is a copy of the network."""
 
     name, dtypes = "itself", ("float64",)
 
     def __init__(self, network: nn.Module, stages: list[Stage]) -> None:
-        self.network, self.stages = network, stages
+        self.network, self.stages = copy.deepcopy(network).eval().double(), stages
 
     def cast(self, dtype: str) -> None:
         assert dtype == "float64"
