@@ -12,10 +12,12 @@ from typing import Any
 
 from ..errors import TableError
 from .catalog import Entry, find_name, load_catalog
+from .preprocessing import Rule, TaskPreprocessing
 from .schema import Row
 from .yaml_table import mapping_file, read_row, read_table
 
 Shape = tuple[int, ...]
+Channels = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ZooEntry:
         task: what it is for: the stem of its table.
         family: name of the architecture.
         classes: data set whose classes it knows, or their number; None if it has no classes.
+        labels: list of its outputs' names, mappings/labels/<labels>.txt; None if it has none.
         inputs: shape of each input as published, with a batch of 1.
         proof: shapes at which parity is measured; smaller where the network allows it.
         options: arguments of GluonCV's `get_model`.
@@ -39,12 +42,16 @@ class ZooEntry:
             well conditioned, and boxes stay inside the image.
         left_out: prefixes of arrays in GluonCV's files that the graph does not have: they are
             second names of its arrays, or the network does not compute with them.
+        preprocessing: how GluonCV's evaluation prepares its input; None for an input that is not
+            made of one image or clip.
+        demo: how GluonCV's demonstration does, if otherwise; None if it does the same.
     """
 
     name: str
     task: str
     family: str
     classes: str | int | None
+    labels: str | None
     inputs: Mapping[str, Shape]
     proof: Mapping[str, Shape]
     options: Mapping[str, Any]
@@ -54,10 +61,15 @@ class ZooEntry:
     metrics: Mapping[str, float]
     damped: tuple[str, ...]
     left_out: tuple[str, ...]
+    preprocessing: TaskPreprocessing | None
+    demo: TaskPreprocessing | None
 
 
 class _Table(Row, frozen=True):
     families: dict[str, Any]
+    mean: Channels = (0.0, 0.0, 0.0)
+    std: Channels = (1.0, 1.0, 1.0)
+    labels: dict[str, str] | None = None
 
 
 class _FamilyRow(Row, frozen=True):
@@ -67,6 +79,10 @@ class _FamilyRow(Row, frozen=True):
     options: dict[str, Any] | None = None
     damped: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    preprocessing: Rule | None = None
+    demo: Rule | None = None
+    mean: Channels | None = None
+    std: Channels | None = None
 
 
 class _ModelRow(Row, frozen=True):
@@ -78,6 +94,8 @@ class _ModelRow(Row, frozen=True):
     file: str | None = None
     sha1: str | None = None
     metrics: dict[str, float] | None = None
+    preprocessing: Rule | None = None
+    demo: Rule | None = None
 
 
 @functools.cache
@@ -98,7 +116,7 @@ def load_zoo() -> Mapping[str, ZooEntry]:
                 if name in entries:
                     raise TableError(f"{here}: the network stands in another table, too")
                 facts = read_row(model or {}, _ModelRow, here)
-                entries[name] = _entry(name, path.stem, family, group, facts)
+                entries[name] = _entry(name, path.stem, family, table, group, facts)
     for entry in entries.values():
         if entry.float_name not in (None, *entries, *load_catalog()):
             raise TableError(f"{entry.name}: the network {entry.float_name!r} is in no table")
@@ -120,13 +138,18 @@ def find_network(name: str) -> Entry | ZooEntry:
     return networks[float_name] if float_name is not None else found
 
 
-def _entry(name: str, task: str, family: str, group: _FamilyRow, row: _ModelRow) -> ZooEntry:
+def _entry(
+    name: str, task: str, family: str, table: _Table, group: _FamilyRow, row: _ModelRow
+) -> ZooEntry:
     inputs = row.inputs or group.inputs
+    mean, std = group.mean or table.mean, group.std or table.std
+    rule, demo = row.preprocessing or group.preprocessing, row.demo or group.demo
     return ZooEntry(
         name=name,
         task=task,
         family=family,
         classes=row.classes,
+        labels=_labels(row.classes, table),
         inputs=inputs,
         proof=row.proof or group.proof or inputs,
         options={**(group.options or {}), **(row.options or {})},
@@ -136,4 +159,12 @@ def _entry(name: str, task: str, family: str, group: _FamilyRow, row: _ModelRow)
         metrics=row.metrics or {},
         damped=group.damped,
         left_out=group.left_out,
+        preprocessing=None if rule is None else TaskPreprocessing(rule, mean, std),
+        demo=None if demo is None else TaskPreprocessing(demo, mean, std),
     )
+
+
+def _labels(classes: str | int | None, table: _Table) -> str | None:
+    if not isinstance(classes, str):
+        return None
+    return (table.labels or {}).get(classes, classes)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from gluon2torch.checkpoints.checkpoint import open_checkpoint
 from gluon2torch.inference.feature_extraction import extract_features
+from gluon2torch.inference.images.normalisation import normalise
 from gluon2torch.inference.images.presets import make_crop
-from gluon2torch.inference.runner import normalise
 from gluon2torch.models import create_model
 
 from .images import encode, noise, run

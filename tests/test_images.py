@@ -15,8 +15,8 @@ from PIL import Image, ImageFile
 from gluon2torch.errors import ImageError, MissingDependencyError
 from gluon2torch.inference.images.image_file import find_images, read_image
 from gluon2torch.inference.images.linear_resize import resize_linear
+from gluon2torch.inference.images.normalisation import normalise
 from gluon2torch.inference.images.presets import Crop, make_crop
-from gluon2torch.inference.runner import normalise
 from gluon2torch.mappings.catalog import Preprocessing, load_catalog
 from gluon2torch.sources.mxnet_compat import import_mxnet
 

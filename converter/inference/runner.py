@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import CheckpointError
+from .images.normalisation import normalise
 
 if TYPE_CHECKING:
     from ..checkpoints.checkpoint import Checkpoint
@@ -94,17 +95,6 @@ def place(network: torch.nn.Module, setup: Setup) -> None:
     """Move a network to the setup's device and memory format."""
     network.to(setup.device)
     network.to(memory_format=setup.memory_format)  # type: ignore[call-overload]
-
-
-def normalise(
-    pixels: torch.Tensor, preprocessing: Preprocessing, dtype: torch.dtype = torch.float32
-) -> torch.Tensor:
-    """Normalise 8-bit pixels (N, H, W, 3) to (N, 3, H, W), as Gluon's ToTensor and Normalize do."""
-    mean, std = (
-        torch.tensor(values, dtype=dtype, device=pixels.device)[:, None, None]
-        for values in (preprocessing.mean, preprocessing.std)
-    )
-    return pixels.permute(0, 3, 1, 2).to(dtype).div_(255).sub_(mean).div_(std)
 
 
 def compute_dtype(network: torch.nn.Module) -> torch.dtype:

@@ -1,0 +1,145 @@
+"""How an image or a clip becomes the input of a network of mappings/zoo/*.yaml.
+
+Each rule is what GluonCV's evaluation of that family does, or its demonstration (`demo`); the
+tables name the rule by `kind`. converter/inference/images/task_input.py applies them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .schema import Row
+
+Size = tuple[int, int]  # height, width
+# auto is MXNet's method 9: cubic if both sides grow, area if both shrink, otherwise linear
+Interpolation = Literal["linear", "cubic", "area", "auto", "lanczos"]
+
+
+class Stretch(Row, frozen=True, tag_field="kind", tag="stretch"):
+    """Resize to a fixed size, whatever the image's shape.
+
+    Attributes:
+        size: height and width, in pixels.
+    """
+
+    size: Size
+    interpolation: Interpolation
+
+
+class ShortSide(Row, frozen=True, tag_field="kind", tag="short_side"):
+    """Resize the shorter side to a length, keeping the shape.
+
+    Attributes:
+        short: length of the shorter side, in pixels.
+        max_size: limit of the longer side, which prevails.
+        multiple: both sides are rounded to multiples of it.
+    """
+
+    short: int
+    max_size: int
+    interpolation: Interpolation
+    multiple: int = 1
+
+
+class Letterbox(Row, frozen=True, tag_field="kind", tag="letterbox"):
+    """Scale the longer side to the input's width and centre the image, with black borders.
+
+    Attributes:
+        size: height and width of the input, in pixels.
+    """
+
+    size: Size
+
+
+class KeepSize(Row, frozen=True, tag_field="kind", tag="keep_size"):
+    """Take the image as it is."""
+
+
+class CentreCrop(Row, frozen=True, tag_field="kind", tag="centre_crop"):
+    """Resize the shorter side linearly, then crop the centre.
+
+    Attributes:
+        size: height and width of the crop, in pixels.
+        crop_pct: side of the crop / shorter side of the resized image.
+    """
+
+    size: Size
+    crop_pct: float
+
+
+class PersonWarp(Row, frozen=True, tag_field="kind", tag="person_warp"):
+    """Widen a person's box to the input's shape, enlarge it about its centre, and scale it.
+
+    What lies outside the image is black.
+
+    Attributes:
+        size: height and width of the input, in pixels.
+        enlarge: factor of the box's sides.
+    """
+
+    size: Size
+    enlarge: float
+
+
+class PersonCrop(Row, frozen=True, tag_field="kind", tag="person_crop"):
+    """Enlarge a person's box about its centre, cut it at the image's edges, and resize it.
+
+    Attributes:
+        size: height and width of the input, in pixels.
+        enlarge: factor of the box's sides.
+    """
+
+    size: Size
+    enlarge: float
+    interpolation: Interpolation
+
+
+class PaddedPersonCrop(Row, frozen=True, tag_field="kind", tag="padded_person_crop"):
+    """Enlarge a person's box, and scale it into the input without changing its shape.
+
+    What lies outside the box is black.
+
+    Attributes:
+        size: height and width of the input, in pixels.
+    """
+
+    size: Size
+
+
+class FrameCrop(Row, frozen=True, tag_field="kind", tag="frame_crop"):
+    """Resize each frame of a video linearly to a fixed size, then crop the centre.
+
+    Attributes:
+        resized: height and width after resizing, in pixels.
+        size: height and width of the crop, in pixels.
+        frames: number of frames of a clip; None for a network that takes single frames.
+        step: distance between the frames of a clip; 1 takes consecutive ones.
+        slow_step: the same of the frames that follow these, for a second path of the network at
+            a lower rate (SlowFast); None if there is no such path.
+    """
+
+    resized: Size
+    size: Size
+    frames: int | None = None
+    step: int = 1
+    slow_step: int | None = None
+
+
+ImageRule = Stretch | ShortSide | Letterbox | KeepSize | CentreCrop
+PersonRule = PersonWarp | PersonCrop | PaddedPersonCrop
+Rule = ImageRule | PersonRule | FrameCrop
+
+
+@dataclass(frozen=True)
+class TaskPreprocessing:
+    """How the input of a network is prepared.
+
+    Attributes:
+        rule: how the pixels are chosen.
+        mean, std: per channel, for RGB values in 0 … 1.
+    """
+
+    rule: Rule
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
