@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from .catalog import Preprocessing
 from .schema import Row
 
 Size = tuple[int, int]  # height, width
@@ -83,7 +84,9 @@ class PersonWarp(Row, frozen=True, tag_field="kind", tag="person_warp"):
 
 
 class PersonCrop(Row, frozen=True, tag_field="kind", tag="person_crop"):
-    """Enlarge a person's box about its centre, cut it at the image's edges, and resize it.
+    """Enlarge a person's box about its centre, and cut it at the image's edges.
+
+    The rest is resized cubically, in float32.
 
     Attributes:
         size: height and width of the input, in pixels.
@@ -92,7 +95,6 @@ class PersonCrop(Row, frozen=True, tag_field="kind", tag="person_crop"):
 
     size: Size
     enlarge: float
-    interpolation: Interpolation
 
 
 class PaddedPersonCrop(Row, frozen=True, tag_field="kind", tag="padded_person_crop"):
@@ -143,3 +145,14 @@ class TaskPreprocessing:
     rule: Rule
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    def of_classifier(self) -> Preprocessing:
+        """Return the same facts as the catalogue's networks have them.
+
+        Raises:
+            TypeError: the network does not classify images.
+        """
+        rule = self.rule
+        if not isinstance(rule, CentreCrop):
+            raise TypeError(f"{type(rule).__name__} is not the crop of an image classifier")
+        return Preprocessing(rule.size, self.mean, self.std, rule.crop_pct, "bilinear")

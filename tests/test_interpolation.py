@@ -9,7 +9,7 @@ import pytest
 
 from gluon2torch.inference.images.affine_warp import solve_affine, warp_affine
 from gluon2torch.inference.images.area_resize import resize_area
-from gluon2torch.inference.images.resizing import choose_method, resize
+from gluon2torch.inference.images.image_resize import choose_method, resize
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .images import noise, smooth

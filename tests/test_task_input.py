@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from gluon2torch.inference.images.normalisation import normalise
 from gluon2torch.inference.images.placement import Placement
+from gluon2torch.inference.images.presets import make_crop
 from gluon2torch.inference.images.task_input import prepare_image, short_side_size
-from gluon2torch.mappings.preprocessing import ShortSide, TaskPreprocessing
+from gluon2torch.mappings.preprocessing import KeepSize, ShortSide, TaskPreprocessing
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
@@ -149,15 +152,6 @@ def test_the_sizes_of_region_detectors_are_those_of_their_networks() -> None:
                 assert (about.rule.short, about.rule.max_size) == (short, network.max_size), name
 
 
-def test_every_detector_has_rules_of_its_inputs_size() -> None:
-    for name, entry in ZOO.items():
-        if entry.task == "detection":
-            rule = preprocessing(name).rule
-            size = getattr(rule, "size", None)
-            assert size in (None, entry.inputs["data"][2:]), name
-            assert isinstance(preprocessing(name, "demo").rule, ShortSide)
-
-
 @pytest.mark.parametrize("name", ["faster_rcnn_resnet50_v1b_voc", "mask_rcnn_resnet50_v1b_coco"])
 def test_a_program_of_a_fixed_size_takes_the_image_scaled_into_it(name: str) -> None:
     height, width = ZOO[name].inputs["data"][2:]
@@ -186,3 +180,94 @@ def test_another_size_stretches_to_it() -> None:
     assert prepared.placement.boxes_to_image(torch.tensor([[[160.0, 96, 80, 48]]])).tolist() == [
         [[60, 40, 30, 20]]
     ]
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("name", ["fcn_resnet101_voc", "fastscnn_citys"])
+def test_segmentation_inputs_are_gluoncvs(name: str) -> None:
+    mxnet = import_mxnet()
+    with legacy_names():
+        from gluoncv.data.transforms.presets.segmentation import test_transform
+
+    for number, image in images():
+        expected = test_transform(mxnet.nd.array(image, dtype="uint8"), mxnet.cpu())
+        ours = prepare_image(image, preprocessing(name))
+        assert np.array_equal(ours.pixels.numpy(), expected.asnumpy()), number
+        logits = torch.zeros(1, 2, *image.shape[:2])
+        assert ours.placement.logits_to_image(logits).shape == logits.shape
+
+
+@pytest.mark.mxnet
+def test_logits_are_resized_to_the_image_as_gluoncvs_evaluation_does() -> None:
+    mxnet = import_mxnet()
+    rng = np.random.default_rng(0)
+    for shape in ((375, 500), (333, 97), (40, 60)):
+        prepared = prepare_image(noise(*shape), preprocessing("fcn_resnet101_voc"), (96, 120))
+        assert prepared.pixels.shape == (1, 3, 96, 120)
+        logits = rng.standard_normal((1, 4, 96, 120)).astype(np.float32)
+        scale = min(96 / shape[0], 120 / shape[1])
+        inside = logits[:, :, : round(scale * shape[0]), : round(scale * shape[1])]
+        theirs = mxnet.nd.contrib.BilinearResize2D(
+            mxnet.nd.array(inside), height=shape[0], width=shape[1]
+        ).asnumpy()
+        ours = prepared.placement.logits_to_image(torch.from_numpy(logits)).numpy()
+        assert ours.shape == (1, 4, *shape)
+        # MXNet's positions are rounded to float32
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
+def test_the_rest_of_a_segmentation_input_is_black() -> None:
+    about = preprocessing("fcn_resnet101_voc")
+    prepared = prepare_image(np.zeros((30, 20, 3), np.uint8), about, (60, 60))
+    black = prepare_image(np.zeros((60, 60, 3), np.uint8), about)
+    np.testing.assert_allclose(prepared.pixels, black.pixels, rtol=1e-6)
+
+
+def test_depth_inputs_are_those_of_gluoncvs_demonstration() -> None:
+    """scripts/depth/demo.py resizes with Pillow, and does not normalise."""
+    for number, image in images()[::4]:
+        picture = Image.fromarray(image).resize((640, 192), Image.Resampling.LANCZOS)
+        expected = np.float32(np.asarray(picture).transpose(2, 0, 1)) / np.float32(255)
+        name = "monodepth2_resnet18_kitti_mono_stereo_640x192"
+        prepared = prepare_image(image, preprocessing(name))
+        assert np.array_equal(prepared.pixels[0].numpy(), expected), number
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    ("name", "short", "side"), [("vgg16", 256, 224), ("inceptionv3", 342, 299)]
+)
+def test_classifiers_crops_are_gluons(name: str, short: int, side: int) -> None:
+    mxnet = import_mxnet()
+    from mxnet.gluon.data.vision import transforms
+
+    about = preprocessing(name).of_classifier()
+    theirs = transforms.Compose(
+        [
+            transforms.Resize(short, keep_ratio=True),
+            transforms.CenterCrop(side),
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    )
+    for number, image in images():
+        ours = normalise(torch.from_numpy(make_crop(about)(image).copy())[None], about)[0]
+        expected = theirs(mxnet.nd.array(image, dtype="uint8")).asnumpy()
+        assert np.array_equal(ours.numpy(), expected), number
+
+
+def test_every_network_but_two_kinds_has_a_rule_of_its_inputs_size() -> None:
+    for name, entry in ZOO.items():
+        if entry.preprocessing is None:
+            assert entry.family in ("posenet", "siamrpn"), name
+            continue
+        size = getattr(entry.preprocessing.rule, "size", None)
+        assert size in (None, entry.inputs["data"][-2:]), name
+        assert (size is None) == isinstance(entry.preprocessing.rule, KeepSize | ShortSide), name
+
+
+def test_rules_refuse_what_they_do_not_take() -> None:
+    with pytest.raises(TypeError, match="CentreCrop does not take one image"):
+        prepare_image(noise(9, 9), preprocessing("vgg16"))
+    with pytest.raises(TypeError, match="Stretch is not the crop of an image classifier"):
+        preprocessing("ssd_300_vgg16_atrous_voc").of_classifier()

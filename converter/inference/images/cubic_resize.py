@@ -1,9 +1,9 @@
-"""OpenCV's cubic resize of 8-bit images, bit for bit, in NumPy.
+"""OpenCV's cubic resize of images, bit for bit, in NumPy.
 
 MXNet resizes with OpenCV (`cv::resize` with INTER_CUBIC, modules/imgproc/src/resize.cpp). Each axis
-weights four neighbours with 11-bit coefficients. The sums along the rows are integers; those down
-the columns are float32 where OpenCV's vector code computes them, eight values at a time, and
-integers in the rest of a row. Both are rounded, but not always to the same level.
+weights four neighbours. For 8-bit images the coefficients have 11 bits. The sums along the rows are
+integers; those down the columns are float32 where OpenCV's vector code computes them, eight values
+at a time, and integers in the rest of a row. Both are rounded, but not always to the same level.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from .linear_resize import Image, Size
 
+FloatImage = np.ndarray[Any, np.dtype[np.float32]]
 _BITS = 11
 _TAPS = 4
 _LANES = 8
@@ -27,6 +28,7 @@ def resize_cubic(image: Image, size: Size) -> Image:
         return image
     rows, down = _neighbours(height, size[0])
     columns, across = _neighbours(width, size[1])
+    down, across = (np.rint(each * (1 << _BITS)).astype(np.int32) for each in (down, across))
     band = np.zeros((height, size[1], channels), np.int32)
     for tap in range(_TAPS):
         band += image[:, columns[tap]] * across[tap][:, None]
@@ -38,14 +40,29 @@ def resize_cubic(image: Image, size: Size) -> Image:
     return out.reshape(*size, channels)
 
 
+def resize_cubic_float(image: FloatImage, size: Size) -> FloatImage:
+    """Resize an image (H, W, C) of float32; the values may exceed the image's range."""
+    if size == image.shape[:2]:
+        return image
+    rows, down = _neighbours(image.shape[0], size[0])
+    columns, across = _neighbours(image.shape[1], size[1])
+    band = _sum_in_order([image[:, each] for each in columns], across[:, :, None])
+    return _sum_in_order([band[each] for each in rows], down[:, :, None, None])
+
+
 def _float_sums(lines: list[Any], weights: Any) -> Image:
     """Weight and add four lines in float32, in the order of OpenCV's vector code."""
     scaled = weights.astype(np.float32) / np.float32(1 << 2 * _BITS)
-    total = lines[0].astype(np.float32) * scaled[0][:, None]
-    for line, weight in zip(lines[1:], scaled[1:], strict=True):
-        total += line.astype(np.float32) * weight[:, None]
+    total = _sum_in_order([line.astype(np.float32) for line in lines], scaled[:, :, None])
     pixels: Image = np.rint(total).clip(0, 255).astype(np.uint8)
     return pixels
+
+
+def _sum_in_order(lines: list[FloatImage], weights: Any) -> FloatImage:
+    total: FloatImage = lines[0] * weights[0]
+    for line, weight in zip(lines[1:], weights[1:], strict=True):
+        total += line * weight
+    return total
 
 
 def _integer_sums(lines: list[Any], weights: Any) -> Image:
@@ -61,14 +78,13 @@ def _neighbours(source: int, target: int) -> tuple[Any, Any]:
     """Four source neighbours and their weights, for each position on a resized axis.
 
     Returns:
-        Indices (4, target), the outermost pixels being repeated, and weights in units of 1 / 2¹¹.
+        Indices (4, target), the outermost pixels being repeated, and float32 weights.
     """
     scale = 1 / (target / source)  # rounded twice, as in OpenCV
     positions = ((np.arange(target) + 0.5) * scale - 0.5).astype(np.float32)
     first = np.floor(positions)
     index = first.astype(np.int64) + np.arange(-1, 3)[:, None]
-    weights = _kernel(positions - first) * np.float32(1 << _BITS)
-    return index.clip(0, source - 1), np.rint(weights).astype(np.int32)
+    return index.clip(0, source - 1), _kernel(positions - first)
 
 
 def _kernel(within: Any) -> Any:

@@ -20,9 +20,12 @@ class Normalised(Protocol):
 def normalise(
     pixels: torch.Tensor, preprocessing: Normalised, dtype: torch.dtype = torch.float32
 ) -> torch.Tensor:
-    """Normalise 8-bit pixels (N, H, W, 3) to (N, 3, H, W), as Gluon's ToTensor and Normalize do."""
+    """Normalise pixels (N, H, W, 3) in 0 … 255 to (N, 3, H, W).
+
+    Gluon's ToTensor and Normalize do the same.
+    """
     mean, std = (
         torch.tensor(values, dtype=dtype, device=pixels.device)[:, None, None]
         for values in (preprocessing.mean, preprocessing.std)
     )
-    return pixels.permute(0, 3, 1, 2).to(dtype).div_(255).sub_(mean).div_(std)
+    return pixels.permute(0, 3, 1, 2).to(dtype, copy=True).div_(255).sub_(mean).div_(std)

@@ -14,10 +14,11 @@ import torch
 
 from ...mappings.preprocessing import KeepSize, Letterbox, ShortSide, Stretch
 from .affine_warp import centring_matrix, warp_affine
+from .cubic_resize import FloatImage
 from .linear_resize import Image, Size
 from .normalisation import normalise
 from .placement import Placement
-from .resizing import resize
+from .image_resize import resize
 
 if TYPE_CHECKING:
     from ...mappings.preprocessing import Interpolation, TaskPreprocessing
@@ -125,7 +126,7 @@ def _black(preprocessing: TaskPreprocessing) -> tuple[float, ...]:
     return tuple(-mean / std for mean, std in pairs)
 
 
-def as_input(pixels: Image, preprocessing: TaskPreprocessing) -> torch.Tensor:
-    """Normalise pixels (H, W, 3) of 8 bits to a float32 batch of one, (1, 3, H, W)."""
-    batch = torch.from_numpy(np.ascontiguousarray(pixels))[None]
+def as_input(pixels: Image | FloatImage, preprocessing: TaskPreprocessing) -> torch.Tensor:
+    """Normalise pixels (H, W, 3) in 0 … 255 to a float32 batch of one, (1, 3, H, W)."""
+    batch = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))[None]
     return normalise(batch, preprocessing)
