@@ -1,0 +1,1 @@
+"""Predictions as pictures: detected objects, segments, poses and depth."""
