@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gluon2torch.errors import TableError
 from gluon2torch.inference.detections import Box, DetectedObject
 from gluon2torch.inference.pictures.canvas import blend, contrast, legible_on, text_font
+from gluon2torch.inference.pictures.depth_map import depth_picture
+from gluon2torch.inference.pictures.legend import draw_legend
 from gluon2torch.inference.pictures.object_boxes import draw_objects
+from gluon2torch.inference.pictures.segments import overlay, palette_image
+from gluon2torch.inference.pictures.skeletons import LEFT, LIMBS, MIDDLE, RIGHT, draw_poses
 from gluon2torch.inference.pictures.tags import TagPlacer
-from gluon2torch.mappings.palettes import Colour, load_palette
+from gluon2torch.mappings.palettes import load_palette
+from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .images import noise, smooth
 
@@ -234,7 +241,7 @@ def test_a_mask_is_translucent_and_has_an_edge() -> None:
     mask[100, 100] = False
     seen = an_object((40, 60, 160, 140), 3, mask=mask)
     picture, colour = draw_objects(grey(200, 200), [seen]), OBJECTS.colour(3)
-    inside: Colour = tuple(round(GREY + 0.4 * (c - GREY)) for c in colour)  # type: ignore
+    inside = tuple(round(GREY + 0.4 * (value - GREY)) for value in colour)
     assert tuple(picture[90, 90]) == inside
     assert tuple(picture[100, 100]) == (GREY,) * 3
     assert {tuple(picture[pixel]) for pixel in ((80, 90), (81, 90), (120, 140), (100, 99))} == {
@@ -259,3 +266,227 @@ def test_the_object_with_the_highest_score_is_on_top() -> None:
 def test_other_arrays_are_refused(image: Any) -> None:
     with pytest.raises(ValueError, match="expected uint8"):
         draw_objects(image, [])
+
+
+# segments
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    ("name", "theirs", "classes"),
+    [
+        ("voc", "pascal_voc", 21),
+        ("coco", "coco", 21),
+        ("ade20k", "ade20k", 150),
+        ("cityscapes", "citys", 19),
+        ("mhpv1", "mhpv1", 19),
+    ],
+)
+def test_palette_images_are_gluoncvs(name: str, theirs: str, classes: int) -> None:
+    import_mxnet()
+    from gluoncv.utils.viz import get_color_pallete
+
+    lowest = 0 if theirs == "coco" else -1
+    map_ = np.random.default_rng(0).integers(lowest, classes, (40, 60))
+    map_.flat[: classes - lowest] = np.arange(lowest, classes)
+    ours: Any = palette_image(map_, load_palette(name))
+    wanted = get_color_pallete(map_.copy(), theirs)
+    assert ours.mode == wanted.mode == "P"
+    assert np.array_equal(np.asarray(ours), np.asarray(wanted))
+    colours = wanted.getpalette()
+    assert ours.getpalette()[: len(colours)] == colours
+
+
+def test_class_indices_are_read_back_from_a_file(tmp_path: Path) -> None:
+    classes = np.arange(150).reshape(10, 15)
+    for name, first in (("voc", 0), ("ade20k", 1)):
+        palette_image(classes, load_palette(name)).save(tmp_path / "classes.png")
+        with Image.open(tmp_path / "classes.png") as image:
+            assert np.array_equal(np.asarray(image), classes + first)
+            pixel = np.asarray(image.convert("RGB"))[1, 3]
+        assert tuple(pixel) == load_palette(name).colour(18)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (np.full((2, 2), 255), "-1 to 254"),
+        (np.full((2, 2), -2), "are -2 to -2"),
+        (np.zeros((2, 2)), "expected integers"),
+        (np.zeros((2, 2, 1), int), r"\(2, 2, 1\)"),
+    ],
+)
+def test_classes_that_a_palette_image_cannot_hold_are_refused(classes: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        palette_image(classes, load_palette("ade20k"))
+
+
+def test_an_overlay_is_translucent_with_opaque_edges() -> None:
+    classes = np.full((100, 120), 15)
+    classes[:, :40] = 0  # the background
+    classes[:, 80:] = -1
+    image = grey(100, 120)
+    palette = load_palette("voc")
+    picture = overlay(image, classes, palette, ["background"] * 21)
+    assert palette.colour(15) == (192, 128, 128)
+    row = [tuple(pixel) for pixel in picture[50]]
+    assert row[:40] == row[80:] == [(GREY,) * 3] * 40
+    assert row[40] == row[79] == (192, 128, 128)
+    assert set(row[41:79]) == {(166, 128, 128)}  # 128 + 0.6 · 64
+    assert (image == GREY).all()
+    with pytest.raises(ValueError, match=r"classes of shape \(100, 120\)"):
+        overlay(grey(99, 120), classes, palette, [])
+
+
+def test_the_legend_lists_the_classes_by_area() -> None:
+    classes = np.zeros((400, 600), int)
+    classes[:, 100:250] = 3
+    classes[:, 250:] = 7
+    classes[0, :5] = 99
+    names = [f"class {number}" for number in range(8)]
+    palette = load_palette("cityscapes")
+    picture = overlay(smooth(400, 600), classes, palette, names)
+    legend = picture[400:]
+    assert 15 < len(legend) < 40
+    order = {}
+    for index in (7, 3, 0, 99):
+        columns = np.flatnonzero((legend == palette.colour(index)).all(2).any(0))
+        order[index] = int(columns[0])
+        assert 10 < len(columns) < 14
+    assert sorted(order, key=order.__getitem__) == [7, 3, 0, 99]
+    assert (legend[:, [0, -1]] == 255).all()
+    assert np.array_equal(overlay(grey(9, 9), np.full((9, 9), -1), palette, names), grey(9, 9))
+
+
+def test_legends_have_no_more_rows_than_there_is_room() -> None:
+    entries = [(f"class {number}", (number, 0, 0)) for number in range(100)]
+    tall = draw_legend(entries, grey(300, 400))
+    assert 100 < len(tall) <= 170
+    assert len(draw_legend(entries[:2], grey(300, 400))) < 30
+    narrow = draw_legend([("a name that is far too long", (1, 2, 3))], grey(300, 90))
+    assert narrow.shape[1] == 90
+    assert (narrow[:, -1] == 255).all()
+    for size in ((1, 1), (300, 10), (10, 300)):
+        assert draw_legend(entries, grey(*size)).shape == (0, size[1], 3)
+
+
+# poses
+
+
+def a_pose(**places: tuple[float, float]) -> tuple[Any, Any]:
+    """One person's keypoints and scores; only the joints given are seen."""
+    keypoints, scores = np.zeros((1, 17, 2)), np.zeros((1, 17))
+    for joint, place in places.items():
+        keypoints[0, int(joint[1:])] = place
+        scores[0, int(joint[1:])] = 0.9
+    return keypoints, scores
+
+
+@pytest.mark.mxnet
+def test_limbs_are_those_that_gluoncv_draws() -> None:
+    import_mxnet()
+    from gluoncv.utils.viz import cv_plot_keypoints
+
+    nobody = (np.ones((1, 1, 1)), np.zeros((1, 1, 4)), np.ones((1, 1, 1)))
+    drawn = []
+    for pair in itertools.combinations(range(17), 2):
+        keypoints, scores = a_pose(**{f"j{pair[0]}": (5, 5), f"j{pair[1]}": (50, 50)})
+        picture = cv_plot_keypoints(
+            np.zeros((64, 64, 3), np.uint8), keypoints, scores[:, :, None], *nobody
+        )
+        if picture.any():
+            drawn.append(pair)
+    assert len(LIMBS) == 16
+    assert drawn == sorted(LIMBS)
+
+
+def test_sides_have_their_colours() -> None:
+    for one, other in LIMBS:
+        sides = {joint % 2 for joint in (one, other) if joint}
+        wanted = MIDDLE if len(sides) == 2 else LEFT if 1 in sides else RIGHT
+        keypoints, scores = a_pose(**{f"j{one}": (20, 30), f"j{other}": (80, 70)})
+        assert tuple(draw_poses(grey(100, 100), keypoints, scores, 0.2)[50, 50]) == wanted
+    assert len({LEFT, RIGHT, MIDDLE}) == 3
+
+
+def test_limbs_need_both_joints_above_the_threshold() -> None:
+    keypoints, scores = a_pose(j5=(20, 50), j7=(80, 50))
+    assert tuple(draw_poses(grey(100, 100), keypoints, scores, 0.5)[50, 50]) == LEFT
+    scores[0, 7] = 0.5
+    picture = draw_poses(grey(100, 100), keypoints, scores[:, :, None], 0.5)
+    assert tuple(picture[50, 20]) == LEFT
+    assert (picture[:, 40:] == GREY).all()
+    picture = draw_poses(grey(100, 100), keypoints, scores, 0.9)
+    assert (picture == GREY).all()
+
+
+def test_a_limb_is_straight_and_smooth() -> None:
+    keypoints, scores = a_pose(j5=(10.25, 50), j7=(290, 50))
+    picture = draw_poses(np.full((180, 300, 3), 255, np.uint8), keypoints, scores, 0.5)
+    column = [tuple(pixel) for pixel in picture[46:55, 150]]
+    assert column == column[::-1]
+    assert column[4] == LEFT
+    assert column[0] == column[8] == (255, 255, 255)
+    assert column[2] == (76, 76, 76)  # 0.7 of black, which ends 2.2 pixels from the middle
+    # a limb whose ends are far outside of the image
+    keypoints, scores = a_pose(j5=(-99_000, 50), j7=(99_000, 50))
+    picture = draw_poses(grey(100, 100), keypoints, scores, 0.5)
+    assert (picture[50] == LEFT).all()
+
+
+def test_joints_that_cannot_be_seen_are_left_out() -> None:
+    image = noise(40, 50)
+    for place in ((np.nan, 5), (np.inf, 5), (-1e300, 5), (500, 5)):
+        assert np.array_equal(draw_poses(image, *a_pose(j5=place, j7=place), 0.2), image)
+    assert np.array_equal(draw_poses(image, np.zeros((0, 17, 2)), np.zeros((0, 17)), 0.2), image)
+    assert tuple(draw_poses(grey(1, 1), *a_pose(j5=(0, 0)), 0.2)[0, 0]) == LEFT
+    with pytest.raises(ValueError, match=r"expected \(P, 17, 2\)"):
+        draw_poses(image, np.zeros((1, 16, 2)), np.zeros((1, 16)), 0.2)
+
+
+# depth
+
+
+def test_depth_has_the_colours_of_monodepth2s_demonstration() -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    from matplotlib.cm import ScalarMappable
+
+    disparity = np.random.default_rng(0).gamma(2, 0.1, (90, 120)).astype(np.float32)
+    norm = matplotlib.colors.Normalize(disparity.min(), np.percentile(disparity, 95))
+    theirs = 255 * ScalarMappable(norm, "magma").to_rgba(disparity)[:, :, :3]
+    ours = depth_picture(disparity)
+    assert np.abs(ours - theirs).max() < 2.6  # two neighbouring colours are up to 2.5 apart
+    assert np.median(np.abs(ours - theirs)) < 0.5
+    ramp = depth_picture(np.arange(256.0)[None] / 242.25)  # whose 95th percentile is 1
+    wanted = 255 * matplotlib.colormaps["magma"](np.arange(256) / 242.25)[:, :3]
+    assert np.abs(ramp[0] - wanted).max() < 1.3
+
+
+def test_magma_is_ever_lighter() -> None:
+    picture = depth_picture(np.linspace(0, 1, 2000)[None])
+    lightness = cielab(picture[0], np.eye(3))[:, 0]
+    assert (np.diff(lightness) >= 0).all()
+    assert lightness[0] < 1
+    assert lightness[-1] > 97
+    # perceptually uniform: the same step of lightness everywhere
+    colours = cielab(np.unique(picture[0], axis=0), np.eye(3))[:, 0]
+    assert len(colours) == 256
+    steps = np.diff(np.sort(colours))
+    assert steps[10:].max() < 3 * np.median(steps)
+
+
+def test_disparities_that_are_equal_or_unknown() -> None:
+    dark, light = (0, 0, 4), (252, 253, 191)
+    assert set(map(tuple, depth_picture(np.full((3, 4), 0.7)).reshape(-1, 3))) == {dark}
+    # the 95th percentile is the smallest value
+    nearly = np.zeros((10, 10))
+    nearly[0, 0] = 5
+    assert set(map(tuple, depth_picture(nearly).reshape(-1, 3))) == {dark}
+    row = np.array([[0.0, 1.0, np.nan, np.inf, -np.inf, 1.0]])
+    assert [tuple(pixel) for pixel in depth_picture(row)[0]] == [
+        *(dark, light, (GREY,) * 3, (GREY,) * 3, (GREY,) * 3, light)
+    ]
+    assert (depth_picture(np.full((2, 2), np.nan)) == GREY).all()
+    assert depth_picture(np.zeros((1, 1))).shape == (1, 1, 3)
+    with pytest.raises(ValueError, match=r"expected \(H, W\)"):
+        depth_picture(np.zeros((1, 2, 2)))
