@@ -15,10 +15,10 @@ import torch
 from ...mappings.preprocessing import KeepSize, Letterbox, ShortSide, Stretch
 from .affine_warp import centring_matrix, warp_affine
 from .cubic_resize import FloatImage
+from .image_resize import resize
 from .linear_resize import Image, Size
 from .normalisation import normalise
 from .placement import Placement
-from .image_resize import resize
 
 if TYPE_CHECKING:
     from ...mappings.preprocessing import Interpolation, TaskPreprocessing
