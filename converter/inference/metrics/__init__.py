@@ -1,0 +1,1 @@
+"""Measures of how good detections, segmentations, keypoints and classifications are."""
