@@ -9,7 +9,7 @@ SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 python,\
 	$(shell $(each) -c '$(SUITABLE)' 2>/dev/null && echo $(each))))
 BIN := .venv/bin
-CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or linters
+CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or pycocotools or linters
 
 .PHONY: convert test quick lint proof zoo mutants bench clean
 

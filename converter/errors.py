@@ -14,6 +14,7 @@ ConversionError
 │   └── ReleaseError         a release folder cannot be built or read
 ├── ImageSizeError           the reference does not support that image size
 ├── ImageError               an image or a list of images cannot be read
+├── DatasetError             a data set's folder or annotations are invalid
 ├── LabelsError              a list of class names is invalid
 ├── ParityError              the converted network differs from the reference
 ├── CheckpointError          a checkpoint cannot be written, or a file is not a checkpoint
@@ -87,6 +88,10 @@ class ImageSizeError(ConversionError):
 
 class ImageError(ConversionError):
     """An image or a list of images cannot be read; the message names the file."""
+
+
+class DatasetError(ConversionError):
+    """A data set's folder or annotations are invalid; the message names the file and the place."""
 
 
 class LabelsError(ConversionError):

@@ -28,7 +28,7 @@ from gluon2torch.weights.converted import Converted, assemble
 
 # the shared folder of real files, in the same folder as the checkout; it is optional
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-CLIENTS = ("timm", "torchvision", "mmpretrain", "onnxruntime", "huggingface_hub")
+CLIENTS = ("timm", "torchvision", "mmpretrain", "onnxruntime", "huggingface_hub", "pycocotools")
 _LIBRARIES: list[Any] = []
 SMALL = (65, 33)  # 2·32 + 1 and 32 + 1: odd before every strided layer
 

@@ -1,0 +1,86 @@
+"""Average precision by COCO's own program, pycocotools."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from ...errors import MissingDependencyError
+from ...sources.arrays import Array
+
+if TYPE_CHECKING:
+    from ..datasets.coco_annotations import CocoAnnotations
+
+BOXES, MASKS, KEYPOINTS = "bbox", "segm", "keypoints"
+ABSENT = -1.0  # what pycocotools writes for a measure without objects
+
+
+def evaluate(truth: CocoAnnotations, results: list[dict[str, Any]], kind: str) -> Any:
+    """Compare results with the annotated objects.
+
+    Args:
+        truth: the objects; images without results count as images in which nothing was found.
+        results: the rows of a results file of COCO; pycocotools adds fields to them.
+        kind: BOXES, MASKS or KEYPOINTS.
+
+    Returns:
+        pycocotools' COCOeval, with its `stats` and its `eval`.
+
+    Raises:
+        MissingDependencyError: pycocotools is not installed.
+    """
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise MissingDependencyError(
+            "COCO's average precision needs pycocotools, which is not installed: "
+            "`pip install 'gluon2torch[coco]'`"
+        ) from error
+    with contextlib.redirect_stdout(io.StringIO()):
+        expected, found = COCO(), COCO()
+        expected.dataset = _as_dataset(truth, kind)
+        expected.createIndex()
+        if results:
+            found = expected.loadRes(results)
+        evaluation = COCOeval(expected, found, kind)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation
+
+
+def measures(evaluation: Any) -> list[float]:
+    """List the figures of pycocotools' summary; NaN for one without objects."""
+    return [float("nan") if each == ABSENT else float(each) for each in evaluation.stats]
+
+
+def class_averages(evaluation: Any, truth: CocoAnnotations) -> tuple[float, ...]:
+    """Average precision of each class, over the thresholds; NaN for one without objects."""
+    # precision has the axes threshold, recall, category, area, number of detections
+    precision: Array = evaluation.eval["precision"][:, :, :, 0, -1]
+    places = {id_: place for place, id_ in enumerate(evaluation.params.catIds)}
+    averages = []
+    for category in truth.categories:
+        values = precision[:, :, places[category.id]]
+        values = values[values > ABSENT]
+        averages.append(float(np.mean(values)) if values.size else float("nan"))
+    return tuple(averages)
+
+
+def _as_dataset(truth: CocoAnnotations, kind: str) -> dict[str, Any]:
+    annotations = [msgspec.structs.asdict(each) for each in truth.annotations]
+    for each in annotations:
+        each["bbox"] = list(each["bbox"])  # pycocotools takes no tuples
+        outline = each.pop("segmentation")
+        if kind == MASKS:
+            each["segmentation"] = msgspec.json.decode(outline)
+    return {
+        "images": [msgspec.structs.asdict(each) for each in truth.images],
+        "categories": [msgspec.structs.asdict(each) for each in truth.categories],
+        "annotations": annotations,
+    }
