@@ -23,7 +23,7 @@ NAMES = ("cat", "dog", "bird")
 def outputs() -> tuple[Any, Any, Any]:
     """A detector's outputs for one image: six rows, two of them empty or not a number."""
     ids = np.array([[1], [0], [-1], [2], [7], [0]], np.float32)
-    scores = np.array([[0.5], [0.75], [-1], [0.25], [0.75], [np.nan]], np.float32)
+    scores = np.array([[0.5], [0.75], [0.9], [0.25], [0.75], [np.nan]], np.float32)
     return ids, scores, np.arange(24, dtype=np.float32).reshape(6, 4)
 
 
@@ -39,6 +39,12 @@ def test_empty_and_improbable_rows_are_left_out_and_the_others_sorted() -> None:
     )
     assert len(detected_objects(*outputs(), NAMES, 0.2)) == 4
     assert detected_objects(*outputs(), NAMES, 0.8) == []
+
+
+def test_equal_scores_keep_their_order() -> None:
+    ids = np.arange(100)[:, None]
+    found = detected_objects(ids, np.full((100, 1), 0.5), np.zeros((100, 4)), NAMES, 0.5)
+    assert [each.index for each in found] == list(range(100))
 
 
 def test_masks_follow_their_rows() -> None:

@@ -256,6 +256,12 @@ def test_the_object_with_the_highest_score_is_on_top() -> None:
     objects = [an_object((50, 50, 150, 150), 0, 0.6), an_object((50, 50, 150, 150), 1, 0.9)]
     for order in (objects, objects[::-1]):
         assert tuple(draw_objects(grey(200, 200), order)[150, 150]) == OBJECTS.colour(1)
+    # in an image with room for one tag
+    objects = [an_object((0, 0, 99, 19), 0, 0.6), an_object((0, 0, 99, 19), 1, 0.9)]
+    picture = draw_objects(grey(20, 84), objects)
+    first, second = ((picture == OBJECTS.colour(index)).all(2).sum() for index in (0, 1))
+    assert first < 300  # its tag is under the other, and moved aside as far as there is room
+    assert second > 600
 
 
 @pytest.mark.parametrize(
@@ -428,6 +434,7 @@ def test_a_limb_is_straight_and_smooth() -> None:
     assert column[4] == LEFT
     assert column[0] == column[8] == (255, 255, 255)
     assert column[2] == (76, 76, 76)  # 0.7 of black, which ends 2.2 pixels from the middle
+    assert tuple(picture[50, 5]) == tuple(picture[50, 296]) == (255, 255, 255)
     # a limb whose ends are far outside of the image
     keypoints, scores = a_pose(j5=(-99_000, 50), j7=(99_000, 50))
     picture = draw_poses(grey(100, 100), keypoints, scores, 0.5)
