@@ -434,7 +434,10 @@ def test_a_limb_is_straight_and_smooth() -> None:
     assert column[4] == LEFT
     assert column[0] == column[8] == (255, 255, 255)
     assert column[2] == (76, 76, 76)  # 0.7 of black, which ends 2.2 pixels from the middle
-    assert tuple(picture[50, 5]) == tuple(picture[50, 296]) == (255, 255, 255)
+    # it ends at its joints
+    picture = draw_poses(grey(100, 100), *a_pose(j5=(20, 20), j7=(80, 80)), 0.5)
+    assert tuple(picture[80, 80]) == tuple(picture[20, 20]) == LEFT
+    assert tuple(picture[83, 83]) == tuple(picture[17, 17]) == (GREY,) * 3
     # a limb whose ends are far outside of the image
     keypoints, scores = a_pose(j5=(-99_000, 50), j7=(99_000, 50))
     picture = draw_poses(grey(100, 100), keypoints, scores, 0.5)
