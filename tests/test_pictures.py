@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gluon2torch.errors import TableError
-from gluon2torch.inference.detections import Box, DetectedObject
+from gluon2torch.inference.detected_objects import Box, DetectedObject
 from gluon2torch.inference.pictures.canvas import blend, contrast, legible_on, text_font
 from gluon2torch.inference.pictures.depth_map import depth_picture
 from gluon2torch.inference.pictures.legend import draw_legend

@@ -10,7 +10,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +109,12 @@ def _dtype(dtype: np.dtype[Any]) -> str:
     return "float32" if dtype.kind == "f" else dtype.name
 
 
-def open_program(path: str | os.PathLike[str]) -> Program:
+def open_program(path: str | os.PathLike[str], model: str | None = None) -> Program:
     """Open a `.pt2` that `convert` wrote.
+
+    Args:
+        path: Path of the file.
+        model: Name of the network, if the record is missing.
 
     Raises:
         CheckpointError: If it cannot be read, or another program wrote it.
@@ -140,4 +144,6 @@ def open_program(path: str | os.PathLike[str]) -> Program:
     except ValueError as error:
         raise CheckpointError(f"{path}: {GRAPH_FILE} is damaged ({error})") from error
     record = read_record(path) or RecordedFacts()
+    if model is not None:
+        record = replace(record, model=model)
     return Program(path, graph, found.arrays, found.inputs, dict(program.state_dict), record)

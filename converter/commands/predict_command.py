@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +24,13 @@ from .shared_options import (
     write_json,
 )
 
+if TYPE_CHECKING:
+    from ..inference.tasks.task_result import TaskResult
+
+PROGRAM = ".pt2"
+Line = tuple[dict[str, Any], Iterable[str]]
+"""A result as `--json` writes it, and as lines of text."""
+
 
 @click.command("predict", context_settings=CONTEXT)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
@@ -34,6 +42,33 @@ from .shared_options import (
     show_default=True,
     help="Number of classes to show.",
 )
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Draw detections, segments, poses or depth into this folder.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Lowest score of a detection.",
+)
+@click.option(
+    "--detector",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The .pt2 of a detector, to find the people for a pose network.",
+)
+@click.option(
+    "--segments",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Clips of a video whose results are averaged.",
+)
 @LABELS
 @PRESET
 @DEVICE
@@ -44,6 +79,46 @@ from .shared_options import (
 def predict_command(
     checkpoint: Path,
     images: tuple[str, ...],
+    out: Path | None,
+    json_file: str | None,
+    **options: Any,
+) -> None:
+    """Classify images; or find objects, segments, poses or depth in them.
+
+    IMAGE is a file, a folder, or - for standard input; for action recognition, a video file or a
+    folder of frames. The exit status is 1 if an image cannot be read; predictions are still made
+    for the others.
+    """
+    rows: list[dict[str, Any]] = []
+    failed = False
+    try:
+        make = _program if checkpoint.suffix == PROGRAM else _classifier
+        paths, predict = make(checkpoint, images, out, **options)
+        for image in paths:
+            try:
+                row, lines = predict(image)
+            except ImageError as error:
+                click.echo(f"error: {error}", err=True)
+                rows.append({"image": image, "error": str(error)})
+                failed = True
+                continue
+            rows.append(row)
+            if json_file != "-":
+                click.echo(image)
+                for line in lines:
+                    click.echo(f"  {line}")
+    except ConversionError as error:
+        raise click.ClickException(shortened(str(error))) from error
+    if json_file is not None:
+        write_json(rows, json_file)
+    sys.exit(1 if failed else 0)
+
+
+def _classifier(
+    checkpoint: Path,
+    images: tuple[str, ...],
+    out: Path | None,
+    *,
     topk: int,
     labels: Path | None,
     preset: str,
@@ -51,45 +126,93 @@ def predict_command(
     amp: bool,
     channels_last: bool,
     model: str | None,
-    json_file: str | None,
-) -> None:
-    """Classify images.
+    detector: Path | None,
+    **_others: Any,
+) -> tuple[Iterable[str], Callable[[str], Line]]:
+    """The image files, and a function that classifies one with a checkpoint of the catalogue.
 
-    IMAGE is a file, a folder, or - for standard input. The exit status is 1 if an image cannot be
-    read; the others are still classified.
+    Raises:
+        click.UsageError: an option is for programs.
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..inference.images.image_file import find_images
     from ..inference.prediction import Predictor
     from ..mappings.class_labels import read_labels
 
-    rows: list[dict[str, Any]] = []
-    failed = False
-    try:
-        opened = open_checkpoint(checkpoint, model)
-        names = read_labels(labels) if labels is not None else None
-        predictor = Predictor(
-            opened,
-            topk=topk,
-            labels=names,
-            preset=preset,
-            setup=make_setup(device, amp, channels_last),
-        )
-        for image in find_images(images):
-            try:
-                prediction = predictor(image)
-            except ImageError as error:
-                click.echo(f"error: {error}", err=True)
-                rows.append({"image": image, "error": str(error)})
-                failed = True
-                continue
-            rows.append(prediction.as_dict())
-            if json_file != "-":
-                click.echo(image)
-                for guess in prediction.top:
-                    click.echo(f"  {guess.probability:6.1%}  {guess.label}")
-    except ConversionError as error:
-        raise click.ClickException(shortened(str(error))) from error
-    if json_file is not None:
-        write_json(rows, json_file)
-    sys.exit(1 if failed else 0)
+    for name, value in (("--out", out), ("--detector", detector)):
+        if value is not None:
+            raise click.UsageError(f"{name} is for the .pt2 of detectors and the like.")
+    predictor = Predictor(
+        open_checkpoint(checkpoint, model),
+        topk=topk,
+        labels=read_labels(labels) if labels is not None else None,
+        preset=preset,
+        setup=make_setup(device, amp, channels_last),
+    )
+
+    def predict(image: str) -> Line:
+        prediction = predictor(image)
+        lines = (f"{guess.probability:6.1%}  {guess.label}" for guess in prediction.top)
+        return prediction.as_dict(), lines
+
+    return find_images(images), predict
+
+
+def _program(
+    checkpoint: Path,
+    images: tuple[str, ...],
+    out: Path | None,
+    *,
+    topk: int,
+    threshold: float,
+    detector: Path | None,
+    segments: int,
+    labels: Path | None,
+    preset: str,
+    device: str,
+    amp: bool,
+    channels_last: bool,
+    model: str | None,
+) -> tuple[Iterable[str], Callable[[str], Line]]:
+    """The image files or videos, and a function that predicts on one with a program."""
+    from ..checkpoints.program import open_program
+    from ..inference.tasks.task_predictor import TaskPredictor
+    from ..mappings.class_labels import read_labels
+    from ..mappings.task_options import TaskOptions
+
+    predictor = TaskPredictor(
+        open_program(checkpoint, model),
+        TaskOptions(threshold=threshold, topk=topk, segments=segments, preset=preset),
+        labels=read_labels(labels) if labels is not None else None,
+        detector=open_program(detector) if detector is not None else None,
+        setup=make_setup(device, amp, channels_last),
+    )
+    names: set[Path] = set()
+
+    def predict(image: str) -> Line:
+        result = predictor(image)
+        pictures = [] if out is None else list(_draw(result, out, names))
+        row = {**result.as_dict(), **({"pictures": pictures} if pictures else {})}
+        return row, (*result.lines, *(f"drawn: {path}" for path in pictures))
+
+    return predictor.files(images), predict
+
+
+def _draw(result: TaskResult, folder: Path, used: set[Path]) -> Iterator[str]:
+    """Write the pictures of a result; images of one name get numbers.
+
+    Raises:
+        CheckpointError: the folder or a file in it cannot be written.
+    """
+    from ..files.atomic_file import write_bytes
+    from ..inference.tasks.task_result import png
+
+    stem = "stdin" if result.image == "-" else Path(result.image).stem
+    for kind, draw in result.pictures.items():
+        path, number = folder / f"{stem}-{kind}.png", 1
+        while path in used:
+            number += 1
+            path = folder / f"{stem}-{number}-{kind}.png"
+        used.add(path)
+        write_bytes(png(draw()), path)
+        yield str(path)

@@ -29,7 +29,7 @@ def with_image_size(graph: Graph, traced: tuple[int, int], wanted: tuple[int, in
     """
 
     def resized(node: Node) -> Node:
-        if node.op != RESIZE or not all(side in node.attributes for side in SIDES):
+        if not _is_fixed(node):
             return node
         sizes = {
             side: str(int(node.attributes[side]) * new // old)
@@ -55,3 +55,23 @@ def for_inputs(graph: Graph, traced: Shapes, wanted: Shapes) -> Graph:
             old, new = traced[name][2:], shape[2:]
             graph = with_image_size(graph, (old[0], old[1]), (new[0], new[1]))
     return graph
+
+
+def size_multiple(graph: Graph, traced: tuple[int, int]) -> int | None:
+    """The number of pixels of which the sides of images must be multiples.
+
+    Feature maps that are resized to a part of the image's size have that size without remainder.
+
+    Args:
+        graph: The graph.
+        traced: Height and width of the images that it was traced with.
+
+    Returns:
+        The number; None if the graph has no fixed sizes.
+    """
+    heights = [int(node.attributes[SIDES[0]]) for node in graph.nodes if _is_fixed(node)]
+    return max(max(traced[0] // height, 1) for height in heights) if heights else None
+
+
+def _is_fixed(node: Node) -> bool:
+    return node.op == RESIZE and all(side in node.attributes for side in SIDES)

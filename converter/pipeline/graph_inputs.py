@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 
 from torch import fx
@@ -170,7 +172,8 @@ def try_run(module: fx.GraphModule, specs: Specs, where: str) -> list[Array]:
         ImageSizeError: If the module cannot run on inputs of these shapes.
     """
     try:
-        return run(module, {name: spec.zeros() for name, spec in specs.items()})
+        with redirect_stderr(io.StringIO()):  # torch.fx prints the generated code of a failed node
+            return run(module, {name: spec.zeros() for name, spec in specs.items()})
     except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
         size = describe({name: spec.shape for name, spec in specs.items()})
         reason = (str(error).splitlines() or [type(error).__name__])[0]

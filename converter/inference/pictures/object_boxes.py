@@ -10,7 +10,7 @@ import numpy as np
 
 from ...mappings.palettes import Colour, load_palette
 from ...sources.arrays import Array
-from ..detections import Box, DetectedObject
+from ..detected_objects import Box, DetectedObject
 from ..images.image_file import require_pillow
 from ..images.linear_resize import Image
 from .canvas import blend, checked_image, legible_on, line_width, text_font

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gluon2torch.inference.detections import (
+from gluon2torch.inference.detected_objects import (
     DetectedObject,
     as_coco,
     detected_objects,

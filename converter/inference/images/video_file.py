@@ -1,0 +1,96 @@
+"""Frames of a video: of a file, or a folder of images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from ...errors import ImageError, MissingDependencyError
+from .image_file import images_below, read_image
+from .linear_resize import Image
+
+
+class Video(Protocol):
+    """A video whose frames can be read by number.
+
+    Attributes:
+        count: Number of its frames.
+    """
+
+    count: int
+
+    def frames(self, numbers: Collection[int]) -> Mapping[int, Image]:
+        """Read frames, each (H, W, 3), 8-bit RGB, by their numbers from 0.
+
+        Raises:
+            ImageError: If one cannot be read.
+        """
+
+
+def open_video(path: str | os.PathLike[str]) -> Video:
+    """Open a video file, or a folder of frames, which are taken in the order of their names.
+
+    Raises:
+        ImageError: If there is no such file, it is not a video, or the folder has no images.
+        MissingDependencyError: If it is a file, and PyAV is not installed.
+    """
+    path = Path(path)
+    return FrameFolder(path) if path.is_dir() else VideoFile(path)
+
+
+class FrameFolder:
+    """A folder of frames."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = images_below(folder)
+        self.count = len(self._files)
+        if not self._files:
+            raise ImageError(f"{folder}: has no images; give a folder of frames, or a video file")
+
+    def frames(self, numbers: Collection[int]) -> Mapping[int, Image]:
+        """As Video."""
+        return {number: read_image(self._files[number]) for number in numbers}
+
+
+class VideoFile:
+    """A video file, which is decoded from its beginning."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._av = path, _require_av()
+        # the number of frames in the file's head is missing or wrong in many files
+        self.count = len([None for _ in self._decoded()])
+        if not self.count:
+            raise ImageError(f"{path}: has no frames")
+
+    def frames(self, numbers: Collection[int]) -> Mapping[int, Image]:
+        """As Video."""
+        found = {}
+        for number, frame in enumerate(self._decoded()):
+            if number in numbers:
+                found[number] = frame.to_ndarray(format="rgb24")
+            if len(found) == len(numbers):
+                break
+        return found
+
+    def _decoded(self) -> Iterator[Any]:
+        """Decode the frames, one after the other."""
+        try:
+            with self._av.open(str(self._path)) as container:
+                yield from container.decode(video=0)
+        except (self._av.error.FFmpegError, OSError, IndexError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ImageError(f"{self._path}: is not a video that can be read ({reason})") from error
+
+
+def _require_av() -> ModuleType:
+    try:
+        import av
+    except ImportError as error:
+        raise MissingDependencyError(
+            "reading videos needs PyAV, which is not installed: "
+            "`pip install 'gluon2torch[video]'`; or give a folder of frames"
+        ) from error
+    return av

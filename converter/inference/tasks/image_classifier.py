@@ -1,0 +1,79 @@
+"""The most probable classes of images and videos."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...mappings.preprocessing import FrameCrop
+from ...mappings.task_options import TaskOptions
+from ...sources.arrays import Array
+from ..images.clip_input import choose_frames, prepare_frames
+from ..images.image_file import read_image
+from ..images.normalisation import normalise
+from ..images.presets import make_crop
+from ..images.video_file import open_video
+from .task_network import TaskNetwork
+from .task_result import TaskResult
+
+
+class ImageClassifier:
+    """A network that returns the logits of one image."""
+
+    def __init__(self, network: TaskNetwork, options: TaskOptions) -> None:
+        self._network, self._topk = network, options.topk
+        self._facts = network.preprocessing.of_classifier()
+        self._crop = make_crop(self._facts, options.preset)
+
+    def __call__(self, path: str) -> TaskResult:
+        """Classify an image file.
+
+        Raises:
+            ImageError: The file cannot be read.
+        """
+        pixels = torch.from_numpy(self._crop(read_image(path)).copy())[None]
+        logits = self._network(normalise(pixels, self._facts), path)[0][0]
+        return _classified(path, logits, self._network.names, self._topk)
+
+
+class VideoClassifier:
+    """A network that returns the logits of a clip, or of single frames; their mean counts."""
+
+    def __init__(self, network: TaskNetwork, options: TaskOptions) -> None:
+        self._network, self._topk, self._segments = network, options.topk, options.segments
+        rule = network.preprocessing.rule
+        assert isinstance(rule, FrameCrop)  # of all networks for actions
+        self._rule = rule
+
+    def __call__(self, path: str) -> TaskResult:
+        """Classify a video: a file, or a folder of its frames in the order of their names.
+
+        Raises:
+            ImageError: The file or a frame cannot be read.
+            MissingDependencyError: PyAV is not installed, which reads videos.
+        """
+        video = open_video(path)
+        clips = choose_frames(video.count, self._rule, self._segments)
+        frames = video.frames({index for clip in clips for index in clip})
+        logits = [
+            self._network(
+                prepare_frames([frames[index] for index in clip], self._network.preprocessing), path
+            )[0]
+            for clip in clips
+        ]
+        mean = np.concatenate(logits).mean(0, dtype=np.float64)
+        return _classified(path, mean, self._network.names, self._topk)
+
+
+def _classified(path: str, logits: Array, names: tuple[str, ...], topk: int) -> TaskResult:
+    values = torch.from_numpy(np.asarray(logits, np.float64))
+    indices = values.topk(min(topk, len(values))).indices
+    known = len(names) == len(values)
+    top: list[dict[str, Any]] = [
+        {"label": names[index] if known else str(index), "index": index, "probability": value}
+        for index, value in zip(indices.tolist(), values.softmax(0)[indices].tolist(), strict=True)
+    ]
+    lines = tuple(f"{each['probability']:6.1%}  {each['label']}" for each in top)
+    return TaskResult(path, {"top": top}, lines)

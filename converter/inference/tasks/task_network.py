@@ -1,0 +1,97 @@
+"""A program of mappings/zoo/ as a network on its device, which takes images of any size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import fx
+
+from ...checkpoints.program import Program
+from ...errors import CheckpointError, ImageError
+from ...graph.image_sizes import size_multiple
+from ...mappings.class_labels import Labels, dataset_labels
+from ...mappings.preprocessing import TaskPreprocessing
+from ...mappings.zoo import ZooEntry, load_zoo
+from ...sources.arrays import Array
+from ..runner import Setup
+
+
+class TaskNetwork:
+    """A network of mappings/zoo/, and the facts that predictions need.
+
+    Attributes:
+        entry: The network's entry.
+        preprocessing: How GluonCV's demonstration prepares its input.
+        names: Names of its classes; empty if they are not known.
+        multiple: Images' sides must be multiples of this number of pixels; None if the graph has no
+            fixed sizes, so that one module takes images of any size.
+    """
+
+    def __init__(self, program: Program, setup: Setup, labels: Labels | None = None) -> None:
+        """Find out what a program's network needs.
+
+        Args:
+            program: The opened program.
+            setup: Device, precision and memory format.
+            labels: Names of the classes, in place of those of GluonCV's network.
+
+        Raises:
+            CheckpointError: If GluonCV's list has no network of that name, or it takes no images.
+        """
+        entry = load_zoo().get(program.record.model or "")
+        if entry is None:
+            raise CheckpointError(
+                f"{program.path}: predictions need a network of GluonCV's list, and its record "
+                f"names {program.record.model or 'none'}; load it with torch.export.load"
+            )
+        preprocessing = entry.demo or entry.preprocessing
+        if preprocessing is None:
+            raise CheckpointError(
+                f"{program.path}: {entry.name} does not take one image or video; load the program "
+                "with torch.export.load"
+            )
+        self.entry: ZooEntry = entry
+        self.preprocessing: TaskPreprocessing = preprocessing
+        known = labels or (dataset_labels(entry.labels) if entry.labels is not None else None)
+        self.names: tuple[str, ...] = known.names if known is not None else ()
+        self._program, self._setup = program, setup
+        size = next(iter(program.inputs.values()))[-2:]
+        self.multiple = size_multiple(program.graph, (size[0], size[1]))
+        self._modules: dict[tuple[int, ...], fx.GraphModule] = {}
+
+    def __call__(self, pixels: torch.Tensor, image: str) -> list[Array]:
+        """Run the network.
+
+        Args:
+            pixels: Its input.
+            image: Name of the image, for errors.
+
+        Returns:
+            Its outputs.
+
+        Raises:
+            ImageError: If it does not run on images of that size.
+        """
+        module = self._module(tuple(pixels.shape))
+        setup = self._setup
+        try:
+            with torch.inference_mode(), setup.autocast():
+                outputs = module(pixels.to(setup.device))
+        except (RuntimeError, IndexError) as error:
+            size = "x".join(map(str, pixels.shape))
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ImageError(
+                f"{image}: {self.entry.name} cannot run on an input of {size} ({reason})"
+            ) from error
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return [np.asarray(each.float().cpu()) for each in outputs]
+
+    def _module(self, shape: tuple[int, ...]) -> fx.GraphModule:
+        """The module for inputs of a shape; one for all if the graph has no fixed sizes."""
+        key = shape if self.multiple is not None else ()
+        if key not in self._modules:
+            self._modules.clear()  # one is in memory at a time
+            (name,) = self._program.inputs
+            module = self._program.module({name: shape}).requires_grad_(False)
+            self._modules[key] = module.to(self._setup.device)
+        return self._modules[key]

@@ -1,0 +1,118 @@
+"""The predictor of a program, by the task of its network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from ...checkpoints.program import Program, open_program
+from ...errors import CheckpointError
+from ...mappings.class_labels import Labels
+from ...mappings.task_options import TaskOptions
+from ..images.image_file import find_images
+from ..runner import Setup
+from .depth_estimator import DepthEstimator
+from .detector import Detector
+from .image_classifier import ImageClassifier, VideoClassifier
+from .pose_estimator import PoseEstimator
+from .segmenter import Segmenter
+from .task_network import TaskNetwork
+from .task_result import TaskResult
+
+PREDICTORS: dict[str, Callable[..., Callable[[str], TaskResult]]] = {
+    "classification": ImageClassifier,
+    "detection": Detector,
+    "segmentation": Segmenter,
+    "pose": PoseEstimator,
+    "depth": DepthEstimator,
+    "action": VideoClassifier,
+}
+OF_VIDEOS = "action"
+OF_PEOPLE = "pose"
+
+
+class TaskPredictor:
+    """A program of a network of mappings/zoo/ that predicts on image files or videos.
+
+    Args:
+        program: The opened program.
+        options: What is shown of its outputs.
+        labels: Names of the classes, in place of those of GluonCV's network.
+        detector: A detector that finds the people for a pose network.
+        setup: Device and precision; the CPU by default.
+
+    Raises:
+        CheckpointError: If predictions are not known for the network, or the detector is none.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        options: TaskOptions | None = None,
+        *,
+        labels: Labels | None = None,
+        detector: Program | None = None,
+        setup: Setup | None = None,
+    ) -> None:
+        options, setup = options or TaskOptions(), setup or Setup(torch.device("cpu"))
+        network = TaskNetwork(program, setup, labels)
+        self.task = network.entry.task
+        make = PREDICTORS.get(self.task)
+        if make is None:
+            raise CheckpointError(
+                f"{program.path}: predictions on files are not known for {self.task}; load the "
+                "program with torch.export.load"
+            )
+        more: dict[str, Any] = {}
+        if detector is not None:
+            if self.task != OF_PEOPLE:
+                raise CheckpointError(
+                    f"{program.path}: is for {self.task}; a detector is for pose networks"
+                )
+            found = TaskNetwork(detector, setup)
+            if PREDICTORS.get(found.entry.task) is not Detector:
+                raise CheckpointError(f"{detector.path}: is not a detector")
+            more["detector"] = Detector(found, options)
+        self._predict = make(network, options, **more)
+
+    def __call__(self, path: str | os.PathLike[str]) -> TaskResult:
+        """Predict on an image file or a video.
+
+        Raises:
+            ImageError: If it cannot be read, or the network does not run on its size.
+        """
+        return self._predict(os.fspath(path))
+
+    def files(self, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+        """List what to predict on: image files, also those in folders; or videos as they are.
+
+        Raises:
+            ImageError: If a path does not exist, or a folder has no images.
+        """
+        if self.task == OF_VIDEOS:
+            return [os.fspath(path) for path in paths]
+        return find_images(paths)
+
+
+def predict_task(
+    program: str | os.PathLike[str],
+    images: Iterable[str | os.PathLike[str]],
+    options: TaskOptions | None = None,
+    **more: Any,
+) -> list[TaskResult]:
+    """Predict on images or videos with a `.pt2` of a network of mappings/zoo/.
+
+    Args:
+        program: Path of the `.pt2`.
+        images: Files, or folders of images; a video is a file or a folder of frames.
+        options: What is shown of the outputs.
+        more: Further keyword arguments of TaskPredictor.
+
+    Raises:
+        ConversionError: If the program or an image cannot be read (errors.py).
+    """
+    predictor = TaskPredictor(open_program(program), options, **more)
+    return [predictor(image) for image in predictor.files(images)]
