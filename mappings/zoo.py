@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import TableError
 from .catalog import Entry, find_name, load_catalog
+from .heads import load_heads
 from .preprocessing import Rule, TaskPreprocessing
 from .schema import Row
 from .yaml_table import mapping_file, read_row, read_table
@@ -45,6 +46,7 @@ class ZooEntry:
         preprocessing: how GluonCV's evaluation prepares its input; None for an input that is not
             made of one image or clip.
         demo: how GluonCV's demonstration does, if otherwise; None if it does the same.
+        head: how it makes its outputs, a name of heads.yaml; None if it has no classes.
     """
 
     name: str
@@ -63,6 +65,7 @@ class ZooEntry:
     left_out: tuple[str, ...]
     preprocessing: TaskPreprocessing | None
     demo: TaskPreprocessing | None
+    head: str | None
 
 
 class _Table(Row, frozen=True):
@@ -70,6 +73,7 @@ class _Table(Row, frozen=True):
     mean: Channels = (0.0, 0.0, 0.0)
     std: Channels = (1.0, 1.0, 1.0)
     labels: dict[str, str] | None = None
+    head: str | None = None
 
 
 class _FamilyRow(Row, frozen=True):
@@ -83,6 +87,7 @@ class _FamilyRow(Row, frozen=True):
     demo: Rule | None = None
     mean: Channels | None = None
     std: Channels | None = None
+    head: str | None = None
 
 
 class _ModelRow(Row, frozen=True):
@@ -120,6 +125,8 @@ def load_zoo() -> Mapping[str, ZooEntry]:
     for entry in entries.values():
         if entry.float_name not in (None, *entries, *load_catalog()):
             raise TableError(f"{entry.name}: the network {entry.float_name!r} is in no table")
+        if entry.head not in (None, *load_heads()):
+            raise TableError(f"{entry.name}: the head {entry.head!r} is not in mappings/heads.yaml")
     return entries
 
 
@@ -161,6 +168,7 @@ def _entry(
         left_out=group.left_out,
         preprocessing=None if rule is None else TaskPreprocessing(rule, mean, std),
         demo=None if demo is None else TaskPreprocessing(demo, mean, std),
+        head=group.head or table.head,
     )
 
 

@@ -90,6 +90,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["vgg16", "--init", "random", "--size", "9x9"],
         ["--size", "--input"],
     ),
+    (
+        {"model": "resnet18_v1b", "nms_topk": 5},
+        ["resnet18_v1b", "--topk", "5"],
+        ["--nms-thresh", "--topk", "--nms", "MODEL"],
+    ),
 ]
 
 

@@ -127,7 +127,8 @@ class GraphRecord:
         format: Format of the file (`pt2`).
         file: Path of the program.
         content_sha256: Hash of the module's names, data types, shapes and values.
-        num_classes: Width of the first output, if that is one vector per image; otherwise None.
+        num_classes: Number of classes of a network of GluonCV's zoo; of other graphs, the width of
+            the first output, if that is one vector per image. Otherwise None.
         symbol: Path of the graph.
         mxnet_version: Version of MXNet that wrote the graph.
         operators: Number of nodes of each MXNet operator in the file, as `gluon2torch graph` prints

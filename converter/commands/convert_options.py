@@ -134,6 +134,38 @@ _OPTIONS = (
         f"DTYPE: {', '.join(INPUT_DTYPES)}.",
     ),
     click.option(
+        "--nms-thresh",
+        type=float,
+        metavar="SHARE",
+        help="Detectors: overlap above which non-maximum suppression (NMS) removes a box. This and "
+        "the next options default to GluonCV's settings.",
+    ),
+    click.option(
+        "--score-thresh",
+        type=float,
+        metavar="SCORE",
+        help="Detectors: lowest score of a detection.",
+    ),
+    click.option(
+        "--topk",
+        "nms_topk",
+        type=int,
+        metavar="N",
+        help="Detectors: number of boxes that NMS looks at, the best first; -1 for all. In "
+        "CenterNet, the number of detections.",
+    ),
+    click.option(
+        "--post-nms",
+        type=int,
+        metavar="N",
+        help="Detectors: number of detections returned, the best first; -1 for all.",
+    ),
+    click.option(
+        "--nms/--no-nms",
+        default=True,
+        help="Detectors: without NMS, the outputs are all boxes with their classes and scores.",
+    ),
+    click.option(
         "--prove",
         type=click.Choice(PROOFS),
         multiple=True,

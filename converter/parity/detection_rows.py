@@ -32,6 +32,8 @@ def in_order_of(expected: Arrays, actual: Arrays) -> Arrays:
     order = np.tile(np.arange(rows.shape[1]), (len(rows), 1))
     for image in range(len(rows)):
         for start, end in _runs(scores[image]):
+            if np.array_equal(wanted[image, start:end], rows[image, start:end]):
+                continue  # such as the empty rows at the end, of which there may be 80,000
             order[image, start:end] = start + _matching(
                 wanted[image, start:end], rows[image, start:end]
             )

@@ -199,7 +199,9 @@ def _reference(request: Request) -> str:
 
 
 def _classes(network: Network, heads: Sequence[Array]) -> int | None:
-    """The number of logits of a classifier."""
+    """The number of classes of a network of the zoo, or the number of logits of a classifier."""
+    if network.num_classes is not None:
+        return network.num_classes
     return heads[0].shape[1] if heads[0].ndim == 2 and not network.detections else None
 
 

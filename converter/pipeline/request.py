@@ -9,6 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from ..graph.zoo_settings import NmsSettings
 from ..mappings.choices import (
     DTYPES,
     FOLDER,
@@ -66,6 +67,11 @@ class Request:
     save_reference: PathLike | None = None
     sizes: Sequence[Size] = ()
     inputs: Mapping[str, tuple[tuple[int, ...], str]] | None = None
+    nms_thresh: float | None = None
+    score_thresh: float | None = None
+    nms_topk: int | None = None
+    post_nms: int | None = None
+    nms: bool = True
     prove: Sequence[str] = ()
     dtype: str = "keep"
     allow_nonfinite: bool = False
@@ -107,6 +113,15 @@ class Request:
         from ..mappings.zoo import load_zoo
 
         return self.symbol is not None or self.model in load_zoo()
+
+    @property
+    def settings(self) -> NmsSettings:
+        """The settings of NMS.
+
+        Raises:
+            ValueError: If one has an invalid value.
+        """
+        return NmsSettings(**{name: getattr(self, name) for name in SETTINGS})
 
     @property
     def saved_reference(self) -> bool:
@@ -166,6 +181,9 @@ def _is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
+SETTINGS = ("nms_thresh", "score_thresh", "nms_topk", "post_nms", "nms")
+"""Options of detectors."""
+
 OF_GRAPHS = (
     "model",
     "init",
@@ -177,6 +195,7 @@ OF_GRAPHS = (
     "sizes",
     "inputs",
     "seed",
+    *SETTINGS,
 )
 """Options of the conversion of an exported graph."""
 
@@ -244,6 +263,11 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     (
         lambda r: r.is_graph and r.model is not None and bool(r.sizes),
         "{sizes} applies to catalogue networks; give the shapes of this one with {inputs}.",
+    ),
+    (
+        lambda r: r.settings != NmsSettings() and (r.model is None or not r.is_graph),
+        "{nms_thresh}, {score_thresh}, {nms_topk}, {post_nms} and {nms} are settings of GluonCV's "
+        "detectors: name one as {model}.",
     ),
 )
 """Conflicts of options: the condition, and the message."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +10,15 @@ from ..checkpoints.record import GraphRecord
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
+from ..graph.class_count import dependence, fitted
 from ..graph.image_sizes import for_inputs
 from ..graph.input_spec import InputSpec
 from ..graph.shapes import input_specs
 from ..graph.symbol_writer import symbol_json
-from ..graph.zoo_graph import load_zoo_graph
+from ..graph.zoo_graph import ZooGraph, load_zoo_graph
+from ..graph.zoo_settings import NmsSettings, check_settings, with_settings
 from ..mappings.choices import INITS
+from ..mappings.heads import Head, load_heads
 from ..mappings.zoo import find_network, load_zoo
 from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
@@ -34,6 +37,11 @@ def convert_zoo(
     out: PathLike = "weights",
     reference: str = "auto",
     inputs: Mapping[str, InputShape] | None = None,
+    nms_thresh: float | None = None,
+    score_thresh: float | None = None,
+    nms_topk: int | None = None,
+    post_nms: int | None = None,
+    nms: bool = True,
     progress: Progress | None = None,
 ) -> GraphRecord:
     """Convert a network of mappings/zoo/ to a program, prove it equal to MXNet's and write it.
@@ -47,6 +55,14 @@ def convert_zoo(
         reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
         inputs: Shapes of the inputs that the program is for, with the batch; by default the
             published ones.
+        nms_thresh: Overlap (intersection over union) above which a detector's NMS suppresses a box,
+            instead of GluonCV's setting. Networks that do not have one of these settings refuse it.
+        score_thresh: Lowest score of a detection.
+        nms_topk: Number of boxes that NMS looks at, the best first; −1 for all. In CenterNet, the
+            number of detections.
+        post_nms: Number of detections that are returned, the best first; −1 for all.
+        nms: Whether there is NMS; without it, a detector's outputs are all boxes with their classes
+            and scores.
         progress: Called during the download with the bytes so far and in total.
 
     Raises:
@@ -61,6 +77,11 @@ def convert_zoo(
         out=out,
         reference=reference,
         inputs=input_shapes(inputs),
+        nms_thresh=nms_thresh,
+        score_thresh=score_thresh,
+        nms_topk=nms_topk,
+        post_nms=post_nms,
+        nms=nms,
     )
     if not request.is_graph:
         raise ValueError(f"{request.model} is a network of the catalogue: use convert")
@@ -82,18 +103,26 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
         check_writable(Path(request.out))
         with attempt.clock("source"):
             stored = load_zoo_graph(entry)
+            head = load_heads()[entry.head] if entry.head is not None else None
+            check_settings(entry.name, head, request.settings)
             arrays = load_zoo_arrays(entry, stored.shapes, source, params, progress)
             if params is not None:
                 attempt.source = replace(source, sha1=file_sha1(Path(params)))
             check_sound(entry.name, arrays)
         with attempt.clock("map"):
+            shapes = {name: array.shape for name, array in arrays.items()}
+            fitting = fitted(stored, head, shapes)
             wanted = {name: shape for name, (shape, _) in (request.inputs or {}).items()}
-            graph = for_inputs(stored.graph, entry.inputs, wanted)
+            graph = for_inputs(fitting.graph, entry.inputs, wanted)
+            graph = with_settings(graph, head, request.settings)
             network = network_of(graph, arrays, dequantize=False)
             network = replace(
                 network,
                 text=symbol_json(network.graph),
+                notes=(*network.notes, *_changes(stored, fitting, head, request.settings)),
                 detections=entry.task == "detection",
+                sorted_rows=request.nms,
+                num_classes=dependence(fitting, head).count if head is not None else None,
             )
             if request.inputs is not None:
                 built = build_with_inputs(network.graph, network.arrays, request)
@@ -111,4 +140,15 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                     specs(entry.inputs),
                     specs(entry.proof if smaller else entry.inputs),
                 )
-        return prove_and_write(attempt, request, stored.graph, network, built)
+        return prove_and_write(attempt, request, graph, network, built)
+
+
+def _changes(
+    stored: ZooGraph, fitting: ZooGraph, head: Head | None, settings: NmsSettings
+) -> Iterator[str]:
+    """What was changed in the stored graph."""
+    if head is not None and fitting is not stored:
+        old, new = (dependence(graph, head).count for graph in (stored, fitting))
+        yield f"the graph was changed from {old} classes to the file's {new}"
+    if note := settings.note():
+        yield note

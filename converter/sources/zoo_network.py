@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +35,10 @@ class TracedNetwork:
 
 
 def trace(
-    name: str, options: Mapping[str, Any], inputs: Mapping[str, tuple[int, ...]]
+    name: str,
+    options: Mapping[str, Any],
+    inputs: Mapping[str, tuple[int, ...]],
+    change: Callable[[Any], None] | None = None,
 ) -> TracedNetwork:
     """Build a network without weights and trace it.
 
@@ -43,6 +46,7 @@ def trace(
         name: GluonCV's name.
         options: Further arguments of GluonCV's `get_model`.
         inputs: Shape of each input, in the order of the network's arguments.
+        change: Called with the network before it is traced, for other settings than GluonCV's.
 
     Raises:
         MissingDependencyError: If MXNet is not installed.
@@ -53,6 +57,8 @@ def trace(
     # a new NameManager restarts the layer counters: equal networks get equal names
     with mxnet.name.NameManager(), legacy_names(), _without_weights(mxnet), _quiet():
         net = get_model(name, pretrained=False, **options)
+        if change is not None:
+            change(net)
         heads = mxnet.sym.Group(_flat(net(*map(mxnet.sym.var, inputs)), mxnet.sym.Symbol))
     own = {parameter.name: parameter for parameter in net.collect_params().values()}
     known = {key: one.shape for key, one in own.items() if one.shape and all(one.shape)}
