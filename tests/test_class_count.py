@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import pytest
 
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.class_count import dependence, fitted, with_classes
+from gluon2torch.graph.class_blocks import with_blocks
+from gluon2torch.graph.class_count import Dependence, dependence, fitted, with_classes
+from gluon2torch.graph.symbol import Graph, Node
 from gluon2torch.graph.zoo_graph import ZooGraph, load_zoo_graph
 from gluon2torch.mappings.heads import load_heads
 from gluon2torch.mappings.zoo import Shape, ZooEntry, load_zoo
@@ -23,12 +26,9 @@ from .graph_structure import structure, traced
 ZOO, HEADS = load_zoo(), load_heads()
 
 
-FAMILIES: dict[str, list[str]] = {}
-for each in ZOO.values():
-    if each.head and not each.float_name:
-        FAMILIES.setdefault(each.family, []).append(each.name)
-
-
+NAMES = [name for name, entry in ZOO.items() if entry.head and not entry.float_name]
+# GluonCV's reset_class replaces the 1×1 predictors of this network by others, of 3×3
+LITE = "ssd_300_mobilenet1.0_lite_coco"
 # proved in seconds: each head, and each way in which the last layers are found
 QUICK = (
     *("ssd_300_mobilenet0.25_voc", "yolo3_mobilenet0.25_coco", "mask_rcnn_fpn_resnet18_v1b_coco"),
@@ -97,9 +97,15 @@ def test_a_rewritten_graph_is_gluoncvs(name: str) -> None:
 @pytest.mark.mxnet
 @pytest.mark.slow
 @pytest.mark.zoo
-@pytest.mark.parametrize("name", [name for names in FAMILIES.values() for name in names])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != LITE])
 def test_all_rewritten_graphs_are_gluoncvs(name: str) -> None:
     check(name)
+
+
+@pytest.mark.mxnet
+def test_predictors_of_another_kernel_are_refused() -> None:
+    with pytest.raises(GraphError, match=r"(?s)6 arrays.*with 3 classes.*expected \(12, 512, 1, 1"):
+        check(LITE)
 
 
 def shapes_with(name: str, count: int) -> tuple[ZooGraph, dict[str, Shape]]:
@@ -142,3 +148,47 @@ def test_networks_without_classes_are_refused() -> None:
 def test_the_stored_graph_is_kept_if_the_classes_are_its_own() -> None:
     stored = load_zoo_graph(ZOO["ssd_300_mobilenet0.25_voc"])
     assert fitted(stored, HEADS["ssd"], {**stored.shapes, "another": (3,)}) is stored
+
+
+def small_graph(second: dict[str, str]) -> Graph:
+    """Two slices of an input, one for each class, and their Concat."""
+    return Graph(
+        "small",
+        (
+            Node("null", "data", {}, ()),
+            Node("slice_axis", "a", {"axis": "1", "begin": "0", "end": "2"}, ((0, 0),)),
+            Node("slice_axis", "b", {"axis": "1", **second}, ((0, 0),)),
+            Node("Concat", "both", {"num_args": "2"}, ((1, 0), (2, 0))),
+            Node("relu", "end", {}, ((3, 0),)),
+        ),
+        ((4, 0),),
+        None,
+    )
+
+
+def test_blocks_are_repeated_by_the_difference_of_the_first_two() -> None:
+    graph = with_blocks(small_graph({"begin": "5", "end": "7"}), 3, 4)
+    *_, concat, end = graph.nodes
+    begins = [graph.nodes[number].attributes["begin"] for number, _ in concat.inputs]
+    assert begins == ["0", "5", "10", "15"]
+    assert concat.attributes["num_args"] == "4"
+    assert (end.inputs, graph.heads) == (((5, 0),), ((6, 0),))
+    assert len(with_blocks(graph, 5, 1).nodes) == 4
+
+
+def test_blocks_that_are_not_alike_are_refused() -> None:
+    with pytest.raises(GraphError, match="end is not a number of the class"):
+        with_blocks(small_graph({"begin": "2", "end": "None"}), 3, 3)
+    graph = small_graph({"begin": "2", "end": "4"})
+    nodes = list(graph.nodes)
+    nodes[2] = Node("relu", "b", {}, ((0, 0),))
+    with pytest.raises(GraphError, match="Concat 'both': its first two inputs are computed"):
+        with_blocks(replace(graph, nodes=tuple(nodes)), 3, 3)
+
+
+def test_a_table_that_does_not_fit_is_an_error() -> None:
+    stored = load_zoo_graph(ZOO["squeezenet1.1"])
+    with pytest.raises(GraphError, match="has no node 'yolooutputv3"):
+        dependence(stored, HEADS["yolo3"])
+    with pytest.raises(GraphError, match=r"output.0.weight: 1000 is no multiple of 7 classes \+ 0"):
+        with_classes(stored, Dependence(7, {"output.0.weight": 0}, None), 3)

@@ -16,10 +16,11 @@ from click.testing import CliRunner
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.class_count import dependence, with_classes
+from gluon2torch.graph.nms_settings import NmsSettings
 from gluon2torch.graph.shapes import input_specs
 from gluon2torch.graph.symbol_writer import symbol_json
 from gluon2torch.graph.zoo_graph import load_zoo_graph
-from gluon2torch.graph.zoo_settings import NmsSettings, with_settings
+from gluon2torch.graph.zoo_settings import with_settings
 from gluon2torch.mappings.heads import load_heads
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.graph_inputs import build_for_shapes
@@ -193,6 +194,7 @@ def test_only_detectors_have_settings() -> None:
     [
         (CENTER, NmsSettings(nms_thresh=0.5), "no nms_thresh; its settings are nms_topk$"),
         (MASK, NmsSettings(nms=False), r"no outputs before NMS"),
+        (CENTER, NmsSettings(nms_topk=-1), "nms_topk=-1: this network needs a number"),
         (CENTER, NmsSettings(nms=False), r"no outputs before NMS \(nms=False\)"),
         (RCNN, NmsSettings(post_nms=5), "no post_nms.* nms_thresh, score_thresh, nms_topk$"),
         ("fcn_resnet50_voc", NmsSettings(nms_topk=5), "no nms_topk; it is not a detector"),
@@ -217,7 +219,9 @@ def test_settings_that_a_network_does_not_have_are_refused(
         ({"score_thresh": -0.1}, "score_thresh=-0.1"),
         ({"nms_topk": 0}, "expected 1 or more, or -1 for all"),
         ({"post_nms": -2}, "post_nms=-2"),
+        ({"nms_topk": 5.0}, "nms_topk=5.0"),
         ({"post_nms": 5, "nms": False}, "omit post_nms"),
+        ({"score_thresh": 0.1, "nms": False}, "omit score_thresh"),
     ],
 )
 def test_invalid_settings_are_refused(given: dict[str, Any], message: str) -> None:

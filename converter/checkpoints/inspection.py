@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..mapping.assignment import array_specs
-from ..mapping.detection import Detection, detect
+from ..mapping.detection import Detection
 from ..mapping.fit import fit
 from ..mappings.catalog import load_catalog
 from ..sources.arrays import Array, SparseArray, StoredArray
 from ..sources.params import read_params_file
 from ..weights.soundness import count_nonfinite
+from .file_detection import detect_file
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ArrayReport:
     Attributes:
         layout: `dense`, `row_sparse`, `csr`, or `none` for a name without an array.
         nan, inf: Number of NaN and Inf values.
-        target: Its key in PyTorch; None if the network is unknown.
+        target: Its key in PyTorch; None if the network is unknown, or not in the catalogue.
         rule: The rule that gives the key; None if the network is unknown.
     """
 
@@ -69,11 +70,11 @@ def inspect_file(path: str | os.PathLike[str]) -> FileReport:
     """
     file = read_params_file(path)
     specs = array_specs(file.arrays)
-    detection = detect(specs)
+    detection = detect_file(specs)
     targets: dict[str, tuple[str, str]] = {}
-    # if several networks fit, the targets are unknown
+    # if several networks fit, the targets are unknown; those of the zoo have no key map
     name = detection.models[0] if len(detection.models) == 1 else detection.nearest
-    if name is not None:
+    if name is not None and name in load_catalog():
         fitted = fit(load_catalog()[name], specs)
         by_source = {a.source: (a.target, a.rule) for a in fitted.assignments}
         targets = {

@@ -42,14 +42,14 @@ def detect_command(files: tuple[Path, ...], json_file: str | None) -> None:
     """Show which network each FILE belongs to, and why."""
     from dataclasses import asdict
 
+    from ..checkpoints.file_detection import detect_file
     from ..mapping.assignment import array_specs
-    from ..mapping.detection import detect
     from ..sources.params import read_params
 
     rows: list[dict[str, Any]] = []
     for file in files:
         try:
-            detection = detect(array_specs(read_params(file)))
+            detection = detect_file(array_specs(read_params(file)))
         except ConversionError as error:
             click.echo(f"error: {shortened(str(error))}", err=True)
             rows.append({"file": str(file), "error": str(error)})
@@ -94,8 +94,11 @@ def _detection_text(detection: Detection) -> str:
     )
     if detection.models:
         models = " or ".join(detection.models)
-        heads = f"{detection.num_classes} classes, {detection.in_chans} image channels"
-        return f"{models} ({heads}; {names}; {detection.why})"
+        heads = [f"{detection.num_classes} classes"] if detection.num_classes is not None else []
+        heads += [f"{detection.in_chans} image channels"] if detection.in_chans is not None else []
+        return (
+            f"{models} ({'; '.join([', '.join(heads), names, detection.why]).removeprefix('; ')})"
+        )
     if detection.nearest is None:
         return f"unknown ({names}; {detection.why})"
     summary = f"unknown; the nearest is {detection.nearest} ({names}; {detection.why})"

@@ -33,15 +33,18 @@ class Dependence:
     arrays: Mapping[str, int]
     classes: Classes | None
 
-    def resized(self, size: int, plus: int, count: int) -> int:
+    def resized(self, size: int, plus: int, count: int, what: object) -> int:
         """A size with another number of classes.
+
+        Args:
+            what: What has the size, for errors.
 
         Raises:
             GraphError: If it is no multiple of the graph's number of classes plus `plus`.
         """
         times, rest = divmod(size, self.count + plus)
         if rest:
-            raise GraphError(f"{size} is no multiple of {self.count} classes + {plus}")
+            raise GraphError(f"{what}: {size} is no multiple of {self.count} classes + {plus}")
         return times * (count + plus)
 
     def count_of(self, stored: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> int | None:
@@ -123,7 +126,7 @@ def with_classes(stored: ZooGraph, known: Dependence, count: int) -> ZooGraph:
     """
     graph = stored.graph
     shapes = {
-        name: (known.resized(shape[0], known.arrays[name], count), *shape[1:])
+        name: (known.resized(shape[0], known.arrays[name], count, name), *shape[1:])
         if name in known.arrays
         else shape
         for name, shape in stored.shapes.items()
@@ -137,9 +140,8 @@ def with_classes(stored: ZooGraph, known: Dependence, count: int) -> ZooGraph:
     changed: dict[int, Node] = {}
     for n, place in places:
         node = changed.get(n, graph.nodes[n])
-        changed[n] = with_number(
-            node, place, known.resized(get_number(node, place), place.plus, count)
-        )
+        size = known.resized(get_number(node, place), place.plus, count, node)
+        changed[n] = with_number(node, place, size)
     graph = with_nodes(graph, changed)
     if known.classes is not None and known.classes.blocks is not None:
         graph = with_blocks(graph, find_nodes(graph, known.classes.blocks)[0], count)

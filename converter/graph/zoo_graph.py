@@ -18,6 +18,7 @@ from .stored_graph import compressed, decompressed, reduced
 from .symbol import Graph, parse_symbol
 
 MAX_BYTES = 1 << 25  # unpacked; the largest family has 5 MB
+_START, _SHAPES = b'{"name":"', b'"shapes":{'
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,35 @@ def load_zoo_graph(entry: ZooEntry) -> ZooGraph:
         GraphError: If there is none, or the file is damaged.
     """
     where = f"mappings/{family_file(entry.family)}"
+    for line in _lines(entry.family):
+        if _name(line) == entry.name:
+            return ZooGraph(parse_symbol(line, f"{where}: {entry.name}"), _shapes(line))
+    raise GraphError(f"{where}: {entry.name} is missing; install gluon2torch again")
+
+
+def load_zoo_shapes(family: str) -> dict[str, dict[str, Shape]]:
+    """Load the shapes of the arrays of all networks of a family, without their graphs.
+
+    Raises:
+        GraphError: If there is no file, or it is damaged.
+    """
+    return {_name(line): _shapes(line) for line in _lines(family)}
+
+
+def _lines(family: str) -> list[bytes]:
+    where = f"mappings/{family_file(family)}"
     try:
-        data = mapping_file(family_file(entry.family)).read_bytes()
+        data = mapping_file(family_file(family)).read_bytes()
     except OSError as error:
         raise GraphError(f"{where}: cannot be read ({error}); install gluon2torch again") from error
-    start = f'{{"name":"{entry.name}",'.encode()
-    for line in decompressed(data, where, MAX_BYTES).split(b"\n"):
-        if line.startswith(start):
-            shapes = {key: tuple(shape) for key, shape in json.loads(line)["shapes"].items()}
-            return ZooGraph(parse_symbol(line, f"{where}: {entry.name}"), shapes)
-    raise GraphError(f"{where}: {entry.name} is missing; install gluon2torch again")
+    return decompressed(data, where, MAX_BYTES).split(b"\n")
+
+
+def _name(line: bytes) -> str:
+    return line[len(_START) : line.index(b'"', len(_START))].decode()
+
+
+def _shapes(line: bytes) -> dict[str, Shape]:
+    # zoo_line writes them last: the nodes, which are most of a line, need not be parsed
+    shapes = json.loads(b"{" + line[line.rindex(_SHAPES) :])["shapes"]
+    return {key: tuple(shape) for key, shape in shapes.items()}

@@ -22,7 +22,7 @@ class Detection:
         models: networks that it fits: one, several that names and shapes do not distinguish, or
             none.
         dialect, prefix: of its names (dialects.py).
-        num_classes, in_chans: of the network found; None if there is none.
+        num_classes, in_chans: of the network found; None if there is none, or it is not known.
         why: what the result is based on.
         nearest: if none fits, the network with the smallest share of differences, if small enough.
         differs: those differences, one line each.
@@ -81,13 +81,19 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
 
 
 def require_one(detection: Detection, path: object) -> Entry:
-    """Return the single network that a file fits.
+    """Return the single network of the catalogue that a file fits.
 
     Raises:
-        UnknownModelError: it fits none, or several.
+        UnknownModelError: it fits none, or several, or one of GluonCV's other networks.
     """
+    catalog = load_catalog()
+    if detection.models and detection.models[0] not in catalog:
+        raise UnknownModelError(
+            f"{path}: fits {' and '.join(detection.models)}, which is converted as a graph, by its "
+            "name: pass MODEL (in Python, convert_zoo)"
+        )
     if len(detection.models) == 1:
-        return load_catalog()[detection.models[0]]
+        return catalog[detection.models[0]]
     if detection.models:
         raise UnknownModelError(
             f"{path}: fits {' and '.join(detection.models)} equally: {detection.dialect} names do "

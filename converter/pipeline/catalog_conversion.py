@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..checkpoints.clock import Clock
+from ..checkpoints.file_detection import detect_file, other_networks
 from ..checkpoints.output import write
 from ..checkpoints.record import Failure, Record
 from ..errors import ConversionError, LabelsError, ParityError
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
-from ..mapping.assignment import array_specs
-from ..mapping.detection import detect, require_one
+from ..mapping.assignment import array_specs, refuse
+from ..mapping.detection import require_one
 from ..mapping.fit import Fit, fit
 from ..mapping.trunk import take_trunk
 from ..mappings.catalog import Entry, load_catalog
@@ -64,9 +65,13 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
                     arrays = {name: arrays[original] for original, name in trunk.names.items()}
                 specs = array_specs(arrays)
                 if entry is None:
-                    entry = require_one(detect(specs, headless=request.backbone), params)
+                    entry = require_one(detect_file(specs, headless=request.backbone), params)
                     attempt.entry = entry
-                fitted = fit(entry, specs, headless=request.backbone).require()
+                fitted = fit(entry, specs, headless=request.backbone)
+                if fitted.problems and (others := other_networks(specs, entry.name)):
+                    summary = f"the arrays are not those of {entry.name}, but of {others}"
+                    refuse(f"{summary}: pass that as MODEL", fitted.problems)
+                fitted.require()
                 check_output(fitted, request.layout, labels)
                 require_libraries(formats)
                 converted = assemble(fitted, arrays, request.dtype, request.allow_nonfinite)

@@ -9,7 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from ..graph.zoo_settings import NmsSettings
+from ..graph.nms_settings import NmsSettings
 from ..mappings.choices import (
     DTYPES,
     FOLDER,

@@ -6,23 +6,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from ..checkpoints.file_detection import other_networks
 from ..checkpoints.record import GraphRecord
+from ..errors import GraphError
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
 from ..graph.class_count import dependence, fitted
 from ..graph.image_sizes import for_inputs
 from ..graph.input_spec import InputSpec
+from ..graph.nms_settings import NmsSettings
 from ..graph.shapes import input_specs
 from ..graph.symbol_writer import symbol_json
+from ..graph.zoo_detection import fits
 from ..graph.zoo_graph import ZooGraph, load_zoo_graph
-from ..graph.zoo_settings import NmsSettings, check_settings, with_settings
+from ..graph.zoo_settings import check_settings, with_settings
+from ..mapping.assignment import array_specs
 from ..mappings.choices import INITS
 from ..mappings.heads import Head, load_heads
-from ..mappings.zoo import find_network, load_zoo
+from ..mappings.zoo import ZooEntry, find_network, load_zoo
+from ..sources.params import read_params
 from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
-from .graph_conversion import Attempt, check_sound, prove_and_write
+from .graph_conversion import Attempt, check_sound, path_text, prove_and_write
 from .graph_inputs import build_for_shapes, build_with_inputs
 from .graph_proof import network_of
 from .request import InputShape, PathLike, Request, input_shapes
@@ -105,6 +111,8 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             stored = load_zoo_graph(entry)
             head = load_heads()[entry.head] if entry.head is not None else None
             check_settings(entry.name, head, request.settings)
+            if params is not None:
+                _check_network(entry, stored, params)
             arrays = load_zoo_arrays(entry, stored.shapes, source, params, progress)
             if params is not None:
                 attempt.source = replace(source, sha1=file_sha1(Path(params)))
@@ -141,6 +149,26 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                     specs(entry.proof if smaller else entry.inputs),
                 )
         return prove_and_write(attempt, request, graph, network, built)
+
+
+def _check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:
+    """Name the networks that a file belongs to, if they are others than the given one.
+
+    A file that has arrays beyond the graph's can be that of a larger network, too.
+
+    Raises:
+        ParamsFileError: If the file cannot be read.
+        GraphError: If it belongs to others.
+    """
+    specs = array_specs(read_params(params))
+    shapes = {name: spec.shape for name, spec in specs.items()}
+    if len(specs) == len(stored.shapes) and fits(entry, stored.shapes, shapes):
+        return
+    if others := other_networks(specs, entry.name):
+        raise GraphError(
+            f"{path_text(params)}: the arrays are not those of {entry.name}, but of {others}: pass "
+            "that as MODEL"
+        )
 
 
 def _changes(

@@ -1,0 +1,44 @@
+"""Detection of a file's network among all that are known: the catalogue's and the zoo's."""
+
+from __future__ import annotations
+
+from ..graph.zoo_detection import ZooFit, detect_zoo
+from ..mapping.detection import Detection, detect
+from ..mapping.dialects import dialect_of
+from ..mapping.fit import Specs
+
+
+def detect_file(specs: Specs, *, headless: bool = False) -> Detection:
+    """Detect the network that a file's arrays belong to.
+
+    The zoo comes first: for it names and shapes are only looked up.
+
+    Args:
+        specs: Shapes and dtypes, by the names in the file.
+        headless: The arrays are those of a catalogue network without the classifier.
+
+    Raises:
+        KeyMapError: If two names in the file mean the same parameter.
+    """
+    found = None
+    if not headless and dialect_of(specs) == "structural":
+        found = detect_zoo({name: spec.shape for name, spec in specs.items()})
+    return detect(specs, headless=headless) if found is None else _detection(found, len(specs))
+
+
+def other_networks(specs: Specs, model: str) -> str | None:
+    """The names of the networks that a file fits, if they are others than the given one."""
+    found = detect_file(specs).models
+    return " or ".join(found) if found and model not in found else None
+
+
+def _detection(found: ZooFit, count: int) -> Detection:
+    first = found.entries[0]
+    return Detection(
+        models=tuple(entry.name for entry in found.entries),
+        dialect="structural",
+        prefix="",
+        num_classes=found.num_classes,
+        in_chans=None,
+        why=f"{count} arrays; {first.task}, family {first.family}",
+    )
