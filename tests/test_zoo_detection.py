@@ -146,7 +146,7 @@ def test_inspect_knows_the_network(tmp_path: Path) -> None:
 def test_a_file_of_another_network_is_named(tmp_path: Path) -> None:
     shapes = shapes_with("yolo3_mobilenet0.25_voc", 20)
     file = write_file(tmp_path / "a.params", shapes)
-    wrong = r"not those of {}, but of yolo3_mobilenet0.25_voc: pass that as MODEL"
+    wrong = "not those of {}; convert them as yolo3_mobilenet0.25_voc"
     with pytest.raises(GraphError, match=wrong.format("googlenet")):
         convert_zoo("googlenet", params=file, out=tmp_path / "out")
     with pytest.raises(KeyMapError, match=wrong.format("resnet18_v1b")):
@@ -163,7 +163,7 @@ def test_a_larger_network_is_named(tmp_path: Path) -> None:
     assert found is not None
     assert [entry.name for entry in found.entries] == ["i3d_nl5_resnet50_v1_kinetics400"]
     write_params(tmp_path / "a.params", {n: np.zeros(s, np.float32) for n, s in shapes.items()})
-    with pytest.raises(GraphError, match="but of i3d_nl5_resnet50_v1_kinetics400: pass that"):
+    with pytest.raises(GraphError, match="convert them as i3d_nl5_resnet50_v1_kinetics400"):
         convert_zoo(
             "i3d_resnet50_v1_kinetics400", params=tmp_path / "a.params", out=tmp_path / "out"
         )
@@ -171,7 +171,7 @@ def test_a_larger_network_is_named(tmp_path: Path) -> None:
 
 def test_a_file_of_the_catalogue_is_named_when_it_is_given_for_the_zoo(tmp_path: Path) -> None:
     write_params(tmp_path / "a.params", arrays("cifar_resnet20_v1"))
-    with pytest.raises(GraphError, match="not those of alexnet, but of cifar_resnet20_v1"):
+    with pytest.raises(GraphError, match="not those of alexnet; convert them as cifar_resnet20_v1"):
         convert_zoo("alexnet", params=tmp_path / "a.params", out=tmp_path / "out")
 
 

@@ -69,8 +69,8 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
                     attempt.entry = entry
                 fitted = fit(entry, specs, headless=request.backbone)
                 if fitted.problems and (others := other_networks(specs, entry.name)):
-                    summary = f"the arrays are not those of {entry.name}, but of {others}"
-                    refuse(f"{summary}: pass that as MODEL", fitted.problems)
+                    summary = f"the arrays are not those of {entry.name}; convert them as {others}"
+                    refuse(summary, fitted.problems)
                 fitted.require()
                 check_output(fitted, request.layout, labels)
                 require_libraries(formats)

@@ -165,9 +165,9 @@ def _check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:
     if len(specs) == len(stored.shapes) and fits(entry, stored.shapes, shapes):
         return
     if others := other_networks(specs, entry.name):
+        where = path_text(params)
         raise GraphError(
-            f"{path_text(params)}: the arrays are not those of {entry.name}, but of {others}: pass "
-            "that as MODEL"
+            f"{where}: the arrays are not those of {entry.name}; convert them as {others}"
         )
 
 
