@@ -7,7 +7,7 @@ import torch
 from torch import fx
 
 from ...checkpoints.program import Program
-from ...errors import CheckpointError, ImageError
+from ...errors import CheckpointError, ImageError, LabelsError
 from ...graph.image_sizes import size_multiple
 from ...mappings.class_labels import Labels, dataset_labels
 from ...mappings.preprocessing import TaskPreprocessing
@@ -37,6 +37,7 @@ class TaskNetwork:
 
         Raises:
             CheckpointError: If GluonCV's list has no network of that name, or it takes no images.
+            LabelsError: If the number of names is not the number of classes.
         """
         entry = load_zoo().get(program.record.model or "")
         if entry is None:
@@ -52,8 +53,7 @@ class TaskNetwork:
             )
         self.entry: ZooEntry = entry
         self.preprocessing: TaskPreprocessing = preprocessing
-        known = labels or (dataset_labels(entry.labels) if entry.labels is not None else None)
-        self.names: tuple[str, ...] = known.names if known is not None else ()
+        self.names = _names(program, entry, labels)
         self._program, self._setup = program, setup
         size = next(iter(program.inputs.values()))[-2:]
         self.multiple = size_multiple(program.graph, (size[0], size[1]))
@@ -95,3 +95,17 @@ class TaskNetwork:
             module = self._program.module({name: shape}).requires_grad_(False)
             self._modules[key] = module.to(self._setup.device)
         return self._modules[key]
+
+
+def _names(program: Program, entry: ZooEntry, labels: Labels | None) -> tuple[str, ...]:
+    """The names of a network's classes: those given, else GluonCV's if there are as many."""
+    count = program.record.num_classes
+    if labels is not None:
+        if count not in (None, len(labels.names)):
+            raise LabelsError(
+                f"{program.path}: has {count} classes, but {len(labels.names)} class names were "
+                "given; give one for each class"
+            )
+        return labels.names
+    known = dataset_labels(entry.labels).names if entry.labels is not None else ()
+    return known if count in (None, len(known)) else ()
