@@ -19,7 +19,6 @@ _WITHOUT_FLOAT64 = frozenset(
         "SoftmaxActivation",
         "IdentityAttachKLSparseReg",
         "Crop",
-        "_contrib_SyncBatchNorm",
         "_contrib_BatchNormWithReLU",
         "BatchNorm_v1",
     }

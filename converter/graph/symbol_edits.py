@@ -12,6 +12,7 @@ from .symbol import VARIABLE
 CONSTANTS = frozenset({"_zeros", "_ones"})
 OTHER_CONSTANTS = frozenset({"_full", "_arange", "_eye", "_linspace"})
 ROI_ALIGN = "_contrib_ROIAlign"
+SYNC_BATCH_NORM = "_contrib_SyncBatchNorm"
 OF_INDICES = frozenset({"argsort", "topk"})
 
 
@@ -91,6 +92,24 @@ def _add_masked(nodes: list[dict[str, Any]], align: dict[str, Any]) -> None:
     chosen = add("_greater_equal_scalar", [index], scalar="0")
     mask = add("Reshape", [chosen], shape="(-1, 1, 1, 1)")
     add("broadcast_mul", [pooled, mask])
+
+
+def with_local_norms(text: str) -> str:
+    """Replace SyncBatchNorm by BatchNorm, which computes the same in inference, in float64, too.
+
+    Args:
+        text: The graph as MXNet writes it.
+
+    Returns:
+        The changed graph; the same text if it has no SyncBatchNorm.
+    """
+    table, changed = json.loads(text), False
+    for node in table["nodes"]:
+        if node["op"] == SYNC_BATCH_NORM:
+            given = node.get("attrs", {})
+            node["attrs"] = {k: v for k, v in given.items() if k not in ("ndev", "key")}
+            node["op"], changed = "BatchNorm", True
+    return json.dumps(table) if changed else text
 
 
 def with_dtype(text: str, dtype: str, *, everywhere: bool) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import GraphError, ImageSizeError
 from ..graph.input_spec import describe
-from ..graph.symbol_edits import with_dtype, with_masked_regions, with_own_labels
+from ..graph.symbol_edits import with_dtype, with_local_norms, with_masked_regions, with_own_labels
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
 
@@ -61,8 +61,11 @@ class ExportedReference:
     def cast(self, dtype: str) -> None:
         """Compute in `float32` or `float64` from now on."""
         self._dtype = dtype
+        symbol = self._original
+        if dtype == "float64":  # SyncBatchNorm has float32 alone
+            symbol = self._edited(symbol, with_local_norms)
         self._symbol = self._edited(
-            self._original, partial(with_dtype, dtype=dtype, everywhere=self._any_dtype)
+            symbol, partial(with_dtype, dtype=dtype, everywhere=self._any_dtype)
         )
 
     def __call__(self, inputs: Mapping[str, Array]) -> Arrays:

@@ -11,7 +11,7 @@ from ..graph.fusion import is_quantized, unfused
 from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
-from ..graph.symbol_edits import ROI_ALIGN
+from ..graph.symbol_edits import ROI_ALIGN, SYNC_BATCH_NORM
 from ..graph.symbol_writer import symbol_json
 from ..parity.head_measurement import measure_heads
 from ..parity.requirement import require
@@ -103,6 +103,8 @@ def reference_notes(network: Network) -> tuple[str, ...]:
             "for the proof, MXNet's ROIAlign pooled all boxes, and the results for batch index -1 "
             "were set to 0: MXNet 1.9.1 does not write them"
         )
+    if any(node.op == SYNC_BATCH_NORM for node in nodes):
+        notes.append("the proof in float64 computed SyncBatchNorm, which has none, as BatchNorm")
     if any(node.op == "Cast" and node.attributes.get("dtype") == "float32" for node in nodes):
         notes.append("the proof in float64 computed in float64 what the graph casts to float32")
     if network.detections and network.sorted_rows:
