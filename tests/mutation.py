@@ -72,7 +72,8 @@ TARGETS = {
         "parity",
         (
             *("measurement", "caught", "planted", "graph_reference", "saved_reference"),
-            *("training_parity", "report", "graph_operators"),
+            *("training_parity", "report", "graph_operators", "cores", "detection_rows"),
+            *("exported_reference", "proof"),
         ),
         WITH_MXNET,
         f"not ({LARGE})",

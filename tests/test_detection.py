@@ -116,7 +116,9 @@ def test_the_nearest_network_has_the_smallest_share_of_differences() -> None:
         require_one(found, "my.params")
     far = detect({"fc1_weight": ArraySpec((4, 4), "float32")})
     assert (far.nearest, far.differs, far.dialect, far.prefix) == (None, (), "prefixed", "")
-    with pytest.raises(UnknownModelError, match="1 arrays that match no .*`--symbol`"):
+    with pytest.raises(
+        UnknownModelError, match="1 arrays that match no known network; to convert .*`--symbol`"
+    ):
         require_one(far, "my.params")
 
 

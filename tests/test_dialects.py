@@ -59,6 +59,21 @@ def test_prefixed_names_are_gluons(name: str) -> None:
     }
 
 
+def test_layers_are_numbered_within_the_innermost_scope() -> None:
+    """GluonCV's names of a few arrays; the test above compares all of them with GluonCV itself."""
+    entry = CATALOG["resnet50_v1d"]
+    names = prefixed_names(load_keymap(entry.family), fit(entry, {}).targets)
+    few = ("conv0", "layers1_conv0", "layers2_conv3", "down2_conv0", "down4_conv0", "dense0")
+    assert [names[f"{name}_weight"] for name in few] == [
+        "conv1.0.weight",
+        "layer1.0.conv1.weight",
+        "layer2.1.conv1.weight",
+        "layer2.0.downsample.1.weight",
+        "layer4.0.downsample.1.weight",
+        "fc.weight",
+    ]
+
+
 @pytest.mark.mxnet
 @pytest.mark.parametrize("name", CATALOG)
 def test_every_network_is_detected_from_any_dialect(name: str) -> None:

@@ -78,6 +78,42 @@ def test_graphs_compute_what_mxnet_computes(name: str) -> None:
 
 
 @pytest.mark.mxnet
+def test_mxnet_computes_with_weights_in_float64_unrounded() -> None:
+    converted = random_network("cifar_resnet20_v1")
+    stages = converted.fit.keymap.stages
+    arrays = {name: array.astype(np.float64) for name, array in converted.arrays.items()}
+    arrays["output.bias"] = arrays["output.bias"] + 1e-9
+    graph = GraphReference("cifar_resnet20_v1", arrays, stages)
+    gluon = GluonReference("cifar_resnet20_v1", arrays, stages, converted.fit.num_classes)
+    gluon.cast("float64")
+    images = np.random.default_rng(0).standard_normal((2, 3, 17, 9))
+    expected = graph(images)["logits"]
+    assert np.abs(gluon(images)["logits"] - expected).max() <= 1e-12 * np.abs(expected).max()
+
+
+@pytest.mark.mxnet
+def test_other_weights_are_those_of_a_network_without_a_graph_too() -> None:
+    """A small network, run block by block as those with GroupNorm are."""
+    converted = random_network("cifar_resnet20_v1")
+    stages = converted.fit.keymap.stages
+    gluon = GluonReference(
+        "cifar_resnet20_v1", converted.arrays, stages, converted.fit.num_classes, imperative=True
+    )
+    images = np.random.default_rng(0).standard_normal((2, 3, 17, 9)).astype(np.float32)
+    before = gluon(images)["logits"]
+    rng = np.random.default_rng(1)
+    others = {
+        name: array * rng.uniform(0.9, 1.1, array.shape).astype(np.float32)
+        for name, array in converted.arrays.items()
+    }
+    gluon.fill(others)
+    graph = GraphReference("cifar_resnet20_v1", others, stages)
+    after, expected = gluon(images)["logits"], graph(images.astype(np.float64))["logits"]
+    assert np.abs(after - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert np.abs(after - before).max() > 1e-2 * np.abs(expected).max()
+
+
+@pytest.mark.mxnet
 def test_a_wrong_network_is_caught_and_the_stage_named() -> None:
     converted = random_network("resnet50_v1d")
     network, stages = converted.network(), converted.fit.keymap.stages

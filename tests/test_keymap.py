@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gluon2torch.errors import KeyMapError, TableError
-from gluon2torch.mapping.assignment import ArraySpec, Assignment, check, refuse, rename
+from gluon2torch.mapping.assignment import (
+    ArraySpec,
+    Assignment,
+    array_specs,
+    check,
+    refuse,
+    rename,
+)
 from gluon2torch.mappings.key_map import KINDS, parse_keymap, select
 
 HEAD = """
@@ -129,6 +137,20 @@ def test_shapes_dtypes_and_targets_are_checked_all_at_once() -> None:
         refuse("no", problems)
     assert error.value.problems == tuple(sorted(problems))
     assert all(problem in str(error.value) for problem in problems)
+
+
+def test_an_array_without_values_has_no_dtype_that_fits() -> None:
+    specs = array_specs({"output.weight": None, "output.bias": np.zeros(3, np.float16)})
+    assert specs == {
+        "output.weight": ArraySpec((), "none"),
+        "output.bias": ArraySpec((3,), "float16"),
+    }
+    assignments, _ = rename(parse_keymap(MAP, "m"), specs)
+    targets = {"fc.weight": ArraySpec((3, 2), "float32"), "fc.bias": ArraySpec((3,), "float32")}
+    assert check(assignments, specs, targets) == [
+        "output.weight: has shape (); fc.weight needs (3, 2)",
+        "output.weight: has dtype none; supported are float16, float32, float64",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,17 @@ def test_each_layout_goes_there_and_back(layout: str) -> None:
         assert {each for each in CATALOG[name].network if each == "block"}  # a known network
 
 
+@pytest.mark.parametrize("name", ["resnet18_v1b", "resnet50_v1d"])
+def test_mmpretrains_keys_are_found(name: str) -> None:
+    """Also of a network that torchvision, which is looked at before, does not have."""
+    keys = describe_network(empty_network(name, 1000, 3))
+    theirs = library_keys(load_layout("mmpretrain"), CATALOG[name], keys)
+    assert (theirs["fc.weight"], theirs["fc.bias"]) == ("head.fc.weight", "head.fc.bias")
+    assert theirs["layer1.1.conv2.weight"] == "backbone.layer1.1.conv2.weight"
+    found = find_layout(CATALOG[name], theirs.values(), keys)
+    assert found == {theirs[key]: key for key in keys}
+
+
 def test_a_trunk_has_a_layout_too() -> None:
     keys = describe_network(empty_network("resnet18_v1b", 0, 3))
     theirs = library_keys(load_layout("mmpretrain"), CATALOG["resnet18_v1b"], keys)

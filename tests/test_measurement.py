@@ -196,6 +196,7 @@ class Affine(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.shapes.append(tuple(images.shape))
+        self.images = images
         found: torch.Tensor = self.last(self.factor * images**self.power + self.bias)
         return found
 
@@ -224,6 +225,17 @@ def test_the_condition_number_is_of_a_small_crop() -> None:
     network, stages = Affine(1, 0), [Stage("logits", "", "last")]
     measure(network, Itself(network, stages), stages, random_images([(60, 200)]))
     assert network.shapes[-1] == (2, 3, 30, 48)
+
+
+def test_the_condition_number_is_of_a_small_change_of_each_value_by_itself() -> None:
+    """A network that only scales its input by another factor would seem perfectly conditioned."""
+    network, stages = Affine(1, 0), [Stage("logits", "", "last")]
+    measure(network, Itself(network, stages), stages, random_images([(8, 8)]))
+    image, changed = network.images.numpy()
+    change = (changed - image) / image
+    assert 0.9e-6 < np.abs(change).max() <= 1e-6
+    assert change.min() < -0.5e-6 < 0.5e-6 < change.max()
+    assert len(np.unique(np.round(change / 1e-9))) > change.size / 2
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -44,6 +44,12 @@ def test_the_other_machine_measures_the_same(saved: Path, tmp_path: Path) -> Non
     assert there.content_sha256 == here.content_sha256
 
 
+def test_the_images_are_saved_in_float32(saved: Path) -> None:
+    reference = SavedReference(saved / "reference.npz")
+    assert [each.shape for each in reference.inputs] == [(2, 3, 32, 32), (2, 3, 33, 25)]
+    assert {each.dtype.name for each in reference.inputs + reference.map_inputs} == {"float32"}
+
+
 def test_a_wrong_network_is_caught_by_it(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

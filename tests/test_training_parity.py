@@ -62,6 +62,19 @@ def test_gradients_statistics_and_sgd_are_gluons(name: str) -> None:
 
 
 @pytest.mark.mxnet
+def test_a_network_without_a_graph_is_trained_in_float32_and_train_mode_alone() -> None:
+    """A small network in place of those with GroupNorm, which take seconds."""
+    drawn = draw_network(random_network("cifar_resnet20_v1"))
+    found = training_parity.measure_training(drawn, (32, 32), imperative=True)
+    assert found.passed, found
+    assert [(each.what, each.dtype, each.limit) for each in found.checks] == [
+        ("gradients, train mode", "float32", 1e-4),
+        ("running statistics", "float32", 1e-4),
+        ("3 steps of SGD", "float32", 1e-4),
+    ]
+
+
+@pytest.mark.mxnet
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CATALOG)
 def test_every_network_trains_as_gluons(name: str) -> None:
