@@ -9,7 +9,8 @@ import pytest
 
 from gluon2torch import convert
 from gluon2torch.errors import ParamsFileError, ParityError
-from gluon2torch.parity.saved_reference import SavedReference
+from gluon2torch.parity.measurement import random_images
+from gluon2torch.parity.saved_reference import RecordingReference, SavedReference
 from gluon2torch.sources.params_writer import write_params
 
 from .conftest import random_network
@@ -44,10 +45,39 @@ def test_the_other_machine_measures_the_same(saved: Path, tmp_path: Path) -> Non
     assert there.content_sha256 == here.content_sha256
 
 
-def test_the_images_are_saved_in_float32(saved: Path) -> None:
-    reference = SavedReference(saved / "reference.npz")
-    assert [each.shape for each in reference.inputs] == [(2, 3, 32, 32), (2, 3, 33, 25)]
-    assert {each.dtype.name for each in reference.inputs + reference.map_inputs} == {"float32"}
+class Scaled:
+    """A reference that multiplies images by its weight."""
+
+    name, dtypes = "scaled", ("float64", "float32")
+
+    def cast(self, dtype: str) -> None:
+        self.weight = np.ones(1, dtype)
+
+    def fill(self, arrays: dict[str, np.ndarray]) -> None:
+        self.weight[:] = arrays["weight"]
+
+    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        return {"logits": images * self.weight}
+
+
+def test_images_are_saved_once_and_in_float32(tmp_path: Path) -> None:
+    recording, inputs = RecordingReference(Scaled()), random_images([(4, 6), (5, 5)])
+    for dtype in ("float64", "float32"):
+        recording.cast(dtype)
+        for images in inputs:
+            recording(images.astype(dtype))
+    recording.cast("float64")
+    recording.fill({"weight": np.full(1, 1 / 3)})
+    recording(inputs[0].astype("float64"))
+    hashes = {"content_sha256": "1", "map_content_sha256": "2"}
+    recording.save(tmp_path / "x.npz", model="net", stages=["logits"], **hashes)
+    saved = SavedReference(tmp_path / "x.npz")
+    for found, expected in ((saved.inputs, inputs), (saved.map_inputs, inputs[:1])):
+        assert [each.dtype.name for each in found] == ["float32"] * len(expected)
+        assert all(map(np.array_equal, found, expected))
+    saved.cast("float64")
+    saved.fill({})
+    assert np.array_equal(saved(inputs[0])["logits"], inputs[0].astype("float64") * (1 / 3))
 
 
 def test_a_wrong_network_is_caught_by_it(
