@@ -83,8 +83,12 @@ def trace(
     )
 
 
-def file_names(name: str, options: Mapping[str, Any]) -> list[str]:
-    """The names of the arrays that GluonCV's `save_parameters` writes for a network.
+def zoo_block(name: str, options: Mapping[str, Any]) -> Any:
+    """Build one of GluonCV's networks, whose parameters are not initialized.
+
+    Args:
+        name: GluonCV's name.
+        options: Further arguments of GluonCV's `get_model`.
 
     Raises:
         MissingDependencyError: If MXNet is not installed.
@@ -93,7 +97,16 @@ def file_names(name: str, options: Mapping[str, Any]) -> list[str]:
     from gluoncv.model_zoo import get_model
 
     with legacy_names(), _without_weights(mxnet), _quiet():
-        return list(parameters_of(get_model(name, pretrained=False, **options)))
+        return get_model(name, pretrained=False, **options)
+
+
+def file_names(name: str, options: Mapping[str, Any]) -> list[str]:
+    """The names of the arrays that GluonCV's `save_parameters` writes for a network.
+
+    Raises:
+        MissingDependencyError: If MXNet is not installed.
+    """
+    return list(parameters_of(zoo_block(name, options)))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import ImageError
 from ...mappings.task_options import TaskOptions
 from ..images.image_file import read_image
 from ..images.linear_resize import Image
@@ -37,13 +38,16 @@ class PoseEstimator:
         """Find the people's keypoints in an image file.
 
         Raises:
-            ImageError: The file cannot be read.
+            ImageError: The file cannot be read, or a person's box has no pixels of the image.
         """
         image = read_image(path)
         people: list[dict[str, Any]] = []
         joints, confidences = np.zeros((0, 17, 2)), np.zeros((0, 17))
         for box, score in self._people(image, path):
-            person = prepare_person(image, box, self._network.preprocessing)
+            try:
+                person = prepare_person(image, box, self._network.preprocessing)
+            except ImageError as error:
+                raise ImageError(f"{path}: {error}") from error
             heat_maps = self._network(person.pixels, path)[0][0]
             points, scores = person.keypoints(heat_maps)
             scores = np.asarray(scores).reshape(-1)
