@@ -1,4 +1,5 @@
 from .checkpoints.checkpoint import open_checkpoint as open_checkpoint
+from .checkpoints.program import open_program as open_program
 from .checkpoints.record import Record as Record
 from .errors import ConversionError as ConversionError
 from .finetuning.fine_tuning import finetune as finetune
@@ -7,6 +8,7 @@ from .finetuning.training_options import FinetuneOptions as FinetuneOptions
 from .graph.importer import import_graph as import_graph
 from .inference.feature_extraction import extract_features as extract_features
 from .inference.prediction import predict as predict
+from .inference.tasks.task_predictor import predict_task as predict_task
 from .inference.validation import validate as validate
 from .mappings.catalog import load_catalog as load_catalog
 from .pipeline.conversion import convert as convert
