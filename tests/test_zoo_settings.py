@@ -26,7 +26,7 @@ from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.graph_inputs import build_for_shapes
 from gluon2torch.pipeline.graph_proof import Network, prove_graph
 from gluon2torch.pipeline.request import Request
-from gluon2torch.pipeline.zoo_conversion import convert_zoo
+from gluon2torch.pipeline.zoo_conversion import WITHOUT_THRESHOLD, convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.source import Source
@@ -310,3 +310,21 @@ def test_the_command_line_has_the_settings(tmp_path: Path) -> None:
     result = runner.invoke(main, ["convert", "resnet18_v1", "--no-nms", *missing])
     assert result.exit_code == 2
     assert "--nms are settings of GluonCV's detectors" in " ".join(result.output.split())
+
+
+@pytest.mark.mxnet
+@pytest.mark.costly
+def test_a_detector_that_finds_nothing_in_noise_is_proved(tmp_path: Path) -> None:
+    """Its scores are those of the background, as a trained detector's are on random images."""
+    entry = ZOO["ssd_300_mobilenet0.25_voc"]
+    arrays = load_zoo_arrays(entry, load_zoo_graph(entry).shapes, Source("random", seed=0))
+    for name, array in arrays.items():
+        if name.startswith("class_predictors") and name.endswith("bias"):
+            array.reshape(-1, 21)[:, 0] = 40  # class 0 is the background
+    write_params(tmp_path / "net.params", arrays)
+    record = convert_zoo(entry.name, params=tmp_path / "net.params", out=tmp_path / "out")
+    assert record.parity.passed
+    assert WITHOUT_THRESHOLD in record.notes
+    program = torch.export.load(record.file).module()
+    ids, _, _ = program(torch.randn(1, 3, 300, 300))
+    assert (ids == -1).all()

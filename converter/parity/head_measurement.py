@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from torch import nn
 
 from ..graph.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
+from .cores import run_both
 from .detection_rows import in_order_of
 from .output_comparison import compare_at_shapes
 from .result import Parity
@@ -40,8 +41,8 @@ def measure_heads(
 ) -> Parity:
     """Compare a module with its reference, in each data type and at each shape of the inputs.
 
-    The module is left in float32. Beside other outputs, one may be the same for all inputs of a
-    shape, as anchor boxes are; it is named in the result.
+    Both run at the same time. The module is left in float32. Beside other outputs, one may be the
+    same for all inputs of a shape, as anchor boxes are; it is named in the result.
 
     Args:
         module: The imported module.
@@ -53,20 +54,11 @@ def measure_heads(
     """
     rng = np.random.default_rng(seed)
     inputs = [random_inputs(specs, rng) for specs in examples]
-    outputs: dict[tuple[str, int], Arrays] = {}
-    expected: dict[tuple[str, int], Arrays] = {}
-    for dtype in ("float64", "float32"):
-        module.to(getattr(torch, dtype))
-        if dtype in limits:
-            reference.cast(dtype)
-        for number, values in enumerate(inputs):
-            cast = in_dtype(values, dtype)
-            outputs[dtype, number] = _heads(module, cast)
-            if dtype in limits:
-                expected[dtype, number] = reference(cast)
-        if dtype == "float64":
-            others = _heads(module, random_inputs(examples[0], rng))
-            constant = _constant(outputs[dtype, 0], others)
+    another = random_inputs(examples[0], rng)
+    (outputs, constant), expected = run_both(
+        lambda: _run_module(module, inputs, another),
+        lambda: _run_reference(reference, inputs, limits),
+    )
     if any_order:
         outputs |= {key: in_order_of(wanted, outputs[key]) for key, wanted in expected.items()}
     heads = list(outputs["float64", 0])
@@ -84,6 +76,37 @@ def measure_heads(
         constant_from=constant_from,
     )
     return replace(parity, constant_heads=constant)
+
+
+_Heads = dict[tuple[str, int], Arrays]  # by data type and number of the inputs
+
+
+def _run_module(
+    module: nn.Module, inputs: Sequence[Arrays], another: Arrays
+) -> tuple[_Heads, tuple[str, ...]]:
+    """The outputs, and the names of those that are the same for other inputs of the first shape.
+
+    Those in float32 are needed without a reference in float32, too: they bound the rounding.
+    """
+    outputs, constant = {}, tuple[str, ...]()
+    for dtype in ("float64", "float32"):
+        module.to(getattr(torch, dtype))
+        for number, values in enumerate(inputs):
+            outputs[dtype, number] = _heads(module, in_dtype(values, dtype))
+        if dtype == "float64":
+            constant = _constant(outputs[dtype, 0], _heads(module, another))
+    return outputs, constant
+
+
+def _run_reference(
+    reference: HeadReference, inputs: Sequence[Arrays], dtypes: Iterable[str]
+) -> _Heads:
+    expected = {}
+    for dtype in dtypes:
+        reference.cast(dtype)
+        for number, values in enumerate(inputs):
+            expected[dtype, number] = reference(in_dtype(values, dtype))
+    return expected
 
 
 def _constant(outputs: Arrays, others: Arrays) -> tuple[str, ...]:

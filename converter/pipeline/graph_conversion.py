@@ -112,19 +112,25 @@ def check_sound(model: str, arrays: Arrays) -> None:
 
 
 def prove_and_write(
-    attempt: Attempt, request: Request, graph: Graph, network: Network, built: BuiltGraph
+    attempt: Attempt,
+    request: Request,
+    graph: Graph,
+    network: Network,
+    built: BuiltGraph,
+    proved: tuple[BuiltGraph, Network] | None = None,
 ) -> GraphRecord:
     """Prove a network that has been built equal to MXNet's, and write its program and record.
 
     Args:
         graph: The graph as it was read.
+        proved: What is compared with MXNet, if it is another than what is written.
 
     Raises:
         ConversionError: As `convert_graph`.
     """
     reference = _reference(request)
     with attempt.clock("parity"):
-        parity = prove_graph(built, network, reference, request.seed)
+        parity = prove_graph(*(proved or (built, network)), reference, request.seed)
     built.module.float()
     with staging(Path(request.out)) as staged:
         with attempt.clock("write"):

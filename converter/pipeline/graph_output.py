@@ -10,6 +10,7 @@ from ..checkpoints.formats.pt2 import write_program
 from ..checkpoints.program import GRAPH_FILE, graph_file
 from ..checkpoints.record import RecordedInput, WrittenFile
 from ..errors import ExportError
+from ..graph.input_spec import with_batch
 from .graph_inputs import FIXED, BuiltGraph
 from .graph_proof import Network
 
@@ -47,7 +48,8 @@ def write_graph(built: BuiltGraph, network: Network, folder: Path, name: str) ->
     """
     module, specs, any_batch = built.module, built.specs, built.any_batch
     notes = []
-    shapes = {key: spec.shape for key, spec in specs.items()}
+    example = with_batch(specs, 1) if any_batch else specs
+    shapes = {key: spec.shape for key, spec in example.items()}
     beside = {GRAPH_FILE: graph_file(network.graph, network.arrays, shapes)}
     write = partial(write_program, module, specs, folder, name, beside=beside)
     try:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ..checkpoints.file_detection import other_networks
 from ..checkpoints.record import GraphRecord
 from ..errors import GraphError
@@ -14,7 +16,7 @@ from ..files.download import Progress
 from ..files.hashes import file_sha1
 from ..graph.class_count import dependence, fitted
 from ..graph.image_sizes import for_inputs
-from ..graph.input_spec import InputSpec
+from ..graph.input_spec import InputSpec, random_inputs
 from ..graph.nms_settings import NmsSettings
 from ..graph.shapes import input_specs
 from ..graph.symbol_writer import symbol_json
@@ -25,13 +27,19 @@ from ..mapping.assignment import array_specs
 from ..mappings.choices import INITS
 from ..mappings.heads import Head, load_heads
 from ..mappings.zoo import ZooEntry, find_network, load_zoo
+from ..parity.head_measurement import run
 from ..sources.params import read_params
 from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
 from .graph_conversion import Attempt, check_sound, path_text, prove_and_write
-from .graph_inputs import build_for_shapes, build_with_inputs
-from .graph_proof import network_of
+from .graph_inputs import BuiltGraph, build_for_shapes, build_with_inputs
+from .graph_proof import Network, network_of
 from .request import InputShape, PathLike, Request, input_shapes
+
+WITHOUT_THRESHOLD = (
+    "the network finds nothing in the proof's random images, so that it was proved with a score "
+    "threshold of 0; the program has the network's own"
+)
 
 
 def convert_zoo(
@@ -132,23 +140,49 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                 sorted_rows=request.nms,
                 num_classes=dependence(fitting, head).count if head is not None else None,
             )
-            if request.inputs is not None:
-                built = build_with_inputs(network.graph, network.arrays, request)
-            else:
+            built = _build(entry, network, request)
+            proved = _with_detections(entry, network, head, built, request)
+            if proved is not None:
+                network = replace(network, notes=(*network.notes, WITHOUT_THRESHOLD))
+        return prove_and_write(attempt, request, graph, network, built, proved)
 
-                def specs(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, InputSpec]:
-                    given = {name: (shape, "float32") for name, shape in shapes.items()}
-                    return input_specs(network.graph, network.arrays, given)
 
-                # a graph with fixed sizes is proved with those
-                smaller = for_inputs(graph, entry.inputs, entry.proof) == graph
-                built = build_for_shapes(
-                    network.graph,
-                    network.arrays,
-                    specs(entry.inputs),
-                    specs(entry.proof if smaller else entry.inputs),
-                )
-        return prove_and_write(attempt, request, graph, network, built)
+def _build(entry: ZooEntry, network: Network, request: Request) -> BuiltGraph:
+    """Build a network's module for the requested inputs, or for the published ones."""
+    if request.inputs is not None:
+        return build_with_inputs(network.graph, network.arrays, request)
+
+    def specs(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, InputSpec]:
+        given = {name: (shape, "float32") for name, shape in shapes.items()}
+        return input_specs(network.graph, network.arrays, given)
+
+    # a graph with fixed sizes is proved with those
+    smaller = for_inputs(network.graph, entry.inputs, entry.proof) == network.graph
+    return build_for_shapes(
+        network.graph,
+        network.arrays,
+        specs(entry.inputs),
+        specs(entry.proof if smaller else entry.inputs),
+    )
+
+
+def _with_detections(
+    entry: ZooEntry, network: Network, head: Head | None, built: BuiltGraph, request: Request
+) -> tuple[BuiltGraph, Network] | None:
+    """The network without its score threshold, if random images have no detections with it.
+
+    Their outputs would be the same for all inputs, which proves nothing: trained detectors seldom
+    find something in noise.
+    """
+    if head is None or "score_thresh" not in head.settings or not request.settings.nms:
+        return None
+    inputs = random_inputs(built.examples[0], np.random.default_rng(request.seed))
+    ids, *_ = run(built.module, inputs)
+    if (ids >= 0).any():
+        return None
+    graph = with_settings(network.graph, head, NmsSettings(score_thresh=0))
+    lowered = replace(network, graph=graph, text=symbol_json(graph))
+    return _build(entry, lowered, request), lowered
 
 
 def _check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:

@@ -24,7 +24,7 @@ from ..record import WrittenFile
 EXAMPLE_BATCH = 2
 BATCHES = (1, 3)  # batch sizes that are checked; the program accepts any
 # where a node came from: useless to readers of the file, and different in every process
-_TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node", "torch_fn")
+_TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node", "torch_fn", "custom")
 
 
 def write_program(
