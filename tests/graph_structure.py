@@ -52,6 +52,6 @@ def traced(
     """
     found = trace(entry.name, {**entry.options, **options}, entry.inputs, change)
     gc.collect()  # MXNet's blocks refer to one another, with all their arrays
-    line = zoo_line(entry.name, found.symbol, found.structural, found.prefix, found.shapes)
+    line = zoo_line(entry.name, found.symbol, found.structural, found.prefix, found.shapes, {})
     shapes = {name: tuple(shape) for name, shape in found.shapes.items()}
-    return ZooGraph(parse_symbol(line.encode(), entry.name), shapes)
+    return ZooGraph(parse_symbol(line.encode(), entry.name), shapes, found.constants)

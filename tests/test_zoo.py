@@ -54,7 +54,7 @@ QUICK = (
 def prove(entry: ZooEntry, seed: int = 0) -> Parity:
     """Measure parity of a network with random weights, at the sizes of its proof."""
     stored = load_zoo_graph(entry)
-    arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=seed))
+    arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("random", seed=seed))
     check_sound(entry.name, arrays)
     given = {name: (shape, "float32") for name, shape in entry.proof.items()}
     graph = for_inputs(stored.graph, entry.inputs, entry.proof)
@@ -136,7 +136,7 @@ def test_stored_graphs_are_small() -> None:
 def test_a_file_is_converted_by_name(tmp_path: Path) -> None:
     entry = ZOO["squeezenet1.1"]
     stored = load_zoo_graph(entry)
-    arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=3))
+    arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("random", seed=3))
     write_params(tmp_path / "mine.params", arrays)
     record = convert_zoo("SqueezeNet1.1", params=tmp_path / "mine.params", out=tmp_path / "out")
     assert isinstance(record, GraphRecord)
@@ -174,7 +174,7 @@ def test_files_of_gluoncv_have_second_names_and_unused_arrays(name: str, tmp_pat
     names = {*shapes, *file_names(name, entry.options)}
     zero = np.zeros(1, np.float32)
     write_params(tmp_path / "net.params", dict.fromkeys(names, zero))
-    arrays = load_zoo_arrays(entry, shapes, Source("params"), tmp_path / "net.params")
+    arrays = load_zoo_arrays(entry, shapes, {}, Source("params"), tmp_path / "net.params")
     assert arrays.keys() == shapes.keys()
 
 
@@ -189,7 +189,7 @@ FIXED_SIZES = (
 def test_a_graph_for_another_image_size_is_the_network_built_for_it(name: str) -> None:
     entry, inputs = ZOO[name], {"data": (1, 3, 96, 160)}
     traced = trace(name, {**entry.options, "height": 96, "width": 160}, inputs)
-    line = zoo_line(name, traced.symbol, traced.structural, traced.prefix, traced.shapes)
+    line = zoo_line(name, traced.symbol, traced.structural, traced.prefix, traced.shapes, {})
     expected = parse_symbol(line.encode(), name)
     stored = load_zoo_graph(entry).graph
     assert stored.nodes != expected.nodes

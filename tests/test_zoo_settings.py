@@ -131,8 +131,9 @@ OUTPUTS: list[Any] = [
 def test_outputs_are_gluoncvs(name: str, settings: NmsSettings, change: Change) -> None:
     """Torch computes the rewritten graph, and MXNet GluonCV's."""
     entry = ZOO[name]
-    arrays = load_zoo_arrays(entry, load_zoo_graph(entry).shapes, Source("random", seed=2))
-    graph = with_settings(load_zoo_graph(entry).graph, HEADS[entry.head or ""], settings)
+    stored = load_zoo_graph(entry)
+    arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("random", seed=2))
+    graph = with_settings(stored.graph, HEADS[entry.head or ""], settings)
     theirs = traced(entry, change).graph
     given = {key: (shape, "float32") for key, shape in entry.proof.items()}
     specs = input_specs(graph, arrays, given)
@@ -235,7 +236,7 @@ def test_a_file_is_converted_with_other_classes_and_settings(tmp_path: Path) -> 
     entry = ZOO["yolo3_mobilenet0.25_coco"]
     stored = load_zoo_graph(entry)
     known = dependence(stored, HEADS["yolo3"])
-    arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=1))
+    arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("random", seed=1))
     for name, shape in with_classes(stored, known, 3).shapes.items():
         arrays[name] = arrays[name][: shape[0]] if shape else arrays[name]
     write_params(tmp_path / "mine.params", arrays)

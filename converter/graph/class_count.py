@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import GraphError
 from ..mappings.heads import LAST_LAYERS, Classes, Head, Number
@@ -145,7 +145,7 @@ def with_classes(stored: ZooGraph, known: Dependence, count: int) -> ZooGraph:
     graph = with_nodes(graph, changed)
     if known.classes is not None and known.classes.blocks is not None:
         graph = with_blocks(graph, find_nodes(graph, known.classes.blocks)[0], count)
-    return ZooGraph(graph, shapes)
+    return replace(stored, graph=graph, shapes=shapes)
 
 
 def differing(stored: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> list[str]:

@@ -38,7 +38,14 @@ def exported_line(entry: ZooEntry) -> str:
     """The line of a network of the zoo in its family's file, exported from GluonCV."""
     traced = trace(entry.name, entry.options, entry.inputs)
     gc.collect()  # MXNet's blocks refer to one another, with all their arrays
-    return zoo_line(entry.name, traced.symbol, traced.structural, traced.prefix, traced.shapes)
+    return zoo_line(
+        entry.name,
+        traced.symbol,
+        traced.structural,
+        traced.prefix,
+        traced.shapes,
+        traced.constants,
+    )
 
 
 def exported_family(family: str) -> bytes:

@@ -1,24 +1,28 @@
 """The stored graphs of the networks in mappings/zoo/: mappings/graphs/zoo/<family>.jsonl.xz.
 
-Each line is GluonCV's network as MXNet traces it, with Gluon's structural names of arrays, and with
-their shapes. Numbers of classes and the settings of detections are those of GluonCV's constructor.
-The networks of a family differ little, so that they need little space in one file.
+Each line is GluonCV's network as MXNet traces it, with Gluon's structural names of arrays, with
+their shapes, and with the values of those that are not trained, such as anchors. Numbers of classes
+and the settings of detections are those of GluonCV's constructor. The networks of a family differ
+little, so that they need little space in one file.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import GraphError
 from ..mappings.yaml_table import mapping_file
 from ..mappings.zoo import Shape, ZooEntry
+from ..sources.arrays import Arrays
 from .stored_graph import compressed, decompressed, reduced
 from .symbol import Graph, parse_symbol
+from .zoo_constants import packed_constants, unpacked_constants
 
 MAX_BYTES = 1 << 25  # unpacked; the largest family has 5 MB
-_START, _SHAPES = b'{"name":"', b'"shapes":{'
+_START, _CONSTANTS, _SHAPES = b'{"name":"', b'"constants":{', b'"shapes":{'
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,12 @@ class ZooGraph:
     Attributes:
         graph: The graph.
         shapes: Shape of each of its arrays.
+        constants: The arrays that are not trained, such as anchors, as GluonCV makes them.
     """
 
     graph: Graph
     shapes: dict[str, Shape]
+    constants: Arrays = field(default_factory=dict)
 
 
 def family_file(family: str) -> str:
@@ -40,7 +46,12 @@ def family_file(family: str) -> str:
 
 
 def zoo_line(
-    name: str, symbol: str, structural: dict[str, str], prefix: str, shapes: dict[str, Shape]
+    name: str,
+    symbol: str,
+    structural: dict[str, str],
+    prefix: str,
+    shapes: dict[str, Shape],
+    constants: Arrays,
 ) -> str:
     """A network's line of its family's file.
 
@@ -50,9 +61,15 @@ def zoo_line(
         structural: Names of its arrays → Gluon's structural names.
         prefix: The network's prefix of node names, which is removed.
         shapes: Shapes of the arrays, by structural name.
+        constants: The arrays that are not trained, by structural name.
+
+    Raises:
+        GraphError: If one of the constants cannot be stored exactly.
     """
-    row = {"name": name, **reduced(symbol, structural, prefix), "shapes": shapes}
-    return json.dumps(row, separators=(",", ":"))
+    row = {"name": name, **reduced(symbol, structural, prefix)}
+    if constants:
+        row["constants"] = packed_constants(constants)
+    return json.dumps({**row, "shapes": shapes}, separators=(",", ":"))
 
 
 def pack_family(lines: Iterable[str]) -> bytes:
@@ -69,7 +86,8 @@ def load_zoo_graph(entry: ZooEntry) -> ZooGraph:
     where = f"mappings/{family_file(entry.family)}"
     for line in _lines(entry.family):
         if _name(line) == entry.name:
-            return ZooGraph(parse_symbol(line, f"{where}: {entry.name}"), _shapes(line))
+            graph = parse_symbol(line, f"{where}: {entry.name}")
+            return ZooGraph(graph, _shapes(line), _constants(line))
     raise GraphError(f"{where}: {entry.name} is missing; install gluon2torch again")
 
 
@@ -96,6 +114,16 @@ def _name(line: bytes) -> str:
 
 
 def _shapes(line: bytes) -> dict[str, Shape]:
-    # zoo_line writes them last: the nodes, which are most of a line, need not be parsed
-    shapes = json.loads(b"{" + line[line.rindex(_SHAPES) :])["shapes"]
+    shapes = _end(line, line.rindex(_SHAPES))["shapes"]
     return {key: tuple(shape) for key, shape in shapes.items()}
+
+
+def _constants(line: bytes) -> Arrays:
+    start = line.rfind(_CONSTANTS)
+    return unpacked_constants(_end(line, start)["constants"]) if start >= 0 else {}
+
+
+def _end(line: bytes, start: int) -> Mapping[str, Any]:
+    # zoo_line writes these keys last: the nodes, which are most of a line, need not be parsed
+    table: Mapping[str, Any] = json.loads(b"{" + line[start:])
+    return table

@@ -121,7 +121,9 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             check_settings(entry.name, head, request.settings)
             if params is not None:
                 _check_network(entry, stored, params)
-            arrays = load_zoo_arrays(entry, stored.shapes, source, params, progress)
+            arrays = load_zoo_arrays(
+                entry, stored.shapes, stored.constants, source, params, progress
+            )
             if params is not None:
                 attempt.source = replace(source, sha1=file_sha1(Path(params)))
             check_sound(entry.name, arrays)

@@ -20,6 +20,7 @@ from .source import Source
 def load_zoo_arrays(
     entry: ZooEntry,
     shapes: Mapping[str, Shape],
+    constants: Arrays,
     source: Source,
     params: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -28,11 +29,11 @@ def load_zoo_arrays(
 
     Args:
         shapes: Shapes of the arrays of the network's graph.
+        constants: Those that are not trained, which random weights do not replace.
 
     Raises:
         ParamsFileError: If a file cannot be read, or contains arrays that are not dense.
         DownloadError: If the published file cannot be downloaded.
-        MissingDependencyError: If weights are random and MXNet is not installed.
     """
     if source.seed is None:
         if params is None:
@@ -43,9 +44,6 @@ def load_zoo_arrays(
             for name, array in dense_arrays(params).items()
             if name in shapes or not name.startswith(entry.left_out)
         }
-    from .zoo_network import trace
-
-    constants = trace(entry.name, entry.options, entry.inputs).constants
     drawn = {name: shape for name, shape in shapes.items() if name not in constants}
     arrays = draw_arrays(drawn, residual_end="", seed=source.seed)
     for pattern in entry.damped:
