@@ -14,8 +14,9 @@ from gluon2torch.errors import GraphError
 from gluon2torch.graph.zoo_constants import packed_constants, unpacked_constants
 from gluon2torch.graph.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.zoo import load_zoo
-from gluon2torch.pipeline.zoo_conversion import convert_zoo
+from gluon2torch.pipeline.zoo_conversion import convert_zoo, other_constants
 from gluon2torch.sources.arrays import Array
+from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 from gluon2torch.sources.zoo_network import trace
@@ -110,3 +111,38 @@ def test_a_random_detector_is_converted_without_mxnet(tmp_path: Path) -> None:
     offsets = torch.from_numpy(load_zoo_graph(ZOO[YOLO]).constants["yolo_outputs.0.offsets"])
     assert len(maps) == 3
     assert all(torch.equal(each, offsets) for each in maps)
+
+
+def test_other_anchors_are_noted_by_name() -> None:
+    stored = load_zoo_graph(ZOO[SSD])
+    assert not list(other_constants(stored, stored.constants))
+    names = "anchor_generators.1.anchors", "anchor_generators.4.anchors"
+    changed = {name: stored.constants[name].copy() for name in names}
+    for array in changed.values():
+        array[..., -1, -1, -1] += 1
+    assert list(other_constants(stored, {**stored.constants, **changed})) == [
+        "anchors of the file differ from GluonCV's: anchor_generators.1.anchors, "
+        "anchor_generators.4.anchors; the file's are used"
+    ]
+
+
+@pytest.mark.costly
+def test_anchors_of_a_file_are_used_and_noted(tmp_path: Path) -> None:
+    stored = load_zoo_graph(ZOO[YOLO])
+    arrays = load_zoo_arrays(ZOO[YOLO], stored.shapes, stored.constants, Source("random", seed=5))
+    name = "yolo_outputs.1.anchors"
+    arrays[name] = arrays[name] * np.float32(1.5)
+    write_params(tmp_path / "mine.params", arrays)
+    record = convert_zoo(
+        YOLO,
+        params=tmp_path / "mine.params",
+        out=tmp_path / "out",
+        reference="none",
+        inputs={"data": (1, 3, 64, 64)},
+    )
+    assert [note for note in record.notes if "anchors" in note] == [
+        f"anchors of the file differ from GluonCV's: {name}; the file's are used"
+    ]
+    tensors = torch.export.load(record.file).state_dict.values()
+    mine = torch.from_numpy(arrays[name])
+    assert sum(each.shape == mine.shape and torch.equal(each, mine) for each in tensors) == 1

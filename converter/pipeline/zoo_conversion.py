@@ -28,6 +28,7 @@ from ..mappings.choices import INITS
 from ..mappings.heads import Head, load_heads
 from ..mappings.zoo import ZooEntry, find_network, load_zoo
 from ..parity.head_measurement import run
+from ..sources.arrays import Arrays
 from ..sources.params import read_params
 from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
@@ -137,7 +138,11 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             network = replace(
                 network,
                 text=symbol_json(network.graph),
-                notes=(*network.notes, *_changes(stored, fitting, head, request.settings)),
+                notes=(
+                    *network.notes,
+                    *_changes(stored, fitting, head, request.settings),
+                    *other_constants(stored, network.arrays),
+                ),
                 detections=entry.task == "detection",
                 sorted_rows=request.nms,
                 num_classes=dependence(fitting, head).count if head is not None else None,
@@ -216,3 +221,18 @@ def _changes(
         yield f"the graph was changed from {old} classes to the file's {new}"
     if note := settings.note():
         yield note
+
+
+def other_constants(stored: ZooGraph, arrays: Arrays) -> Iterator[str]:
+    """A note on the constants of a file, such as anchors of other sizes, that are not GluonCV's.
+
+    Args:
+        arrays: The file's arrays, by their names in the graph.
+    """
+    names = [
+        name
+        for name, constant in stored.constants.items()
+        if name in arrays and not np.array_equal(arrays[name], constant)
+    ]
+    if names:
+        yield f"anchors of the file differ from GluonCV's: {', '.join(names)}; the file's are used"
