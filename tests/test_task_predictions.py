@@ -44,8 +44,8 @@ ACTION, CLASSIFIER = "inceptionv1_ucf101", "mobilenet0.25"
 
 @functools.cache
 def arrays_of(name: str) -> dict[str, np.ndarray]:
-    entry = ZOO[name]
-    return load_zoo_arrays(entry, load_zoo_graph(entry).shapes, Source("random", seed=0))
+    stored = load_zoo_graph(ZOO[name])
+    return load_zoo_arrays(ZOO[name], stored.shapes, stored.constants, Source("random", seed=0))
 
 
 def as_program(name: str, arrays: dict[str, np.ndarray], **facts: Any) -> Program:

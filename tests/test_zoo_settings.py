@@ -318,7 +318,8 @@ def test_the_command_line_has_the_settings(tmp_path: Path) -> None:
 def test_a_detector_that_finds_nothing_in_noise_is_proved(tmp_path: Path) -> None:
     """Its scores are those of the background, as a trained detector's are on random images."""
     entry = ZOO["ssd_300_mobilenet0.25_voc"]
-    arrays = load_zoo_arrays(entry, load_zoo_graph(entry).shapes, Source("random", seed=0))
+    stored = load_zoo_graph(entry)
+    arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("random", seed=0))
     for name, array in arrays.items():
         if name.startswith("class_predictors") and name.endswith("bias"):
             array.reshape(-1, 21)[:, 0] = 40  # class 0 is the background
