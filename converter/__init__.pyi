@@ -13,6 +13,7 @@ from .inference.validation import validate as validate
 from .mappings.catalog import load_catalog as load_catalog
 from .pipeline.conversion import convert as convert
 from .pipeline.zoo_conversion import convert_zoo as convert_zoo
+from .pipeline.zoo_model import create_zoo_model as create_zoo_model
 from .release.torch_hub import load_published as load_published
 from .sources.params import read_params as read_params
 from .sources.params_writer import write_params as write_params

@@ -114,10 +114,10 @@ class Builder:
         if name in self._attributes:
             return self._attributes[name]
         tensor, own = self.parameter(name), self.names(name)
-        if isinstance(tensor, nn.Parameter):
+        if isinstance(tensor, nn.Parameter) and tensor.requires_grad:
             self.root.register_parameter(own, tensor)
         else:
-            self.root.register_buffer(own, tensor)
+            self.root.register_buffer(own, tensor.detach())
         node = self._attributes[name] = self.graph.get_attr(own)
         self.ranks[node] = tensor.dim()
         return node

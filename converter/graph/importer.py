@@ -6,7 +6,7 @@ import operator
 import os
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -101,6 +101,7 @@ def build_module(
     dtype: str = "float32",
     inputs: Mapping[str, tuple[int, ...]] | None = None,
     any_dtype: bool = False,
+    constants: Collection[str] = (),
 ) -> fx.GraphModule:
     """Build the torch module of a graph that was already read, as `import_graph` does.
 
@@ -110,6 +111,7 @@ def build_module(
         inputs: Shapes of the graph's inputs, by name, as far as they are known.
         any_dtype: Whether the module will be converted to other data types: where the graph casts
             to float32, the module casts to the data type of its weights then.
+        constants: Names of arrays that are not trained, such as anchors: they become buffers.
 
     Raises:
         GraphError: As `import_graph`.
@@ -124,6 +126,8 @@ def build_module(
     graph = _for_inference(graph, {*arrays, *(inputs or {})}, keep_optional=inputs is None)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
+    for name in constants:
+        tensors[name] = nn.Parameter(tensors[name], requires_grad=False)
     builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype), _nested)
     problems = _add_nodes(graph, builder, input_ranks(graph))
     problems += [f"{name!r}: no node uses this array" for name in arrays if name not in used]

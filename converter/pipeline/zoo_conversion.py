@@ -121,7 +121,7 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             head = load_heads()[entry.head] if entry.head is not None else None
             check_settings(entry.name, head, request.settings)
             if params is not None:
-                _check_network(entry, stored, params)
+                check_network(entry, stored, params)
             arrays = load_zoo_arrays(
                 entry, stored.shapes, stored.constants, source, params, progress
             )
@@ -192,7 +192,7 @@ def _with_detections(
     return _build(entry, lowered, request), lowered
 
 
-def _check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:
+def check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:
     """Name the networks that a file belongs to, if they are others than the given one.
 
     A file that has arrays beyond the graph's can be that of a larger network, too.
