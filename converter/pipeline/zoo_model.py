@@ -94,9 +94,8 @@ def create_zoo_model(
     shapes = {**entry.inputs, **(inputs or {})}
     graph = with_settings(for_inputs(fitting.graph, entry.inputs, shapes), head, settings)
     input_specs(graph, arrays, {key: (shape, "float32") for key, shape in shapes.items()})
-    return build_module(
-        *(graph, arrays), dtype=dtype, inputs=shapes, any_dtype=True, constants=stored.constants
-    )
+    fixed = tuple(stored.constants)
+    return build_module(graph, arrays, dtype=dtype, inputs=shapes, any_dtype=True, constants=fixed)
 
 
 def _read(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> Arrays:
