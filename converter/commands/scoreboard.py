@@ -38,7 +38,9 @@ def counting(name: str, *, silent: bool = False) -> Iterator[Callable[[Progress]
                 total=counted.total,
                 completed=counted.done,
                 rate="" if speed is None else f"{speed:.0f} images/s",
-                accuracy=f"top-1 {counted.right / max(counted.done, 1):.2%}",
+                accuracy=""
+                if counted.right is None
+                else f"top-1 {counted.right / max(counted.done, 1):.2%}",
             )
 
         yield progress
@@ -65,6 +67,20 @@ def print_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     for by in dict.fromkeys(row["classes"] for row in rows):
         print(f"classes: {by}")
+
+
+def print_metrics(row: Mapping[str, Any]) -> None:
+    """Print the metrics of a network on a data set, beside the published ones, in per cent."""
+    print(f"{row['model']}: {row['images']:,} of {row['data']}, {row['skipped']:,} skipped")
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    table.add_column("metric", no_wrap=True)
+    for title in ("measured", "published"):
+        table.add_column(title, no_wrap=True, justify="right")
+    measured, published = row["metrics"], row["published"]
+    for name in dict.fromkeys((*measured, *published)):
+        figures = (measured.get(name), published.get(name))
+        table.add_row(name, *("-" if each is None else f"{each:.2f}" for each in figures))
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
 def print_epoch(row: Mapping[str, float]) -> None:

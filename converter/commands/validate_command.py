@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError
+from .program_validation import DETECTOR, METRIC, PROGRAM, SEGMENTS, validate_program
 from .shared_options import (
     AMP,
     BATCH_SIZE,
@@ -33,7 +34,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("validate", context_settings=CONTEXT)
-@click.argument("paths", metavar="CHECKPOINT DIR|LIST", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="CHECKPOINT DATA", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--all",
     "folder",
@@ -45,6 +46,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @WORKERS
 @LABELS
 @PRESET
+@METRIC
+@DETECTOR
+@SEGMENTS
 @DEVICE
 @AMP
 @CHANNELS_LAST
@@ -59,6 +63,9 @@ def validate_command(
     workers: int | None,
     labels: Path | None,
     preset: str,
+    metric: str | None,
+    detector: Path | None,
+    segments: int,
     device: str,
     amp: bool,
     channels_last: bool,
@@ -67,10 +74,13 @@ def validate_command(
     model: str | None,
     json_file: str | None,
 ) -> None:
-    """Measure the accuracy of a network on labelled images.
+    """Measure the accuracy of a network on labelled images, or on a data set of its task.
 
-    DIR has one folder of images per class; LIST has lines of `path class`. Processes started by
-    torchrun share the work: torchrun --nproc-per-node 4 -m gluon2torch validate …
+    For a classifier, DATA is a folder with one folder of images per class, or a list with lines of
+    `path class`. For the .pt2 of a detector or a pose network, it is the folder of Pascal VOC or
+    COCO; for segmentation, that of Pascal VOC, Cityscapes or ADE20K; for action recognition, a
+    list with lines of `video class`. Processes started by torchrun share the work: torchrun
+    --nproc-per-node 4 -m gluon2torch validate …
     """
     if folder is None and len(paths) != 2:
         raise click.UsageError("give a CHECKPOINT, and a DIR or LIST of images.")
@@ -80,6 +90,11 @@ def validate_command(
         raise click.UsageError(
             "--predictions, --confusion and --model need one CHECKPOINT, without --all."
         )
+    program = folder is None and paths[0].suffix == PROGRAM
+    if program and (predictions or confusion):
+        raise click.UsageError("--predictions and --confusion are for checkpoints of classifiers.")
+    if not program and (metric or detector or segments > 1):
+        raise click.UsageError("--metric, --detector and --segments are for .pt2 files.")
     from ..checkpoints.checkpoint import open_checkpoint
     from ..inference.figures import draw_confusion, require_matplotlib
     from ..inference.process_group import join_world
@@ -112,7 +127,20 @@ def validate_command(
                         click.echo(f"skipped: {message}", err=True)
                 return done
 
-            if folder is not None:
+            if program:
+                row = validate_program(
+                    *paths,
+                    setup=setup,
+                    world=world,
+                    metric=metric,
+                    detector=detector,
+                    segments=segments,
+                    labels=labels,
+                    preset=preset,
+                    model=model,
+                )
+                rows = [row] if row is not None else []
+            elif folder is not None:
                 rows = each_row(find_checkpoints(folder), validate_one, silent=world.rank > 0)
             else:
                 done = validate_one(paths[0])
@@ -127,7 +155,9 @@ def validate_command(
         raise click.ClickException(shortened(str(error))) from error
     if json_file is not None:
         write_json(rows if folder is not None else rows[0], json_file)
-    if json_file != "-":
+    if json_file != "-" and program:
+        scoreboard.print_metrics(rows[0])
+    elif json_file != "-":
         scoreboard.print_accuracy([row for row in rows if "error" not in row])
     sys.exit(1 if any("error" in row for row in rows) else 0)
 

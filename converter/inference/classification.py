@@ -74,11 +74,14 @@ class Answers:
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of this process: images done, images in total, correct top-1 predictions."""
+    """Progress of this process: images done, images in total, correct top-1 predictions.
+
+    The last is None for networks that do not classify.
+    """
 
     done: int
     total: int
-    right: int
+    right: int | None = None
 
 
 def classify(

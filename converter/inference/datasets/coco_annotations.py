@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -69,6 +69,14 @@ class CocoAnnotations:
     images: tuple[CocoImage, ...]
     categories: tuple[CocoCategory, ...]
     annotations: tuple[CocoAnnotation, ...]
+
+    def without(self, images: Collection[int]) -> CocoAnnotations:
+        """Leave out the images with these ids, and their objects."""
+        return replace(
+            self,
+            images=tuple(each for each in self.images if each.id not in images),
+            annotations=tuple(each for each in self.annotations if each.image_id not in images),
+        )
 
     def require_names(self, names: Iterable[str]) -> None:
         """Refuse the file if its classes are not the network's.

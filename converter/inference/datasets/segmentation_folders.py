@@ -94,3 +94,23 @@ LAYOUTS: dict[str, tuple[Callable[[Path, str], Pairs], PixelLabels]] = {
     "cityscapes": (_cityscapes, CITYSCAPES),
     "ade20k": (_ade20k, ADE20K),
 }
+
+
+def find_layout(root: Path) -> tuple[Path, str]:
+    """Find out which data set is in a folder; return its folder, and a key of LAYOUTS.
+
+    Raises:
+        DatasetError: it is none of the known ones.
+    """
+    for folder in (root, root / "VOCdevkit"):
+        for place, layout in PLACES.items():
+            if (folder / place).is_dir():
+                return folder, layout
+    raise DatasetError(f"{root}: has none of {', '.join(PLACES)}; give the folder of the data set")
+
+
+PLACES = {
+    "VOC2012/ImageSets/Segmentation": "voc",
+    "leftImg8bit": "cityscapes",
+    "ADEChallengeData2016": "ade20k",
+}

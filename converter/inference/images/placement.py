@@ -45,6 +45,12 @@ class Placement:
         mapped: Array = corners.reshape(values.shape)
         return mapped
 
+    def boxes_to_input(self, boxes: Any) -> Array:
+        """Map boxes (…, 4) in the image's pixels to the input's, in float64."""
+        values = np.asarray(boxes, np.float64)
+        mapped: Array = values * (self.scale[::-1] * 2) + self.offset[::-1] * 2
+        return mapped
+
     def logits_to_image(self, logits: torch.Tensor) -> torch.Tensor:
         """Resize logits (N, C, H, W) of the input's pixels to the image's, (N, C, *image).
 

@@ -33,6 +33,26 @@ def evaluate(truth: CocoAnnotations, results: list[dict[str, Any]], kind: str) -
     Raises:
         MissingDependencyError: pycocotools is not installed.
     """
+    dataset_class, evaluation_class = require_pycocotools()
+    with contextlib.redirect_stdout(io.StringIO()):
+        expected, found = dataset_class(), dataset_class()
+        expected.dataset = _as_dataset(truth, kind)
+        expected.createIndex()
+        if results:
+            found = expected.loadRes(results)
+        evaluation = evaluation_class(expected, found, kind)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation
+
+
+def require_pycocotools() -> tuple[Any, Any]:
+    """Import pycocotools' classes COCO and COCOeval.
+
+    Raises:
+        MissingDependencyError: pycocotools is not installed.
+    """
     try:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
@@ -41,17 +61,7 @@ def evaluate(truth: CocoAnnotations, results: list[dict[str, Any]], kind: str) -
             "COCO's average precision needs pycocotools, which is not installed: "
             "`pip install 'gluon2torch[coco]'`"
         ) from error
-    with contextlib.redirect_stdout(io.StringIO()):
-        expected, found = COCO(), COCO()
-        expected.dataset = _as_dataset(truth, kind)
-        expected.createIndex()
-        if results:
-            found = expected.loadRes(results)
-        evaluation = COCOeval(expected, found, kind)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return evaluation
+    return COCO, COCOeval
 
 
 def measures(evaluation: Any) -> list[float]:

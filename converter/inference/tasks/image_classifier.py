@@ -33,9 +33,13 @@ class ImageClassifier:
         Raises:
             ImageError: The file cannot be read.
         """
+        return _classified(path, self.logits(path), self._network.names, self._topk)
+
+    def logits(self, path: str) -> Array:
+        """The logits of an image file (C,)."""
         pixels = torch.from_numpy(self._crop(read_image(path)).copy())[None]
-        logits = self._network(normalise(pixels, self._facts), path)[0][0]
-        return _classified(path, logits, self._network.names, self._topk)
+        logits: Array = self._network(normalise(pixels, self._facts), path)[0][0]
+        return logits
 
 
 class VideoClassifier:
@@ -54,8 +58,18 @@ class VideoClassifier:
             ImageError: The file or a frame cannot be read.
             MissingDependencyError: PyAV is not installed, which reads videos.
         """
+        return _classified(path, self.logits(path), self._network.names, self._topk)
+
+    def logits(self, path: str, count: int | None = None) -> Array:
+        """The mean logits of a video's clips (C,), in float64.
+
+        Args:
+            path: The video.
+            count: Number of frames to use, from the first on; all by default.
+        """
         video = open_video(path)
-        clips = choose_frames(video.count, self._rule, self._segments)
+        used = video.count if count is None else min(count, video.count)
+        clips = choose_frames(used, self._rule, self._segments)
         frames = video.frames({index for clip in clips for index in clip})
         logits = [
             self._network(
@@ -63,8 +77,8 @@ class VideoClassifier:
             )[0]
             for clip in clips
         ]
-        mean = np.concatenate(logits).mean(0, dtype=np.float64)
-        return _classified(path, mean, self._network.names, self._topk)
+        mean: Array = np.concatenate(logits).mean(0, dtype=np.float64)
+        return mean
 
 
 def _classified(path: str, logits: Array, names: tuple[str, ...], topk: int) -> TaskResult:

@@ -21,19 +21,30 @@ class TaskNetwork:
 
     Attributes:
         entry: The network's entry.
-        preprocessing: How GluonCV's demonstration prepares its input.
+        preprocessing: How GluonCV's demonstration prepares its input, or its evaluation.
+        num_classes: Number of its classes; None if it has none.
+        labels: Its classes; None if they are not known.
         names: Names of its classes; empty if they are not known.
+        path: File of the program.
         multiple: Images' sides must be multiples of this number of pixels; None if the graph has no
             fixed sizes, so that one module takes images of any size.
     """
 
-    def __init__(self, program: Program, setup: Setup, labels: Labels | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        setup: Setup,
+        labels: Labels | None = None,
+        *,
+        evaluation: bool = False,
+    ) -> None:
         """Find out what a program's network needs.
 
         Args:
             program: The opened program.
             setup: Device, precision and memory format.
             labels: Names of the classes, in place of those of GluonCV's network.
+            evaluation: Prepare images as GluonCV's evaluation does, not as its demonstration.
 
         Raises:
             CheckpointError: If GluonCV's list has no network of that name, or it takes no images.
@@ -45,7 +56,7 @@ class TaskNetwork:
                 f"{program.path}: predictions need a network of GluonCV's list, and its record "
                 f"names {program.record.model or 'none'}; load it with torch.export.load"
             )
-        preprocessing = entry.demo or entry.preprocessing
+        preprocessing = entry.preprocessing if evaluation else entry.demo or entry.preprocessing
         if preprocessing is None:
             raise CheckpointError(
                 f"{program.path}: {entry.name} does not take one image or video; load the program "
@@ -53,7 +64,10 @@ class TaskNetwork:
             )
         self.entry: ZooEntry = entry
         self.preprocessing: TaskPreprocessing = preprocessing
-        self.names = _names(program, entry, labels)
+        self.labels = _labels(program, entry, labels)
+        self.names = self.labels.names if self.labels is not None else ()
+        self.num_classes = program.record.num_classes or len(self.names) or None
+        self.path = program.path
         self._program, self._setup = program, setup
         size = next(iter(program.inputs.values()))[-2:]
         self.multiple = size_multiple(program.graph, (size[0], size[1]))
@@ -97,8 +111,8 @@ class TaskNetwork:
         return self._modules[key]
 
 
-def _names(program: Program, entry: ZooEntry, labels: Labels | None) -> tuple[str, ...]:
-    """The names of a network's classes: those given, else GluonCV's if there are as many."""
+def _labels(program: Program, entry: ZooEntry, labels: Labels | None) -> Labels | None:
+    """A network's classes: those given, else GluonCV's if there are as many."""
     count = program.record.num_classes
     if labels is not None:
         if count not in (None, len(labels.names)):
@@ -106,6 +120,6 @@ def _names(program: Program, entry: ZooEntry, labels: Labels | None) -> tuple[st
                 f"{program.path}: has {count} classes, but {len(labels.names)} class names were "
                 "given; give one for each class"
             )
-        return labels.names
-    known = dataset_labels(entry.labels).names if entry.labels is not None else ()
-    return known if count in (None, len(known)) else ()
+        return labels
+    known = dataset_labels(entry.labels) if entry.labels is not None else None
+    return known if known is not None and count in (None, len(known.names)) else None

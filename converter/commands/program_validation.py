@@ -1,0 +1,85 @@
+"""`validate` for a `.pt2`: metrics of detectors and the like on a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..inference.process_group import World
+    from ..inference.runner import Setup
+    from ..inference.task_validation import TaskValidation
+
+PROGRAM = ".pt2"
+VOC_METRICS = ("voc07", "voc")  # with 11 points, and the area
+METRIC = click.option(
+    "--metric",
+    type=click.Choice(VOC_METRICS),
+    help="Average precision on Pascal VOC, for a .pt2: at 11 points, or the area. Default: "
+    "11 points for VOC2007.",
+)
+DETECTOR = click.option(
+    "--detector",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The .pt2 of a detector, to find the people for a pose network, instead of the "
+    "annotated boxes.",
+)
+SEGMENTS = click.option(
+    "--segments",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Clips of a video whose results are averaged.",
+)
+
+
+def validate_program(
+    path: Path,
+    data: Path,
+    *,
+    setup: Setup,
+    world: World,
+    metric: str | None,
+    detector: Path | None,
+    segments: int,
+    labels: Path | None,
+    preset: str,
+    model: str | None,
+) -> dict[str, Any] | None:
+    """Validate a `.pt2`, with a progress bar, and report what was left out on stderr.
+
+    Returns:
+        The metrics as `--json` writes them; None in processes of a world other than the first.
+
+    Raises:
+        ConversionError: One of its subclasses (errors.py).
+    """
+    from ..checkpoints.program import open_program
+    from ..inference.task_validation import validate_task
+    from ..mappings.class_labels import read_labels
+    from ..mappings.task_options import TaskOptions
+    from . import scoreboard
+
+    with scoreboard.counting(path.name, silent=world.rank > 0) as progress:
+        done: TaskValidation | None = validate_task(
+            open_program(path, model),
+            data,
+            TaskOptions(segments=segments, preset=preset),
+            labels=read_labels(labels) if labels is not None else None,
+            eleven_points=None if metric is None else metric == VOC_METRICS[0],
+            detector=open_program(detector) if detector is not None else None,
+            setup=setup,
+            world=world,
+            progress=progress,
+        )
+    if done is None:
+        return None
+    row = done.as_dict()
+    for message in row["notes"]:
+        click.echo(message, err=True)
+    for message in row["skipped_images"]:
+        click.echo(f"skipped: {message}", err=True)
+    return row

@@ -1,0 +1,187 @@
+"""Metrics of a network of mappings/zoo/ on a data set of its task."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..checkpoints.program import Program
+from ..errors import CheckpointError, DatasetError, ImageError
+from ..mappings.class_labels import Labels
+from ..mappings.task_options import TaskOptions
+from .classification import Progress
+from .datasets.detection_folders import find_boxes
+from .process_group import World
+from .runner import Setup
+from .tasks.class_evaluator import ActionEvaluator, ImageClassEvaluator
+from .tasks.detection_evaluator import CocoEvaluator, VocEvaluator
+from .tasks.detector import Detector
+from .tasks.evaluator import Evaluator, Figures
+from .tasks.pose_evaluator import PoseEvaluator
+from .tasks.segmentation_evaluator import SegmentationEvaluator
+from .tasks.task_network import TaskNetwork
+
+PERSON_THRESHOLD = 0.05  # lowest score of a detected person
+
+
+@dataclass(frozen=True)
+class TaskValidation:
+    """A network's metrics on a data set.
+
+    Attributes:
+        network: the network.
+        evaluator: words for the data set, and whether the published metrics are of it.
+        figures: the metrics.
+        images: number of images or videos that were counted.
+        skipped: why each of the others was not.
+        seconds: time from the first image to the last.
+    """
+
+    network: TaskNetwork
+    evaluator: Evaluator
+    figures: Figures
+    images: int
+    skipped: tuple[str, ...]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The metrics and the published ones in per cent, in the form that `--json` writes."""
+        entry = self.network.entry
+        return {
+            "model": entry.name,
+            "checkpoint": str(self.network.path),
+            "task": entry.task,
+            "data": self.evaluator.data,
+            "images": self.images,
+            "skipped": len(self.skipped),
+            "seconds": round(self.seconds, 3),
+            "metrics": _numbers(self.figures.values),
+            "published": dict(entry.metrics) if self.evaluator.published else {},
+            "per_class": _numbers(self.figures.per_class),
+            "notes": list(self.evaluator.notes),
+            "skipped_images": list(self.skipped),
+        }
+
+
+def validate_task(
+    program: Program,
+    data: Path,
+    options: TaskOptions | None = None,
+    *,
+    labels: Labels | None = None,
+    eleven_points: bool | None = None,
+    detector: Program | None = None,
+    setup: Setup | None = None,
+    world: World | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> TaskValidation | None:
+    """Compare a network's results with a data set.
+
+    Each process of a world takes every n-th image. The metrics do not depend on their number.
+
+    Args:
+        program: the opened `.pt2`.
+        data: the folder of the data set, or a list of images or videos with their classes.
+        options: clips of a video, and how images of classifiers are prepared.
+        labels: the classes, in place of those of GluonCV's network.
+        eleven_points: how average precision is computed on Pascal VOC; see VocEvaluator.
+        detector: finds the people for a pose network.
+        setup: device and precision; the CPU by default.
+        world: the processes that share the work; this one alone by default.
+        progress: called after each image.
+
+    Returns:
+        the metrics; None in the processes of a world other than the first.
+
+    Raises:
+        CheckpointError: no metrics are known for the network, or the detector is none.
+        DatasetError: the data set is not one for the network, or a file is missing or invalid.
+        ImageError: images of a classifier cannot be found, or their classes are unknown.
+        LabelsError: the number of names is not the number of classes.
+        MissingDependencyError: pycocotools is not installed, or PyAV for videos.
+    """
+    setup, world = setup or Setup(torch.device("cpu")), world or World()
+    network = TaskNetwork(program, setup, labels, evaluation=True)
+    people = _detector(network, detector, setup) if detector is not None else None
+    evaluator = _evaluator(network, Path(data), options or TaskOptions(), eleven_points, people)
+    start = time.perf_counter()
+    broken = _run(evaluator, world, progress)
+    parts = world.gather((evaluator.metric, broken, time.perf_counter() - start))
+    if world.rank > 0:
+        return None
+    for metric, other, _ in parts[1:]:
+        evaluator.metric.merge(metric)
+        broken |= other
+    places = sorted(broken)
+    return TaskValidation(
+        network,
+        evaluator,
+        evaluator.result([evaluator.examples[place] for place in places]),
+        len(evaluator.examples) - len(places),
+        tuple(broken[place] for place in places),
+        max(seconds for *_, seconds in parts),
+    )
+
+
+def _run(
+    evaluator: Evaluator, world: World, progress: Callable[[Progress], None] | None
+) -> dict[int, str]:
+    """Evaluate this process's images; return why some were skipped, by their positions."""
+    places = range(world.rank, len(evaluator.examples), world.size)
+    broken: dict[int, str] = {}
+    for done, place in enumerate(places, 1):
+        try:
+            evaluator.update(evaluator.examples[place])
+        except ImageError as error:
+            broken[place] = str(error)
+        if progress is not None:
+            progress(Progress(done, len(places)))
+    return broken
+
+
+def _evaluator(
+    network: TaskNetwork,
+    data: Path,
+    options: TaskOptions,
+    eleven_points: bool | None,
+    detector: Detector | None,
+) -> Evaluator:
+    task = network.entry.task
+    if task in ("detection", "segmentation", "pose") and not data.is_dir():
+        raise DatasetError(f"{data}: no such folder; give the folder of the data set")
+    if task == "detection":
+        folder = find_boxes(data)
+        if folder is None:
+            return CocoEvaluator(network, data)
+        return VocEvaluator(network, folder, eleven_points)
+    if task == "segmentation":
+        return SegmentationEvaluator(network, data)
+    if task == "pose":
+        return PoseEvaluator(network, data, detector)
+    if task == "action":
+        return ActionEvaluator(network, data, options)
+    if task == "classification":
+        return ImageClassEvaluator(network, data, options)
+    raise CheckpointError(f"{network.path}: no metric is known for {task}")
+
+
+def _detector(network: TaskNetwork, program: Program, setup: Setup) -> Detector:
+    if network.entry.task != "pose":
+        raise CheckpointError(
+            f"{network.path}: is for {network.entry.task}; a detector is for pose networks"
+        )
+    found = TaskNetwork(program, setup, evaluation=True)
+    if found.entry.task != "detection":
+        raise CheckpointError(f"{program.path}: is not a detector")
+    return Detector(found, TaskOptions(threshold=PERSON_THRESHOLD))
+
+
+def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:
+    """The values, with None in place of NaN, which JSON does not have."""
+    return {name: None if math.isnan(value) else value for name, value in values.items()}

@@ -1,0 +1,99 @@
+"""Top-1 and top-5 accuracy of networks that classify images or videos."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DatasetError
+from ...mappings.task_options import TaskOptions
+from ..datasets.action_list import read_action_list
+from ..images.labelled_images import find_labelled
+from ..metrics.top_k import TopK
+from .evaluator import Figures, per_cent
+from .image_classifier import ImageClassifier, VideoClassifier
+from .task_network import TaskNetwork
+
+Example = tuple[str, int]  # an image, and its class
+
+
+class ImageClassEvaluator:
+    """Accuracy on a folder with a subfolder for each class, or on a list.
+
+    Args:
+        network: The network, with GluonCV's preprocessing of evaluations.
+        data: The folder or the list.
+        options: How images are prepared.
+
+    Raises:
+        ImageError: There are no images, or their classes are unknown.
+    """
+
+    def __init__(self, network: TaskNetwork, data: Path, options: TaskOptions) -> None:
+        classes = _number(network)
+        found = find_labelled(data, classes, network.labels)
+        self.data = f"images of {data}"
+        self.published = classes == len(network.names)
+        self.notes = (f"classes: {found.by}",)
+        self.examples = tuple(zip(found.paths, found.targets, strict=True))
+        self.metric = TopK()
+        self._classifier = ImageClassifier(network, options)
+
+    def update(self, example: Example) -> None:
+        """Count an image; see Evaluator."""
+        path, target = example
+        self.metric.update(self._classifier.logits(path)[None], np.array([target]))
+
+    def result(self, _skipped: Collection[Example]) -> Figures:
+        """Compute the accuracy."""
+        return _figures(self.metric)
+
+
+Video = tuple[Path, int | None, int]  # a video, the number of its frames to use, and its class
+
+
+class ActionEvaluator:
+    """Accuracy on a list of videos.
+
+    Args:
+        network: The network.
+        data: The list, with lines `path class` or `path frames class`.
+        options: The number of clips of a video.
+
+    Raises:
+        DatasetError: The list is invalid, or a video is missing.
+    """
+
+    def __init__(self, network: TaskNetwork, data: Path, options: TaskOptions) -> None:
+        classes = _number(network)
+        found = read_action_list(data, classes)
+        self.data = f"videos of {data}"
+        self.published = classes == len(network.names)
+        self.notes: tuple[str, ...] = ()
+        self.examples = tuple(zip(found.paths, found.frames, found.targets, strict=True))
+        self.metric = TopK()
+        self._classifier = VideoClassifier(network, options)
+
+    def update(self, example: Video) -> None:
+        """Count a video; see Evaluator."""
+        path, frames, target = example
+        logits = self._classifier.logits(str(path), frames)
+        self.metric.update(logits[None], np.array([target]))
+
+    def result(self, _skipped: Collection[Video]) -> Figures:
+        """Compute the accuracy."""
+        return _figures(self.metric)
+
+
+def _number(network: TaskNetwork) -> int:
+    if network.num_classes is None:
+        raise DatasetError(
+            f"{network.path}: its number of classes is unknown; give their names with `--labels`"
+        )
+    return network.num_classes
+
+
+def _figures(metric: TopK) -> Figures:
+    return Figures(per_cent({f"top{count}": part for count, part in metric.result().items()}))
