@@ -71,7 +71,7 @@ def print_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def print_metrics(row: Mapping[str, Any]) -> None:
     """Print the metrics of a network on a data set, beside the published ones, in per cent."""
-    print(f"{row['model']}: {row['images']:,} of {row['data']}, {row['skipped']:,} skipped")
+    print(f"{row['model']}: {row['images']:,} {row['data']}, {row['skipped']:,} skipped")
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     table.add_column("metric", no_wrap=True)
     for title in ("measured", "published"):

@@ -1,0 +1,183 @@
+"""validate of segmentation, pose and classification networks, against GluonCV's metrics."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gluon2torch.errors import DatasetError
+from gluon2torch.inference.datasets.coco_annotations import read_annotations
+from gluon2torch.inference.datasets.coco_persons import coco_persons
+from gluon2torch.inference.images.image_file import read_image
+from gluon2torch.inference.images.person_input import prepare_person
+from gluon2torch.inference.runner import Setup
+from gluon2torch.inference.task_validation import validate_task
+from gluon2torch.inference.tasks.task_network import TaskNetwork
+from gluon2torch.mappings.task_options import TaskOptions
+from gluon2torch.sources.mxnet_compat import import_mxnet
+
+from . import test_keypoints_metric, test_segmentation_folders
+from .coco_folder import write_folder
+from .images import smooth
+from .zoo_program import random_program
+
+FCN, POSE, CLASSES, ACTION = (
+    *("fcn_resnet50_voc", "mobile_pose_mobilenetv3_small", "mobilenet0.25"),
+    "resnet18_v1b_kinetics400",
+)
+
+
+def metrics(name: str, data: Path, **options: Any) -> dict[str, Any]:
+    done = validate_task(random_program(name), data, **options)
+    assert done is not None
+    return done.as_dict()
+
+
+def with_pictures(folder: Path) -> None:
+    """Replace the black images of a data set."""
+    for number, path in enumerate(sorted(folder.rglob("*.jpg"))):
+        with Image.open(path) as image:
+            width, height = image.size
+        Image.fromarray(smooth(height, width, number)).save(path)
+
+
+def gluons_segmentation(root: Path) -> list[float]:
+    mxnet = import_mxnet()
+    from gluoncv.data import VOCSegmentation
+    from gluoncv.utils.metrics.segmentation import SegmentationMetric
+    from mxnet.gluon.data.vision import transforms
+
+    transform = transforms.Compose(
+        [
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        dataset = VOCSegmentation(str(root), split="val", mode="testval", transform=transform)
+    metric = SegmentationMetric(21)
+    for image, mask in dataset:
+        pixels = torch.from_numpy(image.asnumpy())[None]
+        with torch.no_grad():
+            logits = random_program(FCN).module({"data": tuple(pixels.shape)})(pixels)[0]
+        metric.update([mask.expand_dims(0)], [mxnet.nd.array(logits.numpy())])
+    return [100 * float(value) for value in metric.get()]
+
+
+@pytest.mark.costly
+@pytest.mark.mxnet
+def test_segmentation_is_gluoncvs(tmp_path: Path) -> None:
+    test_segmentation_folders.write_folder(tmp_path, "voc")
+    with_pictures(tmp_path)
+    found = metrics(FCN, tmp_path)
+    assert list(found["metrics"].values()) == pytest.approx(gluons_segmentation(tmp_path))
+    assert list(found["metrics"]) == ["pixAcc", "mIoU"]
+    with pytest.raises(DatasetError, match="none of VOC2012"):
+        metrics(FCN, tmp_path / "VOC2012")
+    test_segmentation_folders.write_folder(tmp_path / "ade", "ade20k")
+    with pytest.raises(DatasetError, match="has 150 classes, but fcn_resnet50_voc has 21"):
+        metrics(FCN, tmp_path / "ade")
+
+
+def write_persons(root: Path) -> None:
+    """Persons whose keypoints the network finds in part."""
+    path = write_folder(root, 3, test_keypoints_metric.KIND, test_keypoints_metric.persons)
+    with_pictures(root)
+    random = np.random.default_rng(0)
+    network = TaskNetwork(random_program(POSE), Setup(torch.device("cpu")), evaluation=True)
+    content = json.loads(path.read_text())
+    rows = {tuple(row["keypoints"]): row for row in content["annotations"]}
+    for person in coco_persons(root, read_annotations(path)):
+        row = next(
+            row
+            for key, row in rows.items()
+            if row["image_id"] == person.image
+            and np.array_equal(np.reshape(key, (17, 3))[:, :2], person.points)
+        )
+        prepared = prepare_person(
+            read_image(person.path), person.box.tolist(), network.preprocessing
+        )
+        points, _ = prepared.keypoints(network(prepared.pixels, person.path)[0][0])
+        points = (points + random.normal(0, 3, (17, 2))).round().clip(1)
+        row["keypoints"] = np.hstack([points, np.full((17, 1), 2)]).ravel().astype(int).tolist()
+        row["num_keypoints"] = 17
+    path.write_text(json.dumps(content))
+
+
+def gluons_pose(root: Path) -> list[float]:
+    mxnet = import_mxnet()
+    from gluoncv.data import COCOKeyPoints
+    from gluoncv.data.transforms.pose import get_final_preds
+    from gluoncv.data.transforms.presets.simple_pose import SimplePoseDefaultValTransform
+    from gluoncv.utils.metrics.coco_keypoints import COCOKeyPointsMetric
+
+    module = random_program(POSE).module()
+    with contextlib.redirect_stdout(io.StringIO()):
+        dataset = COCOKeyPoints(str(root), ("person_keypoints_val2017",))
+        transform = SimplePoseDefaultValTransform(
+            num_joints=17,
+            joint_pairs=dataset.joint_pairs,
+            image_size=(256, 192),
+            mean=(0.485, 0.456, 0.406),
+            std=(0.229, 0.224, 0.225),
+        )
+        metric = COCOKeyPointsMetric(dataset, str(root / "results"), use_time=False)
+        for image, label, number in dataset:
+            pixels, scale, centre, score, image_id = transform(image, label, number)
+            with torch.no_grad():
+                heat_maps = module(torch.from_numpy(pixels.asnumpy())[None])
+            points, confidences = get_final_preds(
+                mxnet.nd.array(heat_maps.numpy()),
+                np.asarray(centre, np.float32)[None],
+                np.asarray(scale, np.float32)[None],
+            )
+            arrays = (points, confidences, [score], [image_id])
+            metric.update(*(mxnet.nd.array(np.asarray(_numpy(each))) for each in arrays))
+        values = metric.get()[0].values()
+    return [100 * float(value) for value in values]
+
+
+def _numpy(array: Any) -> Any:
+    return array.asnumpy() if hasattr(array, "asnumpy") else array
+
+
+@pytest.mark.mxnet
+@pytest.mark.pycocotools
+def test_keypoints_are_gluoncvs(tmp_path: Path) -> None:
+    write_persons(tmp_path)
+    found = metrics(POSE, tmp_path)
+    expected = gluons_pose(tmp_path)
+    assert 1 < expected[0] < 99
+    assert list(found["metrics"].values())[:3] == pytest.approx(expected[:3])
+    assert found["metrics"]["OKS_AR"] == pytest.approx(expected[5])
+    assert found["published"] == {"OKS_AP": 54.3}
+
+
+@pytest.mark.mxnet
+def test_accuracy_of_images_and_videos(tmp_path: Path) -> None:
+    """The class of each is the network's own third answer: in the top 5, and not the top 1."""
+    for task, name in (("images", CLASSES), ("videos", ACTION)):
+        folder = tmp_path / task
+        frames = [folder / str(n) / "0.png" if task == "videos" else folder / f"{n}.png"
+                  for n in range(3)]  # fmt: skip
+        for number, path in enumerate(frames):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(smooth(230, 300, number)).save(path)
+        names = [frame.parent.name if task == "videos" else frame.name for frame in frames]
+        wanted = folder / "list.txt"
+        found = {}
+        for target in (0, 1):
+            wanted.write_text("".join(f"{each} {target}\n" for each in names))
+            row = metrics(name, wanted, options=TaskOptions())
+            found[target] = row["metrics"]
+            assert row["images"] == 3
+            assert list(row["metrics"]) == ["top1", "top5"]
+        assert all(value in (0, 100 / 3, 200 / 3, 100) for value in found[0].values())
