@@ -20,7 +20,7 @@ def random_program(name: str) -> Program:
     """What open_program returns for a converted network; nothing is written. Needs MXNet."""
     entry = load_zoo()[name]
     stored = load_zoo_graph(entry)
-    arrays = load_zoo_arrays(entry, stored.shapes, Source("random", seed=0))
+    arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("random", seed=0))
     module = build_module(stored.graph, arrays, inputs=entry.inputs)
     classes = len(dataset_labels(entry.labels).names) if entry.labels is not None else None
     return Program(
