@@ -217,6 +217,11 @@ def test_average_precision_on_coco_is_gluoncvs(coco: Path) -> None:
     assert json.loads(json.dumps(row, allow_nan=False)) == row
 
 
+@pytest.fixture(scope="module")
+def right(voc: Path, coco: Path) -> list[Any]:
+    return [metrics(SSD, voc)["metrics"], metrics(YOLO, coco)["metrics"]]
+
+
 MUTATIONS = {
     "boxes are not mapped back": ("placement.boxes_to_image(boxes))", "boxes)"),
     "classes are off by one": ("return ids[0], scores", "return ids[0] - 1, scores"),
@@ -229,13 +234,12 @@ MUTATIONS = {
 @pytest.mark.pycocotools
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_mutation_is_noticed(
-    name: str, voc: Path, coco: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, voc: Path, coco: Path, right: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = metrics(SSD, voc)["metrics"], metrics(YOLO, coco)["metrics"]
     wrong = mutated(detection_evaluator, *MUTATIONS[name])
     for each in ("VocEvaluator", "CocoEvaluator"):
         monkeypatch.setattr(task_validation, each, getattr(wrong, each))
-    assert (metrics(SSD, voc)["metrics"], metrics(YOLO, coco)["metrics"]) != right
+    assert [metrics(SSD, voc)["metrics"], metrics(YOLO, coco)["metrics"]] != right
 
 
 @pytest.mark.mxnet
