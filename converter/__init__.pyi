@@ -8,6 +8,7 @@ from .finetuning.training_options import FinetuneOptions as FinetuneOptions
 from .graph.importer import import_graph as import_graph
 from .inference.feature_extraction import extract_features as extract_features
 from .inference.prediction import predict as predict
+from .inference.task_validation import validate_task as validate_task
 from .inference.tasks.task_predictor import predict_task as predict_task
 from .inference.validation import validate as validate
 from .mappings.catalog import load_catalog as load_catalog
