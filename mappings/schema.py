@@ -35,3 +35,8 @@ def structure(value: Any, type_: type[T], where: str = "") -> T:
         place = f"{where}.{path}".strip(".") if not path.startswith("[") else f"{where}{path}"
         problem = problem[0].lower() + problem[1:]
         raise ValueError(f"{place}: {problem}" if place else problem) from error
+
+
+def plain(value: Any) -> Any:
+    """Convert dataclasses, rows and what they contain to dicts, lists and numbers, for JSON."""
+    return msgspec.to_builtins(value)

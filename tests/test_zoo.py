@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,10 @@ def prove(entry: ZooEntry, seed: int = 0) -> Parity:
     specs = input_specs(graph, arrays, given)
     built = build_for_shapes(graph, arrays, specs, specs)
     network = Network(graph, arrays, symbol_json(graph), (), entry.task == "detection")
-    return prove_graph(built, network, "gluon", seed)
+    try:
+        return prove_graph(built, network, "gluon", seed)
+    finally:
+        gc.collect()  # MXNet's blocks refer to one another, with all their arrays
 
 
 @pytest.mark.mxnet

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -94,11 +93,12 @@ def show_networks(
     entries: Iterable[Entry], others: Iterable[ZooEntry], json_file: str | None
 ) -> None:
     """Print the known networks as tables or as JSON: the catalogue's, and then the zoo's."""
+    from ..mappings.schema import plain
     from . import console
 
     if json_file is None:
         console.print_catalog(entries)
         console.print_zoo(others)
     else:
-        rows = [*map(asdict, entries), *map(asdict, others)]
+        rows = [*map(plain, entries), *map(plain, others)]
         write_json(rows, json_file)

@@ -19,6 +19,7 @@ from .shared_options import (
     LABELS,
     MODEL,
     PRESET,
+    PROGRAM,
     make_setup,
     shortened,
     write_json,
@@ -27,7 +28,6 @@ from .shared_options import (
 if TYPE_CHECKING:
     from ..inference.tasks.task_result import TaskResult
 
-PROGRAM = ".pt2"
 Line = tuple[dict[str, Any], Iterable[str]]
 """A result as `--json` writes it, and as lines of text."""
 

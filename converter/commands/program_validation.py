@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from ..inference.runner import Setup
     from ..inference.task_validation import TaskValidation
 
-PROGRAM = ".pt2"
 VOC_METRICS = ("voc07", "voc")  # with 11 points, and the area
 METRIC = click.option(
     "--metric",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..inference.runner import Setup
 
 SHOWN_PROBLEMS = 10
+PROGRAM = ".pt2"  # suffix of what torch.export wrote, unlike the catalogue's checkpoints
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 JSON = click.option(
     "--json", "json_file", metavar="FILE|-", help="Write the results as JSON; - for stdout."

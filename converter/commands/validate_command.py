@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError
-from .program_validation import DETECTOR, METRIC, PROGRAM, SEGMENTS, validate_program
+from .program_validation import DETECTOR, METRIC, SEGMENTS, validate_program
 from .shared_options import (
     AMP,
     BATCH_SIZE,
@@ -21,6 +21,7 @@ from .shared_options import (
     LABELS,
     MODEL,
     PRESET,
+    PROGRAM,
     WORKERS,
     make_setup,
     shortened,
