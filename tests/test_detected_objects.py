@@ -124,8 +124,10 @@ def test_results_of_coco() -> None:
     assert (segmentation is not None) == (importlib.util.find_spec("pycocotools") is not None)
 
 
+@pytest.mark.pycocotools
 def test_run_lengths_are_read_back_by_pycocotools() -> None:
-    coder = pytest.importorskip("pycocotools.mask")
+    from pycocotools import mask as coder
+
     mask = np.random.default_rng(0).random((37, 53)) > 0.5
     (result,) = as_coco([DetectedObject("cat", 0, 0.75, (0.0, 0.0, 1.0, 1.0), mask)], 1, (17,))
     assert np.array_equal(coder.decode(json.loads(json.dumps(result["segmentation"]))), mask)

@@ -251,11 +251,12 @@ def test_the_module_is_exported_with_a_batch_of_any_size(name: str, tmp_path: Pa
 
 
 @pytest.mark.mxnet
+@pytest.mark.onnxruntime
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar_resnet20_v1", "mobilenetv3_small", "resnest14"])
 def test_the_module_is_exported_to_onnx(name: str, tmp_path: Path) -> None:
-    runtime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
+    import onnxruntime as runtime
+
     module = import_graph(*export(name, tmp_path, input_size(name)))
     example = torch.from_numpy(images((2, 3, *input_size(name)), "float32"))
     with warnings.catch_warnings():

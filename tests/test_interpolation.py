@@ -91,8 +91,10 @@ def test_the_method_is_chosen_as_mxnet_chooses_it(mxnet: Any) -> None:
             assert METHODS[choose_method(source, target)] == theirs, (source, target)
 
 
+@pytest.mark.mxnet  # GluonCV needs OpenCV
 def test_warps_are_opencvs_bit_for_bit() -> None:
-    cv2 = pytest.importorskip("cv2")
+    import cv2
+
     rng = np.random.default_rng(0)
     for number, shape in enumerate(ODD_SIZES):
         image = noise(*shape, number)

@@ -458,7 +458,7 @@ def test_joints_that_cannot_be_seen_are_left_out() -> None:
 
 
 def test_depth_has_the_colours_of_monodepth2s_demonstration() -> None:
-    matplotlib = pytest.importorskip("matplotlib")
+    import matplotlib
     from matplotlib.cm import ScalarMappable
 
     disparity = np.random.default_rng(0).gamma(2, 0.1, (90, 120)).astype(np.float32)

@@ -113,19 +113,13 @@ def test_objects_are_those_of_gluoncvs_demonstration(
     expected = np.sort(scores[known, 0])[::-1]
     assert np.abs([each["score"] for each in found] - expected).max() <= 1e-5
     classes = net.classes
-    rows = {
-        (classes[int(index)], *np.round(box * scales).tolist())
-        for (index,), box in zip(ids[known], boxes[known], strict=True)
-    }
-    ours = {
-        (
-            each["label"],
-            *np.round([x, y, x + width - 1, y + height - 1]).tolist(),
-        )
-        for each in found
-        for x, y, width, height in [each["bbox"]]
-    }
-    assert len(rows & ours) >= 0.9 * len(rows)  # the rest is rounded to another pixel
+    names = np.array([classes[int(index)] for index in ids[known, 0]])
+    corners = boxes[known] * scales
+    for each in found:
+        x, y, width, height = each["bbox"]
+        same = corners[names == each["label"]]
+        distances = np.abs(same - [x, y, x + width - 1, y + height - 1]).max(1)
+        assert distances.min() < 1e-2  # pixels; the networks compute in float32
 
 
 @pytest.mark.mxnet

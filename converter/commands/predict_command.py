@@ -20,6 +20,7 @@ from .shared_options import (
     MODEL,
     PRESET,
     PROGRAM,
+    SEGMENTS,
     make_setup,
     shortened,
     write_json,
@@ -62,13 +63,7 @@ Line = tuple[dict[str, Any], Iterable[str]]
     metavar="FILE",
     help="The .pt2 of a detector, to find the people for a pose network.",
 )
-@click.option(
-    "--segments",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Clips of a video whose results are averaged.",
-)
+@SEGMENTS
 @LABELS
 @PRESET
 @DEVICE

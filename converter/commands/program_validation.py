@@ -26,13 +26,6 @@ DETECTOR = click.option(
     help="The .pt2 of a detector, to find the people for a pose network, instead of the "
     "annotated boxes.",
 )
-SEGMENTS = click.option(
-    "--segments",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Clips of a video whose results are averaged.",
-)
 
 
 def validate_program(
@@ -47,6 +40,7 @@ def validate_program(
     labels: Path | None,
     preset: str,
     model: str | None,
+    **_of_checkpoints: Any,
 ) -> dict[str, Any] | None:
     """Validate a `.pt2`, with a progress bar, and report what was left out on stderr.
 

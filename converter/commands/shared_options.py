@@ -47,6 +47,13 @@ AMP = click.option("--amp", is_flag=True, help="Compute in half precision where 
 CHANNELS_LAST = click.option(
     "--channels-last", is_flag=True, help="Use the channels_last memory format; often faster."
 )
+SEGMENTS = click.option(
+    "--segments",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Clips of a video whose results are averaged.",
+)
 BATCH_SIZE = click.option(
     "-b", "--batch-size", type=click.IntRange(min=1), default=64, show_default=True
 )

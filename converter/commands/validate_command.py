@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..errors import ConversionError
-from .program_validation import DETECTOR, METRIC, SEGMENTS, validate_program
+from .checkpoint_validation import validate_checkpoints
+from .program_validation import DETECTOR, METRIC, validate_program
 from .shared_options import (
     AMP,
     BATCH_SIZE,
@@ -22,14 +23,12 @@ from .shared_options import (
     MODEL,
     PRESET,
     PROGRAM,
+    SEGMENTS,
     WORKERS,
     make_setup,
     shortened,
     write_json,
 )
-
-if TYPE_CHECKING:
-    from ..inference.validation import Validation
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -60,20 +59,13 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 def validate_command(
     paths: tuple[Path, ...],
     folder: Path | None,
-    batch_size: int,
-    workers: int | None,
-    labels: Path | None,
-    preset: str,
-    metric: str | None,
-    detector: Path | None,
-    segments: int,
     device: str,
     amp: bool,
     channels_last: bool,
     predictions: Path | None,
     confusion: Path | None,
-    model: str | None,
     json_file: str | None,
+    **options: Any,
 ) -> None:
     """Measure the accuracy of a network on labelled images, or on a data set of its task.
 
@@ -83,75 +75,34 @@ def validate_command(
     list with lines of `video class`. Processes started by torchrun share the work: torchrun
     --nproc-per-node 4 -m gluon2torch validate …
     """
-    if folder is None and len(paths) != 2:
-        raise click.UsageError("give a CHECKPOINT, and a DIR or LIST of images.")
-    if folder is not None and len(paths) != 1:
-        raise click.UsageError("--all DIR replaces CHECKPOINT: give only a DIR or LIST of images.")
-    if folder is not None and (predictions or confusion or model):
-        raise click.UsageError(
-            "--predictions, --confusion and --model need one CHECKPOINT, without --all."
-        )
-    program = folder is None and paths[0].suffix == PROGRAM
-    if program and (predictions or confusion):
-        raise click.UsageError("--predictions and --confusion are for checkpoints of classifiers.")
-    if not program and (metric or detector or segments > 1):
-        raise click.UsageError("--metric, --detector and --segments are for .pt2 files.")
-    from ..checkpoints.checkpoint import open_checkpoint
-    from ..inference.figures import draw_confusion, require_matplotlib
+    program = folder is None and bool(paths) and paths[0].suffix == PROGRAM
+    written = {"--predictions": predictions, "--confusion": confusion}
+    _check_usage(paths, folder, program=program, written=written, **options)
     from ..inference.process_group import join_world
-    from ..inference.validation import find_checkpoints, validate, write_predictions
-    from ..mappings.class_labels import read_labels
     from . import scoreboard
 
     setup = make_setup(device, amp, channels_last)
     try:
-        names = read_labels(labels) if labels is not None else None
         if confusion is not None:
+            from ..inference.figures import require_matplotlib
+
             require_matplotlib()
         with join_world(setup.device) as world:
-
-            def validate_one(checkpoint: Path) -> Validation:
-                with scoreboard.counting(checkpoint.name, silent=world.rank > 0) as progress:
-                    done = validate(
-                        open_checkpoint(checkpoint, model),
-                        paths[-1],
-                        labels=names,
-                        preset=preset,
-                        setup=setup,
-                        world=world,
-                        progress=progress,
-                        batch_size=batch_size,
-                        workers=workers,
-                    )
-                if world.rank == 0:
-                    for message in done.answers.broken.values():
-                        click.echo(f"skipped: {message}", err=True)
-                return done
-
             if program:
-                row = validate_program(
-                    *paths,
+                row = validate_program(*paths, setup=setup, world=world, **options)
+                rows = [row] if row is not None else []
+            else:
+                rows = validate_checkpoints(
+                    paths,
+                    folder,
                     setup=setup,
                     world=world,
-                    metric=metric,
-                    detector=detector,
-                    segments=segments,
-                    labels=labels,
-                    preset=preset,
-                    model=model,
+                    predictions=predictions,
+                    confusion=confusion,
+                    **options,
                 )
-                rows = [row] if row is not None else []
-            elif folder is not None:
-                rows = each_row(find_checkpoints(folder), validate_one, silent=world.rank > 0)
-            else:
-                done = validate_one(paths[0])
-                rows = [done.as_dict()]
             if world.rank > 0:
                 return
-        if predictions is not None:
-            write_predictions(done, predictions)
-        if confusion is not None:
-            draw_confusion(done.answers.targets, done.answers.top[:, 0], done.names, confusion)
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error
     if json_file is not None:
@@ -163,16 +114,32 @@ def validate_command(
     sys.exit(1 if any("error" in row for row in rows) else 0)
 
 
-def each_row(
-    checkpoints: list[Path], one: Callable[[Path], Validation], *, silent: bool
-) -> list[dict[str, Any]]:
-    """Validate one after another; an error in one does not stop the others."""
-    rows: list[dict[str, Any]] = []
-    for checkpoint in checkpoints:
-        try:
-            rows.append(one(checkpoint).as_dict())
-        except ConversionError as error:
-            rows.append({"checkpoint": str(checkpoint), "error": str(error)})
-            if not silent:
-                click.echo(f"error: {shortened(str(error))}", err=True)
-    return rows
+def _check_usage(
+    paths: tuple[Path, ...],
+    folder: Path | None,
+    *,
+    program: bool,
+    written: Mapping[str, Path | None],
+    metric: str | None,
+    detector: Path | None,
+    segments: int,
+    model: str | None,
+    **_others: Any,
+) -> None:
+    """Require that the arguments and options belong together.
+
+    Raises:
+        click.UsageError: They do not.
+    """
+    if folder is None and len(paths) != 2:
+        raise click.UsageError("give a CHECKPOINT, and a DIR or LIST of images.")
+    if folder is not None and len(paths) != 1:
+        raise click.UsageError("--all DIR replaces CHECKPOINT: give only a DIR or LIST of images.")
+    if folder is not None and (any(written.values()) or model):
+        raise click.UsageError(
+            "--predictions, --confusion and --model need one CHECKPOINT, without --all."
+        )
+    if program and any(written.values()):
+        raise click.UsageError("--predictions and --confusion are for checkpoints of classifiers.")
+    if not program and (metric or detector or segments > 1):
+        raise click.UsageError("--metric, --detector and --segments are for .pt2 files.")
