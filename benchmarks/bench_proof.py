@@ -1,9 +1,10 @@
 """What the whole proof costs over the forward passes of its first half.
 
 For each network, in one process: the proof as `convert` makes it, with the file's own weights and
-then with random ones, over those forward passes in it that it cannot do without, one after the
-other: of both networks, at both sizes, in float64 and float32, with the file's own weights. The
-second ratio is of processor time.
+then with random ones, over those forward passes in it that it cannot do without: of both networks,
+at both sizes, in float64 and float32, with the file's own weights. The passes are timed one after
+the other, while the proof runs the two networks at the same time: the first ratio counts what this
+saves. The second is of processor time, where it saves little.
 
     python benchmarks/bench_proof.py [MODEL]...        five by default
 """

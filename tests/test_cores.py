@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from gluon2torch.parity.cores import run_both
+from gluon2torch.sources.mxnet_compat import _default_threads
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +50,14 @@ def test_an_error_of_either_is_raised_and_the_threads_are_given_back(failing: in
     with pytest.raises(ValueError, match="cannot run"):
         run_both(functions[0], functions[1])
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [("3", 3), ("8,4", 8), ("", os.cpu_count()), ("many", os.cpu_count()), ("0", os.cpu_count())],
+)
+def test_the_number_of_threads_that_the_environment_gives(
+    variable: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert _default_threads() == expected

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gluon2torch.checkpoints.formats.pt2 import write_program
-from gluon2torch.checkpoints.program import GRAPH_FILE, graph_file, open_program
+from gluon2torch.checkpoints.program import GRAPH_FILE, graph_text, open_program
 from gluon2torch.checkpoints.record import RecordedFacts
 from gluon2torch.errors import CheckpointError
 from gluon2torch.graph.importer import build_module
@@ -38,7 +38,7 @@ def file(arrays: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
         {name: InputSpec(shape) for name, shape in SHAPES.items()},
         tmp_path_factory.mktemp("program"),
         NAME,
-        beside={GRAPH_FILE: graph_file(graph, arrays, SHAPES)},
+        beside={GRAPH_FILE: graph_text(graph, arrays, SHAPES)},
     )
     return Path(written.file)
 
@@ -82,7 +82,7 @@ def test_weights_of_another_graph_are_refused(file: Path, tmp_path: Path, arrays
     other = load_zoo_graph(entry).graph
     own = tmp_path / "own.pt2"
     extra = {
-        GRAPH_FILE: graph_file(other, draw_arrays(load_zoo_graph(entry).shapes, "", 0), SHAPES)
+        GRAPH_FILE: graph_text(other, draw_arrays(load_zoo_graph(entry).shapes, "", 0), SHAPES)
     }
     torch.export.save(torch.export.load(file), own, extra_files=extra)
     with pytest.raises(CheckpointError, match="its weights are not those of its graph"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def as_program(name: str, arrays: dict[str, np.ndarray], **facts: Any) -> Progra
     described = {key: (array.shape, array.dtype.name) for key, array in arrays.items()}
     record = RecordedFacts(model=name, **facts)
     path = Path(f"{name}.pt2")
-    return Program(path, graph, described, entry.inputs, module.state_dict(), record)
+    return Program(path, graph, described, entry.inputs, (), module.state_dict(), record)
 
 
 @pytest.fixture(scope="module")
@@ -252,14 +253,7 @@ def test_what_cannot_be_predicted_is_refused(
 ) -> None:
     arrays = draw_arrays(load_zoo_graph(ZOO[CLASSIFIER]).shapes, "", 0)
     unnamed = as_program(CLASSIFIER, arrays)
-    unnamed = Program(
-        unnamed.path,
-        unnamed.graph,
-        unnamed.arrays,
-        unnamed.inputs,
-        unnamed.tensors,
-        RecordedFacts(),
-    )
+    unnamed = replace(unnamed, record=RecordedFacts())
     with pytest.raises(CheckpointError, match="its record names none"):
         TaskPredictor(unnamed)
     with pytest.raises(ImageError, match="no such file"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from gluon2torch.checkpoints.program import open_program
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.zoo_constants import packed_constants, unpacked_constants
 from gluon2torch.graph.zoo_graph import load_zoo_graph
@@ -111,6 +112,13 @@ def test_a_random_detector_is_converted_without_mxnet(tmp_path: Path) -> None:
     offsets = torch.from_numpy(load_zoo_graph(ZOO[YOLO]).constants["yolo_outputs.0.offsets"])
     assert len(maps) == 3
     assert all(torch.equal(each, offsets) for each in maps)
+    # they are no parameters, which training would change
+    module = open_program(record.file).module()
+    fixed = {
+        f"yolo_outputs_{scale}_{what}" for scale in range(3) for what in ("offsets", "anchors")
+    }
+    assert fixed <= {name for name, _ in module.named_buffers()}
+    assert not fixed & {name for name, _ in module.named_parameters()}
 
 
 def test_other_anchors_are_noted_by_name() -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,6 @@ from click.testing import CliRunner
 from gluon2torch.checkpoints.file_detection import detect_file, other_networks
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError, KeyMapError, UnknownModelError
-from gluon2torch.graph import zoo_detection
 from gluon2torch.graph.class_count import dependence, with_classes
 from gluon2torch.graph.stored_graph import load_graph
 from gluon2torch.graph.zoo_detection import detect_zoo, fits
@@ -31,14 +28,6 @@ from .test_commands import arrays
 
 ZOO, HEADS = load_zoo(), load_heads()
 FAMILIES = {entry.family: entry.name for entry in ZOO.values() if entry.float_name is None}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _shapes_are_kept() -> Iterator[None]:
-    """The shapes are read for each file; here, for all files together."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zoo_detection, "load_zoo_shapes", functools.cache(load_zoo_shapes))
-        yield
 
 
 def shapes_with(name: str, count: int) -> dict[str, Shape]:
@@ -106,7 +95,8 @@ def test_arrays_of_gluoncvs_files_that_the_graph_does_not_have() -> None:
 
 def test_other_shapes_fit_nothing() -> None:
     shapes = shapes_with("yolo3_mobilenet0.25_voc", 20)
-    assert fits(ZOO["yolo3_mobilenet0.25_voc"], shapes, shapes)
+    entry = ZOO["yolo3_mobilenet0.25_voc"]
+    assert fits(entry, load_zoo_graph(entry), shapes)
     shapes["stages.0.0.weight"] = (9, 3, 3, 3)
     assert detect_zoo(shapes) is None
 

@@ -14,12 +14,15 @@ from torch.nn import functional as F
 
 from gluon2torch import create_zoo_model
 from gluon2torch.errors import ConversionError, GraphError, UnknownModelError
+from gluon2torch.graph.class_count import dependence, with_classes
 from gluon2torch.graph.image_sizes import for_inputs
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.mappings.heads import load_heads
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.arrays import Arrays
 from gluon2torch.sources.params_writer import write_params
+from gluon2torch.sources.random_arrays import draw_arrays
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 
@@ -85,6 +88,18 @@ def test_weights_of_other_classes_are_random_and_all_others_the_files(tmp_path: 
     assert all(mine[key].std() > 0 for key in changed)
     anchors = torch.from_numpy(arrays["anchor_generators.0.anchors"])
     assert torch.equal(module.anchor_generators_0_anchors, anchors)
+
+
+def test_a_file_of_one_class_gets_more(tmp_path: Path) -> None:
+    one = load_zoo_graph(load_zoo()[SSD])
+    known = dependence(one, load_heads()["ssd"])
+    shapes = with_classes(one, known, 1).shapes
+    arrays = {**draw_arrays(shapes, "", 0), **one.constants}
+    write_params(tmp_path / "mine.params", arrays)
+    module = create_zoo_model(SSD, params=tmp_path / "mine.params", num_classes=3, nms=False)
+    with torch.no_grad():
+        ids, _, _ = module(images(64, 64))
+    assert set(ids.unique().tolist()) - {-1} == {0, 1, 2}
 
 
 def test_settings_and_classes_of_a_detector() -> None:

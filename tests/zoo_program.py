@@ -17,7 +17,7 @@ from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 
 @functools.cache
 def random_program(name: str) -> Program:
-    """What open_program returns for a converted network; nothing is written. Needs MXNet."""
+    """What open_program returns for a converted network; nothing is written."""
     entry = load_zoo()[name]
     stored = load_zoo_graph(entry)
     arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("random", seed=0))
@@ -28,6 +28,7 @@ def random_program(name: str) -> Program:
         stored.graph,
         {key: (array.shape, str(array.dtype)) for key, array in arrays.items()},
         entry.inputs,
+        tuple(stored.constants),
         module.state_dict(),
         RecordedFacts(model=name, num_classes=classes),
     )

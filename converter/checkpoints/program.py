@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import torch
 from torch import fx
 
 from ..errors import CheckpointError
-from ..graph.image_sizes import for_inputs
+from ..graph.image_sizes import Shapes, for_inputs
 from ..graph.importer import build_module
 from ..graph.symbol import Graph, parse_symbol
 from ..graph.symbol_writer import symbol_json
@@ -29,7 +29,6 @@ from ..weights.state_dict import Tensors
 from .record import RecordedFacts, read_record
 
 GRAPH_FILE = "mxnet-graph.json"  # in the archive
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 class _Contents(Row, frozen=True):
@@ -38,10 +37,12 @@ class _Contents(Row, frozen=True):
     Attributes:
         arrays: Shape and data type of each array of the graph, by name.
         inputs: Shape of each input that the program was written for.
+        constants: Names of the arrays that are not trained.
     """
 
     arrays: dict[str, tuple[tuple[int, ...], str]]
     inputs: dict[str, tuple[int, ...]]
+    constants: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Program:
         graph: MXNet's graph.
         arrays: Shape and data type of each array of the graph.
         inputs: Shape of each input that the program was written for.
+        constants: Names of the arrays that are not trained, such as anchors.
         tensors: The module's state_dict.
         record: The facts in the file's record; all None if the record is missing.
     """
@@ -61,6 +63,7 @@ class Program:
     graph: Graph
     arrays: Mapping[str, tuple[tuple[int, ...], str]]
     inputs: Shapes
+    constants: tuple[str, ...]
     tensors: Tensors
     record: RecordedFacts
 
@@ -78,7 +81,7 @@ class Program:
         shapes = {**self.inputs, **(inputs or {})}
         graph = for_inputs(self.graph, self.inputs, shapes)
         zeros = {name: np.zeros(shape, dtype) for name, (shape, dtype) in self.arrays.items()}
-        module = build_module(graph, zeros, inputs=shapes)
+        module = build_module(graph, zeros, inputs=shapes, constants=self.constants)
         try:
             module.load_state_dict(self.tensors, assign=True)
         except RuntimeError as error:
@@ -90,17 +93,19 @@ class Program:
         return module
 
 
-def graph_file(graph: Graph, arrays: Arrays, inputs: Shapes) -> str:
+def graph_text(graph: Graph, arrays: Arrays, inputs: Shapes, constants: Sequence[str] = ()) -> str:
     """The text that a `.pt2` has beside its program.
 
     Args:
         graph: MXNet's graph.
         arrays: Its arrays, of which names, shapes and data types are written.
         inputs: Shape of each input that the program is written for.
+        constants: Names of the arrays that are not trained.
     """
     contents = {
         "arrays": {name: [array.shape, _dtype(array.dtype)] for name, array in arrays.items()},
         "inputs": dict(inputs),
+        "constants": list(constants),
     }
     return json.dumps({**json.loads(symbol_json(graph)), **contents}, separators=(",", ":"))
 
@@ -140,10 +145,12 @@ def open_program(path: str | os.PathLike[str], model: str | None = None) -> Prog
     graph = parse_symbol(text.encode(), f"{path}: {GRAPH_FILE}")
     try:
         table = json.loads(text)
-        found = structure({key: table.get(key) for key in ("arrays", "inputs")}, _Contents)
+        beside = {name: table.get(name) for name in _Contents.__struct_fields__}
+        found = structure(beside, _Contents)
     except ValueError as error:
         raise CheckpointError(f"{path}: {GRAPH_FILE} is damaged ({error})") from error
     record = read_record(path) or RecordedFacts()
     if model is not None:
         record = replace(record, model=model)
-    return Program(path, graph, found.arrays, found.inputs, dict(program.state_dict), record)
+    tensors = dict(program.state_dict)
+    return Program(path, graph, found.arrays, found.inputs, found.constants, tensors, record)

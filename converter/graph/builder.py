@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import os.path
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -58,6 +58,7 @@ class Builder:
             its other variables and the data type.
         dtype: Data type of the weights.
         is_nested: Whether a node of another graph contains this one.
+        constants: Names of the arrays that are not trained.
         optional: Numbers of the variables that may be omitted when the module is called.
     """
 
@@ -69,8 +70,10 @@ class Builder:
         dtype: torch.dtype,
         build_nested: Callable[..., Builder],
         is_nested: bool = False,
+        constants: Collection[str] = (),
     ) -> None:
         self.build_nested, self.dtype, self.is_nested = build_nested, dtype, is_nested
+        self.constants = constants
         self.nodes, self.numpy_shapes = graph.nodes, graph.numpy_shapes
         self.graph, self.root = fx.Graph(), nn.Module()
         self.values: list[Values | None] = []
@@ -85,10 +88,14 @@ class Builder:
         self._attributes: dict[str, fx.Node] = {}
 
     def parameter(self, name: str) -> torch.Tensor:
-        """An array as a parameter, shared by all its users; integer arrays remain plain tensors."""
+        """An array as a parameter, shared by all its users.
+
+        Integers and constants remain plain tensors.
+        """
         if name not in self._parameters:
             tensor = self.tensors[name]
-            if tensor.is_floating_point() and not isinstance(tensor, nn.Parameter):
+            trained = tensor.is_floating_point() and name not in self.constants
+            if trained and not isinstance(tensor, nn.Parameter):
                 tensor = nn.Parameter(tensor)
             self._parameters[name] = tensor
         return self._parameters[name]
@@ -114,10 +121,10 @@ class Builder:
         if name in self._attributes:
             return self._attributes[name]
         tensor, own = self.parameter(name), self.names(name)
-        if isinstance(tensor, nn.Parameter) and tensor.requires_grad:
+        if isinstance(tensor, nn.Parameter):
             self.root.register_parameter(own, tensor)
         else:
-            self.root.register_buffer(own, tensor.detach())
+            self.root.register_buffer(own, tensor)
         node = self._attributes[name] = self.graph.get_attr(own)
         self.ranks[node] = tensor.dim()
         return node

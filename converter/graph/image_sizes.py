@@ -5,6 +5,7 @@ GluonCV's networks enlarge feature maps to fixed sizes: to that of the images, o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ IMAGES = 4  # dimensions of a batch of images
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def with_image_size(graph: Graph, traced: tuple[int, int], wanted: tuple[int, int]) -> Graph:
+def _with_image_size(graph: Graph, traced: tuple[int, int], wanted: tuple[int, int]) -> Graph:
     """A graph whose feature maps are resized for another image size.
 
     A size s in a graph traced with images of size t becomes s · wanted // t, as GluonCV's
@@ -53,7 +54,7 @@ def for_inputs(graph: Graph, traced: Shapes, wanted: Shapes) -> Graph:
     for name, shape in wanted.items():
         if len(shape) == len(traced.get(name, ())) == IMAGES:
             old, new = traced[name][2:], shape[2:]
-            graph = with_image_size(graph, (old[0], old[1]), (new[0], new[1]))
+            graph = _with_image_size(graph, (old[0], old[1]), (new[0], new[1]))
     return graph
 
 
@@ -69,8 +70,13 @@ def size_multiple(graph: Graph, traced: tuple[int, int]) -> int | None:
     Returns:
         The number; None if the graph has no fixed sizes.
     """
-    heights = [int(node.attributes[SIDES[0]]) for node in graph.nodes if _is_fixed(node)]
-    return max(max(traced[0] // height, 1) for height in heights) if heights else None
+    parts = [
+        max(whole // int(node.attributes[side]), 1)
+        for node in graph.nodes
+        if _is_fixed(node)
+        for side, whole in zip(SIDES, traced, strict=True)
+    ]
+    return math.lcm(*parts) if parts else None
 
 
 def _is_fixed(node: Node) -> bool:

@@ -126,9 +126,9 @@ def build_module(
     graph = _for_inference(graph, {*arrays, *(inputs or {})}, keep_optional=inputs is None)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
-    for name in constants:
-        tensors[name] = nn.Parameter(tensors[name], requires_grad=False)
-    builder = Builder(graph, tensors, inputs or {}, getattr(torch, dtype), _nested)
+    builder = Builder(
+        graph, tensors, inputs or {}, getattr(torch, dtype), _nested, constants=constants
+    )
     problems = _add_nodes(graph, builder, input_ranks(graph))
     problems += [f"{name!r}: no node uses this array" for name in arrays if name not in used]
     _refuse(problems, graph)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 NO_LIMIT = -1
 COUNTS = ("nms_topk", "post_nms")
@@ -33,7 +33,7 @@ class NmsSettings:
     def __post_init__(self) -> None:
         for name in ("nms_thresh", "score_thresh"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and 0 <= value < 1):
+            if value is not None and not (isinstance(value, Real) and 0 <= float(value) < 1):
                 raise ValueError(f"{name}={value}: expected a number from 0 to below 1")
         if self.nms_thresh == 0:
             raise ValueError(
@@ -42,7 +42,9 @@ class NmsSettings:
         for name in COUNTS:
             value = getattr(self, name)
             if value is not None and not (
-                isinstance(value, int) and (value >= 1 or value == NO_LIMIT)
+                isinstance(value, Integral)
+                and not isinstance(value, bool)
+                and (int(value) >= 1 or value == NO_LIMIT)
             ):
                 raise ValueError(f"{name}={value}: expected 1 or more, or {NO_LIMIT} for all")
         if not self.nms and self.given():

@@ -9,7 +9,7 @@ from ..errors import GraphError
 from ..mappings.heads import load_heads
 from ..mappings.zoo import Shape, ZooEntry, load_zoo
 from .class_count import dependence, differing, fitted
-from .zoo_graph import load_zoo_graph, load_zoo_shapes
+from .zoo_graph import ZooGraph, load_zoo_graph, load_zoo_shapes
 
 
 @dataclass(frozen=True)
@@ -42,33 +42,34 @@ def detect_zoo(shapes: Mapping[str, Shape]) -> ZooFit | None:
     named = [(entry, stored) for entry, stored in named if len(stored) == most]
     exact = [entry for entry, stored in named if not differing(stored, shapes)]
     if exact:
-        return ZooFit(tuple(exact), count_of(exact[0], shapes))
-    counts = [(entry, count_of(entry, shapes)) for entry, _ in named]
+        return ZooFit(tuple(exact), count_of(exact[0], load_zoo_graph(exact[0]), shapes))
+    counts = [(entry, count_of(entry, load_zoo_graph(entry), shapes)) for entry, _ in named]
     others = [(entry, count) for entry, count in counts if count is not None]
     return ZooFit(tuple(entry for entry, _ in others), others[0][1]) if others else None
 
 
-def fits(entry: ZooEntry, stored: Mapping[str, Shape], shapes: Mapping[str, Shape]) -> bool:
+def fits(entry: ZooEntry, stored: ZooGraph, shapes: Mapping[str, Shape]) -> bool:
     """Whether arrays are those of a network, with any number of classes.
 
     Args:
-        stored: Shapes of the arrays of its graph.
+        stored: Its graph.
         shapes: Shapes of the arrays.
     """
-    return has_names(entry, stored, shapes) and (
-        not differing(stored, shapes) or count_of(entry, shapes) is not None
+    return has_names(entry, stored.shapes, shapes) and (
+        not differing(stored.shapes, shapes) or count_of(entry, stored, shapes) is not None
     )
 
 
-def count_of(entry: ZooEntry, shapes: Mapping[str, Shape]) -> int | None:
+def count_of(entry: ZooEntry, stored: ZooGraph, shapes: Mapping[str, Shape]) -> int | None:
     """The number of classes with which arrays fit a network; None if they do not.
 
     Args:
+        stored: Its graph.
         shapes: Shapes of arrays that have the names of the network's.
     """
     if entry.head is None:
         return None
-    head, stored = load_heads()[entry.head], load_zoo_graph(entry)
+    head = load_heads()[entry.head]
     try:
         return dependence(fitted(stored, head, shapes), head).count
     except GraphError:
@@ -82,10 +83,8 @@ def has_names(entry: ZooEntry, stored: Mapping[str, Shape], names: Mapping[str, 
         stored: Shapes of the arrays of its graph.
         names: The arrays by name; further ones are allowed as in GluonCV's files.
     """
-    return (
-        len(names) >= len(stored)
-        and stored.keys() <= names.keys()
-        and all(name in stored or name.startswith(entry.left_out) for name in names)
+    return stored.keys() <= names.keys() and all(
+        name in stored or name.startswith(entry.left_out) for name in names
     )
 
 

@@ -8,6 +8,7 @@ little, so that they need little space in one file.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ def load_zoo_graph(entry: ZooEntry) -> ZooGraph:
     raise GraphError(f"{where}: {entry.name} is missing; install gluon2torch again")
 
 
+@functools.cache
 def load_zoo_shapes(family: str) -> dict[str, dict[str, Shape]]:
     """Load the shapes of the arrays of all networks of a family, without their graphs.
 

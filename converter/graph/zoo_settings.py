@@ -40,7 +40,7 @@ def with_settings(graph: Graph, head: Head | None, settings: NmsSettings) -> Gra
         The graph that MXNet traces of GluonCV's network with these settings.
 
     Raises:
-        GraphError: If the network does not have one of the settings; names those that it has.
+        GraphError: If the network does not have one of the settings, or it cannot have that value.
     """
     check_settings(graph.where, head, settings)
     if head is None:

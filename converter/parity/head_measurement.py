@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,17 +14,15 @@ from ..graph.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
 from .cores import run_both
 from .detection_rows import in_order_of
+from .measurement import Castable, Outputs, run_reference
 from .output_comparison import compare_at_shapes
 from .result import Parity
 
 
-class HeadReference(Protocol):
+class HeadReference(Castable, Protocol):
     """A graph that an imported module is compared with."""
 
     name: str
-
-    def cast(self, dtype: str) -> None:
-        """Compute in this data type from now on."""
 
     def __call__(self, inputs: Arrays) -> Arrays:
         """Return the outputs, as `head0`, `head1` …, for inputs by name."""
@@ -57,7 +55,7 @@ def measure_heads(
     another = random_inputs(examples[0], rng)
     (outputs, constant), expected = run_both(
         lambda: _run_module(module, inputs, another),
-        lambda: _run_reference(reference, inputs, limits),
+        lambda: run_reference(reference, limits, inputs, in_dtype),
     )
     if any_order:
         outputs |= {key: in_order_of(wanted, outputs[key]) for key, wanted in expected.items()}
@@ -78,12 +76,9 @@ def measure_heads(
     return replace(parity, constant_heads=constant)
 
 
-_Heads = dict[tuple[str, int], Arrays]  # by data type and number of the inputs
-
-
 def _run_module(
     module: nn.Module, inputs: Sequence[Arrays], another: Arrays
-) -> tuple[_Heads, tuple[str, ...]]:
+) -> tuple[Outputs, tuple[str, ...]]:
     """The outputs, and the names of those that are the same for other inputs of the first shape.
 
     Those in float32 are needed without a reference in float32, too: they bound the rounding.
@@ -96,17 +91,6 @@ def _run_module(
         if dtype == "float64":
             constant = _constant(outputs[dtype, 0], _heads(module, another))
     return outputs, constant
-
-
-def _run_reference(
-    reference: HeadReference, inputs: Sequence[Arrays], dtypes: Iterable[str]
-) -> _Heads:
-    expected = {}
-    for dtype in dtypes:
-        reference.cast(dtype)
-        for number, values in enumerate(inputs):
-            expected[dtype, number] = reference(in_dtype(values, dtype))
-    return expected
 
 
 def _constant(outputs: Arrays, others: Arrays) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,17 +23,33 @@ PERTURBATION = 1e-6
 CROP = 48  # pixels
 
 
-class Reference(Protocol):
+Outputs = dict[tuple[str, int], Arrays]
+"""Outputs of a network, by data type and number of the inputs."""
+
+
+class Castable(Protocol):
+    """A network that computes in the data type it is told to."""
+
+    def cast(self, dtype: str) -> None:
+        """Compute in this data type from now on."""
+
+    def __call__(self, inputs: Any, /) -> Arrays:
+        """Return the outputs, by name."""
+
+
+class Reference(Castable, Protocol):
     """A network that converted networks are compared with."""
 
     name: str
     dtypes: Sequence[str]  # data types that it supports; stages are compared in the first
 
-    def cast(self, dtype: str) -> None:
-        """Compute in this data type from now on."""
-
     def __call__(self, images: Array) -> Arrays:
         """Return the output of each stage, by name, for images of shape (N, C, H, W)."""
+
+
+def images_in_dtype(images: Array, dtype: str) -> Array:
+    """Images in a data type; the same array if they have it."""
+    return images.astype(dtype, copy=False)
 
 
 def random_images(
@@ -75,7 +91,9 @@ def measure(
     perturbation = seed if condition else None
     (outputs, conditioned), expected = run_both(
         lambda: _run_network(network, stages, order, inputs, perturbation),
-        lambda: _run_reference(reference, [each for each in order if each in dtypes], inputs),
+        lambda: run_reference(
+            reference, [each for each in order if each in dtypes], inputs, images_in_dtype
+        ),
     )
     return compare_outputs(
         reference.name,
@@ -88,38 +106,42 @@ def measure(
     )
 
 
-_Outputs = dict[tuple[str, int], Arrays]  # by data type and number of the batch
-
-
 def _run_network(
     network: nn.Module,
     stages: Sequence[Stage],
     dtypes: Sequence[str],
     inputs: Sequence[Array],
     seed: int | None,
-) -> tuple[_Outputs, float | None]:
+) -> tuple[Outputs, float | None]:
     """The outputs of all stages, and the condition number unless its seed is None."""
     outputs, condition = {}, None
     for dtype in dtypes:
         network.to(getattr(torch, dtype))
         for number, images in enumerate(inputs):
-            outputs[dtype, number] = stage_outputs(
-                network, stages, images.astype(dtype, copy=False)
-            )
+            cast = images_in_dtype(images, dtype)
+            outputs[dtype, number] = stage_outputs(network, stages, cast)
         if dtype == "float64" and seed is not None:
             condition = _condition(network, min(inputs, key=np.size), seed)
     return outputs, condition
 
 
-def _run_reference(
-    reference: Reference, dtypes: Sequence[str], inputs: Sequence[Array]
-) -> _Outputs:
-    expected = {}
+def run_reference(
+    reference: Castable,
+    dtypes: Iterable[str],
+    inputs: Sequence[Any],
+    in_dtype: Callable[[Any, str], Any],
+) -> Outputs:
+    """The outputs of a reference for each of the inputs, in each data type.
+
+    Args:
+        in_dtype: Converts inputs to a data type.
+    """
+    outputs = {}
     for dtype in dtypes:
         reference.cast(dtype)
-        for number, images in enumerate(inputs):
-            expected[dtype, number] = reference(images.astype(dtype, copy=False))
-    return expected
+        for number, values in enumerate(inputs):
+            outputs[dtype, number] = reference(in_dtype(values, dtype))
+    return outputs
 
 
 def stage_outputs(network: nn.Module, stages: Sequence[Stage], images: Array) -> Arrays:

@@ -128,7 +128,7 @@ def prove_and_write(
     Raises:
         ConversionError: As `convert_graph`.
     """
-    reference = _reference(request)
+    reference = reference_of(request)
     with attempt.clock("parity"):
         parity = prove_graph(*(proved or (built, network)), reference, request.seed)
     built.module.float()
@@ -196,7 +196,7 @@ def path_text(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _reference(request: Request) -> str:
+def reference_of(request: Request) -> str:
     """`gluon` or `none`."""
     chosen = os.fspath(request.reference)
     if chosen == "auto":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 
@@ -50,8 +50,13 @@ class BuiltGraph:
     notes: tuple[str, ...]
 
 
-def build_with_inputs(graph: Graph, arrays: Arrays, request: Request) -> BuiltGraph:
+def build_with_inputs(
+    graph: Graph, arrays: Arrays, request: Request, constants: Collection[str] = ()
+) -> BuiltGraph:
     """Build a graph's module for the requested inputs, or for images of a size at which it runs.
+
+    Args:
+        constants: Names of the arrays that are not trained.
 
     Raises:
         GraphError: If the graph cannot be imported, or the request names other inputs than it has.
@@ -62,7 +67,7 @@ def build_with_inputs(graph: Graph, arrays: Arrays, request: Request) -> BuiltGr
         module, given = _for_images(graph, arrays, request.sizes, trained or BATCH)
     else:
         given = [input_specs(graph, arrays, request.inputs)]
-        module = _build(graph, arrays, given[0])
+        module = _build(graph, arrays, given[0], constants)
     heads, *_ = [try_run(module, specs, graph.where) for specs in given]
     fixed = fixed_batch(module, given[0])
     notes = []
@@ -77,19 +82,24 @@ def build_with_inputs(graph: Graph, arrays: Arrays, request: Request) -> BuiltGr
 
 
 def build_for_shapes(
-    graph: Graph, arrays: Arrays, specs: dict[str, InputSpec], proof: dict[str, InputSpec]
+    graph: Graph,
+    arrays: Arrays,
+    specs: dict[str, InputSpec],
+    proof: dict[str, InputSpec],
+    constants: Collection[str] = (),
 ) -> BuiltGraph:
     """Build a graph's module for inputs of known shapes, which is proved with other shapes.
 
     Args:
         specs: Inputs that the program is written for.
         proof: Smaller inputs, with which the network runs faster.
+        constants: Names of the arrays that are not trained.
 
     Raises:
         GraphError: If the graph cannot be imported.
         ImageSizeError: If it does not run on the inputs of the proof.
     """
-    module = _build(graph, arrays, specs)
+    module = _build(graph, arrays, specs, constants)
     heads = try_run(module, proof, graph.where)
     fixed = fixed_batch(module, proof)
     notes = () if fixed is None else (FIXED.format(reason=fixed),)
@@ -148,10 +158,14 @@ def _for_images(
     raise errors[0]
 
 
-def _build(graph: Graph, arrays: Arrays, specs: Specs) -> fx.GraphModule:
+def _build(
+    graph: Graph, arrays: Arrays, specs: Specs, constants: Collection[str] = ()
+) -> fx.GraphModule:
     # built in float64, so that arrays wider than float32 keep their exact values
     shapes = {name: spec.shape for name, spec in specs.items()}
-    return build_module(graph, arrays, dtype="float64", inputs=shapes, any_dtype=True)
+    return build_module(
+        graph, arrays, dtype="float64", inputs=shapes, any_dtype=True, constants=constants
+    )
 
 
 def _runs(module: fx.GraphModule, specs: Specs) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from ..checkpoints.formats.pt2 import write_program
-from ..checkpoints.program import GRAPH_FILE, graph_file
+from ..checkpoints.program import GRAPH_FILE, graph_text
 from ..checkpoints.record import RecordedInput, WrittenFile
 from ..errors import ExportError
 from ..graph.input_spec import with_batch
@@ -48,10 +47,13 @@ def write_graph(built: BuiltGraph, network: Network, folder: Path, name: str) ->
     """
     module, specs, any_batch = built.module, built.specs, built.any_batch
     notes = []
-    example = with_batch(specs, 1) if any_batch else specs
-    shapes = {key: spec.shape for key, spec in example.items()}
-    beside = {GRAPH_FILE: graph_file(network.graph, network.arrays, shapes)}
-    write = partial(write_program, module, specs, folder, name, beside=beside)
+
+    def write(*, any_batch: bool) -> WrittenFile:
+        example = with_batch(specs, 1) if any_batch else specs
+        shapes = {key: spec.shape for key, spec in example.items()}
+        beside = {GRAPH_FILE: graph_text(network.graph, network.arrays, shapes, network.constants)}
+        return write_program(module, specs, folder, name, any_batch=any_batch, beside=beside)
+
     try:
         written = write(any_batch=any_batch)
     except ExportError as error:

@@ -29,6 +29,7 @@ class Network:
         arrays: Its arrays, by name.
         text: The graph in MXNet's format, if MXNet is to run another than that of its file.
         notes: How names of arrays were matched.
+        constants: Names of the arrays that are not trained, such as anchors.
         detections: Whether the outputs are detections.
         sorted_rows: Whether detections are sorted by their scores, as NMS leaves them.
         num_classes: Number of classes, if it is known before the network runs.
@@ -38,6 +39,7 @@ class Network:
     arrays: Arrays
     text: str | None
     notes: tuple[str, ...]
+    constants: tuple[str, ...] = ()
     detections: bool = False
     sorted_rows: bool = True
     num_classes: int | None = None
@@ -103,8 +105,11 @@ def reference_notes(network: Network) -> tuple[str, ...]:
             "for the proof, MXNet's ROIAlign pooled all boxes, and the results for batch index -1 "
             "were set to 0: MXNet 1.9.1 does not write them"
         )
-    if any(node.op == SYNC_BATCH_NORM for node in nodes):
-        notes.append("the proof in float64 computed SyncBatchNorm, which has none, as BatchNorm")
+    if any(node.op == SYNC_BATCH_NORM for node in nodes) and "float64" in limits(network.graph):
+        notes.append(
+            "the proof in float64 computed SyncBatchNorm, which MXNet has in float32 only, as "
+            "BatchNorm"
+        )
     if any(node.op == "Cast" and node.attributes.get("dtype") == "float32" for node in nodes):
         notes.append("the proof in float64 computed in float64 what the graph casts to float32")
     if network.detections and network.sorted_rows:

@@ -181,7 +181,7 @@ def _is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-SETTINGS = ("nms_thresh", "score_thresh", "nms_topk", "post_nms", "nms")
+SETTINGS = tuple(each.name for each in fields(NmsSettings))
 """Options of detectors."""
 
 OF_GRAPHS = (

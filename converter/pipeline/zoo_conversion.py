@@ -32,7 +32,13 @@ from ..sources.arrays import Arrays
 from ..sources.params import read_params
 from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
-from .graph_conversion import Attempt, check_sound, path_text, prove_and_write
+from .graph_conversion import (
+    Attempt,
+    check_sound,
+    path_text,
+    prove_and_write,
+    reference_of,
+)
 from .graph_inputs import BuiltGraph, build_for_shapes, build_with_inputs
 from .graph_proof import Network, network_of
 from .request import InputShape, PathLike, Request, input_shapes
@@ -131,6 +137,7 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
         with attempt.clock("map"):
             shapes = {name: array.shape for name, array in arrays.items()}
             fitting = fitted(stored, head, shapes)
+            count = dependence(fitting, head).count if head is not None else None
             wanted = {name: shape for name, (shape, _) in (request.inputs or {}).items()}
             graph = for_inputs(fitting.graph, entry.inputs, wanted)
             graph = with_settings(graph, head, request.settings)
@@ -140,12 +147,13 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                 text=symbol_json(network.graph),
                 notes=(
                     *network.notes,
-                    *_changes(stored, fitting, head, request.settings),
+                    *_changes(stored, head, count, request.settings),
                     *other_constants(stored, network.arrays),
                 ),
+                constants=tuple(stored.constants),
                 detections=entry.task == "detection",
                 sorted_rows=request.nms,
-                num_classes=dependence(fitting, head).count if head is not None else None,
+                num_classes=count,
             )
             built = _build(entry, network, request)
             proved = _with_detections(entry, network, head, built, request)
@@ -157,19 +165,20 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
 def _build(entry: ZooEntry, network: Network, request: Request) -> BuiltGraph:
     """Build a network's module for the requested inputs, or for the published ones."""
     if request.inputs is not None:
-        return build_with_inputs(network.graph, network.arrays, request)
+        return build_with_inputs(network.graph, network.arrays, request, network.constants)
 
     def specs(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, InputSpec]:
         given = {name: (shape, "float32") for name, shape in shapes.items()}
         return input_specs(network.graph, network.arrays, given)
 
     # a graph with fixed sizes is proved with those
-    smaller = for_inputs(network.graph, entry.inputs, entry.proof) == network.graph
+    takes_any = for_inputs(network.graph, entry.inputs, entry.proof) == network.graph
     return build_for_shapes(
         network.graph,
         network.arrays,
         specs(entry.inputs),
-        specs(entry.proof if smaller else entry.inputs),
+        specs(entry.proof if takes_any else entry.inputs),
+        network.constants,
     )
 
 
@@ -181,7 +190,9 @@ def _with_detections(
     Their outputs would be the same for all inputs, which proves nothing: trained detectors seldom
     find something in noise.
     """
-    if head is None or "score_thresh" not in head.settings or not request.settings.nms:
+    if reference_of(request) == "none" or head is None or not request.settings.nms:
+        return None
+    if "score_thresh" not in head.settings:
         return None
     inputs = random_inputs(built.examples[0], np.random.default_rng(request.seed))
     ids, *_ = run(built.module, inputs)
@@ -203,7 +214,7 @@ def check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:
     """
     specs = array_specs(read_params(params))
     shapes = {name: spec.shape for name, spec in specs.items()}
-    if len(specs) == len(stored.shapes) and fits(entry, stored.shapes, shapes):
+    if len(specs) == len(stored.shapes) and fits(entry, stored, shapes):
         return
     if others := other_networks(specs, entry.name):
         where = path_text(params)
@@ -213,12 +224,11 @@ def check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:
 
 
 def _changes(
-    stored: ZooGraph, fitting: ZooGraph, head: Head | None, settings: NmsSettings
+    stored: ZooGraph, head: Head | None, count: int | None, settings: NmsSettings
 ) -> Iterator[str]:
-    """What was changed in the stored graph."""
-    if head is not None and fitting is not stored:
-        old, new = (dependence(graph, head).count for graph in (stored, fitting))
-        yield f"the graph was changed from {old} classes to the file's {new}"
+    """What was changed in the stored graph, which now has this number of classes."""
+    if head is not None and count != (old := dependence(stored, head).count):
+        yield f"the graph was changed from {old} classes to the file's {count}"
     if note := settings.note():
         yield note
 

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from .request import PathLike
 
-
-DTYPES = "float32", "float64"
+MODULE_DTYPES = "float32", "float64"
 
 
 def create_zoo_model(
@@ -77,7 +76,7 @@ def create_zoo_model(
         ConversionError: If the file's weights are invalid, such as NaN.
         ValueError: If an argument has an unknown value, or the network is one of the catalogue.
     """
-    check_choice("dtype", dtype, DTYPES)
+    check_choice("dtype", dtype, MODULE_DTYPES)
     if num_classes is not None and num_classes < 1:
         raise ValueError(f"num_classes={num_classes}: expected 1 or more")
     settings = NmsSettings(nms_thresh, score_thresh, nms_topk, post_nms, nms)
@@ -89,7 +88,8 @@ def create_zoo_model(
     stored = load_zoo_graph(entry)
     given = _read(entry, stored, params) if params is not None else {}
     fitting = fitted(stored, head, {key: array.shape for key, array in given.items()})
-    fitting = _with_count(entry, fitting, head, num_classes)
+    if num_classes is not None:
+        fitting = _with_count(entry, stored, head, num_classes)
     arrays = _with_random(entry, fitting, given, seed)
     shapes = {**entry.inputs, **(inputs or {})}
     graph = with_settings(for_inputs(fitting.graph, entry.inputs, shapes), head, settings)
@@ -126,16 +126,12 @@ def _with_random(entry: ZooEntry, fitting: ZooGraph, given: Arrays, seed: int) -
     return {**drawn, **kept}
 
 
-def _with_count(
-    entry: ZooEntry, fitting: ZooGraph, head: Head | None, num_classes: int | None
-) -> ZooGraph:
-    """The graph with a number of classes, if one is given.
+def _with_count(entry: ZooEntry, stored: ZooGraph, head: Head | None, num_classes: int) -> ZooGraph:
+    """The stored graph with a number of classes.
 
     Raises:
         GraphError: If the network has no classes.
     """
-    if num_classes is None:
-        return fitting
     if head is None:
         raise GraphError(f"{entry.name}: this network has no classes; omit num_classes")
-    return with_classes(fitting, dependence(fitting, head), num_classes)
+    return with_classes(stored, dependence(stored, head), num_classes)

@@ -132,4 +132,6 @@ def set_mxnet_threads(count: int | None) -> None:
 
 
 def _default_threads() -> int:
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    """OMP_NUM_THREADS, which may be a list by level, or the number of cores."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else os.cpu_count() or 1

@@ -86,7 +86,11 @@ def _export(
             "use gluon2torch.import_graph and save its module",
             reason,
         ) from error
-    for node in program.graph.nodes:
+    # with the graphs of loops, such as the one in non-maximum suppression
+    graphs = [
+        each.graph for each in program.graph_module.modules() if isinstance(each, fx.GraphModule)
+    ]
+    for node in [node for graph in graphs for node in graph.nodes]:
         for trace in _TRACES:
             node.meta.pop(trace, None)
     content = io.BytesIO()
