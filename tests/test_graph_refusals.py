@@ -169,8 +169,8 @@ def knowing(case: Case, dtype: str = "float64") -> tuple[list[np.ndarray], Build
     builders: list[Builder] = []
 
     class Kept(Builder):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
             builders.append(self)
 
     graph, data = parse_symbol(case.symbol().encode(), "it"), case.data["data"]
