@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.zoo_graph import load_zoo_graph
 from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.tasks.task_network import TaskNetwork
+from gluon2torch.inference.tasks.task_options import TaskOptions
 from gluon2torch.inference.tasks.task_predictor import TaskPredictor
 from gluon2torch.mappings.class_labels import parse_labels
-from gluon2torch.mappings.task_options import TaskOptions
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
@@ -218,6 +219,7 @@ def test_people_are_found_by_a_detector(
     objects = [
         DetectedObject("person", 14, 0.9, (5.0, 4.0, 44.0, 83.0)),
         DetectedObject("dog", 11, 0.8, (0.0, 0.0, 30.0, 30.0)),
+        DetectedObject("person", 14, 0.75, (80.0, 10.0, 80.0, 20.0)),  # has no pixels
         DetectedObject("person", 14, 0.7, (30.0, 10.0, 69.0, 89.0)),
     ]
     monkeypatch.setattr(Detector, "objects", lambda *_: objects)
@@ -232,6 +234,9 @@ def test_people_are_found_by_a_detector(
         TaskPredictor(program(POSE), detector=program(POSE))
     with pytest.raises(CheckpointError, match="a detector is for pose networks"):
         TaskPredictor(program(CLASSIFIER), detector=detector)
+    unnamed = replace(detector, record=RecordedFacts(model=DETECTOR, num_classes=3))
+    with pytest.raises(CheckpointError, match=f"{DETECTOR}.pt2: has no class named 'person'"):
+        TaskPredictor(program(POSE), detector=unnamed)
 
 
 def test_class_names(program: Callable[[str], Program], tmp_path: Path) -> None:

@@ -171,9 +171,9 @@ def _program(
 ) -> tuple[Iterable[str], Callable[[str], Line]]:
     """The image files or videos, and a function that predicts on one with a program."""
     from ..checkpoints.program import open_program
+    from ..inference.tasks.task_options import TaskOptions
     from ..inference.tasks.task_predictor import TaskPredictor
     from ..mappings.class_labels import read_labels
-    from ..mappings.task_options import TaskOptions
 
     predictor = TaskPredictor(
         open_program(checkpoint, model),

@@ -52,8 +52,8 @@ def validate_program(
     """
     from ..checkpoints.program import open_program
     from ..inference.task_validation import validate_task
+    from ..inference.tasks.task_options import TaskOptions
     from ..mappings.class_labels import read_labels
-    from ..mappings.task_options import TaskOptions
     from . import scoreboard
 
     with scoreboard.counting(path.name, silent=world.rank > 0) as progress:

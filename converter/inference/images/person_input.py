@@ -66,6 +66,8 @@ def prepare_person(image: Image, box: Box, preprocessing: TaskPreprocessing) -> 
     """
     rule = preprocessing.rule
     pixels: Image | FloatImage
+    if not np.isfinite(box).all():
+        raise _empty(box)
     if isinstance(rule, PersonWarp):
         pixels, placement = _warp(image, box, rule)
     elif isinstance(rule, PersonCrop):

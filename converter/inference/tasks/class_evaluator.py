@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DatasetError
-from ...mappings.task_options import TaskOptions
 from ..datasets.action_list import read_action_list
 from ..images.labelled_images import find_labelled
 from ..metrics.top_k import TopK
 from .evaluator import Figures, per_cent
 from .image_classifier import ImageClassifier, VideoClassifier
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 
 Example = tuple[str, int]  # an image, and its class
 

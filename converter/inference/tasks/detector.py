@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ...mappings.task_options import TaskOptions
 from ..detected_objects import DetectedObject, as_coco, detected_objects
 from ..images.image_file import read_image
 from ..images.linear_resize import Image
 from ..images.task_input import prepare_image
 from ..pictures.object_boxes import draw_objects
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
 

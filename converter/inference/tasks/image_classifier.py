@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from ...mappings.preprocessing import FrameCrop
-from ...mappings.task_options import TaskOptions
 from ...sources.arrays import Array
 from ..images.clip_input import choose_frames, prepare_frames
 from ..images.image_file import read_image
@@ -16,6 +15,7 @@ from ..images.normalisation import normalise
 from ..images.presets import make_crop
 from ..images.video_file import open_video
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 
 from ...mappings.palettes import Palette, load_palette
-from ...mappings.task_options import TaskOptions
 from ...sources.arrays import Array
 from ..images.image_file import read_image
 from ..images.linear_resize import Image, Size
 from ..images.task_input import prepare_image
 from ..pictures.segments import overlay, palette_image
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
 DEFAULT_PALETTE = "voc"  # for networks of unknown classes
