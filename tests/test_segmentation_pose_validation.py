@@ -25,6 +25,8 @@ from gluon2torch.inference.task_validation import validate_task
 from gluon2torch.inference.tasks.detector import Detector
 from gluon2torch.inference.tasks.task_network import TaskNetwork
 from gluon2torch.inference.tasks.task_predictor import TaskPredictor
+from gluon2torch.mappings.class_labels import parse_labels
+from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from . import test_keypoints_metric, test_segmentation_folders
@@ -206,6 +208,10 @@ def test_annotations_of_other_classes_are_refused_for_poses(tmp_path: Path) -> N
         metrics(POSE, tmp_path)
 
 
+def class_count(name: str) -> int:
+    return random_program(name).record.num_classes or 0
+
+
 @pytest.mark.mxnet
 @pytest.mark.parametrize("name", [CLASSES, ACTION])
 def test_accuracy_of_images_and_videos(name: str, tmp_path: Path) -> None:
@@ -224,3 +230,7 @@ def test_accuracy_of_images_and_videos(name: str, tmp_path: Path) -> None:
     row = metrics(name, tmp_path / "list.txt")
     assert row["metrics"] == pytest.approx({"top1": 100 / 3, "top5": 200 / 3})
     assert row["images"] == 3
+    assert row["published"] == load_zoo()[name].metrics
+    names = [f"class {number}" for number in range(class_count(name))]
+    again = metrics(name, tmp_path / "list.txt", labels=parse_labels("\n".join(names), "labels"))
+    assert (again["metrics"], again["published"]) == (row["metrics"], {})

@@ -162,6 +162,8 @@ def _evaluator(
         raise DatasetError(f"{data}: no such folder; give the folder of the data set")
     if task == "detection":
         folder = find_boxes(data)
+        if folder is None and eleven_points is not None:
+            raise DatasetError(f"{data}: is COCO, and `--metric` is for Pascal VOC; leave it out")
         if folder is None:
             return CocoEvaluator(network, data)
         return VocEvaluator(network, folder, eleven_points)

@@ -35,7 +35,7 @@ class ImageClassEvaluator:
         classes = _number(network)
         found = find_labelled(data, classes, network.labels)
         self.data = f"images of {data}"
-        self.published = classes == len(network.names)
+        self.published = network.published
         self.notes = (f"classes: {found.by}",)
         self.examples = tuple(zip(found.paths, found.targets, strict=True))
         self.metric = TopK()
@@ -70,7 +70,7 @@ class ActionEvaluator:
         classes = _number(network)
         found = read_action_list(data, classes)
         self.data = f"videos of {data}"
-        self.published = classes == len(network.names)
+        self.published = network.published
         self.notes: tuple[str, ...] = ()
         self.examples = tuple(zip(found.paths, found.frames, found.targets, strict=True))
         self.metric = TopK()
