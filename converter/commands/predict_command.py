@@ -148,8 +148,7 @@ def _classifier(
 
     def predict(image: str) -> Line:
         prediction = predictor(image)
-        lines = (f"{guess.probability:6.1%}  {guess.label}" for guess in prediction.top)
-        return prediction.as_dict(), lines
+        return prediction.as_dict(), map(str, prediction.top)
 
     return find_images(images), predict
 

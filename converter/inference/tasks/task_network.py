@@ -7,12 +7,13 @@ import torch
 from torch import fx
 
 from ...checkpoints.program import Program
-from ...errors import CheckpointError, ImageError, LabelsError
+from ...errors import CheckpointError, ImageError
 from ...graph.image_sizes import size_multiple
 from ...mappings.class_labels import Labels, dataset_labels
 from ...mappings.preprocessing import TaskPreprocessing
 from ...mappings.zoo import ZooEntry, load_zoo
 from ...sources.arrays import Array
+from ..prediction import check_count
 from ..runner import IMAGE_AXES, Setup, place
 
 
@@ -127,11 +128,8 @@ def _labels(program: Program, entry: ZooEntry, labels: Labels | None) -> Labels 
     """A network's classes: those given, else GluonCV's if there are as many."""
     count = program.record.num_classes
     if labels is not None:
-        if count not in (None, len(labels.names)):
-            raise LabelsError(
-                f"{program.path}: has {count} classes, but {len(labels.names)} class names were "
-                "given; give one for each class"
-            )
+        if count is not None:
+            check_count(program.path, labels, count)
         return labels
     known = dataset_labels(entry.labels) if entry.labels is not None else None
     return known if known is not None and count in (None, len(known.names)) else None
