@@ -354,10 +354,10 @@ def test_channels_last_is_used(program: Callable[[str], Program], tmp_path: Path
     """By the weights and the input of the network; the answer is the same."""
     path, last = saved(noise(40, 50, 1), tmp_path), torch.channels_last
     setups = [Setup(torch.device("cpu"), channels_last=value) for value in (False, True)]
-    for name in (CLASSIFIER, DETECTOR, SEGMENTER, POSE):
+    for name in (CLASSIFIER, SEGMENTER, POSE):
         plain, network = (TaskNetwork(program(name), setup) for setup in setups)
         size = (1, *program(name).inputs["data"][1:])
-        pixels = torch.rand(size)
+        pixels = torch.rand(size, generator=torch.Generator().manual_seed(0))
         seen: list[torch.Tensor] = []
         module = network._module(size)
         module.register_forward_pre_hook(lambda _, given, to=seen: to.extend(given))

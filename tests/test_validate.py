@@ -193,7 +193,7 @@ def test_lists_that_are_wrong(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ImageError, match=message):
             find_labelled(path, 3, Labels(("wolf", "b", "c"), ("wolf", "b", "c")))
-    with pytest.raises(ImageError, match="is neither a folder nor a readable list"):
+    with pytest.raises(ImageError, match="cannot be read .*expected a folder, or a list of images"):
         find_labelled(tmp_path / "none", 3, None)
 
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from ..sources.arrays import Array
 from .images.linear_resize import Size
-
-Box = tuple[float, float, float, float]
+from .images.placement import Box
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class ActionEvaluator:
 
     def __init__(self, network: TaskNetwork, data: Path, options: TaskOptions) -> None:
         classes = _number(network)
-        found = read_action_list(data, classes)
+        found = read_action_list(data, classes, network.labels)
         self.data = f"videos of {data}"
         self.published = network.published
         self.notes: tuple[str, ...] = ()

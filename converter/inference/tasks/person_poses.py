@@ -11,7 +11,8 @@ from ...checkpoints.program import Program
 from ...errors import CheckpointError, ImageError
 from ...sources.arrays import Array
 from ..images.linear_resize import Image
-from ..images.person_input import Box, prepare_person
+from ..images.person_input import prepare_person
+from ..images.placement import Box
 from ..runner import Setup
 from .detector import Detector
 from .task_network import TaskNetwork
