@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import TableError
 from .schema import Row
@@ -11,8 +12,6 @@ from .yaml_table import read_row, read_table
 
 Colour = tuple[int, int, int]
 """Red, green and blue of sRGB, 0 to 255."""
-
-_PASCAL_VOC = ("voc", "coco")  # GluonCV's COCO networks segment the classes of VOC
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Palette:
 
 
 class _Table(Row, frozen=True):
-    colours: tuple[str, ...]
+    colours: tuple[str, ...] = ()
+    rule: Literal["voc"] | None = None
     first: int = 0
     background: int | None = None
 
@@ -47,10 +47,10 @@ def load_palette(name: str) -> Palette:
     Raises:
         TableError: there is no such palette.
     """
-    if name in _PASCAL_VOC:
-        return Palette(tuple(map(_voc_colour, range(256))), background=0)
     where = f"mappings/palettes/{name}.yaml"
     table = read_row(read_table(f"palettes/{name}.yaml"), _Table, where)
+    if table.rule is not None:
+        return Palette(tuple(map(_voc_colour, range(256))), table.first, table.background)
     try:
         colours = tuple(_parsed(colour) for colour in table.colours)
     except ValueError as error:

@@ -13,6 +13,7 @@ from gluon2torch.errors import DatasetError
 from gluon2torch.inference.datasets.action_list import read_action_list
 from gluon2torch.inference.metrics import top_k
 from gluon2torch.inference.metrics.top_k import TopK
+from gluon2torch.mappings.class_labels import parse_labels
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .mutated_module import mutated
@@ -103,25 +104,41 @@ def test_a_list_is_read_as_gluoncv_reads_it(tmp_path: Path) -> None:
     assert list(rows) == VideoClsCustom(str(tmp_path), str(path), train=False).clips
 
 
-def test_frames_may_be_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "frames", "target"),
+    [
+        ("a b.mp4\t2", None, 2),
+        ("a b.mp4 2", None, 2),
+        ("a b.mp4 30 2", 30, 2),
+        ("a b.mp4\t30\t2", 30, 2),
+        ("a b.mp4 jump", None, 1),
+        ("a b.mp4 30 n02", 30, 2),
+        ("a b.mp4\thigh jump", None, 0),
+    ],
+)
+def test_a_line_has_a_path_and_a_class(
+    line: str, frames: int | None, target: int, tmp_path: Path
+) -> None:
+    """Frames may be left out; a path may have spaces, and a class its name or its id."""
     (tmp_path / "a b.mp4").touch()
-    path = tmp_path / "lists" / "list.txt"
-    path.parent.mkdir()
-    path.write_text("\na b.mp4\t2\n")
-    videos = read_action_list(path, 3, tmp_path)
+    path = tmp_path / "list.txt"
+    path.write_text(f"\n{line}\n")
+    videos = read_action_list(
+        path, 3, parse_labels("n00\thigh jump\nn01\tjump\nn02\twalk", "labels")
+    )
     assert videos.paths == (tmp_path / "a b.mp4",)
-    assert (videos.frames, videos.targets) == ((None,), (2,))
+    assert (videos.frames, videos.targets) == ((frames,), (target,))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "list.txt: lists no videos"),
-        ("a.mp4 0\na.mp4 3\n", "line 2: 'a.mp4 3' is not understood; .* class from 0 to 2"),
+        ("a.mp4 0\na.mp4 3\n", "line 2: 'a.mp4 3' is not understood; .* index, 0 to 2"),
         ("a.mp4\n", "line 1: 'a.mp4' is not understood"),
         ("a.mp4 x\n", "line 1: 'a.mp4 x' is not understood"),
         ("a.mp4 0 1\n", "line 1: 'a.mp4 0 1' is not understood"),
-        ("a.mp4 1 1 1\n", "line 1: 'a.mp4 1 1 1' is not understood"),
+        ("a.mp4 1 1 1\n", "line 1: .*a.mp4 1: no such video"),
         ("b.mp4 1\n", "line 1: .*b.mp4: no such video or folder of frames"),
     ],
 )

@@ -11,13 +11,13 @@ import pytest
 
 from gluon2torch.inference.detected_objects import (
     DetectedObject,
-    as_coco,
     detected_objects,
     expand_masks,
 )
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 NAMES = ("cat", "dog", "bird")
+SIZE = (40, 50)  # of the image
 
 
 def outputs() -> tuple[Any, Any, Any]:
@@ -28,7 +28,7 @@ def outputs() -> tuple[Any, Any, Any]:
 
 
 def test_empty_and_improbable_rows_are_left_out_and_the_others_sorted() -> None:
-    found = detected_objects(*outputs(), NAMES, 0.5)
+    found = detected_objects(*outputs(), NAMES, 0.5, SIZE)
     assert found == [
         DetectedObject("cat", 0, 0.75, (4.0, 5.0, 6.0, 7.0)),
         DetectedObject("7", 7, 0.75, (16.0, 17.0, 18.0, 19.0)),  # equal scores keep their order
@@ -37,13 +37,13 @@ def test_empty_and_improbable_rows_are_left_out_and_the_others_sorted() -> None:
     assert [type(value) for value in (found[0].index, found[0].score, *found[0].box)] == (
         [int] + [float] * 5
     )
-    assert len(detected_objects(*outputs(), NAMES, 0.2)) == 4
-    assert detected_objects(*outputs(), NAMES, 0.8) == []
+    assert len(detected_objects(*outputs(), NAMES, 0.2, SIZE)) == 4
+    assert detected_objects(*outputs(), NAMES, 0.8, SIZE) == []
 
 
 def test_equal_scores_keep_their_order() -> None:
     ids = np.arange(100)[:, None]
-    found = detected_objects(ids, np.full((100, 1), 0.5), np.zeros((100, 4)), NAMES, 0.5)
+    found = detected_objects(ids, np.full((100, 1), 0.5), np.zeros((100, 4)), NAMES, 0.5, SIZE)
     assert [each.index for each in found] == list(range(100))
 
 
@@ -52,16 +52,15 @@ def test_masks_follow_their_rows() -> None:
     boxes[:] = [10, 10, 30, 20]
     masks = np.zeros((6, 14, 14), np.float32)
     masks[[1, 4]] = 1
-    found = detected_objects(ids, scores, boxes, NAMES, 0.5, masks, (40, 50))
+    found = detected_objects(ids, scores, boxes, NAMES, 0.5, SIZE, masks)
     assert [int(each.mask.sum()) > 0 for each in found if each.mask is not None] == [
         *(True, True, False)
     ]
-    whole = expand_masks(masks, boxes, (40, 50))
-    again = detected_objects(ids, scores, boxes, NAMES, 0.5, whole.astype(np.uint8))
-    for one, other in zip(found, again, strict=True):
-        assert one.mask is not None
-        assert one.mask.dtype == bool
-        assert np.array_equal(one.mask, other.mask)
+    whole = expand_masks(masks, boxes, SIZE)
+    for each, row in zip(found, (1, 4, 0), strict=True):
+        assert each.mask is not None
+        assert each.mask.dtype == bool
+        assert np.array_equal(each.mask, whole[row])
 
 
 @pytest.mark.mxnet
@@ -108,20 +107,22 @@ def test_masks_of_impossible_boxes_are_empty() -> None:
     assert huge.all()
 
 
-def test_results_of_coco() -> None:
+def test_objects_have_the_fields_of_coco(monkeypatch: pytest.MonkeyPatch) -> None:
     mask = np.zeros((4, 5), bool)
     mask[1:3, 2:4] = True
     objects = [
         DetectedObject("cat", 0, 0.75, (4.0, 5.0, 6.5, 9.0)),
         DetectedObject("bird", 2, 0.5, (0.0, 0.0, 1.0, 1.0), mask),
     ]
-    results = json.loads(json.dumps(as_coco(objects, 139, (17, 18, 16))))
+    results = json.loads(json.dumps([each.as_dict() for each in objects]))
     segmentation = results[1].pop("segmentation", None)
     assert results == [
-        {"image_id": 139, "category_id": 17, "bbox": [4.0, 5.0, 3.5, 5.0], "score": 0.75},
-        {"image_id": 139, "category_id": 16, "bbox": [0.0, 0.0, 2.0, 2.0], "score": 0.5},
+        {"label": "cat", "category_id": 0, "bbox": [4.0, 5.0, 3.5, 5.0], "score": 0.75},
+        {"label": "bird", "category_id": 2, "bbox": [0.0, 0.0, 2.0, 2.0], "score": 0.5},
     ]
     assert (segmentation is not None) == (importlib.util.find_spec("pycocotools") is not None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    assert objects[1].as_dict() == results[1]
 
 
 @pytest.mark.pycocotools
@@ -129,5 +130,5 @@ def test_run_lengths_are_read_back_by_pycocotools() -> None:
     from pycocotools import mask as coder
 
     mask = np.random.default_rng(0).random((37, 53)) > 0.5
-    (result,) = as_coco([DetectedObject("cat", 0, 0.75, (0.0, 0.0, 1.0, 1.0), mask)], 1, (17,))
+    result = DetectedObject("cat", 0, 0.75, (0.0, 0.0, 1.0, 1.0), mask).as_dict()
     assert np.array_equal(coder.decode(json.loads(json.dumps(result["segmentation"]))), mask)

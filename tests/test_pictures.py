@@ -97,6 +97,8 @@ def test_palettes() -> None:
     assert len(OBJECTS.colours) == len(set(OBJECTS.colours)) == 80
     assert OBJECTS.colour(3) == OBJECTS.colour(83) == (240, 228, 66)
     assert load_palette("ade20k").colour(0) == (120, 120, 120)
+    assert load_palette("coco") == load_palette("voc")
+    assert load_palette("voc").background == 0
     with pytest.raises(TableError, match="palettes/none"):
         load_palette("none")
 

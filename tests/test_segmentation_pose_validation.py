@@ -15,13 +15,18 @@ from PIL import Image
 
 from gluon2torch.errors import DatasetError
 from gluon2torch.inference.datasets.coco_annotations import read_annotations
+from gluon2torch.inference.datasets.coco_images import annotation_file
 from gluon2torch.inference.datasets.coco_persons import coco_persons
+from gluon2torch.inference.detected_objects import DetectedObject
 from gluon2torch.inference.images.image_file import read_image
 from gluon2torch.inference.images.person_input import prepare_person
 from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.task_validation import validate_task
+from gluon2torch.inference.tasks.detector import Detector
 from gluon2torch.inference.tasks.task_network import TaskNetwork
 from gluon2torch.inference.tasks.task_predictor import TaskPredictor
+from gluon2torch.mappings.class_labels import parse_labels
+from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from . import test_keypoints_metric, test_segmentation_folders
@@ -29,6 +34,7 @@ from .coco_folder import write_folder
 from .images import smooth
 from .zoo_program import random_program
 
+SSD = "ssd_300_mobilenet0.25_voc"
 FCN, POSE, CLASSES, ACTION = (
     *("fcn_resnet50_voc", "mobile_pose_mobilenetv3_small", "mobilenet0.25"),
     "resnet18_v1b_kinetics400",
@@ -87,6 +93,10 @@ def test_segmentation_is_gluoncvs(tmp_path: Path) -> None:
         metrics(FCN, tmp_path / "ade")
 
 
+def file_of_persons(root: Path) -> Path:
+    return annotation_file(root, test_keypoints_metric.KIND)
+
+
 def write_persons(root: Path) -> None:
     """Persons whose keypoints the network finds in part."""
     path = write_folder(root, 3, test_keypoints_metric.KIND, test_keypoints_metric.persons)
@@ -95,17 +105,18 @@ def write_persons(root: Path) -> None:
     network = TaskNetwork(random_program(POSE), Setup(torch.device("cpu")), evaluation=True)
     content = json.loads(path.read_text())
     rows = {tuple(row["keypoints"]): row for row in content["annotations"]}
-    for person in coco_persons(root, read_annotations(path)):
+    images = coco_persons(root, read_annotations(path))
+    for image, person in [(each, person) for each in images for person in each.persons]:
         row = next(
             row
             for key, row in rows.items()
-            if row["image_id"] == person.image
+            if row["image_id"] == image.number
             and np.array_equal(np.reshape(key, (17, 3))[:, :2], person.points)
         )
         prepared = prepare_person(
-            read_image(person.path), person.box.tolist(), network.preprocessing
+            read_image(image.path), person.box.tolist(), network.preprocessing
         )
-        points, _ = prepared.keypoints(network(prepared.pixels, person.path)[0][0])
+        points, _ = prepared.keypoints(network(prepared.pixels, image.path)[0][0])
         points = (points + random.normal(0, 3, (17, 2))).round().clip(1)
         row["keypoints"] = np.hstack([points, np.full((17, 1), 2)]).ravel().astype(int).tolist()
         row["num_keypoints"] = 17
@@ -162,6 +173,46 @@ def test_keypoints_are_gluoncvs(tmp_path: Path) -> None:
 
 
 @pytest.mark.mxnet
+@pytest.mark.pycocotools
+def test_a_detectors_box_outside_the_image_does_not_lose_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures are those of the other boxes alone."""
+    write_persons(tmp_path)
+    images = coco_persons(tmp_path, read_annotations(file_of_persons(tmp_path)))
+    boxes = {image.path: [each.box.tolist() for each in image.persons] for image in images}
+    outside: list[list[float]] = []
+
+    def objects(_detector: Detector, _image: Any, path: str) -> list[DetectedObject]:
+        found = [*outside, *boxes[path]]
+        return [DetectedObject("person", 14, 1.0, (x, y, z, w)) for x, y, z, w in found]
+
+    monkeypatch.setattr(Detector, "objects", objects)
+    expected = metrics(POSE, tmp_path, detector=random_program(SSD))
+    assert expected["metrics"] == metrics(POSE, tmp_path)["metrics"]
+    assert expected["images"] == len(images)
+    outside += [[5, 5, 5, 5], [9, 9, 3, 3], [float("nan"), 0, 9, 9], [0, 0, float("inf"), 9]]
+    found = metrics(POSE, tmp_path, detector=random_program(SSD))
+    assert {**found, "seconds": 0} == {**expected, "seconds": 0}
+
+
+@pytest.mark.mxnet
+@pytest.mark.pycocotools
+def test_annotations_of_other_classes_are_refused_for_poses(tmp_path: Path) -> None:
+    write_folder(tmp_path, 3, test_keypoints_metric.KIND, test_keypoints_metric.persons)
+    file = file_of_persons(tmp_path)
+    content = json.loads(file.read_text())
+    content["categories"].append({"id": 99, "name": "cat"})
+    file.write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="number 1 is 'cat' instead of 'none'"):
+        metrics(POSE, tmp_path)
+
+
+def class_count(name: str) -> int:
+    return random_program(name).record.num_classes or 0
+
+
+@pytest.mark.mxnet
 @pytest.mark.parametrize("name", [CLASSES, ACTION])
 def test_accuracy_of_images_and_videos(name: str, tmp_path: Path) -> None:
     """Of the classes in the list, one is the network's first answer, and one its third."""
@@ -179,3 +230,7 @@ def test_accuracy_of_images_and_videos(name: str, tmp_path: Path) -> None:
     row = metrics(name, tmp_path / "list.txt")
     assert row["metrics"] == pytest.approx({"top1": 100 / 3, "top5": 200 / 3})
     assert row["images"] == 3
+    assert row["published"] == load_zoo()[name].metrics
+    names = [f"class {number}" for number in range(class_count(name))]
+    again = metrics(name, tmp_path / "list.txt", labels=parse_labels("\n".join(names), "labels"))
+    assert (again["metrics"], again["published"]) == (row["metrics"], {})

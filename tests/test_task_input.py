@@ -151,36 +151,6 @@ def test_the_sizes_of_region_detectors_are_those_of_their_networks() -> None:
                 assert (about.rule.short, about.rule.max_size) == (short, network.max_size), name
 
 
-@pytest.mark.parametrize("name", ["faster_rcnn_resnet50_v1b_voc", "mask_rcnn_resnet50_v1b_coco"])
-def test_a_program_of_a_fixed_size_takes_the_image_scaled_into_it(name: str) -> None:
-    height, width = ZOO[name].inputs["data"][2:]
-    for shape in ((375, 500), (700, 300), (40, 1000)):
-        prepared = prepare_image(noise(*shape), preprocessing(name), (height, width))
-        assert prepared.pixels.shape == (1, 3, height, width)
-        y, x = (scale * side for scale, side in zip(prepared.placement.scale, shape, strict=True))
-        assert y <= height
-        assert x <= width
-        assert max(y / height, x / width) > 0.6
-        inside = prepared.pixels[:, :, : round(y), : round(x)]
-        free = prepare_image(noise(*shape), preprocessing(name))
-        if free.pixels.shape == inside.shape:
-            assert torch.equal(inside, free.pixels)
-        outside = prepared.pixels.clone()
-        outside[:, :, : round(y), : round(x)] = 0
-        assert not outside.any()
-        corner = prepared.placement.boxes_to_image([0, 0, x, y])
-        np.testing.assert_allclose(corner, [0, 0, shape[1], shape[0]], atol=1e-9)
-
-
-def test_another_size_stretches_to_it() -> None:
-    prepared = prepare_image(noise(40, 60), preprocessing("yolo3_darknet53_coco"), (96, 160))
-    assert prepared.pixels.shape == (1, 3, 96, 160)
-    assert prepared.placement == Placement((40, 60), (96 / 40, 160 / 60))
-    assert prepared.placement.boxes_to_image(torch.tensor([[[160.0, 96, 80, 48]]])).tolist() == [
-        [[60, 40, 30, 20]]
-    ]
-
-
 @pytest.mark.mxnet
 @pytest.mark.parametrize("name", ["fcn_resnet101_voc", "fastscnn_citys"])
 def test_segmentation_inputs_are_gluoncvs(name: str) -> None:
@@ -201,25 +171,34 @@ def test_logits_are_resized_to_the_image_as_gluoncvs_evaluation_does() -> None:
     mxnet = import_mxnet()
     rng = np.random.default_rng(0)
     for shape in ((375, 500), (333, 97), (40, 60)):
-        prepared = prepare_image(noise(*shape), preprocessing("fcn_resnet101_voc"), (96, 120))
-        assert prepared.pixels.shape == (1, 3, 96, 120)
         logits = rng.standard_normal((1, 4, 96, 120)).astype(np.float32)
         scale = min(96 / shape[0], 120 / shape[1])
         inside = logits[:, :, : round(scale * shape[0]), : round(scale * shape[1])]
         theirs = mxnet.nd.contrib.BilinearResize2D(
             mxnet.nd.array(inside), height=shape[0], width=shape[1]
         ).asnumpy()
-        ours = prepared.placement.logits_to_image(torch.from_numpy(logits)).numpy()
+        placement = Placement(shape, (scale, scale))
+        ours = placement.logits_to_image(torch.from_numpy(logits)).numpy()
         assert ours.shape == (1, 4, *shape)
         # MXNet's positions are rounded to float32
         np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
-def test_the_rest_of_a_segmentation_input_is_black() -> None:
+def test_a_segmentation_input_is_extended_with_black_to_a_multiple() -> None:
+    """The image's own pixels are not resampled, and the logits of the rest are dropped."""
     about = preprocessing("fcn_resnet101_voc")
-    prepared = prepare_image(np.zeros((30, 20, 3), np.uint8), about, (60, 60))
-    black = prepare_image(np.zeros((60, 60, 3), np.uint8), about)
-    np.testing.assert_allclose(prepared.pixels, black.pixels, rtol=1e-6)
+    for shape, size in (((30, 65), (32, 96)), ((64, 32), (64, 32)), ((1, 33), (32, 64))):
+        image = noise(*shape)
+        prepared, as_it_is = prepare_image(image, about, 32), prepare_image(image, about)
+        assert prepared.pixels.shape[2:] == size
+        inside = prepared.pixels[:, :, : shape[0], : shape[1]]
+        assert torch.equal(inside, as_it_is.pixels)
+        expected = prepare_image(np.zeros((*size, 3), np.uint8), about).pixels.clone()
+        expected[:, :, : shape[0], : shape[1]] = as_it_is.pixels
+        assert torch.equal(prepared.pixels, expected)
+        logits = torch.randn(1, 2, *size)
+        kept = logits[:, :, : shape[0], : shape[1]]
+        assert torch.equal(prepared.placement.logits_to_image(logits), kept)
 
 
 def test_depth_inputs_are_those_of_gluoncvs_demonstration() -> None:

@@ -15,6 +15,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
+from gluon2torch.checkpoints import program as program_module
 from gluon2torch.checkpoints.program import Program
 from gluon2torch.checkpoints.record import RecordedFacts
 from gluon2torch.cli import main
@@ -23,9 +24,9 @@ from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.zoo_graph import load_zoo_graph
 from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.tasks.task_network import TaskNetwork
+from gluon2torch.inference.tasks.task_options import TaskOptions
 from gluon2torch.inference.tasks.task_predictor import TaskPredictor
 from gluon2torch.mappings.class_labels import parse_labels
-from gluon2torch.mappings.task_options import TaskOptions
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
@@ -219,6 +220,7 @@ def test_people_are_found_by_a_detector(
     objects = [
         DetectedObject("person", 14, 0.9, (5.0, 4.0, 44.0, 83.0)),
         DetectedObject("dog", 11, 0.8, (0.0, 0.0, 30.0, 30.0)),
+        DetectedObject("person", 14, 0.75, (80.0, 10.0, 80.0, 20.0)),  # has no pixels
         DetectedObject("person", 14, 0.7, (30.0, 10.0, 69.0, 89.0)),
     ]
     monkeypatch.setattr(Detector, "objects", lambda *_: objects)
@@ -233,6 +235,9 @@ def test_people_are_found_by_a_detector(
         TaskPredictor(program(POSE), detector=program(POSE))
     with pytest.raises(CheckpointError, match="a detector is for pose networks"):
         TaskPredictor(program(CLASSIFIER), detector=detector)
+    unnamed = replace(detector, record=RecordedFacts(model=DETECTOR, num_classes=3))
+    with pytest.raises(CheckpointError, match=f"{DETECTOR}.pt2: has no class named 'person'"):
+        TaskPredictor(program(POSE), detector=unnamed)
 
 
 def test_class_names(program: Callable[[str], Program], tmp_path: Path) -> None:
@@ -296,7 +301,66 @@ def test_the_command_draws_and_goes_on_behind_a_broken_image(
         assert picture.size == (40, 30)
 
 
-def test_options_of_programs_are_refused_for_checkpoints(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["predict", "x.pth", "a.png", "-o", str(tmp_path)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("out", "d"), ("threshold", "0.5"), ("segments", "1"), ("detector", "d")]
+)
+def test_options_of_programs_are_refused_for_checkpoints(option: str, value: str) -> None:
+    result = CliRunner().invoke(main, ["predict", "x.pth", "a.png", f"--{option}", value])
     assert result.exit_code == 2
-    assert "--out is for the .pt2" in result.stderr
+    assert f"--{option} is for the .pt2" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "options", "message"),
+    [
+        ("predict", CLASSIFIER, ["--out", "d"], "--out is for detection and segmentation and"),
+        ("predict", CLASSIFIER, ["--threshold", "0.5"], "--threshold is for detection and pose"),
+        ("predict", CLASSIFIER, ["--segments", "1"], "--segments is for action; mobilenet0.25"),
+        ("predict", POSE, ["--topk", "5"], "--topk is for classification and action"),
+        ("predict", POSE, ["--threshold", "0.5"], "people that a --detector finds"),
+        ("predict", ACTION, ["--out", "d"], "--out is for detection and segmentation and"),
+        ("predict", ACTION, ["--preset", "gluon"], "--preset is for classification"),
+        ("validate", POSE, ["--segments", "2"], "--segments is for action"),
+        ("validate", POSE, ["--metric", "voc"], "--metric is for detection"),
+        ("validate", SEGMENTER, ["--metric", "voc07"], "--metric is for detection"),
+    ],
+)
+def test_options_for_other_tasks_are_refused(
+    command: str,
+    name: str,
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = ZOO[name]
+    opened = Program(
+        Path("x.pt2"), load_zoo_graph(entry).graph, {}, entry.inputs, {}, RecordedFacts(model=name)
+    )
+    monkeypatch.setattr(program_module, "open_program", lambda *_: opened)
+    result = CliRunner().invoke(main, [command, "x.pt2", str(tmp_path), *options])
+    assert result.exit_code == 2, result.output
+    assert message in result.stderr
+
+
+def test_channels_last_is_used(program: Callable[[str], Program], tmp_path: Path) -> None:
+    """By the weights and the input of the network; the answer is the same."""
+    path, last = saved(noise(40, 50, 1), tmp_path), torch.channels_last
+    setups = [Setup(torch.device("cpu"), channels_last=value) for value in (False, True)]
+    for name in (CLASSIFIER, SEGMENTER, POSE):
+        plain, network = (TaskNetwork(program(name), setup) for setup in setups)
+        size = (1, *program(name).inputs["data"][1:])
+        pixels = torch.rand(size, generator=torch.Generator().manual_seed(0))
+        seen: list[torch.Tensor] = []
+        module = network._module(size)
+        module.register_forward_pre_hook(lambda _, given, to=seen: to.extend(given))
+        for one, other in zip(plain(pixels, path), network(pixels, path), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+        assert seen[0].is_contiguous(memory_format=last), name
+        weights = [each for each in module.parameters() if each.dim() == 4]
+        assert weights, name
+        assert all(each.is_contiguous(memory_format=last) for each in weights), name
+    clips = "i3d_resnet50_v1_kinetics400"
+    opened = replace(program(CLASSIFIER), inputs=ZOO[clips].inputs)
+    with pytest.raises(CheckpointError, match="takes videos, and the channels_last memory format"):
+        TaskNetwork(replace(opened, record=RecordedFacts(model=clips)), setups[1])

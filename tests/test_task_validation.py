@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import warnings
@@ -29,8 +30,9 @@ from gluon2torch.inference.process_group import World
 from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.task_validation import validate_task
 from gluon2torch.inference.tasks import detection_evaluator
+from gluon2torch.inference.tasks.detection_evaluator import CocoEvaluator
 from gluon2torch.inference.tasks.task_network import TaskNetwork
-from gluon2torch.mappings.class_labels import dataset_labels
+from gluon2torch.mappings.class_labels import dataset_labels, parse_labels
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
 from .images import run, smooth
@@ -217,6 +219,22 @@ def test_average_precision_on_coco_is_gluoncvs(coco: Path) -> None:
     assert json.loads(json.dumps(row, allow_nan=False)) == row
 
 
+@pytest.mark.mxnet
+@pytest.mark.pycocotools
+def test_published_figures_are_those_of_gluoncvs_classes(coco: Path, tmp_path: Path) -> None:
+    """A network with other classes was trained again, and has no published figures."""
+    assert CocoEvaluator(network_of(YOLO), coco).published
+    root = shutil.copytree(coco, tmp_path / "coco")
+    file = root / "annotations" / "instances_val2017.json"
+    content = json.loads(file.read_text())
+    for row in content["categories"]:
+        row["name"] += "s"
+    file.write_text(json.dumps(content))
+    labels = parse_labels("\n".join(f"{name}s" for name in COCO), "labels")
+    again = TaskNetwork(random_program(YOLO), Setup(torch.device("cpu")), labels, evaluation=True)
+    assert not CocoEvaluator(again, root).published
+
+
 @pytest.fixture(scope="module")
 def right(voc: Path, coco: Path) -> list[Any]:
     return [metrics(SSD, voc)["metrics"], metrics(YOLO, coco)["metrics"]]
@@ -309,6 +327,8 @@ def test_data_sets_of_other_networks_are_refused(voc: Path, coco: Path, tmp_path
         metrics(YOLO, voc)
     with pytest.raises(DatasetError, match="are not the 20 classes of the network"):
         metrics(SSD, coco)
+    with pytest.raises(DatasetError, match="is COCO, and `--metric` is for Pascal VOC"):
+        metrics(YOLO, coco, eleven_points=False)
     with pytest.raises(DatasetError, match="has neither Pascal VOC"):
         metrics(SSD, tmp_path)
     with pytest.raises(DatasetError, match="no such folder"):

@@ -193,7 +193,7 @@ def test_lists_that_are_wrong(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ImageError, match=message):
             find_labelled(path, 3, Labels(("wolf", "b", "c"), ("wolf", "b", "c")))
-    with pytest.raises(ImageError, match="is neither a folder nor a readable list"):
+    with pytest.raises(ImageError, match="cannot be read .*expected a folder, or a list of images"):
         find_labelled(tmp_path / "none", 3, None)
 
 
@@ -216,8 +216,12 @@ def test_a_folder_of_checkpoints_makes_a_table(untrained: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give a CHECKPOINT, and a DIR or LIST"),
-        (["a", "b", "c"], "give a CHECKPOINT, and a DIR or LIST"),
+        ([], "give a CHECKPOINT and DATA"),
+        (["a", "b", "c"], "give a CHECKPOINT and DATA"),
+        (["a.pth", "b", "--metric", "voc07"], "--metric is for .pt2 files"),
+        (["a.pth", "b", "--segments", "1"], "--segments is for .pt2 files"),
+        (["a.pt2", "b", "--batch-size", "64"], "--batch-size is for checkpoints of classifiers"),
+        (["a.pt2", "b", "--workers", "2"], "--workers is for checkpoints of classifiers"),
         (["--all", ".", "a", "b"], "--all DIR replaces CHECKPOINT"),
         (["--all", ".", "a", "--model", "resnet50_v1d"], "need one CHECKPOINT"),
         (["a", "b", "--batch-size", "0"], "0 is not in the range"),

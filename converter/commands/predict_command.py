@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError, ImageError
+from .program_options import check_options
 from .shared_options import (
     AMP,
     CHANNELS_LAST,
@@ -21,6 +22,7 @@ from .shared_options import (
     PRESET,
     PROGRAM,
     SEGMENTS,
+    given,
     make_setup,
     shortened,
     write_json,
@@ -112,7 +114,7 @@ def predict_command(
 def _classifier(
     checkpoint: Path,
     images: tuple[str, ...],
-    out: Path | None,
+    _out: Path | None,
     *,
     topk: int,
     labels: Path | None,
@@ -121,7 +123,6 @@ def _classifier(
     amp: bool,
     channels_last: bool,
     model: str | None,
-    detector: Path | None,
     **_others: Any,
 ) -> tuple[Iterable[str], Callable[[str], Line]]:
     """The image files, and a function that classifies one with a checkpoint of the catalogue.
@@ -134,9 +135,9 @@ def _classifier(
     from ..inference.prediction import Predictor
     from ..mappings.class_labels import read_labels
 
-    for name, value in (("--out", out), ("--detector", detector)):
-        if value is not None:
-            raise click.UsageError(f"{name} is for the .pt2 of detectors and the like.")
+    for name in ("out", "detector", "threshold", "segments"):
+        if given(name):
+            raise click.UsageError(f"--{name} is for the .pt2 of detectors and the like.")
     predictor = Predictor(
         open_checkpoint(checkpoint, model),
         topk=topk,
@@ -147,8 +148,7 @@ def _classifier(
 
     def predict(image: str) -> Line:
         prediction = predictor(image)
-        lines = (f"{guess.probability:6.1%}  {guess.label}" for guess in prediction.top)
-        return prediction.as_dict(), lines
+        return prediction.as_dict(), map(str, prediction.top)
 
     return find_images(images), predict
 
@@ -169,14 +169,20 @@ def _program(
     channels_last: bool,
     model: str | None,
 ) -> tuple[Iterable[str], Callable[[str], Line]]:
-    """The image files or videos, and a function that predicts on one with a program."""
+    """The image files or videos, and a function that predicts on one with a program.
+
+    Raises:
+        click.UsageError: an option is for another task.
+    """
     from ..checkpoints.program import open_program
+    from ..inference.tasks.task_options import TaskOptions
     from ..inference.tasks.task_predictor import TaskPredictor
     from ..mappings.class_labels import read_labels
-    from ..mappings.task_options import TaskOptions
 
+    program = open_program(checkpoint, model)
+    check_options(program, detector)
     predictor = TaskPredictor(
-        open_program(checkpoint, model),
+        program,
         TaskOptions(threshold=threshold, topk=topk, segments=segments, preset=preset),
         labels=read_labels(labels) if labels is not None else None,
         detector=open_program(detector) if detector is not None else None,

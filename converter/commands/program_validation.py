@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .program_options import check_options
+
 if TYPE_CHECKING:
     from ..inference.process_group import World
     from ..inference.runner import Setup
@@ -48,17 +50,20 @@ def validate_program(
         The metrics as `--json` writes them; None in processes of a world other than the first.
 
     Raises:
+        click.UsageError: An option is for another task.
         ConversionError: One of its subclasses (errors.py).
     """
     from ..checkpoints.program import open_program
     from ..inference.task_validation import validate_task
+    from ..inference.tasks.task_options import TaskOptions
     from ..mappings.class_labels import read_labels
-    from ..mappings.task_options import TaskOptions
     from . import scoreboard
 
+    program = open_program(path, model)
+    check_options(program, detector)
     with scoreboard.counting(path.name, silent=world.rank > 0) as progress:
         done: TaskValidation | None = validate_task(
-            open_program(path, model),
+            program,
             data,
             TaskOptions(segments=segments, preset=preset),
             labels=read_labels(labels) if labels is not None else None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from ..mappings.choices import PRESETS
 
@@ -64,6 +65,12 @@ WORKERS = click.option(
     metavar="N",
     help="Processes that read images. Default: one per core, up to eight.",
 )
+
+
+def given(name: str) -> bool:
+    """Whether an option stands on the command line, even with the value of its default."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not None and source is not ParameterSource.DEFAULT
 
 
 def make_setup(device: str, amp: bool, channels_last: bool) -> Setup:

@@ -25,6 +25,7 @@ from .shared_options import (
     PROGRAM,
     SEGMENTS,
     WORKERS,
+    given,
     make_setup,
     shortened,
     write_json,
@@ -120,9 +121,6 @@ def _check_usage(
     *,
     program: bool,
     written: Mapping[str, Path | None],
-    metric: str | None,
-    detector: Path | None,
-    segments: int,
     model: str | None,
     **_others: Any,
 ) -> None:
@@ -132,14 +130,16 @@ def _check_usage(
         click.UsageError: They do not.
     """
     if folder is None and len(paths) != 2:
-        raise click.UsageError("give a CHECKPOINT, and a DIR or LIST of images.")
+        raise click.UsageError("give a CHECKPOINT and DATA.")
     if folder is not None and len(paths) != 1:
-        raise click.UsageError("--all DIR replaces CHECKPOINT: give only a DIR or LIST of images.")
+        raise click.UsageError("--all DIR replaces CHECKPOINT: give only DATA.")
     if folder is not None and (any(written.values()) or model):
         raise click.UsageError(
             "--predictions, --confusion and --model need one CHECKPOINT, without --all."
         )
     if program and any(written.values()):
         raise click.UsageError("--predictions and --confusion are for checkpoints of classifiers.")
-    if not program and (metric or detector or segments > 1):
-        raise click.UsageError("--metric, --detector and --segments are for .pt2 files.")
+    for name in ("batch_size", "workers") if program else ("metric", "detector", "segments"):
+        if given(name):
+            where = "checkpoints of classifiers" if program else ".pt2 files"
+            raise click.UsageError(f"--{name.replace('_', '-')} is for {where}.")

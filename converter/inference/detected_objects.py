@@ -1,10 +1,10 @@
-"""Detected objects: a detector's outputs as a list, their masks, and COCO's form of results."""
+"""Detected objects: a detector's outputs as a list, and their masks."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,7 @@ import numpy as np
 
 from ..sources.arrays import Array
 from .images.linear_resize import Size
-
-Box = tuple[float, float, float, float]
+from .images.placement import Box
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,25 @@ class DetectedObject:
     box: Box
     mask: Array | None = field(default=None, repr=False, compare=False)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The object with COCO's fields, in the form that `--json` writes.
+
+        `category_id` is the index of the class. `bbox` is left, top, width, height, where the width
+        is right − left + 1, as GluonCV evaluates detectors (`COCODetectionMetric`). The mask is
+        `segmentation`, as run lengths, which pycocotools computes; it is left out if pycocotools is
+        not installed.
+        """
+        left, top, right, bottom = self.box
+        result: dict[str, Any] = {
+            "label": self.label,
+            "category_id": self.index,
+            "bbox": [left, top, right - left + 1, bottom - top + 1],
+            "score": self.score,
+        }
+        if self.mask is not None and importlib.util.find_spec("pycocotools") is not None:
+            result["segmentation"] = _run_lengths(self.mask)
+        return result
+
 
 def detected_objects(
     ids: Array,
@@ -43,8 +61,8 @@ def detected_objects(
     boxes: Array,
     names: Sequence[str],
     threshold: float,
+    size: Size,
     masks: Array | None = None,
-    size: Size | None = None,
 ) -> list[DetectedObject]:
     """List the objects in one image, those with the highest score first.
 
@@ -56,9 +74,8 @@ def detected_objects(
         boxes: corners in pixels of the image, (K, 4).
         names: names of the classes; a class beyond them is named by its index.
         threshold: lowest score.
-        masks: of the image's size, (K, H, W); or, if `size` is given, as a network computes them
-            in the boxes, (K, M, M).
         size: height and width of the image.
+        masks: as a network computes them in the boxes, (K, M, M).
     """
     ids, scores = (np.asarray(each).reshape(-1) for each in (ids, scores))
     rows = np.flatnonzero((ids >= 0) & (scores >= threshold))
@@ -66,41 +83,11 @@ def detected_objects(
     corners = np.asarray(boxes)[rows]
     found: Any = [None] * len(rows)
     if masks is not None:
-        kept = np.asarray(masks)[rows]
-        found = kept > 0 if size is None else expand_masks(kept, corners, size)
+        found = expand_masks(np.asarray(masks)[rows], corners, size)
     return [
         DetectedObject(_name(names, int(index)), int(index), float(score), _box(box), mask)
         for index, score, box, mask in zip(ids[rows], scores[rows], corners, found, strict=True)
     ]
-
-
-def as_coco(
-    objects: Iterable[DetectedObject], image_id: int, category_ids: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Express objects as COCO's results, ready for JSON.
-
-    Boxes are left, top, width, height, where the width is right − left + 1, as GluonCV evaluates
-    detectors (`COCODetectionMetric`). Masks need pycocotools; without it they are left out.
-
-    Args:
-        objects: the objects in one image.
-        image_id: COCO's number of the image.
-        category_ids: COCO's number of each class, by index.
-    """
-    has_pycocotools = importlib.util.find_spec("pycocotools") is not None
-    results = []
-    for each in objects:
-        left, top, right, bottom = each.box
-        result: dict[str, Any] = {
-            "image_id": image_id,
-            "category_id": category_ids[each.index],
-            "bbox": [left, top, right - left + 1, bottom - top + 1],
-            "score": each.score,
-        }
-        if each.mask is not None and has_pycocotools:
-            result["segmentation"] = _run_lengths(each.mask)
-        results.append(result)
-    return results
 
 
 def expand_masks(masks: Array, boxes: Array, size: Size) -> Array:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +26,9 @@ class Guess:
     index: int
     probability: float
 
+    def __str__(self) -> str:
+        return f"{self.probability:6.1%}  {self.label}"
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -36,6 +40,20 @@ class Prediction:
     def as_dict(self) -> dict[str, Any]:
         """The prediction, in the form that `--json` writes."""
         return asdict(self)
+
+
+def top_guesses(logits: torch.Tensor, names: Sequence[str], topk: int) -> tuple[Guess, ...]:
+    """The most probable classes of one image, from its logits (C,) in float64.
+
+    Args:
+        logits: of each class.
+        names: of the classes; if they are not as many, a class is named by its index.
+        topk: number of classes to return, at most all of them.
+    """
+    indices = logits.topk(min(topk, len(logits))).indices
+    known = names if len(names) == len(logits) else tuple(map(str, range(len(logits))))
+    pairs = zip(indices.tolist(), logits.softmax(0)[indices].tolist(), strict=True)
+    return tuple(Guess(known[index], index, value) for index, value in pairs)
 
 
 class Predictor:
@@ -66,7 +84,7 @@ class Predictor:
     ) -> None:
         require_classifier(checkpoint)
         self._names = class_names(checkpoint, labels)
-        self._topk = min(topk, len(self._names))
+        self._topk = topk
         self._crop = make_crop(checkpoint.preprocessing, preset)
         self._run = make_runner(checkpoint, setup or Setup(torch.device("cpu")))
 
@@ -79,10 +97,7 @@ class Predictor:
         """
         pixels = torch.from_numpy(self._crop(read_image(image)).copy())
         logits = self._run(pixels[None])[0].double()
-        indices = logits.topk(self._topk).indices
-        pairs = zip(indices.tolist(), logits.softmax(0)[indices].tolist(), strict=True)
-        guesses = (Guess(self._names[index], index, value) for index, value in pairs)
-        return Prediction(os.fspath(image), tuple(guesses))
+        return Prediction(os.fspath(image), top_guesses(logits, self._names, self._topk))
 
 
 def predict(
@@ -113,9 +128,18 @@ def class_names(checkpoint: Checkpoint, labels: Labels | None = None) -> tuple[s
     known = labels or checkpoint.labels
     if known is None:
         return tuple(map(str, range(checkpoint.num_classes)))
-    if len(known.names) != checkpoint.num_classes:
-        raise LabelsError(
-            f"{checkpoint.path}: has {checkpoint.num_classes} classes, but {len(known.names)} "
-            "class names were given; give one for each class"
-        )
+    check_count(checkpoint.path, known, checkpoint.num_classes)
     return known.names
+
+
+def check_count(path: Path, labels: Labels, count: int) -> None:
+    """Require a name for each class.
+
+    Raises:
+        LabelsError: the number of names is not the number of classes.
+    """
+    if len(labels.names) != count:
+        raise LabelsError(
+            f"{path}: has {count} classes, but {len(labels.names)} class names were given; give "
+            "one for each class"
+        )

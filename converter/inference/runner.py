@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..mappings.catalog import Preprocessing
 
 RGB = 3
+IMAGE_AXES = 4  # of a batch of images
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,14 @@ def make_runner(checkpoint: Checkpoint, setup: Setup, **options: Any) -> Runner:
 
 
 def place(network: torch.nn.Module, setup: Setup) -> None:
-    """Move a network to the setup's device and memory format."""
+    """Move a network to the setup's device and memory format.
+
+    The format is that of tensors with the four axes of images or of their filters.
+    """
     network.to(setup.device)
-    network.to(memory_format=setup.memory_format)  # type: ignore[call-overload]
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.dim() == IMAGE_AXES:
+            tensor.data = tensor.data.contiguous(memory_format=setup.memory_format)
 
 
 def compute_dtype(network: torch.nn.Module) -> torch.dtype:

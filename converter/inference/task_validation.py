@@ -14,7 +14,6 @@ import torch
 from ..checkpoints.program import Program
 from ..errors import CheckpointError, DatasetError, ImageError
 from ..mappings.class_labels import Labels
-from ..mappings.task_options import TaskOptions
 from .classification import Progress
 from .datasets.detection_folders import find_boxes
 from .process_group import World
@@ -23,9 +22,11 @@ from .tasks.class_evaluator import ActionEvaluator, ImageClassEvaluator
 from .tasks.detection_evaluator import CocoEvaluator, VocEvaluator
 from .tasks.detector import Detector
 from .tasks.evaluator import Evaluator, Figures
+from .tasks.person_poses import people_detector
 from .tasks.pose_evaluator import PoseEvaluator
 from .tasks.segmentation_evaluator import SegmentationEvaluator
 from .tasks.task_network import TaskNetwork
+from .tasks.task_options import TaskOptions
 
 PERSON_THRESHOLD = 0.05  # lowest score of a detected person
 
@@ -100,7 +101,8 @@ def validate_task(
         the metrics; None in the processes of a world other than the first.
 
     Raises:
-        CheckpointError: no metrics are known for the network, or the detector is none.
+        CheckpointError: no metrics are known for the network, or the detector does not
+            find people.
         DatasetError: the data set is not one for the network, or a file is missing or invalid.
         ImageError: images of a classifier cannot be found, or their classes are unknown.
         LabelsError: the number of names is not the number of classes.
@@ -108,7 +110,10 @@ def validate_task(
     """
     setup, world = setup or Setup(torch.device("cpu")), world or World()
     network = TaskNetwork(program, setup, labels, evaluation=True)
-    people = _detector(network, detector, setup) if detector is not None else None
+    people = None
+    if detector is not None:
+        lowest = TaskOptions(threshold=PERSON_THRESHOLD)
+        people = people_detector(network, detector, setup, lowest, evaluation=True)
     evaluator = _evaluator(network, Path(data), options or TaskOptions(), eleven_points, people)
     start = time.perf_counter()
     broken = _run(evaluator, world, progress)
@@ -157,6 +162,8 @@ def _evaluator(
         raise DatasetError(f"{data}: no such folder; give the folder of the data set")
     if task == "detection":
         folder = find_boxes(data)
+        if folder is None and eleven_points is not None:
+            raise DatasetError(f"{data}: is COCO, and `--metric` is for Pascal VOC; leave it out")
         if folder is None:
             return CocoEvaluator(network, data)
         return VocEvaluator(network, folder, eleven_points)
@@ -169,17 +176,6 @@ def _evaluator(
     if task == "classification":
         return ImageClassEvaluator(network, data, options)
     raise CheckpointError(f"{network.path}: no metric is known for {task}")
-
-
-def _detector(network: TaskNetwork, program: Program, setup: Setup) -> Detector:
-    if network.entry.task != "pose":
-        raise CheckpointError(
-            f"{network.path}: is for {network.entry.task}; a detector is for pose networks"
-        )
-    found = TaskNetwork(program, setup, evaluation=True)
-    if found.entry.task != "detection":
-        raise CheckpointError(f"{program.path}: is not a detector")
-    return Detector(found, TaskOptions(threshold=PERSON_THRESHOLD))
 
 
 def _numbers(values: Mapping[str, float]) -> dict[str, float | None]:

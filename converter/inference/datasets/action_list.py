@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import DatasetError
+from ..images.labelled_images import listed_classes
+from ..text_list import numbered_lines
+
+if TYPE_CHECKING:
+    from ...mappings.class_labels import Labels
 
 
 @dataclass(frozen=True)
@@ -23,51 +30,45 @@ class LabelledVideos:
     targets: tuple[int, ...]
 
 
-def read_action_list(path: Path, num_classes: int, root: Path | None = None) -> LabelledVideos:
+def read_action_list(path: Path, num_classes: int, labels: Labels | None = None) -> LabelledVideos:
     """Read a list of videos, with a line `path class` or `path frames class` for each.
 
-    The second form is that of GluonCV's VideoClsCustom. A path may contain spaces if tabs separate
-    the parts of the line.
+    The second form is that of GluonCV's VideoClsCustom. The path is relative to the list's folder,
+    the class its id, name or index. A class with spaces needs tabs between the parts of the line.
 
     Args:
         path: the list.
         num_classes: number of classes of the network.
-        root: the folder to which the paths are relative; that of the list by default.
+        labels: ids and names of its classes, if known.
 
     Raises:
         DatasetError: the list cannot be read or is empty, a line is invalid, or a video is missing.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DatasetError(
-            f"{path}: cannot be read ({reason}); expected a list with lines `path class`"
-        ) from error
-    folder = path.parent if root is None else root
-    rows = [
-        _row(f"{path}, line {number}", line, folder, num_classes)
-        for number, line in enumerate(lines, 1)
-        if line.strip()
-    ]
+    classes = listed_classes(num_classes, labels)
+    lines = numbered_lines(path, DatasetError, "a list with lines `path class`")
+    rows = [_row(f"{path}, line {number}", line, path.parent, classes) for number, line in lines]
     if not rows:
         raise DatasetError(f"{path}: lists no videos")
     paths, frames, targets = zip(*rows, strict=True)
     return LabelledVideos(paths, frames, targets)
 
 
-def _row(where: str, line: str, folder: Path, num_classes: int) -> tuple[Path, int | None, int]:
-    name, *numbers = line.strip().split("\t" if "\t" in line else None)
-    try:
-        *frames, target = map(int, numbers)
-    except ValueError:
-        frames, target = [], -1
-    if len(numbers) not in (1, 2) or not 0 <= target < num_classes or min(frames, default=1) < 1:
+def _row(
+    where: str, line: str, folder: Path, classes: Mapping[str, int]
+) -> tuple[Path, int | None, int]:
+    separator = "\t" if "\t" in line else " "
+    name, _, label = (part.strip() for part in line.rpartition(separator))
+    rest, _, count = (part.strip() for part in name.rpartition(separator))
+    frames = int(count) if rest and count.isdecimal() else None
+    if frames is not None:
+        name = rest
+    if not name or label not in classes or frames == 0:
         raise DatasetError(
-            f"{where}: {line.strip()!r} is not understood; expected `path class` or `path frames "
-            f"class`, separated by spaces or tabs, and a class from 0 to {num_classes - 1}"
+            f"{where}: {line!r} is not understood; expected `path class` or `path frames class`, "
+            "separated by spaces or tabs, and a class of the network (its id, its name, or its "
+            f"index, 0 to {max(classes.values())})"
         )
     video = folder / name
     if not video.exists():
         raise DatasetError(f"{where}: {video}: no such video or folder of frames")
-    return video, frames[0] if frames else None, target
+    return video, frames, classes[label]

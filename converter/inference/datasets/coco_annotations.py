@@ -33,7 +33,6 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     """An object in an image; `bbox` is x0, y0, width and height in pixels.
 
     `keypoints` are x, y and visibility (0: not labelled, 1: hidden, 2: visible) of each.
-    `segmentation` is the JSON text of its outline.
     """
 
     id: int
@@ -45,7 +44,6 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     ignore: int = 0
     keypoints: tuple[float, ...] = ()
     num_keypoints: int = 0
-    segmentation: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class _File(msgspec.Struct):

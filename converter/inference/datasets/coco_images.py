@@ -12,17 +12,15 @@ from ...errors import DatasetError
 from .annotated_image import AnnotatedImage, Objects
 from .coco_annotations import CocoAnnotation, CocoAnnotations, CocoImage
 
-SPLIT = "val2017"
+SPLIT = "val2017"  # the images for validation
 
 
-def annotation_file(root: Path, kind: str = "instances", split: str = SPLIT) -> Path:
+def annotation_file(root: Path, kind: str = "instances") -> Path:
     """Locate a file of annotations, such as annotations/instances_val2017.json."""
-    return root / "annotations" / f"{kind}_{split}.json"
+    return root / "annotations" / f"{kind}_{SPLIT}.json"
 
 
-def coco_images(
-    root: Path, annotations: CocoAnnotations, split: str = SPLIT
-) -> tuple[AnnotatedImage, ...]:
+def coco_images(root: Path, annotations: CocoAnnotations) -> tuple[AnnotatedImage, ...]:
     """List the images of a folder and their boxes, as GluonCV's COCODetection does.
 
     Corners belong to a box: one that is w wide ends at x0 + w - 1. Boxes are clipped at the edges
@@ -33,7 +31,6 @@ def coco_images(
     Args:
         root: the folder with the folders of images.
         annotations: the annotations.
-        split: the folder of images whose `coco_url` names none.
 
     Raises:
         DatasetError: an image is missing.
@@ -43,7 +40,7 @@ def coco_images(
     return tuple(
         AnnotatedImage(
             image.id,
-            str(image_path(root, annotations, image, split)),
+            str(image_path(root, annotations, image)),
             image.width,
             image.height,
             _objects(image, of_image[image.id], classes),
@@ -60,10 +57,9 @@ def objects_by_image(annotations: CocoAnnotations) -> defaultdict[int, list[Coco
     return groups
 
 
-def image_path(
-    root: Path, annotations: CocoAnnotations, image: CocoImage, split: str = SPLIT
-) -> Path:
-    """Locate an image: its `coco_url` ends with its folder and its name, as GluonCV reads it.
+def image_path(root: Path, annotations: CocoAnnotations, image: CocoImage) -> Path:
+    """Locate an image: its `coco_url` ends with its folder and its name, as GluonCV reads it;
+    without that, it is in the folder val2017.
 
     Raises:
         DatasetError: there is no such file, or it is not in the data set's folder.
@@ -71,7 +67,7 @@ def image_path(
     if image.coco_url:
         place = PurePosixPath(*PurePosixPath(image.coco_url).parts[-2:])
     else:
-        place = PurePosixPath(split, image.file_name)
+        place = PurePosixPath(SPLIT, image.file_name)
     if place.is_absolute() or ".." in place.parts:
         raise DatasetError(
             f"{annotations.path}: image {image.id} is {str(place)!r}, which may be outside the "
@@ -81,7 +77,7 @@ def image_path(
     if not path.is_file():
         raise DatasetError(
             f"{path}: no such file, but it is image {image.id} of {annotations.path}; put the "
-            f"images where that file expects them, as in {root / split}"
+            f"images where that file expects them, as in {root / SPLIT}"
         )
     return path
 

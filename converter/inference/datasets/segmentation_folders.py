@@ -26,17 +26,16 @@ class SegmentedImages:
     labels: PixelLabels
 
 
-def segmented_images(root: Path, layout: str, split: str = "val") -> SegmentedImages:
-    """List the images of a split and their masks, as GluonCV's data sets do, sorted by name.
+def segmented_images(root: Path, layout: str) -> SegmentedImages:
+    """List the images for validation and their masks, as GluonCV's data sets do, sorted by name.
 
     Args:
-        root: the folder of the data set. `voc` has VOC2012/ImageSets/Segmentation/<split>.txt,
+        root: the folder of the data set. `voc` has VOC2012/ImageSets/Segmentation/val.txt,
             VOC2012/JPEGImages and VOC2012/SegmentationClass, and is in the order of the list;
-            `cityscapes` has leftImg8bit/<split>/<city>/*_leftImg8bit.png and
-            gtFine/<split>/<city>/*_gtFine_labelIds.png; `ade20k` has ADEChallengeData2016/images
-            and ADEChallengeData2016/annotations, with the folder `validation` for `val`.
+            `cityscapes` has leftImg8bit/val/<city>/*_leftImg8bit.png and
+            gtFine/val/<city>/*_gtFine_labelIds.png; `ade20k` has ADEChallengeData2016/images
+            and ADEChallengeData2016/annotations, each with the folder `validation`.
         layout: `voc`, `cityscapes` or `ade20k`.
-        split: the part of the data set.
 
     Raises:
         DatasetError: the layout is unknown, a file is missing, or there are no images.
@@ -45,7 +44,7 @@ def segmented_images(root: Path, layout: str, split: str = "val") -> SegmentedIm
         raise DatasetError(f"{layout!r}: is no layout; expected one of {', '.join(LAYOUTS)}")
     pairs, labels = LAYOUTS[layout]
     images, masks = [], []
-    for image, mask in pairs(root, split):
+    for image, mask in pairs(root):
         require_file(image, "which the list names")
         require_file(mask, f"the mask of {image}")
         images.append(image)
@@ -56,29 +55,28 @@ def segmented_images(root: Path, layout: str, split: str = "val") -> SegmentedIm
 Pairs = list[tuple[Path, Path]]
 
 
-def _voc(root: Path, split: str) -> Pairs:
+def _voc(root: Path) -> Pairs:
     folder = root / "VOC2012"
-    names = listed_names(folder / "ImageSets" / "Segmentation" / f"{split}.txt")
+    names = listed_names(folder / "ImageSets" / "Segmentation" / "val.txt")
     return [
         (folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationClass" / f"{name}.png")
         for name in names
     ]
 
 
-def _cityscapes(root: Path, split: str) -> Pairs:
-    masks = root / "gtFine" / split
+def _cityscapes(root: Path) -> Pairs:
+    masks = root / "gtFine" / "val"
     return [
         (image, masks / image.parent.name / image.name.replace("leftImg8bit", "gtFine_labelIds"))
-        for image in _found(root / "leftImg8bit" / split, "*/*.png")
+        for image in _found(root / "leftImg8bit" / "val", "*/*.png")
     ]
 
 
-def _ade20k(root: Path, split: str) -> Pairs:
+def _ade20k(root: Path) -> Pairs:
     folder = root / "ADEChallengeData2016"
-    part = {"val": "validation", "train": "training"}.get(split, split)
     return [
-        (image, folder / "annotations" / part / f"{image.stem}.png")
-        for image in _found(folder / "images" / part, "*.jpg")
+        (image, folder / "annotations" / "validation" / f"{image.stem}.png")
+        for image in _found(folder / "images" / "validation", "*.jpg")
     ]
 
 
@@ -89,7 +87,7 @@ def _found(folder: Path, pattern: str) -> list[Path]:
     return images
 
 
-LAYOUTS: dict[str, tuple[Callable[[Path, str], Pairs], PixelLabels]] = {
+LAYOUTS: dict[str, tuple[Callable[[Path], Pairs], PixelLabels]] = {
     "voc": (_voc, VOC),
     "cityscapes": (_cityscapes, CITYSCAPES),
     "ade20k": (_ade20k, ADE20K),

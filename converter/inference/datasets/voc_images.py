@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DatasetError
+from ..text_list import numbered_lines
 from .annotated_image import AnnotatedImage, Objects
 from .xml_file import read_xml
 
@@ -71,14 +72,7 @@ def listed_names(path: Path) -> Iterator[str]:
     Raises:
         DatasetError: the list cannot be read, is empty, or has a line that is not a name.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DatasetError(
-            f"{path}: cannot be read ({reason}); expected a list of images, one name on each line"
-        ) from error
-    names = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    names = numbered_lines(path, DatasetError, "a list of images, one name on each line")
     if not names:
         raise DatasetError(f"{path}: lists no images")
     for number, name in names:

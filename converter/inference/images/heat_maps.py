@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .placement import Array
+from ...sources.arrays import Array
 
 _SHIFT = 0.25
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import ImageError
+from ..text_list import numbered_lines
 from .image_file import images_below
 
 if TYPE_CHECKING:
@@ -87,17 +88,10 @@ def _from_folder(path: Path, num_classes: int, labels: Labels | None) -> Labelle
 
 
 def _from_list(path: Path, num_classes: int, labels: Labels | None) -> LabelledImages:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: is neither a folder nor a readable list ({reason})") from error
-    known = _class_indices(labels) | {str(place): place for place in range(num_classes)}
+    known = listed_classes(num_classes, labels)
     pairs: list[tuple[str, int]] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        image, separator, name = line.strip().rpartition("\t" if "\t" in line else " ")
+    for number, line in numbered_lines(path, ImageError, "a folder, or a list of images"):
+        image, separator, name = line.rpartition("\t" if "\t" in line else " ")
         if not separator or name not in known:
             raise ImageError(
                 f"{path}, line {number}: {name!r} is not a class of the network; expected an "
@@ -105,6 +99,11 @@ def _from_list(path: Path, num_classes: int, labels: Labels | None) -> LabelledI
             )
         pairs.append((os.path.join(path.parent, image.strip()), known[name]))
     return _labelled(path, pairs, "by the list")
+
+
+def listed_classes(num_classes: int, labels: Labels | None) -> dict[str, int]:
+    """The classes that a list may name: by id, name or index."""
+    return _class_indices(labels) | {str(place): place for place in range(num_classes)}
 
 
 def _labelled(path: Path, pairs: list[tuple[str, int]], by: str) -> LabelledImages:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,17 @@ import torch
 
 from ...errors import ImageError
 from ...mappings.preprocessing import PaddedPersonCrop, PersonCrop, PersonWarp
+from ...sources.arrays import Array
 from .affine_warp import centring_matrix, solve_affine, third_point, warp_affine
 from .cubic_resize import FloatImage, resize_cubic_float
 from .heat_maps import find_peaks
 from .linear_resize import Image, Size
-from .placement import Array, Placement
+from .placement import Box, Placement
 from .task_input import as_input
 
 if TYPE_CHECKING:
     from ...mappings.preprocessing import TaskPreprocessing
 
-Box = Sequence[float]  # x0, y0, x1, y1
 _LARGE = 100  # pixels: AlphaPose enlarges narrower boxes more
 _LEAST = 5  # pixels: AlphaPose's shortest side
 
@@ -66,6 +65,8 @@ def prepare_person(image: Image, box: Box, preprocessing: TaskPreprocessing) -> 
     """
     rule = preprocessing.rule
     pixels: Image | FloatImage
+    if not np.isfinite(box).all():
+        raise _empty(box)
     if isinstance(rule, PersonWarp):
         pixels, placement = _warp(image, box, rule)
     elif isinstance(rule, PersonCrop):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from ...sources.arrays import Array
 from .linear_resize import Size
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
 Pair = tuple[float, float]  # down, across
+Box = Sequence[float]  # x0, y0, x1, y1
 
 
 @dataclass(frozen=True)

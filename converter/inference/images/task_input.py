@@ -1,7 +1,7 @@
 """An image as the input of a detector or another network of GluonCV's zoo, and the way back.
 
 Each function does what GluonCV's evaluation or demonstration does, as the rules of
-mappings/preprocessing.py say. A program of a fixed size takes the image scaled into it.
+mappings/preprocessing.py say.
 """
 
 from __future__ import annotations
@@ -37,17 +37,14 @@ class TaskInput:
     placement: Placement
 
 
-def prepare_image(
-    image: Image, preprocessing: TaskPreprocessing, size: Size | None = None
-) -> TaskInput:
+def prepare_image(image: Image, preprocessing: TaskPreprocessing, multiple: int = 1) -> TaskInput:
     """Prepare an image for a network that takes one.
 
     Args:
         image: (H, W, 3), 8-bit RGB.
         preprocessing: that of the network (`ZooEntry.preprocessing`, or `demo`).
-        size: height and width of the inputs that the program accepts; None if it accepts any.
-            Where GluonCV's input has the shape of the image, it is scaled to fit, and the rest
-            is filled as GluonCV fills batches.
+        multiple: where GluonCV's input has the shape of the image, it is extended to the right and
+            below with black, as GluonCV extends images, to multiples of this number of pixels.
 
     Raises:
         TypeError: the network takes persons or clips, or classifies images; see person_input.py,
@@ -56,19 +53,15 @@ def prepare_image(
     rule = preprocessing.rule
     shape = (image.shape[0], image.shape[1])
     if isinstance(rule, Stretch):
-        return _resized(image, size or rule.size, rule.interpolation, preprocessing)
+        return _resized(image, rule.size, rule.interpolation, preprocessing)
     if isinstance(rule, Letterbox):
-        return _letterbox(image, size or rule.size, preprocessing)
+        return _letterbox(image, rule.size, preprocessing)
     if isinstance(rule, ShortSide):
-        target = short_side_size(shape, rule)
-        if size is not None:
-            target = _fit(target, size)
-        prepared = _resized(image, target, rule.interpolation, preprocessing)
-        return prepared if size is None else _padded(prepared, size, (0.0, 0.0, 0.0))
+        return _resized(image, short_side_size(shape, rule), rule.interpolation, preprocessing)
     if isinstance(rule, KeepSize):
-        target = shape if size is None else _fit(shape, size, enlarge=True)
-        prepared = _resized(image, target, "linear", preprocessing)
-        return prepared if size is None else _padded(prepared, size, _black(preprocessing))
+        below, right = (-side % multiple for side in shape)
+        pixels = np.pad(image, [(0, below), (0, right), (0, 0)])
+        return TaskInput(as_input(pixels, preprocessing), Placement(shape, (1.0, 1.0)))
     raise TypeError(f"{type(rule).__name__} does not take one image")
 
 
@@ -81,15 +74,6 @@ def short_side_size(shape: Size, rule: ShortSide) -> Size:
     if round(scale * longer / multiple) * multiple > rule.max_size:
         scale = rule.max_size // multiple * multiple / longer
     height, width = (round(side * scale / multiple) * multiple for side in shape)
-    return height, width
-
-
-def _fit(shape: Size, size: Size, enlarge: bool = False) -> Size:
-    """Scale a shape down to fit into a size, or up as well."""
-    scale = min(size[0] / shape[0], size[1] / shape[1])
-    if scale > 1 and not enlarge:
-        scale = 1.0
-    height, width = (max(1, round(side * scale)) for side in shape)
     return height, width
 
 
@@ -111,19 +95,6 @@ def _letterbox(image: Image, size: Size, preprocessing: TaskPreprocessing) -> Ta
     offset = (size[0] / 2 - scale * height / 2, size[1] / 2 - scale * width / 2)
     placement = Placement((height, width), (scale, scale), offset)
     return TaskInput(as_input(pixels, preprocessing), placement)
-
-
-def _padded(prepared: TaskInput, size: Size, fill: tuple[float, ...]) -> TaskInput:
-    """Extend an input to the right and below."""
-    pixels = torch.tensor(fill)[None, :, None, None].repeat(1, 1, *size)
-    height, width = prepared.pixels.shape[2:]
-    pixels[:, :, :height, :width] = prepared.pixels
-    return TaskInput(pixels, prepared.placement)
-
-
-def _black(preprocessing: TaskPreprocessing) -> tuple[float, ...]:
-    pairs = zip(preprocessing.mean, preprocessing.std, strict=True)
-    return tuple(-mean / std for mean, std in pairs)
 
 
 def as_input(pixels: Image | FloatImage, preprocessing: TaskPreprocessing) -> torch.Tensor:

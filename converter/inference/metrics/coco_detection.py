@@ -15,7 +15,7 @@ from .image_records import ImageRecords
 if TYPE_CHECKING:
     from ..datasets.coco_annotations import CocoAnnotations
 
-SCORE_THRESHOLD = 0.05
+SCORE_THRESHOLD = 0.05  # least score of a detection that counts
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,9 @@ class CocoDetection:
     """COCO's average precision of boxes, equal to GluonCV's COCODetectionMetric.
 
     Only the detections are kept until `result`, so that a process can send them to another.
-
-    Args:
-        score_threshold: least score of a detection that counts.
     """
 
-    def __init__(self, score_threshold: float = SCORE_THRESHOLD) -> None:
-        self._score_threshold = score_threshold
+    def __init__(self) -> None:
         self._images: ImageRecords[Detections] = ImageRecords()
 
     def update(self, image: int, ids: Array, scores: Array, boxes: Array) -> None:
@@ -68,7 +64,7 @@ class CocoDetection:
         """
         found = without_padding(ids, scores, boxes)
         scores = found.scores.astype(np.float64)  # as the threshold: float32's 0.05 is above it
-        kept = ~(scores < self._score_threshold)
+        kept = ~(scores < SCORE_THRESHOLD)
         self._images.add(
             image,
             Detections(found.classes[kept], scores[kept], found.boxes[kept].astype(np.float64)),
@@ -119,19 +115,3 @@ class CocoDetection:
 def corner_and_size(boxes: Array) -> Array:
     """Convert corners x0, y0, x1, y1 to x0, y0, width, height: the corners belong to a box."""
     return np.concatenate([boxes[:, :2], boxes[:, 2:] - (boxes[:, :2] - 1)], axis=1)
-
-
-def in_image_pixels(boxes: Array, size: tuple[int, int], image_size: tuple[int, int]) -> Array:
-    """Scale boxes from an image that was stretched to the network's input back to the image.
-
-    Args:
-        boxes: corners x0, y0, x1, y1 in pixels of the network's input, (N, 4).
-        size: height and width of the network's input.
-        image_size: height and width of the image file.
-
-    Returns:
-        the corners in pixels of the image file, in float64, (N, 4).
-    """
-    down, across = (float(whole) / part for whole, part in zip(image_size, size, strict=True))
-    scaled: Array = boxes.astype(np.float64) * np.array([across, down, across, down])
-    return scaled

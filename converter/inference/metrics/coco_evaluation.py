@@ -15,7 +15,7 @@ from ...sources.arrays import Array
 if TYPE_CHECKING:
     from ..datasets.coco_annotations import CocoAnnotations
 
-BOXES, MASKS, KEYPOINTS = "bbox", "segm", "keypoints"
+BOXES, KEYPOINTS = "bbox", "keypoints"
 ABSENT = -1.0  # what pycocotools writes for a measure without objects
 
 
@@ -25,7 +25,7 @@ def evaluate(truth: CocoAnnotations, results: list[dict[str, Any]], kind: str) -
     Args:
         truth: the objects; images without results count as images in which nothing was found.
         results: the rows of a results file of COCO; pycocotools adds fields to them.
-        kind: BOXES, MASKS or KEYPOINTS.
+        kind: BOXES or KEYPOINTS.
 
     Returns:
         pycocotools' COCOeval, with its `stats` and its `eval`.
@@ -36,7 +36,7 @@ def evaluate(truth: CocoAnnotations, results: list[dict[str, Any]], kind: str) -
     dataset_class, evaluation_class = require_pycocotools()
     with contextlib.redirect_stdout(io.StringIO()):
         expected, found = dataset_class(), dataset_class()
-        expected.dataset = _as_dataset(truth, kind)
+        expected.dataset = _as_dataset(truth)
         expected.createIndex()
         if results:
             found = expected.loadRes(results)
@@ -82,13 +82,10 @@ def class_averages(evaluation: Any, truth: CocoAnnotations) -> tuple[float, ...]
     return tuple(averages)
 
 
-def _as_dataset(truth: CocoAnnotations, kind: str) -> dict[str, Any]:
+def _as_dataset(truth: CocoAnnotations) -> dict[str, Any]:
     annotations = [msgspec.structs.asdict(each) for each in truth.annotations]
     for each in annotations:
         each["bbox"] = list(each["bbox"])  # pycocotools takes no tuples
-        outline = each.pop("segmentation")
-        if kind == MASKS:
-            each["segmentation"] = msgspec.json.decode(outline)
     return {
         "images": [msgspec.structs.asdict(each) for each in truth.images],
         "categories": [msgspec.structs.asdict(each) for each in truth.categories],

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...sources.arrays import Array
+from ..datasets.coco_persons import JOINTS
 from .coco_evaluation import KEYPOINTS, evaluate, measures
 from .image_records import ImageRecords
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..datasets.coco_annotations import CocoAnnotations
 
-CONFIDENCE_THRESHOLD = 0.2
-PERSON = 1  # COCO's category
-COUNT = 17  # COCO's keypoints of a person
+CONFIDENCE_THRESHOLD = 0.2  # keypoints above it determine a person's score
 
 
 @dataclass(frozen=True)
@@ -48,82 +49,75 @@ class KeypointResult:
     ar_large: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Person:
-    image: int
-    keypoints: list[float]  # x, y and confidence of each
-    score: float
+Person = tuple[list[float], float]  # x, y and confidence of each keypoint; the person's score
 
 
 class Keypoints:
     """COCO's average precision of keypoints, equal to GluonCV's COCOKeyPointsMetric.
 
     Only the persons are kept until `result`, so that a process can send them to another.
-
-    Args:
-        confidence_threshold: keypoints of a confidence above it determine a person's score.
     """
 
-    def __init__(self, confidence_threshold: float = CONFIDENCE_THRESHOLD) -> None:
-        self._confidence_threshold = confidence_threshold
-        self._persons: ImageRecords[_Person] = ImageRecords()
+    def __init__(self) -> None:
+        self._images: ImageRecords[list[Person]] = ImageRecords()
 
-    def update(
-        self, person: int, image: int, points: Array, confidences: Array, score: float = 1.0
-    ) -> None:
-        """Add a person.
+    def update(self, image: int, persons: Iterable[tuple[Array, Array, float]]) -> None:
+        """Add the persons in an image.
 
         A person's score is the mean confidence of the keypoints above the threshold, times the
-        score of the box in which the keypoints were found.
+        score of the box in which the keypoints were found. In their order, persons of equal scores
+        are compared.
 
         Args:
-            person: position in the list of all boxes; in this order, persons of equal scores are
-                compared.
             image: COCO's id of the image.
-            points: x and y of each keypoint in pixels of the image file, (17, 2).
-            confidences: the maximum of each heat map, (17,) or (17, 1).
-            score: score of the person's box.
+            persons: x and y of each keypoint in pixels of the image file, (17, 2); the maximum of
+                each heat map, (17,) or (17, 1); and the score of the person's box.
 
         Raises:
-            ValueError: the person was already added, or has another number of keypoints.
+            ValueError: the image was already counted, or a person has another number of keypoints.
         """
-        points = np.asarray(points, np.float64)
-        values = np.asarray(confidences, np.float64).reshape(-1)
-        if points.shape != (COUNT, 2) or values.shape != (COUNT,):
-            raise ValueError(
-                f"{points.shape} keypoints with {values.shape} confidences; COCO has {COUNT}"
-            )
-        confident = [each for each in values.tolist() if each > self._confidence_threshold]
-        mean = sum(confident) / len(confident) if confident else 0.0
-        rows = np.column_stack([points, values])
-        self._persons.add(person, _Person(image, rows.ravel().tolist(), mean * float(score)))
+        self._images.add(image, [_person(*person) for person in persons])
 
     def merge(self, other: Keypoints) -> None:
-        """Add the persons that another process found.
+        """Add the images that another process counted.
 
         Raises:
-            ValueError: both found the same person.
+            ValueError: both counted the same image.
         """
-        self._persons.merge(other._persons)
+        self._images.merge(other._images)
 
     def result(self, truth: CocoAnnotations) -> KeypointResult:
-        """Compare the persons so far with the annotated ones.
+        """Compare the persons so far with the annotated ones, which are of the first category.
 
         Raises:
             MissingDependencyError: pycocotools is not installed.
             ValueError: an image is not in `truth`.
         """
-        persons = [person for _, person in self._persons.in_order()]
-        unknown = {person.image for person in persons} - {image.id for image in truth.images}
+        images = self._images.in_order()
+        unknown = {number for number, _ in images} - {image.id for image in truth.images}
         if unknown:
             raise ValueError(f"{truth.path}: has no image {min(unknown)}, which was counted")
         rows: list[dict[str, Any]] = [
             {
-                "image_id": person.image,
-                "category_id": PERSON,
-                "keypoints": person.keypoints,
-                "score": person.score,
+                "image_id": number,
+                "category_id": truth.categories[0].id,
+                "keypoints": keypoints,
+                "score": score,
             }
-            for person in persons
+            for number, persons in images
+            for keypoints, score in persons
         ]
         return KeypointResult(*measures(evaluate(truth, rows, KEYPOINTS)))
+
+
+def _person(points: Array, confidences: Array, score: float) -> Person:
+    points = np.asarray(points, np.float64)
+    values = np.asarray(confidences, np.float64).reshape(-1)
+    if points.shape != (JOINTS, 2) or values.shape != (JOINTS,):
+        raise ValueError(
+            f"{points.shape} keypoints with {values.shape} confidences; COCO has {JOINTS}"
+        )
+    confident = [each for each in values.tolist() if each > CONFIDENCE_THRESHOLD]
+    mean = sum(confident) / len(confident) if confident else 0.0
+    rows = np.column_stack([points, values])
+    return rows.ravel().tolist(), mean * float(score)

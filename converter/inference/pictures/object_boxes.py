@@ -10,9 +10,10 @@ import numpy as np
 
 from ...mappings.palettes import Colour, load_palette
 from ...sources.arrays import Array
-from ..detected_objects import Box, DetectedObject
+from ..detected_objects import DetectedObject
 from ..images.image_file import require_pillow
 from ..images.linear_resize import Image
+from ..images.placement import Box
 from .canvas import blend, checked_image, legible_on, line_width, text_font
 from .tags import Pixels, TagPlacer
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from ...mappings.palettes import Colour
 from ...sources.arrays import Array
+from ..datasets.coco_persons import JOINTS
 from ..images.linear_resize import Image
 from .canvas import BLACK, blend, checked_image, line_width
 
 # COCO's joints: nose, then left and right eye, ear, shoulder, elbow, wrist, hip, knee, ankle
-JOINTS = 17
 LIMBS = (
     *((0, 1), (1, 3), (0, 2), (2, 4)),
     *((5, 6), (5, 7), (7, 9), (6, 8), (8, 10)),

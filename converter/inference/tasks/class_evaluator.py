@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DatasetError
-from ...mappings.task_options import TaskOptions
 from ..datasets.action_list import read_action_list
 from ..images.labelled_images import find_labelled
 from ..metrics.top_k import TopK
 from .evaluator import Figures, per_cent
 from .image_classifier import ImageClassifier, VideoClassifier
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 
 Example = tuple[str, int]  # an image, and its class
 
@@ -35,7 +35,7 @@ class ImageClassEvaluator:
         classes = _number(network)
         found = find_labelled(data, classes, network.labels)
         self.data = f"images of {data}"
-        self.published = classes == len(network.names)
+        self.published = network.published
         self.notes = (f"classes: {found.by}",)
         self.examples = tuple(zip(found.paths, found.targets, strict=True))
         self.metric = TopK()
@@ -68,9 +68,9 @@ class ActionEvaluator:
 
     def __init__(self, network: TaskNetwork, data: Path, options: TaskOptions) -> None:
         classes = _number(network)
-        found = read_action_list(data, classes)
+        found = read_action_list(data, classes, network.labels)
         self.data = f"videos of {data}"
-        self.published = classes == len(network.names)
+        self.published = network.published
         self.notes: tuple[str, ...] = ()
         self.examples = tuple(zip(found.paths, found.frames, found.targets, strict=True))
         self.metric = TopK()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ...mappings.task_options import TaskOptions
 from ..images.image_file import read_image
 from ..images.task_input import prepare_image
 from ..pictures.depth_map import depth_picture
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
 

@@ -97,7 +97,7 @@ class CocoEvaluator:
         self._names = _names(network)
         self._truth.require_names(self._names)
         self.data = "images of COCO val2017"
-        self.published = network.entry.classes == "coco"
+        self.published = network.published and network.entry.labels == "coco"
         self.notes: tuple[str, ...] = ()
         self.examples = coco_images(root, self._truth)
         self.metric = CocoDetection()

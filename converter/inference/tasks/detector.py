@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ...mappings.task_options import TaskOptions
-from ..detected_objects import DetectedObject, as_coco, detected_objects
+from ..detected_objects import DetectedObject, detected_objects
 from ..images.image_file import read_image
 from ..images.linear_resize import Image
 from ..images.task_input import prepare_image
 from ..pictures.object_boxes import draw_objects
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
 
@@ -31,12 +31,8 @@ class Detector:
         """
         image = read_image(path)
         objects = self.objects(image, path)
-        rows = as_coco(objects, 0, range(1 + max((each.index for each in objects), default=0)))
-        for row, each in zip(rows, objects, strict=True):
-            del row["image_id"]  # numbers images of COCO's own files
-            row["label"] = each.label
         height, width = image.shape[:2]
-        facts = {"width": width, "height": height, "objects": rows}
+        facts = {"width": width, "height": height, "objects": [each.as_dict() for each in objects]}
         lines = [
             f"{each.score:6.1%}  {each.label}  " + " ".join(f"{side:.0f}" for side in each.box)
             for each in objects
@@ -54,6 +50,6 @@ class Detector:
             prepared.placement.boxes_to_image(boxes[0]),
             self._network.names,
             self._threshold,
-            masks[0][0] if masks else None,
             (image.shape[0], image.shape[1]),
+            masks[0][0] if masks else None,
         )

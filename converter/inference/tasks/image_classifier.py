@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 import torch
 
 from ...mappings.preprocessing import FrameCrop
-from ...mappings.task_options import TaskOptions
 from ...sources.arrays import Array
 from ..images.clip_input import choose_frames, prepare_frames
 from ..images.image_file import read_image
 from ..images.normalisation import normalise
 from ..images.presets import make_crop
 from ..images.video_file import open_video
+from ..prediction import top_guesses
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
 
@@ -82,12 +83,6 @@ class VideoClassifier:
 
 
 def _classified(path: str, logits: Array, names: tuple[str, ...], topk: int) -> TaskResult:
-    values = torch.from_numpy(np.asarray(logits, np.float64))
-    indices = values.topk(min(topk, len(values))).indices
-    known = len(names) == len(values)
-    top: list[dict[str, Any]] = [
-        {"label": names[index] if known else str(index), "index": index, "probability": value}
-        for index, value in zip(indices.tolist(), values.softmax(0)[indices].tolist(), strict=True)
-    ]
-    lines = tuple(f"{each['probability']:6.1%}  {each['label']}" for each in top)
-    return TaskResult(path, {"top": top}, lines)
+    top = top_guesses(torch.from_numpy(logits).double(), names, topk)
+    facts = {"top": [asdict(guess) for guess in top]}
+    return TaskResult(path, facts, tuple(map(str, top)))

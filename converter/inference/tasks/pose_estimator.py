@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ImageError
-from ...mappings.task_options import TaskOptions
+from ..datasets.coco_persons import JOINTS
 from ..images.image_file import read_image
-from ..images.linear_resize import Image
-from ..images.person_input import prepare_person
 from ..pictures.skeletons import draw_poses
 from .detector import Detector
+from .person_poses import Pose, poses_in
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
-PERSON = "person"  # the class of COCO and Pascal VOC
+JOINT_THRESHOLD = 0.2  # lowest score of a joint that is drawn
 
 
 class PoseEstimator:
@@ -24,58 +23,41 @@ class PoseEstimator:
 
     Args:
         network: The network.
-        options: The lowest score of a joint.
         detector: Finds the people; without it, each image is taken to show one person.
     """
 
     def __init__(
-        self, network: TaskNetwork, options: TaskOptions, detector: Detector | None = None
+        self, network: TaskNetwork, _options: TaskOptions, detector: Detector | None = None
     ) -> None:
         self._network, self._detector = network, detector
-        self._threshold = options.joint_threshold
 
     def __call__(self, path: str) -> TaskResult:
         """Find the people's keypoints in an image file.
 
         Raises:
-            ImageError: The file cannot be read, or a person's box has no pixels of the image.
+            ImageError: The file cannot be read, or has too few pixels.
         """
         image = read_image(path)
-        people: list[dict[str, Any]] = []
-        joints, confidences = np.zeros((0, 17, 2)), np.zeros((0, 17))
-        for box, score in self._people(image, path):
-            try:
-                person = prepare_person(image, box, self._network.preprocessing)
-            except ImageError as error:
-                raise ImageError(f"{path}: {error}") from error
-            heat_maps = self._network(person.pixels, path)[0][0]
-            points, scores = person.keypoints(heat_maps)
-            scores = np.asarray(scores).reshape(-1)
-            joints = np.concatenate([joints, points[None]])
-            confidences = np.concatenate([confidences, scores[None]])
-            triples = np.concatenate([points, scores[:, None]], axis=1)
-            left, top, right, bottom = box
-            people.append(
-                {
-                    "keypoints": triples.reshape(-1).tolist(),
-                    "bbox": [left, top, right - left + 1, bottom - top + 1],
-                    "score": score,
-                }
-            )
         height, width = image.shape[:2]
+        whole = (0.0, 0.0, width - 1.0, height - 1.0)
+        poses = list(poses_in(image, path, self._network, [whole], self._detector))
+        joints = np.array([pose.points for pose in poses]).reshape(-1, JOINTS, 2)
+        confidences = np.array([pose.confidences for pose in poses]).reshape(-1, JOINTS)
         lines = tuple(
-            f"{each['score']:6.1%}  person with {int((scores > self._threshold).sum())} of "
-            f"{len(scores)} joints above {self._threshold}"
-            for each, scores in zip(people, confidences, strict=True)
+            f"{pose.score:6.1%}  person with {int((pose.confidences > JOINT_THRESHOLD).sum())} of "
+            f"{len(pose.confidences)} joints above {JOINT_THRESHOLD}"
+            for pose in poses
         )
-        pictures = {"poses": lambda: draw_poses(image, joints, confidences, self._threshold)}
-        facts = {"width": width, "height": height, "people": people}
+        pictures = {"poses": lambda: draw_poses(image, joints, confidences, JOINT_THRESHOLD)}
+        facts = {"width": width, "height": height, "people": [_as_dict(pose) for pose in poses]}
         return TaskResult(path, facts, lines, pictures)
 
-    def _people(self, image: Image, path: str) -> list[tuple[tuple[float, ...], float]]:
-        """Boxes of the people, and their scores."""
-        if self._detector is None:
-            height, width = image.shape[:2]
-            return [((0.0, 0.0, width - 1.0, height - 1.0), 1.0)]
-        objects = self._detector.objects(image, path)
-        return [(each.box, each.score) for each in objects if each.label == PERSON]
+
+def _as_dict(pose: Pose) -> dict[str, Any]:
+    left, top, right, bottom = pose.box
+    triples = np.concatenate([pose.points, pose.confidences[:, None]], axis=1)
+    return {
+        "keypoints": triples.reshape(-1).tolist(),
+        "bbox": [left, top, right - left + 1, bottom - top + 1],
+        "score": pose.score,
+    }

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
-from ...errors import ImageError
 from ..datasets.coco_annotations import read_annotations
-from ..datasets.coco_images import annotation_file, image_path
-from ..datasets.coco_persons import Person, coco_persons
+from ..datasets.coco_images import annotation_file
+from ..datasets.coco_persons import PersonImage, coco_persons
 from ..images.image_file import read_image
-from ..images.linear_resize import Image
-from ..images.person_input import prepare_person
 from ..metrics.coco_evaluation import require_pycocotools
 from ..metrics.keypoints import Keypoints
 from .detector import Detector
 from .evaluator import Figures, per_cent
-from .pose_estimator import PERSON
+from .person_poses import PERSON, poses_in
 from .task_network import TaskNetwork
-
-MOST = 10_000  # persons in an image: they are numbered by image, then by score
-
-
-@dataclass(frozen=True, eq=False)
-class PoseImage:
-    """An image and the persons that are marked in it.
-
-    Attributes:
-        place: position of the image in the data set.
-        number: COCO's id.
-        path: the image file.
-        persons: the persons.
-    """
-
-    place: int
-    number: int
-    path: str
-    persons: Sequence[Person]
 
 
 class PoseEvaluator:
@@ -57,13 +34,11 @@ class PoseEvaluator:
     def __init__(self, network: TaskNetwork, root: Path, detector: Detector | None = None) -> None:
         require_pycocotools()
         self._truth = read_annotations(annotation_file(root, "person_keypoints"))
-        persons: dict[int, list[Person]] = {image.id: [] for image in self._truth.images}
-        for person in coco_persons(root, self._truth):
-            persons[person.image].append(person)
+        self._truth.require_names((PERSON,))
         self.examples = tuple(
-            PoseImage(place, image.id, str(image_path(root, self._truth, image)), persons[image.id])
-            for place, image in enumerate(self._truth.images)
-            if detector is not None or persons[image.id]
+            image
+            for image in coco_persons(root, self._truth)
+            if detector is not None or image.persons
         )
         self.data = "images of COCO val2017 with " + (
             "the detector's boxes" if detector is not None else "the annotated boxes"
@@ -73,22 +48,14 @@ class PoseEvaluator:
         self.metric = Keypoints()
         self._network, self._detector = network, detector
 
-    def update(self, example: PoseImage) -> None:
+    def update(self, example: PersonImage) -> None:
         """Count the persons of an image; see Evaluator."""
-        image = read_image(example.path)
-        found = []
-        for box, score in self._boxes(image, example):
-            try:
-                person = prepare_person(image, box, self._network.preprocessing)
-            except ImageError as error:
-                raise ImageError(f"{example.path}: {error}") from error
-            heat_maps = self._network(person.pixels, example.path)[0][0]
-            found.append((*person.keypoints(heat_maps), score))
-        for number, (points, scores, score) in enumerate(found):
-            key = example.place * MOST + number
-            self.metric.update(key, example.number, points, scores, score)
+        image, boxes = read_image(example.path), [each.box.tolist() for each in example.persons]
+        poses = poses_in(image, example.path, self._network, boxes, self._detector)
+        found = [(pose.points, pose.confidences, pose.score) for pose in poses]
+        self.metric.update(example.number, found)
 
-    def result(self, skipped: Collection[PoseImage]) -> Figures:
+    def result(self, skipped: Collection[PersonImage]) -> Figures:
         """Compute the average precision and recall."""
         result = self.metric.result(self._truth.without({each.number for each in skipped}))
         return Figures(
@@ -103,9 +70,3 @@ class PoseEvaluator:
                 }
             )
         )
-
-    def _boxes(self, image: Image, example: PoseImage) -> list[tuple[tuple[float, ...], float]]:
-        if self._detector is None:
-            return [(tuple(person.box.tolist()), 1.0) for person in example.persons]
-        objects = self._detector.objects(image, example.path)
-        return [(each.box, each.score) for each in objects if each.label == PERSON]

@@ -6,13 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ...errors import DatasetError
-from ...mappings.task_options import TaskOptions
 from ..datasets.segmentation_folders import find_layout, segmented_images
 from ..images.image_file import read_image
 from ..metrics.segmentation import Segmentation
 from .evaluator import Figures, per_cent
 from .segmenter import Segmenter
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 
 Pair = tuple[Path, Path]  # an image and its mask
 

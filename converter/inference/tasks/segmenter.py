@@ -6,13 +6,13 @@ import numpy as np
 import torch
 
 from ...mappings.palettes import Palette, load_palette
-from ...mappings.task_options import TaskOptions
 from ...sources.arrays import Array
 from ..images.image_file import read_image
-from ..images.linear_resize import Image, Size
+from ..images.linear_resize import Image
 from ..images.task_input import prepare_image
 from ..pictures.segments import overlay, palette_image
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
 DEFAULT_PALETTE = "voc"  # for networks of unknown classes
@@ -56,20 +56,11 @@ class Segmenter:
 
     def classes(self, image: Image, path: str) -> Array:
         """The class of each pixel (H, W) of an image (H, W, 3); the path is for errors."""
-        shape = (image.shape[0], image.shape[1])
-        size = _whole(shape, self._network.multiple)
-        prepared = prepare_image(
-            image, self._network.preprocessing, size if size != shape else None
-        )
-        logits = torch.from_numpy(self._network(prepared.pixels, path)[0])
+        network = self._network
+        prepared = prepare_image(image, network.preprocessing, network.multiple or 1)
+        logits = torch.from_numpy(network(prepared.pixels, path)[0])
         found: Array = prepared.placement.logits_to_image(logits)[0].argmax(0).numpy()
         return found
-
-
-def _whole(shape: Size, multiple: int | None) -> Size:
-    """A size with sides that are multiples, no smaller than the image."""
-    unit = multiple or 1
-    return -(-shape[0] // unit) * unit, -(-shape[1] // unit) * unit
 
 
 def _palette_name(network: TaskNetwork) -> str:

@@ -7,13 +7,14 @@ import torch
 from torch import fx
 
 from ...checkpoints.program import Program
-from ...errors import CheckpointError, ImageError, LabelsError
+from ...errors import CheckpointError, ImageError
 from ...graph.image_sizes import size_multiple
 from ...mappings.class_labels import Labels, dataset_labels
 from ...mappings.preprocessing import TaskPreprocessing
 from ...mappings.zoo import ZooEntry, load_zoo
 from ...sources.arrays import Array
-from ..runner import Setup
+from ..prediction import check_count
+from ..runner import IMAGE_AXES, Setup, place
 
 
 class TaskNetwork:
@@ -25,6 +26,8 @@ class TaskNetwork:
         num_classes: Number of its classes; None if it has none.
         labels: Its classes; None if they are not known.
         names: Names of its classes; empty if they are not known.
+        published: Whether its classes are those of GluonCV's network, so that the published
+            metrics can be compared with.
         path: File of the program.
         multiple: Images' sides must be multiples of this number of pixels; None if the graph has no
             fixed sizes, so that one module takes images of any size.
@@ -47,7 +50,8 @@ class TaskNetwork:
             evaluation: Prepare images as GluonCV's evaluation does, not as its demonstration.
 
         Raises:
-            CheckpointError: If GluonCV's list has no network of that name, or it takes no images.
+            CheckpointError: If GluonCV's list has no network of that name, it takes no images, or
+                it takes videos and the memory format is for images.
             LabelsError: If the number of names is not the number of classes.
         """
         entry = load_zoo().get(program.record.model or "")
@@ -62,16 +66,23 @@ class TaskNetwork:
                 f"{program.path}: {entry.name} does not take one image or video; load the program "
                 "with torch.export.load"
             )
+        size = next(iter(program.inputs.values()))
+        if setup.channels_last and len(size) != IMAGE_AXES:
+            raise CheckpointError(
+                f"{program.path}: {entry.name} takes videos, and the channels_last memory format "
+                "is for images; leave it out"
+            )
         self.entry: ZooEntry = entry
         self.preprocessing: TaskPreprocessing = preprocessing
         self.labels = _labels(program, entry, labels)
         self.names = self.labels.names if self.labels is not None else ()
+        known = dataset_labels(entry.labels) if entry.labels is not None else None
+        self.published = known is not None and self.names == known.names
         self.num_classes = program.record.num_classes or len(self.names) or None
         self.path = program.path
         self._program, self._setup = program, setup
-        size = next(iter(program.inputs.values()))[-2:]
-        self.multiple = size_multiple(program.graph, (size[0], size[1]))
-        self._modules: dict[tuple[int, ...], fx.GraphModule] = {}
+        self.multiple = size_multiple(program.graph, (size[-2], size[-1]))
+        self._module_of: tuple[tuple[int, ...], fx.GraphModule] | None = None
 
     def __call__(self, pixels: torch.Tensor, image: str) -> list[Array]:
         """Run the network.
@@ -90,7 +101,8 @@ class TaskNetwork:
         setup = self._setup
         try:
             with torch.inference_mode(), setup.autocast():
-                outputs = module(pixels.to(setup.device))
+                pixels = pixels.to(setup.device).contiguous(memory_format=setup.memory_format)
+                outputs = module(pixels)
         except (RuntimeError, IndexError) as error:
             size = "x".join(map(str, pixels.shape))
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -103,23 +115,21 @@ class TaskNetwork:
     def _module(self, shape: tuple[int, ...]) -> fx.GraphModule:
         """The module for inputs of a shape; one for all if the graph has no fixed sizes."""
         key = shape if self.multiple is not None else ()
-        if key not in self._modules:
-            self._modules.clear()  # one is in memory at a time
+        if self._module_of is None or self._module_of[0] != key:
+            self._module_of = None  # one is in memory at a time
             (name,) = self._program.inputs
             module = self._program.module({name: shape}).requires_grad_(False)
-            self._modules[key] = module.to(self._setup.device)
-        return self._modules[key]
+            place(module, self._setup)
+            self._module_of = key, module
+        return self._module_of[1]
 
 
 def _labels(program: Program, entry: ZooEntry, labels: Labels | None) -> Labels | None:
     """A network's classes: those given, else GluonCV's if there are as many."""
     count = program.record.num_classes
     if labels is not None:
-        if count not in (None, len(labels.names)):
-            raise LabelsError(
-                f"{program.path}: has {count} classes, but {len(labels.names)} class names were "
-                "given; give one for each class"
-            )
+        if count is not None:
+            check_count(program.path, labels, count)
         return labels
     known = dataset_labels(entry.labels) if entry.labels is not None else None
     return known if known is not None and count in (None, len(known.names)) else None

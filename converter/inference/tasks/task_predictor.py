@@ -11,15 +11,16 @@ import torch
 from ...checkpoints.program import Program, open_program
 from ...errors import CheckpointError
 from ...mappings.class_labels import Labels
-from ...mappings.task_options import TaskOptions
 from ..images.image_file import find_images
 from ..runner import Setup
 from .depth_estimator import DepthEstimator
 from .detector import Detector
 from .image_classifier import ImageClassifier, VideoClassifier
+from .person_poses import people_detector
 from .pose_estimator import PoseEstimator
 from .segmenter import Segmenter
 from .task_network import TaskNetwork
+from .task_options import TaskOptions
 from .task_result import TaskResult
 
 PREDICTORS: dict[str, Callable[..., Callable[[str], TaskResult]]] = {
@@ -31,7 +32,6 @@ PREDICTORS: dict[str, Callable[..., Callable[[str], TaskResult]]] = {
     "action": VideoClassifier,
 }
 OF_VIDEOS = "action"
-OF_PEOPLE = "pose"
 
 
 class TaskPredictor:
@@ -45,7 +45,8 @@ class TaskPredictor:
         setup: Device and precision; the CPU by default.
 
     Raises:
-        CheckpointError: If predictions are not known for the network, or the detector is none.
+        CheckpointError: If predictions are not known for the network, or the detector does not
+            find people.
     """
 
     def __init__(
@@ -68,14 +69,7 @@ class TaskPredictor:
             )
         more: dict[str, Any] = {}
         if detector is not None:
-            if self.task != OF_PEOPLE:
-                raise CheckpointError(
-                    f"{program.path}: is for {self.task}; a detector is for pose networks"
-                )
-            found = TaskNetwork(detector, setup)
-            if PREDICTORS.get(found.entry.task) is not Detector:
-                raise CheckpointError(f"{detector.path}: is not a detector")
-            more["detector"] = Detector(found, options)
+            more["detector"] = people_detector(network, detector, setup, options, evaluation=False)
         self._predict = make(network, options, **more)
 
     def __call__(self, path: str | os.PathLike[str]) -> TaskResult:

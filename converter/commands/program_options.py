@@ -1,0 +1,45 @@
+"""Which options of `predict` and `validate` belong to which task of a `.pt2`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .shared_options import given
+
+if TYPE_CHECKING:
+    from ..checkpoints.program import Program
+
+TASKS = {
+    "out": ("detection", "segmentation", "pose", "depth"),
+    "threshold": ("detection", "pose"),
+    "topk": ("classification", "action"),
+    "preset": ("classification",),
+    "segments": ("action",),
+    "metric": ("detection",),
+    "detector": ("pose",),
+}
+
+
+def check_options(program: Program, detector: Path | None) -> None:
+    """Refuse options that would have no effect on a program's network.
+
+    A network that GluonCV's list does not have is refused later, when it is opened.
+
+    Raises:
+        click.UsageError: an option is for another task.
+    """
+    from ..mappings.zoo import load_zoo
+
+    entry = load_zoo().get(program.record.model or "")
+    if entry is None:
+        return
+    for name, tasks in TASKS.items():
+        if given(name) and entry.task not in tasks:
+            raise click.UsageError(
+                f"--{name} is for {' and '.join(tasks)}; {entry.name} is for {entry.task}."
+            )
+    if entry.task == "pose" and given("threshold") and detector is None:
+        raise click.UsageError("--threshold is for the people that a --detector finds.")
