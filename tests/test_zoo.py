@@ -240,9 +240,7 @@ def test_boxes_of_no_image_are_pooled_as_zeros(tmp_path: Path) -> None:
 
 
 @pytest.mark.mxnet
-@pytest.mark.parametrize(
-    "name", [RCNNS[0], "faster_rcnn_resnet50_v1b_voc", "mask_rcnn_resnet18_v1b_coco"]
-)
+@pytest.mark.parametrize("name", RCNNS)
 def test_a_graph_with_fewer_proposals_is_the_network_built_so(name: str) -> None:
     def change(net: Any) -> None:
         net._rpn_test_post_nms = net.rpn._test_post_nms = FEW

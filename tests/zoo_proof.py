@@ -48,7 +48,7 @@ def prove(
         graph = with_proposals(graph, proposals)
     specs = input_specs(graph, arrays, given)
     built = build_for_shapes(graph, arrays, specs, specs)
-    network = Network(graph, arrays, symbol_json(graph), (), entry.task == "detection")
+    network = Network(graph, arrays, symbol_json(graph), (), detections=entry.task == "detection")
     try:
         return prove_graph(built, network, "gluon", seed)
     finally:
