@@ -13,17 +13,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from gluon2torch.mapping.assignment import array_specs
+from gluon2torch.mapping.fit import fit
 from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.mappings.key_map import load_keymap
+from gluon2torch.models import create_model
 from gluon2torch.parity.map_proof import map_images
 from gluon2torch.parity.proof import open_reference
 from gluon2torch.sources.arrays import Array, Arrays
+from gluon2torch.sources.random_arrays import draw_arrays
 from gluon2torch.weights.content_hash import content_sha256
-from gluon2torch.weights.converted import Converted
-
-from .conftest import random_network
+from gluon2torch.weights.converted import Converted, assemble
+from gluon2torch.weights.gluon_arrays import gluon_arrays
 
 FILE = Path(__file__).resolve().parents[1] / "build" / "gpu" / "mxnet-logits.npz"
+
+
+def drawn_network(name: str) -> Converted:
+    """A network of the catalogue with random weights, which need no MXNet."""
+    entry = load_catalog()[name]
+    with torch.device("meta"):
+        state = create_model(name).state_dict()
+    ones = {key: torch.ones(each.shape) for key, each in state.items()}
+    shapes = {key: each.shape for key, each in gluon_arrays(entry.family, ones, name).items()}
+    end = load_keymap(entry.family).residual_end[entry.network["block"]]
+    arrays = draw_arrays(shapes, end, seed=0, uniform=True)
+    return assemble(fit(entry, array_specs(arrays)).require(), arrays)
 
 
 def read_logits(converted: Converted) -> Array | None:
@@ -44,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
     path = Path(arguments[0]) if arguments else FILE
     saved: Arrays = {}
     for name in load_catalog():
-        converted = random_network(name)
+        converted = drawn_network(name)
         stages = converted.fit.keymap.stages
         reference = open_reference(converted, "gluon", stages)
         try:

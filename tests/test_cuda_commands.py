@@ -22,8 +22,9 @@ from gluon2torch.inference.runner import Runner, Setup, compute_dtype, find_devi
 from gluon2torch.inference.validation import validate
 from gluon2torch.mappings.catalog import load_catalog
 
-from .conftest import random_network, record, relative
+from .conftest import record, relative
 from .images import noise, run
+from .mxnet_logits import drawn_network
 from .on_device import find_test_device
 from .test_finetune import COLOURS, Killed, make_colours
 
@@ -61,7 +62,7 @@ def fitted(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(folder: Path) -> Path:
     """A checkpoint with random weights."""
-    converted = random_network("cifar_resnet20_v1")
+    converted = drawn_network("cifar_resnet20_v1")
     path = folder / "mine.pth"
     torch.save(converted.tensors, path)
     path.with_suffix(".json").write_text(json.dumps(record().as_dict()))
@@ -77,7 +78,7 @@ def test_logits_are_those_of_the_cpu(
     preprocessing = load_catalog()["resnet50_v1d"].dataset.preprocessing
     logits = []
     for each in (Setup(torch.device("cpu")), setup(half, channels_last)):
-        network = random_network("resnet50_v1d").network().eval().requires_grad_(False)
+        network = drawn_network("resnet50_v1d").network().eval().requires_grad_(False)
         place(network, each)
         made = Runner(network, each, preprocessing, compute_dtype(network))(pixels)
         assert made.dtype == (each.half or torch.float32)

@@ -7,24 +7,31 @@ import math
 from collections.abc import Callable
 
 import pytest
+import torch
 from torch import nn
+from torch.export.passes import move_to_device_pass
 
 from gluon2torch.graph.image_sizes import for_inputs
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.shapes import input_specs
 from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.inference.runner import Setup, find_device
+from gluon2torch.inference.tasks.task_network import TaskNetwork
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.parity.head_measurement import measure_heads, run
 from gluon2torch.sources.arrays import Arrays
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 
+from .conftest import relative
 from .on_device import OnDevice, find_test_device, tf32
+from .zoo_program import random_program
 
 pytestmark = pytest.mark.cuda
 ZOO = load_zoo()
 FAMILIES = sorted({entry.family for entry in ZOO.values() if entry.float_name is None})
 LIMIT = 1e-12
+SEGMENTER, SSD = "fastscnn_citys", "ssd_300_mobilenet0.25_voc"
 
 
 class OnCpu:
@@ -74,3 +81,41 @@ def test_a_network_is_equal(family: str, record_property: Callable[[str, object]
     record_property("network", entry.name)
     record_property("float64", max(stage.max_rel for stage in parity.stages))
     assert parity.passed, parity
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("half", [None, torch.float16, torch.bfloat16])
+def test_a_task_network_predicts(half: torch.dtype | None, channels_last: bool) -> None:
+    device = find_test_device()
+    assert device is not None
+    images = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    found = []
+    for setup in (
+        Setup(torch.device("cpu")),
+        Setup(find_device(str(device)), half is not None, channels_last, half),
+    ):
+        (logits, *_) = TaskNetwork(random_program(SEGMENTER), setup)(images, "noise")
+        found.append(logits)
+    expected, actual = found
+    assert actual.shape == (1, 19, 96, 128)
+    assert relative(actual, expected) <= (1e-5 if half is None else 5e-2)
+
+
+@pytest.mark.parametrize("name", [SEGMENTER, SSD])
+def test_an_exported_program_is_moved(name: str) -> None:
+    device = find_test_device()
+    assert device is not None
+    program = random_program(name)
+    module = program.module().eval()
+    (shape,) = program.inputs.values()
+    images = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = module(images)
+    exported = torch.export.export(module, (images,))
+    moved = move_to_device_pass(exported, str(device)).module()
+    with tf32(False), torch.inference_mode():
+        actual = moved(images.to(device))
+    # scores of boxes; the boxes of equal scores may be in another order
+    number = 1 if name == SSD else 0
+    assert actual[number].device.type == device.type
+    assert relative(actual[number].cpu(), expected[number].numpy()) <= 1e-5

@@ -20,8 +20,8 @@ from gluon2torch.parity.map_proof import map_images
 from gluon2torch.parity.measurement import measure, stage_outputs
 from gluon2torch.sources.arrays import Array, Arrays
 
-from .conftest import random_network, relative
-from .mxnet_logits import read_logits
+from .conftest import relative
+from .mxnet_logits import drawn_network, read_logits
 from .on_device import OnDevice, find_test_device, tf32
 
 pytestmark = pytest.mark.cuda
@@ -63,7 +63,7 @@ class OnCpu:
 def test_a_network_is_equal(name: str, record_property: Callable[[str, object], None]) -> None:
     device = find_test_device()
     assert device is not None
-    converted = random_network(name)
+    converted = drawn_network(name)
     network, saved = converted.network(), read_logits(converted)
     reference = OnCpu(copy.deepcopy(network)) if saved is None else SavedLogits(saved)
     (images,) = inputs = map_images(converted)
@@ -96,7 +96,7 @@ def logits(module: nn.Module, images: Array) -> Array:
 def test_a_difference_is_noticed() -> None:
     device = find_test_device()
     assert device is not None
-    converted = random_network("cifar_resnet20_v1")
+    converted = drawn_network("cifar_resnet20_v1")
     network = converted.network().double()
     reference = OnCpu(copy.deepcopy(network))
     with torch.no_grad():
