@@ -53,7 +53,7 @@ gpu: view $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/installed)
 	@if ! $(GPU_PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
 		echo 'make gpu: torch finds no GPU; nothing was run'; exit 0; fi; \
 	mkdir -p $(GPU_OUT); export PYTHONPATH=$(CURDIR)/build/view:$$PYTHONPATH; \
-	$(GPU_PYTHON) -m pytest -q -n $(GPU_JOBS) -m cuda --junitxml=$(GPU_OUT)/tests.xml; failed=$$?; \
+	$(GPU_PYTHON) -m pytest -q -n $(GPU_JOBS) -m cuda $(wildcard tests/test_cuda_*.py) --junitxml=$(GPU_OUT)/tests.xml; failed=$$?; \
 	$(GPU_PYTHON) benchmarks/bench_gpu.py --workers 8 --workers 16 \
 		--tests $(GPU_OUT)/tests.xml --json $(GPU_OUT)/figures.json && exit $$failed
 
