@@ -28,7 +28,11 @@ from .mxnet_logits import drawn_network
 from .on_device import find_test_device
 from .test_finetune import COLOURS, Killed, make_colours
 
-pytestmark = pytest.mark.cuda
+pytestmark = [
+    pytest.mark.cuda,
+    # Python 3.12, of the workers that read images; they use neither threads nor the GPU
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = FinetuneOptions(epochs=4, batch_size=6, holdout=0.25, optimizer="adamw", lr=2e-3)
 # how far the largest logit's scale allows the others to be from the CPU's in float32
@@ -69,6 +73,14 @@ def start(folder: Path) -> Path:
     return path
 
 
+def test_a_device_is_found_by_name() -> None:
+    device = find_device(device_name())
+    assert find_device(str(device)) == device
+    if device.type == "cuda":
+        assert find_device("auto") == device == torch.device("cuda", 0)
+        assert not torch.backends.cudnn.allow_tf32
+
+
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("half", PRECISIONS)
 def test_logits_are_those_of_the_cpu(
@@ -107,6 +119,27 @@ def test_validate_counts_as_the_cpu(
     assert result.exit_code == 0, result.output
     row = json.loads((tmp_path / "r.json").read_text())
     assert (row["images"], row["top1"], row["skipped"]) == (24, cpu.top1, 0)
+
+
+def test_predict_and_features_are_those_of_the_cpu(
+    fitted: Path, colours: Path, tmp_path: Path
+) -> None:
+    found = []
+    for name in ("cpu", device_name()):
+        shown = run("predict", fitted, colours, "--device", name, "--json", "-")
+        assert shown.exit_code == 0, shown.output
+        features = tmp_path / f"{name}.npz"
+        result = run("features", fitted, colours, "-o", features, "--device", name, "--stages")
+        assert result.exit_code == 0, result.output
+        with np.load(features) as arrays:
+            found.append((json.loads(shown.stdout), dict(arrays)))
+    (expected, stages), (actual, others) = found
+    for one, other in zip(actual, expected, strict=True):
+        assert one["top"][0]["label"] == other["top"][0]["label"]
+        assert one["top"][0]["probability"] == pytest.approx(other["top"][0]["probability"], 1e-4)
+    assert stages.pop("images").tolist() == others.pop("images").tolist()
+    assert stages.keys() == others.keys() == {"stem", "stage1", "stage2", "stage3"}
+    assert all(relative(others[name], array) <= 1e-5 for name, array in stages.items())
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

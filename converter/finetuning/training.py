@@ -128,9 +128,12 @@ class Training:
             loss = (losses * weights).sum() * (world.size / len(whole))
             self.optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()
+            scale = self.scaler.get_scale()
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            self.schedule.step()
+            # where gradients overflow float16, the scaler leaves out the step and lowers its scale
+            if self.scaler.get_scale() >= scale:
+                self.schedule.step()
             if self.ema is not None:
                 self.ema.update_parameters(self.network)
             total_loss += float((losses.detach() * weights).sum())

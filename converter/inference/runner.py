@@ -160,8 +160,9 @@ def find_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {name!r} is not available ({reason})") from error
     if device.type == "cuda":
-        if device.index is None and "LOCAL_RANK" in os.environ:
-            device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        if device.index is None:  # which set_device refuses
+            index = int(os.environ.get("LOCAL_RANK", torch.cuda.current_device()))
+            device = torch.device("cuda", index)
         torch.cuda.set_device(device)
         # cuDNN uses TF32 for float32 by default, whose 10-bit mantissa is not exact
         torch.backends.cudnn.allow_tf32 = False
