@@ -195,19 +195,18 @@ def test_colours_are_learnt_from_scratch(untrained: Path, colours: Path, tmp_pat
 
 
 @pytest.mark.costly
-@pytest.mark.parametrize("exponent", [8, 90])
 def test_steps_whose_gradients_overflow_are_left_out(
-    exponent: int, untrained: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    untrained: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In float16, whose gradients are scaled; the learning rate does not fall in such a step."""
-    scaler = functools.partial(torch.amp.GradScaler, init_scale=2.0**exponent)
+    scaler = functools.partial(torch.amp.GradScaler, init_scale=2.0**90)
     monkeypatch.setattr(torch.amp, "GradScaler", scaler)
     options = FinetuneOptions(epochs=1, batch_size=12, holdout=0, ema=0.5)
     setup = Setup(torch.device("cpu"), amp=True, amp_dtype=torch.float16)
     train(untrained, colours, tmp_path / "out", options, setup=setup)
     parts = torch.load(tmp_path / "out" / STATE, weights_only=True)["parts"]
-    assert parts["schedule"]["last_epoch"] == (2 if exponent == 8 else 0)
-    assert (parts["scaler"]["scale"] < 2.0**exponent) == (exponent == 90)
+    assert parts["schedule"]["last_epoch"] == 0
+    assert parts["scaler"]["scale"] == 2.0**88  # halved in each of two steps
     assert all(each.isfinite().all() for each in parts["network"].values())
 
 
