@@ -55,7 +55,7 @@ def features_command(
     workers: int | None,
     preset: str,
     device: str,
-    amp: bool,
+    amp: str | None,
     channels_last: bool,
     model: str | None,
     json_file: str | None,

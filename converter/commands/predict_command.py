@@ -120,7 +120,7 @@ def _classifier(
     labels: Path | None,
     preset: str,
     device: str,
-    amp: bool,
+    amp: str | None,
     channels_last: bool,
     model: str | None,
     **_others: Any,
@@ -165,7 +165,7 @@ def _program(
     labels: Path | None,
     preset: str,
     device: str,
-    amp: bool,
+    amp: str | None,
     channels_last: bool,
     model: str | None,
 ) -> tuple[Iterable[str], Callable[[str], Line]]:
