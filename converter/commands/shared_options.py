@@ -82,7 +82,7 @@ WORKERS = click.option(
     "--workers",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Processes that read images. Default: one per core, up to eight.",
+    help="Processes that read images. Default: one per core, up to 16.",
 )
 
 
