@@ -13,9 +13,11 @@ from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
 from ..graph.symbol_edits import ROI_ALIGN, SYNC_BATCH_NORM
 from ..graph.symbol_writer import symbol_json
-from ..parity.head_measurement import measure_heads
+from ..mappings.choices import SAVED
+from ..parity.head_measurement import HeadReference, draw_inputs, measure_heads
 from ..parity.requirement import require
 from ..parity.result import Parity
+from ..parity.saved_heads import RecordingHeads, SavedHeads
 from ..sources.arrays import Arrays
 from .graph_inputs import BuiltGraph
 
@@ -64,19 +66,24 @@ def network_of(graph: Graph, arrays: Arrays, *, dequantize: bool) -> Network:
     return Network(graph, arrays, symbol_json(graph) if rewritten else None, named.notes)
 
 
-def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) -> Parity:
+def prove_graph(
+    built: BuiltGraph, network: Network, reference: str, seed: int, save: Path | None = None
+) -> Parity:
     """Measure parity with MXNet and raise an error unless it holds.
 
     Args:
         built: The imported module and the inputs to measure.
         network: The network that MXNet runs.
-        reference: `gluon` or `none`.
+        reference: `gluon`, `none`, or the path of a saved reference.
         seed: Seed of the inputs' values.
+        save: A `.npz` to save MXNet's outputs to, to prove the conversion elsewhere.
 
     Raises:
         ParityError: If parity does not hold.
         ImageSizeError: If MXNet cannot run the network on these inputs.
         MissingDependencyError: If MXNet is not installed.
+        ParamsFileError: If a saved reference cannot be read, or belongs to another network.
+        CheckpointError: If `save` cannot be written.
     """
     if reference == "none":
         return Parity("none", None)
@@ -86,14 +93,29 @@ def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) 
     if network.detections and "float64" in allowed:
         # the rounding of float32 can put nearly equal scores in another order
         allowed = {"float64": allowed["float64"]}
-    original = ExportedReference(
-        graph.where, network.arrays, tuple(allowed), network.text, any_dtype=True
-    )
-    any_order = network.detections and network.sorted_rows
+    inputs = draw_inputs(built.examples, seed)
+    original: HeadReference
+    if reference.endswith(SAVED):
+        original = saved = SavedHeads(reference)
+        saved.require(graph, network.arrays, built.examples, allowed)
+        inputs = saved.inputs
+    else:
+        original = ExportedReference(
+            graph.where, network.arrays, tuple(allowed), network.text, any_dtype=True
+        )
+    recording = RecordingHeads(original)
     parity = measure_heads(
-        built.module, original, built.examples, allowed, seed=seed, any_order=any_order
+        built.module,
+        recording,
+        built.examples,
+        allowed,
+        inputs=inputs,
+        seed=seed,
+        any_order=network.detections and network.sorted_rows,
     )
     require(parity, Path(graph.where).name)
+    if save is not None:
+        recording.save(save, graph, network.arrays, inputs)
     return parity
 
 
