@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
+from ..errors import ImageSizeError
 from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.fusion import is_quantized, unfused
+from ..graph.input_spec import in_dtype
 from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
 from ..graph.symbol_edits import ROI_ALIGN, SYNC_BATCH_NORM
 from ..graph.symbol_writer import symbol_json
 from ..mappings.choices import SAVED
-from ..parity.head_measurement import HeadReference, draw_inputs, measure_heads
+from ..parity.exported_reference import ExportedReference
+from ..parity.head_measurement import draw_inputs, measure_heads
+from ..parity.operator_differences import first_operator
 from ..parity.requirement import require
 from ..parity.result import Parity
 from ..parity.saved_heads import RecordingHeads, SavedHeads
@@ -87,18 +94,16 @@ def prove_graph(
     """
     if reference == "none":
         return Parity("none", None)
-    from ..parity.exported_reference import ExportedReference
-
     graph, allowed = network.graph, limits(without_labels(network.graph))
     if network.detections and "float64" in allowed:
         # the rounding of float32 can put nearly equal scores in another order
         allowed = {"float64": allowed["float64"]}
     inputs = draw_inputs(built.examples, seed)
-    original: HeadReference
+    original: SavedHeads | ExportedReference
     if reference.endswith(SAVED):
-        original = saved = SavedHeads(reference)
-        saved.require(graph, network.arrays, built.examples, allowed)
-        inputs = saved.inputs
+        original = SavedHeads(reference)
+        original.require(graph, network.arrays, built.examples, allowed)
+        inputs = original.inputs
     else:
         original = ExportedReference(
             graph.where, network.arrays, tuple(allowed), network.text, any_dtype=True
@@ -113,10 +118,28 @@ def prove_graph(
         seed=seed,
         any_order=network.detections and network.sorted_rows,
     )
-    require(parity, Path(graph.where).name)
+    detail = None
+    if not parity.passed and isinstance(original, ExportedReference):
+        detail = _first_difference(built, original, inputs[0], allowed)
+    require(parity, Path(graph.where).name, detail)
     if save is not None:
         recording.save(save, graph, network.arrays, inputs)
     return parity
+
+
+def _first_difference(
+    built: BuiltGraph, original: ExportedReference, inputs: Arrays, allowed: Mapping[str, float]
+) -> str | None:
+    """A sentence on the first operator whose results differ."""
+    dtype = next(iter(allowed))
+    original.cast(dtype)
+    values = in_dtype(inputs, dtype)
+    module = built.module.to(getattr(torch, dtype))
+    try:
+        found = first_operator(module, original.results(values), values, allowed[dtype])
+    except ImageSizeError:  # MXNet cannot return the results of some operators
+        return None
+    return f"the first operator that differs is {found}" if found is not None else None
 
 
 def reference_notes(network: Network) -> tuple[str, ...]:
