@@ -251,7 +251,8 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     ),
     (
         lambda r: r.inputs is not None and not r.is_graph,
-        "{inputs} gives the shape of a graph's input: give the graph with {symbol}.",
+        "{inputs} gives the shape of a graph's input: give the graph with {symbol}, or name one of "
+        "GluonCV's other networks as {model}.",
     ),
     (
         lambda r: r.inputs is not None and bool(r.sizes),
