@@ -33,7 +33,7 @@ class About(Row, frozen=True):
         reference: Name of the reference that computed them.
         graph: The network's graph in MXNet's format.
         arrays: SHA-256 of each of its arrays.
-        inputs: Shapes of the inputs, by number and name.
+        inputs: Names of the inputs, by number.
         heads: Names of the outputs.
         dtypes: Data types in which they were computed.
     """
@@ -41,7 +41,7 @@ class About(Row, frozen=True):
     reference: str
     graph: str
     arrays: dict[str, str]
-    inputs: tuple[dict[str, tuple[int, ...]], ...]
+    inputs: tuple[tuple[str, ...], ...]
     heads: tuple[str, ...]
     dtypes: tuple[str, ...]
 
@@ -92,7 +92,7 @@ class RecordingHeads:
             reference=self.name,
             graph=symbol_json(graph),
             arrays=array_hashes(arrays),
-            inputs=tuple({name: v.shape for name, v in each.items()} for each in inputs),
+            inputs=tuple(map(tuple, inputs)),
             heads=tuple(first),
             dtypes=tuple(self._outputs),
         )
@@ -124,8 +124,8 @@ class SavedHeads:
         self.name = f"{self._about.reference}, saved"
         self._dtype = ""
         self.inputs: list[Arrays] = [
-            {name: take(arrays, f"input.{number}.{name}", self._path) for name in shapes}
-            for number, shapes in enumerate(self._about.inputs)
+            {name: take(arrays, f"input.{number}.{name}", self._path) for name in names}
+            for number, names in enumerate(self._about.inputs)
         ]
         self._outputs = {
             (dtype, number): {
@@ -164,13 +164,13 @@ class SavedHeads:
             more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
             names = ", ".join(different[:SHOWN])
             problem = f"belongs to other weights; these arrays differ: {names}{more}"
-        elif list(self._about.inputs) != shapes:
-            known, wanted = (
-                "; ".join(map(describe, each)) for each in (self._about.inputs, shapes)
-            )
+        elif (own := [{k: v.shape for k, v in each.items()} for each in self.inputs]) != shapes:
+            known, wanted = ("; ".join(map(describe, each)) for each in (own, shapes))
             problem = f"has outputs for inputs of shape {known}; expected {wanted}"
         elif missing := [dtype for dtype in dtypes if dtype not in self._about.dtypes]:
             problem = f"has no outputs in {missing[0]}"
+        elif len(self._about.heads) != len(graph.heads):
+            problem = f"has {len(self._about.heads)} outputs instead of {len(graph.heads)}"
         if problem is not None:
             raise ParamsFileError(
                 f"{self._path}: {problem}; save the reference again from the same files, with the "
