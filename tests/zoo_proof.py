@@ -22,6 +22,8 @@ from gluon2torch.pipeline.graph_proof import Network, prove_graph
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 
+# networks that are not proved → the reason; README.md counts all others
+UNPROVED: dict[str, str] = {}
 PROPOSALS = Nodes(user_of="rpn0_box_nms0", op="slice_axis")
 
 

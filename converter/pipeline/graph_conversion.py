@@ -30,15 +30,16 @@ from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
 from .graph_output import WrittenGraph, write_graph
 from .graph_proof import Network, network_of, prove_graph, reference_notes
-from .request import InputShape, Request, input_shapes
+from .request import InputShape, PathLike, Request, input_shapes
 
 
 def convert_graph(
-    symbol: str | os.PathLike[str],
-    params: str | os.PathLike[str],
+    symbol: PathLike,
+    params: PathLike,
     *,
-    out: str | os.PathLike[str] = "weights",
-    reference: str = "auto",
+    out: PathLike = "weights",
+    reference: PathLike = "auto",
+    save_reference: PathLike | None = None,
     sizes: Sequence[Size] | None = None,
     inputs: Mapping[str, InputShape] | None = None,
     seed: int = 0,
@@ -50,7 +51,10 @@ def convert_graph(
         symbol: Path of the `-symbol.json`.
         params: Path of the `.params` exported with it.
         out: Folder to write `gluon_<stem>-<hash>.pt2` to.
-        reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
+        reference: `gluon` for MXNet itself, `none`, `auto` for MXNet if it is installed, or the
+            path of a saved reference.
+        save_reference: A `.npz` to save MXNet's outputs to, as a reference where MXNet is not
+            installed.
         sizes: Heights and widths of the images, in pixels; the program uses the first. By default
             224×224, or another size at which the graph runs. Not used if the input is a vector.
         inputs: Shape of each of the graph's inputs, with the batch, or the shape and a data type
@@ -69,6 +73,7 @@ def convert_graph(
         params=params,
         out=out,
         reference=reference,
+        save_reference=save_reference,
         sizes=tuple(sizes or ()),
         inputs=input_shapes(inputs),
         seed=seed,
@@ -88,7 +93,8 @@ def run_graph_request(request: Request) -> GraphRecord:
     model = Path(request.symbol).name.removesuffix(".json").removesuffix("-symbol")
     attempt = Attempt(model, Source("params", path_text(request.params)))
     with attempt.failures():
-        check_writable(Path(request.out))
+        for folder in request.folders():
+            check_writable(folder)
         with attempt.clock("source"):
             graph, arrays = read_symbol(request.symbol), read_arrays(request.params)
             attempt.source = replace(attempt.source, sha1=file_sha1(Path(request.params)))
@@ -130,7 +136,8 @@ def prove_and_write(
     """
     reference = reference_of(request)
     with attempt.clock("parity"):
-        parity = prove_graph(*(proved or (built, network)), reference, request.seed)
+        save = Path(request.save_reference) if request.save_reference is not None else None
+        parity = prove_graph(*(proved or (built, network)), reference, request.seed, save)
     built.module.float()
     with staging(Path(request.out)) as staged:
         with attempt.clock("write"):
@@ -197,10 +204,10 @@ def path_text(path: str | os.PathLike[str]) -> str:
 
 
 def reference_of(request: Request) -> str:
-    """`gluon` or `none`."""
+    """`gluon`, `none`, or the path of a saved reference."""
     chosen = os.fspath(request.reference)
     if chosen == "auto":
-        return "gluon" if has_mxnet() else "none"
+        return "gluon" if has_mxnet() or request.save_reference is not None else "none"
     return chosen
 
 

@@ -56,7 +56,8 @@ def convert_zoo(
     init: str | None = None,
     seed: int = 0,
     out: PathLike = "weights",
-    reference: str = "auto",
+    reference: PathLike = "auto",
+    save_reference: PathLike | None = None,
     inputs: Mapping[str, InputShape] | None = None,
     nms_thresh: float | None = None,
     score_thresh: float | None = None,
@@ -73,7 +74,10 @@ def convert_zoo(
         init: `pretrained` (the default) for the published weights, `random` for random ones.
         seed: Seed of random weights, and of the inputs that parity is measured with.
         out: Folder to write to.
-        reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
+        reference: `gluon` for MXNet itself, `none`, `auto` for MXNet if it is installed, or the
+            path of a saved reference.
+        save_reference: A `.npz` to save MXNet's outputs to, as a reference where MXNet is not
+            installed.
         inputs: Shapes of the inputs that the program is for, with the batch; by default the
             published ones.
         nms_thresh: Overlap (intersection over union) above which a detector's NMS suppresses a box,
@@ -97,6 +101,7 @@ def convert_zoo(
         seed=seed,
         out=out,
         reference=reference,
+        save_reference=save_reference,
         inputs=input_shapes(inputs),
         nms_thresh=nms_thresh,
         score_thresh=score_thresh,
@@ -121,7 +126,8 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
     attempt = Attempt(entry.name, Source("params" if params is not None else init), entry.family)
     with attempt.failures():
         attempt.source = source = describe_source(entry, params, init, request.seed)
-        check_writable(Path(request.out))
+        for folder in request.folders():
+            check_writable(folder)
         with attempt.clock("source"):
             stored = load_zoo_graph(entry)
             head = load_heads()[entry.head] if entry.head is not None else None
