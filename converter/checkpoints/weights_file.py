@@ -7,9 +7,6 @@ import pickle
 import zipfile
 from pathlib import Path
 
-import safetensors
-import torch
-
 from ..errors import CheckpointError
 from ..weights.state_dict import Tensors
 
@@ -40,6 +37,8 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
     Raises:
         CheckpointError: If the file cannot be read or contains no state_dict.
     """
+    import torch
+
     path = weights_file(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
@@ -88,6 +87,8 @@ def weights_file(path: str | os.PathLike[str]) -> Path:
 
 
 def _read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
+    import safetensors
+
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -63,10 +63,8 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
             why=_describe(first.entry, len(specs)),
         )
     # compared by share, not count, of problems, so that small networks have no advantage
-    share, closest = min(
-        ((len(each.problems) / (len(specs) + len(each.targets)), each) for each in fits),
-        key=lambda pair: pair[0],
-    )
+    shares = [(len(each.problems) / (len(specs) + len(each.targets)), each) for each in fits]
+    share, closest = min(shares, key=lambda pair: pair[0], default=(NEAR, None))
     nearest = closest if share < NEAR else None
     return Detection(
         models=(),
@@ -113,9 +111,15 @@ def require_one(detection: Detection, path: object) -> Entry:
 
 
 def _candidates(catalog: Catalog, count: int) -> Iterable[Entry]:
-    """Return the networks with that number of arrays, or all networks if none has it."""
+    """Return the networks with that number of arrays, or if none has it those that can be near."""
     matching = [entry for entry in catalog.values() if entry.arrays == count]
-    return matching or catalog.values()
+    return matching or [entry for entry in catalog.values() if _can_be_near(entry, count)]
+
+
+def _can_be_near(entry: Entry, count: int) -> bool:
+    """Whether the numbers of arrays alone do not already make too many differences."""
+    most_targets = entry.arrays * 5 / 4  # a norm has four arrays, and five tensors
+    return abs(entry.arrays - count) < NEAR * (count + most_targets)
 
 
 def _matching_prefix(fits: list[Fit]) -> list[Fit]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..mappings.key_map import select
+from ..mappings.network_table import load_network_table
 from .arrays import Array, Arrays
-from .gluon_network import build_network, parameter_shapes
 
 # factor for the last scale of each residual branch in random networks; without it, deep networks
 # amplify rounding a million times and parity is meaningless
@@ -23,31 +23,28 @@ def random_arrays(
     seed: int,
     num_classes: int,
     in_chans: int = 3,
-    imperative: bool = False,
 ) -> Arrays:
-    """Random weights for every array of a GluonCV network, including BatchNorm's statistics.
+    """Random weights for every array of a catalogue network, including BatchNorm's statistics.
+
+    Names and shapes are GluonCV's, from the table of networks: MXNet is not needed.
 
     Args:
         name: GluonCV's name of the network.
         residual_end: Pattern of the parameters that end the residual branches; they are damped, so
             that the network is well conditioned.
         seed: Equal seeds give equal arrays on every machine.
-        imperative: The network does not run as a graph.
 
     Returns:
         float32 arrays by structural name.
-
-    Raises:
-        MissingDependencyError: If MXNet is not installed.
     """
-    net = build_network(name, num_classes)
-    return draw_arrays(parameter_shapes(net, in_chans, imperative), residual_end, seed)
+    shapes = load_network_table(name).array_shapes(num_classes, in_chans)
+    return draw_arrays(shapes, residual_end, seed)
 
 
 def draw_arrays(
     shapes: Mapping[str, tuple[int, ...]], residual_end: str, seed: int, *, uniform: bool = False
 ) -> Arrays:
-    """Random weights for arrays of these shapes, without MXNet.
+    """Random weights for arrays of these shapes.
 
     Args:
         shapes: Shapes by structural name.
