@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gluon2torch.mappings.network_table import load_network_table
+from gluon2torch.pipeline.conversion import convert
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.random_arrays import draw_arrays
 
@@ -25,6 +26,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     shapes = load_network_table(NAME).array_shapes(10, 3)
     write_params(folder / "mine.params", draw_arrays(shapes, "", 0))
+    formats = ["pth", "safetensors"]
+    record = convert(NAME, init="random", out=folder, reference="none", formats=formats)
+    for each in record.files:
+        Path(each.file).rename(folder / f"mine.{each.format}")
     for file, pattern in ("structural", "layer{}.weight"), ("prefixed", "net_conv{}_weight"):
         unknown = {pattern.format(number): np.ones((3, 4), np.float32) for number in range(6)}
         write_params(folder / f"{file}.params", unknown)
@@ -71,6 +76,8 @@ def test_a_conversion_without_a_proof_imports_torch_and_nothing_large_beside_it(
         ["inspect", "mine.params"],
         ["inspect", "prefixed.params"],
         ["diff", "mine.params", "mine.params"],
+        ["diff", "--names", "mine.params", "mine.pth"],
+        ["diff", "--names", "mine.safetensors", "mine.pth"],
         ["convert", "--params", "structural.params", "-o", "none"],
         ["convert", "--list"],
     ],

@@ -8,7 +8,10 @@ import zipfile
 from pathlib import Path
 
 from ..errors import CheckpointError
+from ..mapping.assignment import ArraySpec
 from ..weights.state_dict import Tensors
+from .safetensors_head import read_head
+from .torch_archive import read_archive
 
 # exceptions of torch's unpickler on damaged files, besides its own
 _DAMAGED = (ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError)
@@ -64,6 +67,24 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
             f"{path}: {', '.join(odd)}: sparse tensors are not supported; save dense tensors"
         )
     return dict(content), {}
+
+
+def read_specs(path: str | os.PathLike[str]) -> dict[str, ArraySpec]:
+    """Read the shapes and data types of a state_dict, by its own names, without its values.
+
+    Raises:
+        CheckpointError: As `read_tensors`.
+    """
+    path = weights_file(path)
+    try:
+        head = read_head(path)[0] if path.suffix == ".safetensors" else read_archive(path)
+    except CheckpointError:  # a state_dict among other things
+        tensors, _ = read_tensors(path)
+        return {
+            name: ArraySpec(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+            for name, tensor in tensors.items()
+        }
+    return {name: ArraySpec(stored.shape, stored.dtype) for name, stored in head.items()}
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,7 +55,7 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
         for folder in request.folders():
             check_writable(folder)
         labels = read_labels(request.labels) if request.labels is not None else None
-        with ThreadPoolExecutor(1) as background:
+        with ThreadPoolExecutor(2) as background:
             with clock("source"):
                 arrays = load_arrays(entry, attempt.source, params, progress)
             if params is not None:
@@ -74,6 +75,8 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
                 fitted.require()
                 check_output(fitted, request.layout, labels)
                 require_libraries(formats)
+                if reference == "none":  # it takes longer than all steps before the writing
+                    background.submit(importlib.import_module, "torch")
                 converted = assemble(fitted, arrays, request.dtype, request.allow_nonfinite)
             try:
                 parity = _prove(converted, reference, request, clock)

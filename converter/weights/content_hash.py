@@ -49,14 +49,3 @@ def raw_bytes(tensor: torch.Tensor | Array) -> memoryview:
     flat = tensor.detach().contiguous().reshape(-1)
     view: memoryview = flat.view(torch.uint8).numpy().data
     return view
-
-
-def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors have the same dtype, shape and bits, including those of NaN."""
-    if one.dtype != other.dtype or one.shape != other.shape:
-        return False
-    a, b = np.frombuffer(raw_bytes(one), np.uint8), np.frombuffer(raw_bytes(other), np.uint8)
-    whole = a.size - a.size % 8  # compare eight bytes at a time
-    return np.array_equal(a[:whole].view(np.uint64), b[:whole].view(np.uint64)) and np.array_equal(
-        a[whole:], b[whole:]
-    )
