@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def result_line(result: Record | GraphRecord | Failure) -> str:
     """Format the result of one conversion: a line, and its notes below."""
     if isinstance(result, Failure):
-        return f"{result.model or 'unknown':24} not converted"
+        line = f"{result.model or 'unknown':24} {'not converted':42}"
+        path = result.source.path if result.source is not None else None
+        return (line if path is None else f"{line} {path}").rstrip()
     lines = [f"{result.model:24} {parity_line(result.parity):42} {result.file}"]
     if isinstance(result, GraphRecord):
         lines.append(f"  takes {_inputs(result)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,13 +32,22 @@ from ..parity.proof import (
     write_report,
 )
 from ..parity.result import Parity
+from ..sources.arrays import Arrays
 from ..sources.source import Source, describe_source, load_arrays
 from ..weights.converted import Converted, assemble
 from .request import Request
 
 
-def run_request(request: Request, progress: Progress | None = None) -> Record:
+def run_request(
+    request: Request,
+    progress: Progress | None = None,
+    load: Callable[[], Arrays] | None = None,
+) -> Record:
     """Run the requested conversion: arrays → names → tensors → parity proof → files.
+
+    Args:
+        progress: As in `convert`.
+        load: Returns the arrays of the source, if they are loaded elsewhere.
 
     Raises:
         ConversionError: As `convert`.
@@ -57,7 +67,10 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
         labels = read_labels(request.labels) if request.labels is not None else None
         with ThreadPoolExecutor(2) as background:
             with clock("source"):
-                arrays = load_arrays(entry, attempt.source, params, progress)
+                if load is not None:
+                    arrays = load()
+                else:
+                    arrays = load_arrays(entry, attempt.source, params, progress)
             if params is not None:
                 sha1 = background.submit(file_sha1, Path(params))
             with clock("map"):
