@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 
 from ..mappings.key_map import select
 from ..mappings.network_table import load_network_table
 from .arrays import Array, Arrays
+from .normal_numbers import draw_normal
 
 # factor for the last scale of each residual branch in random networks; without it, deep networks
 # amplify rounding a million times and parity is meaningless
@@ -57,21 +60,26 @@ def draw_arrays(
         float32 arrays by structural name.
     """
     rng = np.random.default_rng(seed)
-    arrays = {key: _random_array(rng, key, shape, uniform) for key, shape in shapes.items()}
+    with ThreadPoolExecutor(1) as second:
+        arrays = {
+            key: _random_array(rng, key, shape, None if uniform else second)
+            for key, shape in shapes.items()
+        }
     for key in select(residual_end, arrays):
         arrays[key] *= np.float32(RESIDUAL_DAMPING)
     return arrays
 
 
 def _random_array(
-    rng: np.random.Generator, name: str, shape: tuple[int, ...], uniform: bool
+    rng: np.random.Generator, name: str, shape: tuple[int, ...], second: Executor | None
 ) -> Array:
+    """Draw one array; without a second thread, weights from a uniform distribution."""
     if name.endswith(POSITIVE):
         return 0.5 + rng.random(shape, np.float32)
-    if uniform:
+    if second is None:
         values = (rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(12**0.5)
     else:
-        values = rng.standard_normal(shape, np.float32)
+        values = draw_normal(rng, math.prod(shape), second).reshape(shape)
     # half the variance of He initialisation, with which ResNeSt-269 would reach 10,000 and its
     # attention amplify rounding a hundred times
     fan_in = int(np.prod(shape[1:])) if name.endswith("weight") else 25  # 0.2 for biases and means
