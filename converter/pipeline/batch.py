@@ -18,6 +18,7 @@ from ..files.download import Progress
 from ..files.progress_bar import working
 from ..mappings.catalog import Entry, load_catalog
 from ..mappings.choices import INITS
+from ..parity.memory import return_memory
 from ..sources.arrays import Arrays
 from ..sources.source import describe_source, load_arrays
 from .conversion import run
@@ -80,6 +81,7 @@ def convert_in_turn(requests: Sequence[Request], one: One = run) -> Iterator[Out
             with working(_name(request)) as progress:
                 outcome = convert_one(request, progress, load, one)
             load = None if ahead is None else ahead.result
+            return_memory()
             yield outcome
 
 
