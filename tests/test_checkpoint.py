@@ -36,7 +36,7 @@ TENSORS = {
 
 
 def write(tensors: dict[str, torch.Tensor], folder: Path) -> WrittenFile:
-    return pth.write_pth(Job(tensors, folder, "net", record=None, network=None))
+    return pth.write_pth(Job(tensors, folder, "net", draft=None, network=None))
 
 
 def test_a_checkpoint_is_named_by_its_hash_and_loads_safely(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_the_hash_of_a_records_facts_is_of_these_facts() -> None:
 
 
 def test_a_record_says_how_long_the_writing_took(tmp_path: Path) -> None:
-    done = write_files(record(files=()), TENSORS, lambda: None, tmp_path, "net", ("pth",))
+    done = write_files(lambda: record(files=()), TENSORS, lambda: None, tmp_path, "net", ("pth",))
     assert set(done.seconds) == {"write", "total"}
     assert 0 <= done.seconds["write"] <= done.seconds["total"]
     assert Path(done.file).with_suffix(".json").is_file()

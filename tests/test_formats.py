@@ -30,7 +30,7 @@ from .test_commands import arrays, run
 
 def job(name: str, folder: Path) -> Job:
     converted = random_network(name)
-    return Job(converted.tensors, folder, name, record(name), converted.network)
+    return Job(converted.tensors, folder, name, lambda: record(name), converted.network)
 
 
 @pytest.fixture

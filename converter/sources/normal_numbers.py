@@ -33,8 +33,10 @@ def draw_normal(rng: np.random.Generator, count: int, second: Executor) -> Array
         return rng.standard_normal(dtype=np.float32, out=values)
     half = count // 2
     spread = 2 * int(half**0.5) + 2 * _SETTLED  # far more than the middle's position varies
-    other = copy.deepcopy(rng)
-    other.bit_generator.advance(int((half + spread) * RATE / 2))  # a step has two 32-bit numbers
+    bits = copy.deepcopy(rng.bit_generator)
+    assert isinstance(bits, np.random.PCG64), "rng is np.random.default_rng's"
+    bits.advance(int((half + spread) * RATE / 2))  # a step has two 32-bit numbers
+    other = np.random.Generator(bits)
     ahead = values[half + 2 * spread :]
     drawn = second.submit(other.standard_normal, dtype=np.float32, out=ahead)
     rng.standard_normal(dtype=np.float32, out=values[:half])
