@@ -109,7 +109,7 @@ def places_of(
 
     Args:
         name: Its name in errors.
-        tensors: What was to be written.
+        tensors: What was to be written; each has a storage of its own.
         stored: What the head of the file describes, in its order.
 
     Raises:
@@ -120,7 +120,9 @@ def places_of(
     places = []
     for key, tensor in tensors.items():
         found, dtype = stored[key], str(tensor.dtype).removeprefix("torch.")
-        if (found.dtype, found.shape, found.contiguous) != (dtype, tuple(tensor.shape), True):
+        strides = tensor.contiguous().stride() if found.strides is None else found.strides
+        if (found.dtype, found.shape, strides) != (dtype, tensor.shape, tensor.stride()):
             raise CheckpointError(f"{name}: {key} reads back with another shape; check the disk")
-        places.append(Place(key, found.at, np.frombuffer(raw_bytes(tensor), np.uint8)))
+        in_memory = tensor.permute(sorted(range(tensor.ndim), key=lambda axis: -strides[axis]))
+        places.append(Place(key, found.at, np.frombuffer(raw_bytes(in_memory), np.uint8)))
     return places

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import io
-import math
 import pickle
 import struct
 import zipfile
@@ -46,13 +45,13 @@ class StoredTensor:
 
     Attributes:
         at: Offset of its first byte in the file.
-        contiguous: Whether its values follow one another in C order.
+        strides: Steps between its values along each axis; None if they are in C order.
     """
 
     dtype: str
     shape: tuple[int, ...]
     at: int
-    contiguous: bool = True
+    strides: tuple[int, ...] | None = None
 
 
 def read_archive(path: Path) -> dict[str, StoredTensor]:
@@ -115,9 +114,4 @@ def _tensor(
     storage: tuple[str, int], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
 ) -> StoredTensor:
     dtype, at = storage
-    expected = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    contiguous = all(
-        size == 1 or stride == wanted
-        for size, stride, wanted in zip(shape, strides, expected, strict=True)
-    )
-    return StoredTensor(dtype, shape, at + offset * ITEMSIZES[dtype], contiguous or 0 in shape)
+    return StoredTensor(dtype, shape, at + offset * ITEMSIZES[dtype], strides)

@@ -77,4 +77,4 @@ class _Output:
 def _own_storage(tensor: torch.Tensor) -> torch.Tensor:
     """Copy a view to its own storage, because torch saves the whole storage of a view."""
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.itemsize
-    return (tensor if whole else tensor.clone()).contiguous()
+    return tensor if whole else tensor.clone()
