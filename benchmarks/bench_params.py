@@ -224,7 +224,7 @@ def main(largest: float, rounds: int, figure: Path | None) -> None:
                 added = int(in_own_process(f"added_memory({paths})"))
                 empty(folder)
                 least(source, folder, 1)  # imports, and each library's first call
-            row = least(source, folder, rounds if size < 1e9 else 2)
+            row = least(source, folder, rounds if size < 1e9 else 1)
             if number == 0:
                 print(
                     f"ResNet-152, added memory {added / 1e6:.0f} MB "
