@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from gluon2torch.errors import TableError
+from gluon2torch.mapping import network_spec
 from gluon2torch.mapping.network_export import describe
 from gluon2torch.mapping.network_spec import describe_network, empty_network, network_specs
 from gluon2torch.mappings import network_table
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.network_table import load_network_table, network_line, pack_networks
+from gluon2torch.pipeline.conversion import convert
 
 CATALOG = load_catalog()
 
@@ -50,3 +52,16 @@ def test_a_missing_network_and_a_damaged_file_are_errors(
         with pytest.raises(TableError, match="networks.jsonl.xz: cannot be read"):
             network_table._lines()
     network_table._lines.cache_clear()
+
+
+@pytest.mark.parametrize(("reference", "count"), [("none", 0), ("graph", 1)])
+def test_a_conversion_builds_a_network_only_for_its_proof_and_only_once(
+    reference: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    build = network_spec.empty_network
+    monkeypatch.setattr(
+        network_spec, "empty_network", lambda *each: built.append(build(*each)) or built[-1]
+    )
+    convert("cifar_resnet20_v1", init="random", out=tmp_path, reference=reference, sizes=[(33, 17)])
+    assert len(built) == count
