@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from gluon2torch.checkpoints.record import Record
 from gluon2torch.errors import KeyMapError
+from gluon2torch.files.atomic_file import temporary_file
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.pipeline import batch
 from gluon2torch.pipeline.batch import convert_in_processes, convert_in_turn
@@ -166,3 +168,28 @@ def test_a_process_that_is_killed_fails_only_its_own_network() -> None:
     assert [outcome.result.succeeded for outcome in outcomes] == [True, False, True]
     assert [outcome.result.model for outcome in outcomes] == names
     assert "was killed, perhaps for want of memory" in str(outcomes[1].error)
+
+
+def waiting(request: Request, *_: object) -> Record:
+    """A conversion that is writing when the program is ended."""
+    with temporary_file(Path("out")):
+        time.sleep(600)
+    return record()
+
+
+@pytest.mark.posix
+@pytest.mark.costly
+def test_a_program_that_is_ended_ends_its_processes(tmp_path: Path) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from gluon2torch.cli import orderly_end; from tests.test_batch import *\n"
+        "with orderly_end(): list(convert_in_processes(requests(*SMALL, LARGE), 2, waiting))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path) as process:
+        for _ in range(600):
+            if len([*tmp_path.glob("out/.writing-*")]) == 2:
+                break
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert [*tmp_path.rglob(".writing-*")] == []

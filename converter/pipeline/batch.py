@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from ..checkpoints.record import Failure, GraphRecord, Record
 from ..errors import ConversionError
+from ..files.atomic_file import remove_temporaries
 from ..files.download import Progress
 from ..files.progress_bar import working
 from ..mappings.catalog import Entry, load_catalog
@@ -140,6 +137,9 @@ def _killed(request: Request) -> Outcome:
 
 def _in_pool(requests: Sequence[Request], jobs: int, one: One) -> Iterator[Outcome]:
     """Outcomes in the requests' order, up to the first that has none: a process was killed."""
+    import multiprocessing
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+
     pool = ProcessPoolExecutor(
         jobs,
         multiprocessing.get_context("spawn"),  # torch's threads do not survive a fork
@@ -160,11 +160,12 @@ def _in_pool(requests: Sequence[Request], jobs: int, one: One) -> Iterator[Outco
 
 
 def _start_worker(threads: int) -> None:
-    """Let libraries use this process's share of the cores, and unwind at SIGTERM."""
+    """Let libraries use this process's share of the cores, and end at SIGTERM without leftovers."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program ends its workers
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _end)
 
 
-def _leave(number: int, _: Any) -> None:
-    sys.exit(128 + number)
+def _end(number: int, _: object) -> None:
+    remove_temporaries()
+    os._exit(128 + number)  # an exception would only end the conversion, and begin the next
