@@ -142,7 +142,7 @@ def plot(sizes: list[int], measured: list[dict[str, np.ndarray]], path: Path) ->
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "growth"
+    matplotlib.rcParams.update({"svg.hashsalt": "growth", "svg.fonttype": "none"})
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
@@ -235,9 +235,9 @@ def main(largest: float, rounds: int, figure: Path | None) -> None:
                 sizes.append(size)
                 measured.append(row)
                 print(report(size, row), flush=True)
+                if figure is not None:
+                    plot(sizes, measured, figure)
             source.unlink()
-    if figure is not None:
-        plot(sizes, measured, figure)
     print(busy())
 
 
