@@ -67,9 +67,10 @@ mutants: .venv/installed
 	$(BIN)/python -m tests.mutation --sample $(SAMPLE)
 
 bench: .venv/installed
+	$(BIN)/python benchmarks/bench_process.py
+	$(BIN)/python benchmarks/bench_params.py --plot docs/growth.svg
 	$(BIN)/python benchmarks/bench_convert.py
 	$(BIN)/python benchmarks/bench_proof.py
-	$(BIN)/python benchmarks/bench_params.py
 	$(BIN)/python benchmarks/bench_graph.py
 	$(BIN)/python benchmarks/bench_validate.py
 

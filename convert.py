@@ -35,6 +35,8 @@ def load_package() -> ModuleType:
     return sys.modules[name]
 
 
+if __name__ == "__mp_main__":  # a process of --jobs, which looks the package up by its name
+    load_package()
 if __name__ == "__main__":
     package = load_package().__name__
     cli = importlib.import_module(f"{package}.cli")

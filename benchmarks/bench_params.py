@@ -1,11 +1,12 @@
-"""What a `.params` file costs on its way to a `.pth`, over copying and hashing it once.
+"""What a `.params` file costs on its way to a `.pth`, in one process, and how that grows.
 
-In one process and in turns, medians of some rounds: the floor, which reads each byte once, hashes
-it and writes it, on one thread; our road with its parts apart; MXNet's reader and a plain
-torch.save. On the weights of a ResNet-152, and on a file of more than 4 GiB (one round; it needs
-14 GB of disk in the temporary folder). Memory is measured in a process of its own.
+Ours is what a conversion does: parse, SHA-1 of the source, content hash, write, SHA-256, and
+comparison of what was written. It is measured in turns with (b), the floor: the file is copied and
+hashed once; and (e), MXNet's reader and torch.save. The least of some rounds counts, for files of
+10 MB to 4.5 GB, which need 14 GB of disk in the temporary folder; and memory, in a process of its
+own.
 
-    python benchmarks/bench_params.py [--skip-large] [--rounds N]
+    python benchmarks/bench_params.py [--largest GB] [--rounds N] [--plot FILE.svg]
 """
 
 from __future__ import annotations
@@ -18,26 +19,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import median
-from typing import Any
-from unittest import mock
 
 import click
 import numpy as np
+from processes import busy
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 BLOCK = 1 << 20
-LARGE_ARRAYS, LARGE_ARRAY = 270, 16 << 20
-# the parts that the floor has too: once over every byte, and out
-CORE = ("parse", "tensors", "content hash", "write+file hash")
-
-MXNET = "MXNet's road"
-
-Seconds = dict[str, float]
+ARRAY = 4 << 20  # bytes of the larger arrays; behind each is a small one
+SIZES = 10, 40, 160, 640, 2500, 4500  # MB
+WANTED = 1.5
 
 
 def make_small(path: Path) -> None:
@@ -52,15 +47,15 @@ def make_small(path: Path) -> None:
     write_params(path, random_arrays(entry.name, pattern, seed=0, num_classes=1000))
 
 
-def make_large(path: Path) -> None:
-    """Past 4 GiB: large weights, and a small array behind each."""
+def make_file(path: Path, size: int) -> None:
+    """A file of about `size` bytes: large weights, and a small array behind each."""
     from gluon2torch.sources.params_writer import write_params
 
     rng = np.random.default_rng(0)
-    weight = rng.standard_normal((LARGE_ARRAY // 4096, 1024), np.float32)
+    weight = rng.standard_normal((ARRAY // 4096, 1024), np.float32)
     bias = rng.standard_normal(1024, np.float32)
     arrays = {}
-    for index in range(LARGE_ARRAYS):
+    for index in range(size // ARRAY):
         arrays[f"layers.{index}.weight"] = weight
         arrays[f"layers.{index}.bias"] = bias
     write_params(path, arrays)
@@ -69,84 +64,60 @@ def make_large(path: Path) -> None:
 def floor(source: Path, folder: Path) -> None:
     """Read once, hash once, write once."""
     digest = hashlib.sha256()
-    target = folder / "copy"
-    with source.open("rb") as file, target.open("wb") as copy:
+    with source.open("rb") as file, (folder / "copy").open("wb") as copy:
         while block := file.read(BLOCK):
             digest.update(block)
             copy.write(block)
     digest.hexdigest()
 
 
-def our_road(source: Path, folder: Path) -> Seconds:
-    """Seconds of each part. What is measured is what a conversion calls."""
-    import torch
-
+def our_way(source: Path, folder: Path) -> None:
+    """The functions that a conversion calls."""
     from gluon2torch.checkpoints.formats import pth
     from gluon2torch.checkpoints.formats.job import Job
     from gluon2torch.files.hashes import file_sha1
-    from gluon2torch.sources.params import read_params
+    from gluon2torch.sources.params import dense_arrays
     from gluon2torch.weights.content_hash import content_sha256
+    from gluon2torch.weights.state_dict import to_tensors
 
-    seconds: Seconds = defaultdict(float)
-    arrays = timed(read_params, seconds, "parse")(source)
-    tensors = timed(
-        lambda: {name: torch.from_numpy(array) for name, array in arrays.items()},
-        seconds,
-        "tensors",
-    )()
-    timed(content_sha256, seconds, "content hash")(tensors)
-    with (
-        mock.patch.object(torch, "load", timed(torch.load, seconds, "read back")),
-        mock.patch.object(pth, "compare", timed(pth.compare, seconds, "read back")),
-        mock.patch.object(pth, "publish", timed(pth.publish, seconds, "fsync")),
-    ):
-        job = Job(tensors, folder, "bench", record=None, network=None)
-        timed(pth.write_pth, seconds, "write+file hash")(job)
-    seconds["write+file hash"] -= seconds["read back"] + seconds["fsync"]
-    timed(file_sha1, seconds, "source's SHA-1")(source)
-    return seconds
+    with ThreadPoolExecutor(2) as background:
+        arrays = dense_arrays(source)
+        hashes = background.submit(file_sha1, source), background.submit(content_sha256, arrays)
+        pth.write_pth(Job(to_tensors(arrays), folder, "bench", draft=None, network=None))
+        for each in hashes:
+            each.result()
 
 
-def mxnet_road(source: Path, folder: Path) -> None:
+def mxnet_way(source: Path, folder: Path) -> None:
     """The usual way: MXNet reads, NumPy copies, torch saves, the file is hashed."""
     import torch
 
+    from gluon2torch.files.hashes import file_sha256
     from gluon2torch.sources.mxnet_compat import import_mxnet
 
     arrays = import_mxnet().nd.load(str(source))
     tensors = {name: torch.from_numpy(array.asnumpy()) for name, array in arrays.items()}
-    target = folder / "theirs.pth"
-    torch.save(tensors, target)
-    digest = hashlib.sha256()
-    with target.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    digest.hexdigest()
+    torch.save(tensors, folder / "theirs.pth")
+    file_sha256(folder / "theirs.pth")
 
 
-def timed(function: Callable[..., Any], seconds: Seconds, part: str) -> Callable[..., Any]:
-    """The function, which adds what it takes to a part."""
-
-    def measured(*arguments: Any, **options: Any) -> Any:
-        start = time.perf_counter()
-        result = function(*arguments, **options)
-        seconds[part] += time.perf_counter() - start
-        return result
-
-    return measured
+WAYS = {"(b) copy + SHA-256": floor, "ours": our_way, "(e) mx.nd.load + torch.save": mxnet_way}
 
 
-def one_round(source: Path, folder: Path) -> Seconds:
-    """Seconds of the floor, of each part of our road, and of MXNet's."""
-    seconds: Seconds = defaultdict(float)
-    timed(floor, seconds, "floor")(source, folder)
-    empty(folder)
-    for part, value in our_road(source, folder).items():
-        seconds[part] = value
-    empty(folder)
-    timed(mxnet_road, seconds, MXNET)(source, folder)
-    empty(folder)
-    return seconds
+def least(source: Path, folder: Path, rounds: int) -> dict[str, np.ndarray]:
+    """The least wall and processor seconds of each way, measured in turns."""
+    found = {name: np.full(2, np.inf) for name in WAYS}
+    for _ in range(rounds):
+        for name, way in WAYS.items():
+            found[name] = np.minimum(found[name], timed(lambda way=way: way(source, folder)))
+            empty(folder)
+    return found
+
+
+def timed(call: Callable[[], object]) -> np.ndarray:
+    start = np.array([time.perf_counter(), time.process_time()])
+    call()
+    return np.array([time.perf_counter(), time.process_time()]) - start
 
 
 def empty(folder: Path) -> None:
@@ -156,28 +127,33 @@ def empty(folder: Path) -> None:
     os.sync()  # nobody pays for another's unwritten pages
 
 
-def report(name: str, size: int, rounds: list[Seconds], memory: int) -> float:
-    """Print one file's figures → seconds per GB of our road."""
-    seconds = {part: median(each[part] for each in rounds) for part in rounds[0]}
-    theirs, base = seconds.pop(MXNET), seconds.pop("floor")
-    core = sum(seconds[part] for part in CORE)
-    print(f"{name}, {size / 1e9:.3f} GB, rounds: {len(rounds)}")
-    print(f"  {'floor':16} {base:8.3f} s  {size / base / 1e9:.2f} GB/s")
-    for part, value in seconds.items():
-        print(f"  {part:16} {value:8.3f} s  {value / base:.2f} of the floor")
-    print(f"  {MXNET:16} {theirs:8.3f} s")
-    print(f"  {' + '.join(CORE)} / floor: {core / base:.2f}  (wanted: at most 1.5)")
-    print(f"  all / floor: {sum(seconds.values()) / base:.2f}  (wanted: at most 2.2)")
-    same = core - seconds["content hash"]
-    print(
-        f"  MXNet's road / ours: {theirs / core:.2f}  (wanted: at least 1.4); "
-        f"{theirs / same:.2f} without the content hash, which it does not make"
+def report(size: int, seconds: dict[str, np.ndarray]) -> str:
+    base, ours, theirs = seconds.values()
+    ratio, of_processor = ours / base
+    return (
+        f"{size / 1e6:7.0f} MB  (b) {base[0]:6.2f} s, ours {ours[0]:6.2f} s, "
+        f"(e) {theirs[0]:6.2f} s; ours / (b): {ratio:.2f}, of processor {of_processor:.2f}; "
+        f"ours / (e): {ours[0] / theirs[0]:.2f}; {ours[0] / size * 1e9:.2f} s/GB"
     )
-    print(
-        f"  added memory / file: {memory / size:.3f}, {memory / 1e6:.0f} MB  (wanted: at most 0.3)",
-        flush=True,
-    )
-    return core / size
+
+
+def plot(sizes: list[int], measured: list[dict[str, np.ndarray]], path: Path) -> None:
+    """Draw the seconds of each way over the size of the file."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.hashsalt": "growth", "svg.fonttype": "none"})
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    for name in WAYS:
+        axes.loglog(
+            [size / 1e6 for size in sizes], [row[name][0] for row in measured], "o-", label=name
+        )
+    axes.set(xlabel="size of the .params file (MB)", ylabel="time (s)")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def anonymous_memory() -> int:
@@ -187,12 +163,12 @@ def anonymous_memory() -> int:
 
 
 def added_memory(source: Path, folder: Path) -> int:
-    """The most that our road takes on top of the imports, in this process."""
+    """The most that our way takes on top of the imports, in this process."""
     from gluon2torch.sources.params_writer import write_params
 
     small = folder / "small.params"  # the first use of each library is its own cost
     write_params(small, {"weight": np.zeros((8, 8), np.float32)})
-    our_road(small, folder)
+    our_way(small, folder)
     before = most = anonymous_memory()
     over = threading.Event()
 
@@ -203,18 +179,17 @@ def added_memory(source: Path, folder: Path) -> int:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    our_road(source, folder)
+    our_way(source, folder)
     over.set()
     watcher.join()
     return most - before
 
 
-def in_own_process(function: str, *paths: Path) -> str:
+def in_own_process(call: str) -> str:
     """Call one of these functions in another process → what it returns, as text."""
-    arguments = ", ".join(f"Path({str(path)!r})" for path in paths)
     script = (
         "import sys; from pathlib import Path; sys.path[:0] = ['benchmarks', '.']; "
-        f"import bench_params; print(bench_params.{function}({arguments}))"
+        f"import bench_params; print(bench_params.{call})"
     )
     command = (sys.executable, "-c", script)
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
@@ -222,29 +197,48 @@ def in_own_process(function: str, *paths: Path) -> str:
 
 
 @click.command(help=__doc__)
-@click.option("--skip-large", is_flag=True, help="Leave the file of more than 4 GiB out.")
-@click.option("--rounds", default=7, show_default=True)
-def main(skip_large: bool, rounds: int) -> None:
+@click.option(
+    "--largest", default=4.5, show_default=True, metavar="GB", help="Size of the largest file."
+)
+@click.option("--rounds", default=5, show_default=True, help="Rounds for files below 1 GB.")
+@click.option("--plot", "figure", type=click.Path(path_type=Path), help="Draw the growth.")
+def main(largest: float, rounds: int, figure: Path | None) -> None:
+    print(busy())
+    sizes: list[int] = []
+    measured: list[dict[str, np.ndarray]] = []
     with tempfile.TemporaryDirectory() as temporary:
         base = Path(temporary)
-        folder = base / "out"
+        folder, source = base / "out", base / "source.params"
         folder.mkdir()
-        files = [("ResNet-152", "make_small", rounds)]
-        if not skip_large:
-            files.append(("more than 4 GiB", "make_large", 1))
-        per_byte = []
-        for name, maker, count in files:
-            source = base / f"{maker}.params"
-            in_own_process(maker, source)
-            memory = int(in_own_process("added_memory", source, folder))
-            empty(folder)
-            if not per_byte:
-                one_round(source, folder)  # imports, and each library's first call
-            measured = [one_round(source, folder) for _ in range(count)]
-            per_byte.append(report(name, source.stat().st_size, measured, memory))
+        makers = [f"make_small(Path({str(source)!r}))"]
+        makers += [
+            f"make_file(Path({str(source)!r}), {size}_000_000)"
+            for size in SIZES
+            if size <= largest * 1000
+        ]
+        for number, maker in enumerate(makers):
+            in_own_process(maker)
+            size = source.stat().st_size
+            if number == 0:
+                paths = ", ".join(f"Path({str(path)!r})" for path in (source, folder))
+                added = int(in_own_process(f"added_memory({paths})"))
+                empty(folder)
+                least(source, folder, 1)  # imports, and each library's first call
+            row = least(source, folder, rounds if size < 1e9 else 1)
+            if number == 0:
+                print(
+                    f"ResNet-152, added memory {added / 1e6:.0f} MB "
+                    f"(ours / (b) wanted: at most {WANTED}):"
+                )
+                print(report(size, row), "\ngrowth:", flush=True)
+            else:
+                sizes.append(size)
+                measured.append(row)
+                print(report(size, row), flush=True)
+                if figure is not None:
+                    plot(sizes, measured, figure)
             source.unlink()
-        if not skip_large:
-            print(f"cost per byte, large over small: {per_byte[1] / per_byte[0]:.2f}")
+    print(busy())
 
 
 if __name__ == "__main__":

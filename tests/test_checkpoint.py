@@ -1,22 +1,30 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
 
 from gluon2torch.checkpoints.formats import pth
 from gluon2torch.checkpoints.formats.job import Job
 from gluon2torch.checkpoints.metadata import facts_sha256, to_metadata
 from gluon2torch.checkpoints.output import write_files
+from gluon2torch.checkpoints.read_back import Place, read_back
 from gluon2torch.checkpoints.record import WrittenFile
+from gluon2torch.checkpoints.safetensors_head import read_head
+from gluon2torch.checkpoints.torch_archive import read_archive
 from gluon2torch.errors import CheckpointError
 from gluon2torch.files import atomic_file
-from gluon2torch.weights.content_hash import content_sha256, same_bits
+from gluon2torch.files.hashes import file_sha256
+from gluon2torch.weights.content_hash import content_sha256, raw_bytes
 
 from .conftest import record
 
@@ -28,7 +36,7 @@ TENSORS = {
 
 
 def write(tensors: dict[str, torch.Tensor], folder: Path) -> WrittenFile:
-    return pth.write_pth(Job(tensors, folder, "net", record=None, network=None))
+    return pth.write_pth(Job(tensors, folder, "net", draft=None, network=None))
 
 
 def test_a_checkpoint_is_named_by_its_hash_and_loads_safely(tmp_path: Path) -> None:
@@ -76,54 +84,134 @@ def test_the_content_hash_is_of_the_weights_alone() -> None:
 def test_what_reads_back_different_gets_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = torch.load
+    save = torch.save
 
-    def flipped(*arguments: object, **options: object) -> dict[str, torch.Tensor]:
-        tensors = load(*arguments, **options)
+    def flipped(tensors: dict[str, torch.Tensor], output: object) -> None:
         tensors["b.weight"][1, 2] += 1
-        return tensors
+        save(tensors, output)
+        tensors["b.weight"][1, 2] -= 1
 
-    monkeypatch.setattr(torch, "load", flipped)
-    with pytest.raises(CheckpointError, match="b.weight reads back with different values"):
-        write(TENSORS, tmp_path)
+    monkeypatch.setattr(torch, "save", flipped)
+    with pytest.raises(CheckpointError, match="net: b.weight reads back with different values"):
+        write({name: tensor.clone() for name, tensor in TENSORS.items()}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("count", range(1, 18))
-def test_every_byte_is_compared(count: int) -> None:
-    """The comparison takes eight bytes at a time, and what is left after them."""
-    tensor = torch.arange(count, dtype=torch.uint8)
-    assert same_bits(tensor, tensor.clone())
-    for place in range(count):
-        other = tensor.clone()
-        other[place] += 1
-        assert not same_bits(tensor, other), place
+def read(data: bytes, at: int, expected: bytes, folder: Path) -> str:
+    (folder / "file").write_bytes(data)
+    place = Place("x", at, np.frombuffer(expected, np.uint8))
+    return read_back(folder / "file", "net", [place])
 
 
-def test_bits_are_compared_and_not_numbers() -> None:
-    odd = torch.tensor([float("nan"), -0.0, 1.0])
-    assert same_bits(odd, odd.clone())
-    assert not same_bits(odd, torch.tensor([float("nan"), 0.0, 1.0]))
-    assert not same_bits(odd, odd.double())
-    assert not same_bits(odd, odd[:, None])
-    assert not same_bits(odd.view(torch.int32), odd)
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 17])
+@pytest.mark.parametrize("block", [4, 16, 1 << 22])
+def test_every_byte_is_compared(
+    count: int, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The comparison takes eight bytes at a time, and what is left after them, in each block."""
+    monkeypatch.setattr("gluon2torch.checkpoints.read_back.BLOCK", block)
+    data = bytes(range(3 + count + 2))
+    expected = data[3 : 3 + count]
+    assert read(data, 3, expected, tmp_path) == hashlib.sha256(data).hexdigest()
+    for place in range(3, 3 + count):
+        changed = data[:place] + bytes([255]) + data[place + 1 :]
+        with pytest.raises(CheckpointError, match="net: x reads back with different values"):
+            read(changed, 3, expected, tmp_path)
+    with pytest.raises(CheckpointError, match="net: x reads back with different values"):
+        read(data[: 2 + count], 3, expected, tmp_path)  # the file is too short
 
 
-@pytest.mark.parametrize("change", ["a name is missing", "another order"])
-def test_names_that_read_back_different_are_reported(change: str, tmp_path: Path) -> None:
-    names = list(TENSORS)[1:] if change == "a name is missing" else reversed(TENSORS)
-    job = Job(TENSORS, tmp_path, "net", record=None, network=None)
-    with pytest.raises(CheckpointError, match="net: reads back with different names"):
-        pth.compare({name: TENSORS[name] for name in names}, job)
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        (dict(list(TENSORS.items())[1:]), "with different names"),
+        (dict(reversed(TENSORS.items())), "with different names"),
+        ({**TENSORS, "b.weight": TENSORS["b.weight"].reshape(3, 2)}, "b.weight .* another shape"),
+        ({**TENSORS, "b.weight": TENSORS["b.weight"].double()}, "b.weight .* another shape"),
+        ({**TENSORS, "b.weight": torch.zeros(3, 2).t()}, "b.weight .* another shape"),
+        ({**TENSORS, "a.bias": torch.tensor([float("nan"), 0.0]).half()}, "a.bias .* values"),
+    ],
+)
+def test_a_file_of_other_tensors_is_reported(
+    changed: dict[str, torch.Tensor], problem: str, tmp_path: Path
+) -> None:
+    torch.save(changed, tmp_path / "file")
+    with pytest.raises(CheckpointError, match=f"net: .*{problem}"):
+        pth._check(TENSORS, tmp_path / "file", "net")
+    torch.save(TENSORS, tmp_path / "file")
+    assert pth._check(TENSORS, tmp_path / "file", "net") == file_sha256(tmp_path / "file")
 
 
-def test_the_last_bytes_that_read_back_different_are_reported(tmp_path: Path) -> None:
-    job = Job(TENSORS, tmp_path, "net", record=None, network=None)
-    pth.compare(TENSORS, job)
-    changed = TENSORS["a.bias"].clone()
-    changed[1] = 0.0  # 4 bytes of float16 in all; -0.0 was written
-    with pytest.raises(CheckpointError, match="a.bias reads back with different values"):
-        pth.compare({**TENSORS, "a.bias": changed}, job)
+DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32]
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, torch.int16, torch.int8, torch.uint8, torch.bool])
+def test_the_heads_of_files_describe_what_torch_wrote(dtype: torch.dtype, tmp_path: Path) -> None:
+    part = torch.arange(12).reshape(3, 4)[1:].to(dtype)
+    tensors = {"a": part.clone(), "b": torch.zeros((), dtype=dtype), "c": part.t(), "d": part}
+    parameter = {"e": nn.Parameter(part.clone())} if dtype.is_floating_point else {}
+    torch.save({**tensors, **parameter}, tmp_path / "a.pth")
+    save_file({"a": tensors["a"], "b": tensors["b"]}, tmp_path / "a.safetensors", {"format": "pt"})
+    found, (stored, metadata) = (
+        read_archive(tmp_path / "a.pth"),
+        read_head(tmp_path / "a.safetensors"),
+    )
+    assert list(found) == [*tensors, *parameter]
+    assert [each.strides for each in found.values()] == [
+        each.stride() for each in (tensors | parameter).values()
+    ]
+    assert metadata == {"format": "pt"}
+    for file, heads in ("a.pth", found), ("a.safetensors", stored):
+        data = (tmp_path / file).read_bytes()
+        for name in "ab":
+            each, raw = heads[name], bytes(raw_bytes(tensors[name]))
+            assert (f"torch.{each.dtype}", each.shape) == (str(dtype), tuple(tensors[name].shape))
+            assert data[each.at : each.at + len(raw)] == raw
+
+
+def test_strides_are_kept_and_compared(tmp_path: Path) -> None:
+    """Networks that were trained with channels last have such weights."""
+    weight = torch.arange(48.0).reshape(2, 4, 2, 3).to(memory_format=torch.channels_last)
+    written = write({"a": weight, "b": weight[:, :, :1, :1].clone()}, tmp_path)
+    loaded = torch.load(written.file, weights_only=True)
+    assert torch.equal(loaded["a"], weight)
+    assert loaded["a"].stride() == weight.stride() == (24, 1, 12, 4)
+    torch.save({"a": weight.contiguous()}, tmp_path / "file")
+    with pytest.raises(CheckpointError, match="net: a reads back with another shape"):
+        pth._check({"a": weight}, tmp_path / "file", "net")
+    torch.save({"a": weight + 1}, tmp_path / "file")
+    with pytest.raises(CheckpointError, match="net: a reads back with different values"):
+        pth._check({"a": weight}, tmp_path / "file", "net")
+
+
+class Foreign:
+    """What a state_dict does not contain."""
+
+
+@pytest.mark.parametrize(
+    "content", [Foreign(), {"a": Foreign()}, {"a": 1}, [torch.zeros(1)], {1: torch.zeros(1)}]
+)
+def test_a_head_of_something_else_is_refused(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=r"a\.pth: has no readable state_dict"):
+        read_archive(tmp_path / "a.pth")
+
+
+def test_damaged_heads_are_refused(tmp_path: Path) -> None:
+    torch.save(TENSORS, tmp_path / "a.pth")
+    save_file({"a": torch.zeros(3)}, tmp_path / "a.safetensors")
+    whole = (tmp_path / "a.pth").read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        place, value = int(rng.integers(len(whole))), int(rng.integers(256))
+        (tmp_path / "a.pth").write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+        with contextlib.suppress(CheckpointError):
+            read_archive(tmp_path / "a.pth")
+    head = (tmp_path / "a.safetensors").read_bytes()
+    for data in (b"", head[:20], head.replace(b"F32", b"F99"), b"\xff" * 8 + head[8:]):
+        (tmp_path / "a.safetensors").write_bytes(data)
+        with pytest.raises(CheckpointError, match="has no readable header"):
+            read_head(tmp_path / "a.safetensors")
 
 
 def test_the_hash_of_a_records_facts_is_of_these_facts() -> None:
@@ -137,7 +225,7 @@ def test_the_hash_of_a_records_facts_is_of_these_facts() -> None:
 
 
 def test_a_record_says_how_long_the_writing_took(tmp_path: Path) -> None:
-    done = write_files(record(files=()), TENSORS, lambda: None, tmp_path, "net", ("pth",))
+    done = write_files(lambda: record(files=()), TENSORS, lambda: None, tmp_path, "net", ("pth",))
     assert set(done.seconds) == {"write", "total"}
     assert 0 <= done.seconds["write"] <= done.seconds["total"]
     assert Path(done.file).with_suffix(".json").is_file()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gluon2torch.checkpoints.record import Record
-from gluon2torch.commands.convert_command import run_each
+from gluon2torch.commands.convert_command import show_each
 from gluon2torch.errors import KeyMapError
+from gluon2torch.pipeline.batch import convert_in_turn
 from gluon2torch.pipeline.request import Request
 from gluon2torch.sources.params_writer import write_params
 
@@ -97,6 +98,17 @@ def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
             ["--params", "x.params", "resnet18_v1b", "resnet34_v1b"],
             "--params accepts only one MODEL",
         ),
+        (["--params", "a", "--params", "b", "--symbol", "s"], "--symbol accepts only one file"),
+        (["--params", "a", "--params", "b", "--report", "r"], "--report accepts only one file"),
+        (
+            ["--params", "a", "--params", "b", "--save-reference", "r.npz"],
+            "--save-reference accepts only one network",
+        ),
+        (["--params", "tests/graphs"], "--params: tests/graphs has no .params files"),
+        (["--params", "@no/such/list"], "--params: no/such/list cannot be read (No such file"),
+        (["--all", "--shard", "0/4"], "'0/4' is not a shard; write I/N with I from 1 to N"),
+        (["--all", "--shard", "5/4"], "'5/4' is not a shard"),
+        (["--all", "--jobs", "0"], "0 is not in the range"),
         (["resnet18_v1b", "--size", "224"], "'224' is not a size"),
         (["resnet18_v1b", "--json", "/no/such/folder/r.json"], "or is in no existing folder"),
         (["resnet18_v1b", "--seed", "-1"], "-1 is not in the range"),
@@ -156,12 +168,13 @@ def test_without_network_one_line_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_failure_does_not_stop_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
-    def one(request: Request, progress: object) -> Record:
+    def one(request: Request, *_: object) -> Record:
         if request.model == "b":
             raise KeyMapError("b is wrong:", [f"problem {number:02}" for number in range(40)])
         return a_record()
 
-    results = run_each([Request(model=name) for name in "abc"], one, quiet=False)
+    requests = [Request(model=name, params=f"{name}.params") for name in "abc"]
+    results = show_each(convert_in_turn(requests, one), quiet=False)
     assert [result.succeeded for result in results] == [True, False, True]
     assert "problem 39" in results[1].as_dict()["error"]  # the record has them all
     out, err = capsys.readouterr()

@@ -123,6 +123,29 @@ def test_diff_compares_dialects_and_checkpoints(mine: Path, tmp_path: Path) -> N
     ]
 
 
+def test_diff_of_names_reads_no_values(mine: Path, tmp_path: Path) -> None:
+    other, changed = tmp_path / "other.params", prefixed(arrays())
+    changed["arg:cifar0_conv0_weight"][0, 0, 0, 0] += 0.5
+    write_params(other, changed)
+    result = run("diff", "--names", mine, other)
+    assert (result.exit_code, result.output) == (0, "107 equal, 0 different\n")
+    changed["arg:cifar0_dense0_bias"] = np.zeros(10, np.float16)
+    write_params(other, changed)
+    same = {name: torch.from_numpy(array) for name, array in arrays().items()}
+    torch.save(same, tmp_path / "a.pth")
+    torch.save({"state_dict": {**same, "extra": torch.zeros(2)}}, tmp_path / "b.pth")
+    first = next(iter(same))
+    same[first] = same[first][:, :1]
+    torch.save(same, tmp_path / "c.pth")
+    for one, two, expected in (
+        (mine, other, "fc.bias: has dtypes float32 and float16\n106 equal"),
+        ("a.pth", "b.pth", f"extra: is only in {tmp_path / 'b.pth'}\n107 equal"),
+        ("a.pth", "c.pth", f"{first}: has shapes (16, 3, 3, 3) and (16, 1, 3, 3)\n106 equal"),
+    ):
+        result = run("diff", "--names", tmp_path / one, tmp_path / two)
+        assert (result.exit_code, result.output) == (1, f"{expected}, 1 different\n")
+
+
 def test_diff_opens_every_format(mine: Path, tmp_path: Path) -> None:
     def converted(*options: object) -> str:
         options = ("--params", mine, "--reference", "none", "-o", tmp_path / "out", *options)

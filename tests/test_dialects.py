@@ -17,6 +17,7 @@ from gluon2torch.mapping.dialects import dialect_of, plain_name, prefixed_names,
 from gluon2torch.mapping.fit import fit
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.key_map import load_keymap
+from gluon2torch.mappings.network_table import load_network_table
 from gluon2torch.sources.params import dense_arrays
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.weights.content_hash import content_sha256
@@ -35,16 +36,28 @@ LOOKALIKES = {
 @functools.cache
 def gluon_names(name: str, classes: int = 10, in_chans: int = 3) -> tuple[str, dict[str, Any]]:
     """The net's prefix, and Gluon's prefixed name → (structural name, shape), from Gluon itself."""
-    from gluon2torch.sources.gluon_network import build_network, parameter_shapes
+    from gluon2torch.sources.gluon_network import build_network
+    from gluon2torch.sources.mxnet_compat import import_mxnet
 
-    net = build_network(name, classes)
-    shapes = parameter_shapes(net, in_chans, load_keymap(CATALOG[name].family).imperative)
+    net, images = build_network(name, classes), import_mxnet().nd.zeros((1, in_chans, 224, 224))
+    if load_keymap(CATALOG[name].family).imperative:  # it does not run as a graph
+        net.initialize()
+        net(images)
+    else:
+        net.infer_shape(images)
     parameters = net._collect_params_with_prefix()
-    return net.prefix, {p.name: (key, shapes[key]) for key, p in parameters.items()}
+    return net.prefix, {p.name: (key, tuple(p.shape)) for key, p in parameters.items()}
 
 
 def specs(names: Iterable[tuple[str, tuple[int, ...]]]) -> dict[str, ArraySpec]:
     return {name: ArraySpec(shape, "float32") for name, shape in names}
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("name", CATALOG)
+def test_the_table_has_gluons_names_and_shapes_in_gluons_order(name: str) -> None:
+    _, names = gluon_names(name)
+    assert list(load_network_table(name).array_shapes(10, 3).items()) == list(names.values())
 
 
 @pytest.mark.mxnet

@@ -182,8 +182,9 @@ def moment(path):
 def test_an_exception_that_a_library_replaces(mine: Path, out: Path) -> None:
     """torch.save makes a RuntimeError of what is raised while it writes."""
     inside = """
-from gluon2torch.files.hashes import HashingFile
-write, leave, count = HashingFile.write, HashingFile.__exit__, 0
+import torch
+from gluon2torch.checkpoints.formats import pth
+write, save, count = pth._Output.write, torch.save, 0
 
 def interrupted(self, data):
     global count
@@ -192,11 +193,14 @@ def interrupted(self, data):
         signal.raise_signal(signal.SIGTERM)
     return write(self, data)
 
-def replaced(self, kind, *rest):
-    print(kind.__name__, file=sys.stderr)
-    leave(self, kind, *rest)
+def replaced(*arguments):
+    try:
+        save(*arguments)
+    except BaseException as error:
+        print(type(error).__name__, file=sys.stderr)
+        raise
 
-HashingFile.write, HashingFile.__exit__ = interrupted, replaced
+pth._Output.write, torch.save = interrupted, replaced
 """
     with child(inside + COMMAND, mine, out) as process:
         _, errors = process.communicate(timeout=60)

@@ -27,6 +27,7 @@ from gluon2torch.mappings.choices import LAYOUTS
 from gluon2torch.mappings.layout import load_layout
 from gluon2torch.parity.result import Parity
 from gluon2torch.sources.source import Source
+from gluon2torch.weights.content_hash import content_sha256
 from gluon2torch.weights.converted import Converted
 
 from .conftest import SMALL, gluon_outputs, images, random_network, relative
@@ -39,9 +40,10 @@ LIMIT = 1e-12
 
 def written(converted: Converted, layout: str, out: Path) -> Any:
     """The record of a network written in a layout, its parity left to the test."""
-    record = draft_record(converted, Parity("none", None), Source("random", seed=0), layout=layout)
+    source, content = Source("random", seed=0), content_sha256(converted.values)
+    record = draft_record(converted, Parity("none", None), source, content, layout=layout)
     formats = ("timm-folder",) if layout == "timm-folder" else ("pth",)
-    return write(converted, record, out, formats, Clock())
+    return write(converted, lambda: record, record.layout, out, record.name, formats, Clock())
 
 
 def logits(network: nn.Module, inputs: np.ndarray) -> np.ndarray:

@@ -87,8 +87,8 @@ MUTANTS = [
     ),
     Mutant(
         "the last bytes are not compared",
-        *("weights/content_hash.py", "        a[whole:], b[whole:]", "        a[:0], b[:0]"),
-        "test_checkpoint.py::test_every_byte_is_compared",
+        *("checkpoints/read_back.py", "(written[whole:], expected", "(expected[whole:], expected"),
+        "test_checkpoint.py::test_every_byte_is_compared[16-7]",
     ),
     Mutant(
         "diff takes -0.0 for 0.0",

@@ -17,7 +17,7 @@ from gluon2torch.parity.output_bounds import amplification, depends_on_input, ou
 from gluon2torch.sources.arrays import Arrays
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.random_arrays import draw_arrays
-from gluon2torch.weights import converted, state_dict
+from gluon2torch.weights import converted
 
 from .conftest import SMALL
 
@@ -47,14 +47,14 @@ def prove(values: Arrays, folder: Path, reference: str) -> Any:
 
 def swap_assigned(monkeypatch: pytest.MonkeyPatch, one: str, other: str) -> None:
     """Let two arrays of equal shape become each other's tensors."""
-    build = state_dict.build_state_dict
+    build = converted.build_values
 
     def swapped(*arguments: Any) -> Any:
         tensors = build(*arguments)
         tensors[one], tensors[other] = tensors[other], tensors[one]
         return tensors
 
-    monkeypatch.setattr(state_dict, "build_state_dict", swapped)
+    monkeypatch.setattr(converted, "build_values", swapped)
 
 
 @pytest.mark.costly
@@ -103,15 +103,15 @@ def test_logits_that_are_permuted_beside_a_huge_one(
     values["fc.bias"][0] = 1e14
     record = prove(values, tmp_path, reference)
     assert record.parity.checks[0].max_own < 1
-    build = state_dict.build_state_dict
+    build = converted.build_values
 
     def permuted(*arguments: Any) -> Any:
         tensors = build(*arguments)
-        weight = tensors["fc.weight"].clone()
+        weight = tensors["fc.weight"].copy()
         weight[1:5] = weight[[2, 3, 4, 1]]
         return {**tensors, "fc.weight": weight}
 
-    monkeypatch.setattr(state_dict, "build_state_dict", permuted)
+    monkeypatch.setattr(converted, "build_values", permuted)
     with pytest.raises(ParityError, match="logits .a single output by .* times its own bound"):
         prove(values, tmp_path / "other", reference)
     assert not (tmp_path / "other" / "out").exists()

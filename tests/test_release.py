@@ -231,6 +231,18 @@ def test_a_trial_beside_the_real_one_is_passed_over(weights: Path, tmp_path: Pat
     assert "can both be published" in result.output
 
 
+def test_checkpoints_are_taken_from_several_folders(tmp_path: Path) -> None:
+    one = make_weights(tmp_path / "one", TINY[0])
+    other = make_weights(tmp_path / "other", *TINY)  # has the first one's, too
+    models = [text for name in TINY for text in ("--model", name)]
+    options = ["--from", one, "--from", other, *models, "--allow-random"]
+    result = run("release", tmp_path / "release", *options)
+    assert result.exit_code == 0, result.output
+    assert len([*(tmp_path / "release").glob("*.pth")]) == 2
+    result = run("release", tmp_path / "r", *options, "--from", tmp_path / "none")
+    assert f"{tmp_path / 'none'}: no such folder" in result.output
+
+
 def test_what_is_missing_of_the_published_set_is_named(weights: Path, tmp_path: Path) -> None:
     result = run("release", tmp_path / "release", "--from", weights, "--json", "-")
     assert result.exit_code == 1
@@ -251,7 +263,7 @@ def test_a_folder_with_something_in_it_is_left_alone(weights: Path, tmp_path: Pa
 
 
 def test_what_breaks_off_leaves_nothing(weights: Path, tmp_path: Path) -> None:
-    choices = choose(weights, [TINY[0]])
+    choices = choose([weights], [TINY[0]])
     checkpoint(weights).unlink()
     with pytest.raises(ReleaseError, match="cannot be written"):
         build(tmp_path / "release", choices)

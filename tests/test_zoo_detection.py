@@ -12,13 +12,16 @@ from click.testing import CliRunner
 from gluon2torch.checkpoints.file_detection import detect_file, other_networks
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError, KeyMapError, ParamsFileError, UnknownModelError
+from gluon2torch.graph import zoo_names
 from gluon2torch.graph.class_count import dependence, with_classes
 from gluon2torch.graph.stored_graph import load_graph
 from gluon2torch.graph.zoo_detection import detect_zoo, fits
 from gluon2torch.graph.zoo_graph import load_zoo_graph, load_zoo_shapes
+from gluon2torch.graph.zoo_names import FILE, candidate_families, names_text
 from gluon2torch.mapping.assignment import ArraySpec
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.heads import load_heads
+from gluon2torch.mappings.yaml_table import mapping_file
 from gluon2torch.mappings.zoo import Shape, load_zoo
 from gluon2torch.pipeline.conversion import convert, run
 from gluon2torch.pipeline.request import Request
@@ -205,3 +208,23 @@ def test_options_that_do_not_apply_to_a_detected_network_are_refused(tmp_path: P
     message = "is a file of mobile_pose_mobilenetv3_small: formats applies to catalogue networks"
     with pytest.raises(GraphError, match=message):
         run(Request(params=file, formats=("onnx",), out=tmp_path / "out"))
+
+
+def test_the_stored_names_are_those_of_the_graphs() -> None:
+    assert mapping_file(FILE).read_text(encoding="utf-8") == names_text()
+    for entry in ZOO.values():
+        if entry.float_name is None:
+            names = load_zoo_shapes(entry.family)[entry.name]
+            assert entry.family in candidate_families([*names, *(f"{p}x" for p in entry.left_out)])
+    assert candidate_families(["conv0.weight"]) == []
+
+
+def test_a_missing_file_of_names_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zoo_names, "mapping_file", lambda name: tmp_path / "names")
+    with pytest.raises(GraphError, match=r"zoo_names.json: cannot be read .*; install gluon2torch"):
+        candidate_families(["conv0.weight"])
+    (tmp_path / "names").write_text("[")
+    with pytest.raises(GraphError, match=r"zoo_names.json: cannot be read"):
+        candidate_families(["conv0.weight"])

@@ -13,7 +13,7 @@ from ..errors import UnknownModelError
 from ..files.atomic_file import record_path
 from ..mapping.assignment import refuse
 from ..mapping.layout_keys import find_layout
-from ..mapping.network_spec import describe_network, empty_network
+from ..mapping.network_spec import network_specs
 from ..mappings.catalog import Entry, Preprocessing, load_catalog
 from ..mappings.class_labels import Labels, recorded_labels
 from ..mappings.key_map import MADE_UP, load_keymap
@@ -127,14 +127,14 @@ def _fit(path: Path, entry: Entry, tensors: Tensors) -> tuple[Tensors, int, int]
     """
     keymap = load_keymap(entry.family)
     classifier, first_conv = f"{keymap.classifier}.weight", f"{keymap.first_conv}.weight"
-    expected = describe_network(empty_network(entry.name, entry.dataset.num_classes, 3))
+    expected = network_specs(entry.name, entry.dataset.num_classes, 3)
     keys = find_layout(entry, tensors, expected)
     ours = {keys[name]: tensor for name, tensor in tensors.items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in ours.items()}
     in_chans = shapes[first_conv][1] if len(shapes.get(first_conv, ())) == 4 else 3
     # a classifier of the wrong shape counts as present, and is reported below
     num_classes = max([1, *shapes[classifier][:1]]) if classifier in shapes else 0
-    expected = describe_network(empty_network(entry.name, num_classes, in_chans))
+    expected = network_specs(entry.name, num_classes, in_chans)
     problems = [
         f"{name}: has shape {tuple(ours[name].shape)}; {entry.name} expects {spec.shape}"
         if name in ours

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..errors import ParamsFileError
-from ..mapping.assignment import array_specs
+from ..mapping.assignment import ArraySpec, array_specs
 from ..mapping.detection import detect, require_one
 from ..mapping.dialects import plain_name
-from ..mapping.fit import fit
+from ..mapping.fit import Specs, fit
 from ..mappings.catalog import load_catalog
 from ..mappings.key_map import MADE_UP
 from ..sources.arrays import Array, Arrays, SparseArray, StoredArray
@@ -59,7 +60,11 @@ class Comparison:
 
 
 def compare_files(
-    first: str | os.PathLike[str], second: str | os.PathLike[str], model: str | None = None
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    model: str | None = None,
+    *,
+    names_only: bool = False,
 ) -> Comparison:
     """Compare two files, under our keys if the network is known, otherwise under their own names.
 
@@ -67,13 +72,30 @@ def compare_files(
         first: Path of the first file.
         second: Path of the second file.
         model: Network of both files; needed only if their names do not identify it.
+        names_only: Compare names, shapes and data types, and read no values.
 
     Raises:
         ParamsFileError, CheckpointError: If one of the files cannot be read.
         UnknownModelError: If the names fit two networks and no model was given.
         KeyMapError: If one of the files does not belong to the given model.
     """
-    one, other = _load(first, model), _load(second, model)
+    if names_only:
+        return _compared(
+            first, second, _specs(first, model), _specs(second, model), _spec_difference
+        )
+    return _compared(first, second, _load(first, model), _load(second, model), _difference)
+
+
+T = TypeVar("T")
+
+
+def _compared(
+    first: str | os.PathLike[str],
+    second: str | os.PathLike[str],
+    one: Mapping[str, T],
+    other: Mapping[str, T],
+    difference: Callable[[str, T, T], Difference | None],
+) -> Comparison:
     differences = [
         Difference(name, f"is only in {path}")
         for path, mine, theirs in ((first, one, other), (second, other, one))
@@ -81,13 +103,21 @@ def compare_files(
         if name not in theirs
     ]
     common = [name for name in one if name in other]
-    different = [d for name in common if (d := _difference(name, one[name], other[name]))]
+    different = [d for name in common if (d := difference(name, one[name], other[name]))]
     return Comparison(
         first=str(first),
         second=str(second),
         equal=len(common) - len(different),
         differences=(*differences, *different),
     )
+
+
+def _spec_difference(name: str, one: ArraySpec, other: ArraySpec) -> Difference | None:
+    if one.shape != other.shape:
+        return Difference(name, f"has shapes {one.shape} and {other.shape}")
+    if one.dtype != other.dtype:
+        return Difference(name, f"has dtypes {one.dtype} and {other.dtype}")
+    return None
 
 
 def _difference(name: str, one: Array, other: Array) -> Difference | None:
@@ -105,23 +135,37 @@ def _difference(name: str, one: Array, other: Array) -> Difference | None:
     return Difference(name, "has different values", largest)
 
 
+def _specs(path: str | os.PathLike[str], model: str | None) -> dict[str, ArraySpec]:
+    from .weights_file import is_checkpoint, read_specs
+
+    if is_checkpoint(path):
+        specs = read_specs(path)
+        return {name: spec for name, spec in specs.items() if not name.endswith(f".{MADE_UP}")}
+    specs = array_specs(read_params(path))
+    keys = _our_names(specs, path, model)
+    return {keys[name]: spec for name, spec in specs.items()}
+
+
 def _load(path: str | os.PathLike[str], model: str | None) -> Arrays:
     from .weights_file import is_checkpoint
 
     if is_checkpoint(path):
         return _load_checkpoint(path)
     arrays = read_params(path)
-    values: Arrays = {name: _values(array, f"{path}: {name}") for name, array in arrays.items()}
-    specs = array_specs(arrays)
+    keys = _our_names(array_specs(arrays), path, model)
+    return {keys[name]: _values(array, f"{path}: {name}") for name, array in arrays.items()}
+
+
+def _our_names(specs: Specs, path: str | os.PathLike[str], model: str | None) -> Mapping[str, str]:
+    """Names in a file → our keys, or names without prefixes if the network is unknown."""
     if model is None:
         detection = detect(specs)
         if not detection.models:
-            return {plain_name(name): array for name, array in values.items()}
+            return {name: plain_name(name) for name in specs}
         model = require_one(detection, path).name
     fitted = fit(load_catalog().find(model), specs).require()
     ours = {assignment.source: assignment.target for assignment in fitted.assignments}
-    names = fitted.translation.names
-    return {ours.get(names[name], names[name]): array for name, array in values.items()}
+    return {name: ours.get(theirs, theirs) for name, theirs in fitted.translation.names.items()}
 
 
 def _values(array: StoredArray, where: str) -> Array:

@@ -21,16 +21,21 @@ if TYPE_CHECKING:
 
 
 def write(
-    converted: Converted, record: Record, out: Path, formats: Sequence[str], clock: Clock
+    converted: Converted,
+    draft: Callable[[], Record],
+    layout: str,
+    out: Path,
+    name: str,
+    formats: Sequence[str],
+    clock: Clock,
 ) -> Record:
-    """Write a converted network under the keys of its record's layout; see `write_files`."""
-    name = record.name if record.backbone_of is None else f"{record.name}_backbone"
-    tensors = to_layout(record.layout, converted.fit.entry, converted.tensors)
-    return write_files(record, tensors, converted.network, out, name, formats, clock)
+    """Write a converted network under the keys of a layout; see `write_files`."""
+    tensors = to_layout(layout, converted.fit.entry, converted.tensors)
+    return write_files(draft, tensors, converted.network, out, name, formats, clock)
 
 
 def write_files(
-    record: Record,
+    draft: Callable[[], Record],
     tensors: Tensors,
     network: Callable[[], ResNet],
     out: Path,
@@ -44,7 +49,8 @@ def write_files(
     file and keeps the existing ones.
 
     Args:
-        record: The record, without its files.
+        draft: Makes the record, without its files; called when it is needed, so that its hashes
+            can be computed while the first file is written.
         tensors: The state_dict, under the keys of the record's layout.
         network: Builds the network, for formats that contain more than its state_dict.
         out: Folder of the files.
@@ -62,13 +68,17 @@ def write_files(
     from .formats.job import Job
 
     clock = clock or Clock()
-    record = replace(record, facts_sha256=facts_sha256(record))
+
+    def with_hash() -> Record:
+        record = draft()
+        return replace(record, facts_sha256=facts_sha256(record))
+
     with staging(out) as staged:
         with clock("write"):
-            job = Job(tensors, staged, name, record, network)
+            job = Job(tensors, staged, name, with_hash, network)
             written = [write_file(format_, job) for format_ in formats]
         files = [replace(file, file=str(out / Path(file.file).name)) for file in written]
-        records = [_record_of(file, files, record, clock) for file in files]
+        records = [_record_of(file, files, job.record, clock) for file in files]
         for file, about in zip(written, records, strict=True):
             write_text(to_json(about.as_dict()), record_path(Path(file.file)))
     return records[0]

@@ -12,7 +12,6 @@ from ..mappings.class_labels import Labels
 from ..mappings.layout import load_layout
 from ..parity.result import Parity
 from ..sources.source import Source
-from ..weights.content_hash import content_sha256
 from ..weights.converted import Converted
 from .record import Record
 
@@ -23,6 +22,7 @@ def draft_record(
     converted: Converted,
     parity: Parity,
     source: Source,
+    content: str,
     *,
     layout: str = OURS,
     labels: Labels | None = None,
@@ -34,6 +34,7 @@ def draft_record(
         converted: The converted network.
         parity: Its measured parity.
         source: Origin of the weights.
+        content: Hash of the weights (weights/content_hash.py).
         layout: Layout of the files.
         labels: A user's own class names; without them, a network with as many classes as its data
             set is assumed to have the data set's classes.
@@ -48,11 +49,11 @@ def draft_record(
         family=entry.family,
         files=(),
         layout=OURS if layout == FOLDER else layout,
-        content_sha256=content_sha256(converted.tensors),
+        content_sha256=content,
         parameters=fit.parameters,
         num_classes=fit.num_classes,
         in_chans=fit.in_chans,
-        num_features=converted.network().num_features,
+        num_features=fit.num_features,
         preprocessing=dataset.preprocessing,
         labels=_labels(labels, fit.num_classes, dataset),
         source=source,

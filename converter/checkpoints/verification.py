@@ -164,7 +164,8 @@ def prove_checkpoint(
     fitted = fit(checkpoint.entry, array_specs(arrays), headless=headless).require()
     converted = assemble(fitted, arrays)
     # prove the tensors in the file, not those converted again from the arrays
-    return prove(replace(converted, tensors=checkpoint.tensors), reference, sizes)
+    values = {name: tensor.detach().numpy() for name, tensor in checkpoint.tensors.items()}
+    return prove(replace(converted, values=values), reference, sizes)
 
 
 def _hash(path: Path) -> tuple[str, int]:

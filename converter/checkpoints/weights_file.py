@@ -7,11 +7,11 @@ import pickle
 import zipfile
 from pathlib import Path
 
-import safetensors
-import torch
-
 from ..errors import CheckpointError
+from ..mapping.assignment import ArraySpec
 from ..weights.state_dict import Tensors
+from .safetensors_head import read_head
+from .torch_archive import read_archive
 
 # exceptions of torch's unpickler on damaged files, besides its own
 _DAMAGED = (ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError)
@@ -40,6 +40,8 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
     Raises:
         CheckpointError: If the file cannot be read or contains no state_dict.
     """
+    import torch
+
     path = weights_file(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
@@ -67,6 +69,24 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
     return dict(content), {}
 
 
+def read_specs(path: str | os.PathLike[str]) -> dict[str, ArraySpec]:
+    """Read the shapes and data types of a state_dict, by its own names, without its values.
+
+    Raises:
+        CheckpointError: As `read_tensors`.
+    """
+    path = weights_file(path)
+    try:
+        head = read_head(path)[0] if path.suffix == ".safetensors" else read_archive(path)
+    except CheckpointError:  # a state_dict among other things
+        tensors, _ = read_tensors(path)
+        return {
+            name: ArraySpec(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+            for name, tensor in tensors.items()
+        }
+    return {name: ArraySpec(stored.shape, stored.dtype) for name, stored in head.items()}
+
+
 def _reason(path: Path, error: Exception) -> str:
     """Explain why torch could not read a file, without torch's advice to allow running its code."""
     if isinstance(error, FileNotFoundError):
@@ -88,6 +108,8 @@ def weights_file(path: str | os.PathLike[str]) -> Path:
 
 
 def _read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
+    import safetensors
+
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

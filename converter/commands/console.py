@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
 from ..checkpoints.record import Failure, GraphRecord, Record
 from ..mappings.choices import OURS
 from ..parity.result import Parity
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from ..mappings.catalog import Entry
     from ..mappings.zoo import ZooEntry
 
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 def result_line(result: Record | GraphRecord | Failure) -> str:
     """Format the result of one conversion: a line, and its notes below."""
     if isinstance(result, Failure):
-        return f"{result.model or 'unknown':24} not converted"
+        line = f"{result.model or 'unknown':24} {'not converted':42}"
+        path = result.source.path if result.source is not None else None
+        return (line if path is None else f"{line} {path}").rstrip()
     lines = [f"{result.model:24} {parity_line(result.parity):42} {result.file}"]
     if isinstance(result, GraphRecord):
         lines.append(f"  takes {_inputs(result)}")
@@ -67,6 +68,8 @@ def parity_line(parity: Parity) -> str:
 
 def print_catalog(entries: Iterable[Entry]) -> None:
     """Print the known models as a table."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     for title in ("GluonCV", "published as", "input"):
         table.add_column(title, no_wrap=True)
@@ -88,6 +91,8 @@ def print_catalog(entries: Iterable[Entry]) -> None:
 
 def print_zoo(entries: Iterable[ZooEntry]) -> None:
     """Print the networks of mappings/zoo/, a table for each task."""
+    from rich.table import Table
+
     by_task: dict[str, list[ZooEntry]] = {}
     for entry in entries:
         by_task.setdefault(entry.task, []).append(entry)
@@ -110,5 +115,7 @@ def print_zoo(entries: Iterable[ZooEntry]) -> None:
 
 
 def _print(table: Table) -> None:
+    from rich.console import Console
+
     # in a pipe each model is one line, whatever its length
     Console(width=None if sys.stdout.isatty() else 120).print(table)

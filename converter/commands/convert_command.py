@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import ConversionError, UnknownModelError
+from ..errors import UnknownModelError
 from .convert_options import convert_options
-from .convert_usage import check_usage, make_requests
+from .convert_usage import check_usage, make_requests, params_files
 from .shared_options import CONTEXT, shortened, write_json
 
 if TYPE_CHECKING:
     from ..checkpoints.record import Failure, GraphRecord, Record
-    from ..files.download import Progress
     from ..mappings.catalog import Entry
     from ..mappings.zoo import ZooEntry
-    from ..pipeline.request import Request
+    from ..pipeline.batch import Outcome
 
 
 @click.command("convert", context_settings=CONTEXT)
@@ -43,47 +42,40 @@ def convert_command(
     if listing:
         show_networks(catalog.values(), load_zoo().values(), json_file)
         return
-    check_usage(models, everything, json_file, options)
+    shard, jobs = options.pop("shard"), options.pop("jobs")
+    files = params_files(options.pop("params"))
+    check_usage(models, files, everything, json_file, options)
     try:
         chosen = catalog.published_set if everything else models
         names: list[str | None] = [find_network(name).name for name in chosen]
     except UnknownModelError as error:
         raise click.UsageError(str(error)) from error
-    requests = make_requests(names or [None], options)
+    requests = make_requests(names or [None], files, options)
+    if shard is not None:
+        number, count = shard
+        requests = requests[number - 1 :: count]
 
-    from ..pipeline.conversion import run
+    from ..pipeline.batch import convert_in_processes, convert_in_turn
 
-    results = run_each(requests, run, quiet=quiet or json_file == "-")
+    together = jobs > 1 and len(requests) > 1
+    outcomes = convert_in_processes(requests, jobs) if together else convert_in_turn(requests)
+    results = show_each(outcomes, quiet=quiet or json_file == "-")
     if json_file is not None:
         write_json([result.as_dict() for result in results], json_file)
     sys.exit(0 if all(result.succeeded for result in results) else 1)
 
 
-def run_each(
-    requests: Sequence[Request],
-    one: Callable[[Request, Progress], Record | GraphRecord],
-    *,
-    quiet: bool,
-) -> list[Record | GraphRecord | Failure]:
-    """Convert one after another.
-
-    A failure is printed to stderr at once and does not stop the rest.
-    """
-    from ..checkpoints.record import Failure
-    from ..files.progress_bar import working
+def show_each(outcomes: Iterable[Outcome], *, quiet: bool) -> list[Record | GraphRecord | Failure]:
+    """Print a line for each outcome as it comes, and a failure to stderr."""
     from . import console
 
     results: list[Record | GraphRecord | Failure] = []
-    for request in requests:
-        try:
-            with working(request.model or "the file") as progress:
-                result: Record | GraphRecord | Failure = one(request, progress)
-        except ConversionError as error:
-            result = error.failure or Failure(model=request.model, error=str(error))
-            click.echo(f"error: {shortened(str(error))}", err=True)
-        results.append(result)
+    for outcome in outcomes:
+        if outcome.error is not None:
+            click.echo(f"error: {shortened(outcome.error)}", err=True)
+        results.append(outcome.result)
         if not quiet:
-            click.echo(console.result_line(result))
+            click.echo(console.result_line(outcome.result))
     if len(results) > 1 and not quiet:
         click.echo(console.summary_line(results))
     return results

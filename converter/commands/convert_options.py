@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, INPUT_DTYPES, LAYOUTS, OURS, PROOFS
-from .option_types import ReferenceType, SizeType
+from .option_types import ReferenceType, ShardType, SizeType
 from .shared_options import JSON
 
 _OPTIONS = (
@@ -35,8 +35,10 @@ _OPTIONS = (
     click.option(
         "--params",
         type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Convert your own .params file, with any number of classes.",
+        multiple=True,
+        metavar="FILE|DIR|@LIST",
+        help="Convert your own .params file, with any number of classes; repeatable. A folder "
+        "stands for the .params files in it, @LIST for the files that LIST names, one per line.",
     ),
     click.option(
         "--symbol",
@@ -170,6 +172,20 @@ _OPTIONS = (
         type=click.Choice(PROOFS),
         multiple=True,
         help="Beside the forward passes: gradients, running statistics and three steps of SGD.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Convert N networks at a time, each in a process of its own.",
+    ),
+    click.option(
+        "--shard",
+        type=ShardType(),
+        help="Convert only every N-th of the networks, beginning with the I-th (1 to N), so that "
+        "machines can share them.",
     ),
     JSON,
     click.option("-q", "--quiet", is_flag=True, help="Print only errors."),

@@ -12,32 +12,71 @@ from click.core import ParameterSource
 from ..pipeline.request import Request, RequestError
 from .input_option import parse_inputs
 
+LIST = "@"  # before the name of a file that lists files
+
+
+def params_files(given: Sequence[Path]) -> list[Path]:
+    """The files that `--params` names: files, the `.params` in folders, and lines of `@FILE`.
+
+    Raises:
+        click.UsageError: a folder or a list has no files, or the list cannot be read.
+    """
+    files: list[Path] = []
+    for path in given:
+        if str(path).startswith(LIST):
+            found = _listed(Path(str(path).removeprefix(LIST)))
+        elif path.is_dir():
+            found = sorted(path.glob("*.params"))
+        else:
+            found = [path]
+        if not found:
+            raise click.UsageError(f"--params: {path} has no .params files.")
+        files += found
+    return list(dict.fromkeys(files))
+
+
+def _listed(path: Path) -> list[Path]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise click.UsageError(f"--params: {path} cannot be read ({reason}).") from error
+    return [Path(line.strip()) for line in lines if line.strip()]
+
 
 def check_usage(
-    models: Sequence[str], everything: bool, json_file: str | None, options: Mapping[str, Any]
+    models: Sequence[str],
+    files: Sequence[Path],
+    everything: bool,
+    json_file: str | None,
+    options: Mapping[str, Any],
 ) -> None:
-    """Check what only the command line accepts: several models, or none.
+    """Check what only the command line accepts: several models or files, or none.
 
     Raises:
         click.UsageError: options or arguments that cannot be combined.
     """
-    params = options["params"]
-    if everything and (models or params):
+    if everything and (models or files):
         raise click.UsageError("--all accepts neither a MODEL nor --params.")
-    if params is not None and len(models) > 1:
+    if files and len(models) > 1:
         raise click.UsageError("--params accepts only one MODEL; without one, it is detected.")
-    if options["save_reference"] is not None and (everything or len(models) > 1):
+    if options["save_reference"] is not None and (everything or max(len(models), len(files)) > 1):
         raise click.UsageError("--save-reference accepts only one network.")
+    for name in ("symbol", "report"):
+        if options[name] is not None and len(files) > 1:
+            raise click.UsageError(f"--{name} accepts only one file of --params.")
     if json_file not in (None, "-"):
         target = Path(str(json_file)).resolve()
         if target.is_dir() or not target.parent.is_dir():
             raise click.UsageError(f"--json: {json_file} is a folder, or is in no existing folder.")
-    if not (everything or models or params or options["symbol"]):
+    if not (everything or models or files or options["symbol"]):
         raise click.UsageError("give a MODEL, or --all; --list shows the known models.")
 
 
-def make_requests(names: Sequence[str | None], options: Mapping[str, Any]) -> list[Request]:
-    """Make a request for each model.
+def make_requests(
+    names: Sequence[str | None], files: Sequence[Path], options: Mapping[str, Any]
+) -> list[Request]:
+    """Make a request for each model, or for each file.
 
     Raises:
         click.UsageError: options that cannot be combined.
@@ -48,6 +87,8 @@ def make_requests(names: Sequence[str | None], options: Mapping[str, Any]) -> li
     if "inputs" in given:
         given["inputs"] = parse_inputs(given["inputs"], given.get("symbol"))
     try:
+        if files:
+            return [Request(model=names[0], params=file, **given) for file in files]
         return [Request(model=name, **given) for name in names]
     except RequestError as error:
         raise click.UsageError(error.message(_option)) from error

@@ -66,8 +66,13 @@ def detect_command(files: tuple[Path, ...], json_file: str | None) -> None:
 @click.argument("first", type=FILE)
 @click.argument("second", type=FILE)
 @click.option("--model", help="Network of both files, if names alone do not identify it.")
+@click.option(
+    "--names", "names_only", is_flag=True, help="Compare names, shapes and data types alone."
+)
 @JSON
-def diff_command(first: Path, second: Path, model: str | None, json_file: str | None) -> None:
+def diff_command(
+    first: Path, second: Path, model: str | None, names_only: bool, json_file: str | None
+) -> None:
     """Compare two files by name and value: .params in any dialect, or converted checkpoints.
 
     The exit status is 0 if they are equal, and 1 if they differ.
@@ -75,7 +80,7 @@ def diff_command(first: Path, second: Path, model: str | None, json_file: str | 
     from ..checkpoints.comparison import compare_files
 
     try:
-        comparison = compare_files(first, second, model)
+        comparison = compare_files(first, second, model, names_only=names_only)
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error
     if json_file is not None:

@@ -35,3 +35,15 @@ class ReferenceType(click.ParamType[str]):
         if text not in REFERENCES and not text.endswith(SAVED):
             self.fail(f"{text!r} is not one of {', '.join(REFERENCES)}, nor a FILE.npz", param, ctx)
         return text
+
+
+class ShardType(click.ParamType[tuple[int, int]]):
+    """`I/N` with I from 1 to N → (I, N)."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", str(value))
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            self.fail(f"{value!r} is not a shard; write I/N with I from 1 to N", param, ctx)
+        return int(match[1]), int(match[2])

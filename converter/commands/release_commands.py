@@ -34,12 +34,13 @@ SIZE = click.option(
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--from",
-    "source",
+    "sources",
     type=click.Path(path_type=Path, file_okay=False),
-    default="weights",
+    multiple=True,
+    default=["weights"],
     show_default=True,
     metavar="WEIGHTS",
-    help="Folder with the checkpoints and their records.",
+    help="Folder with checkpoints and their records; repeatable.",
 )
 @click.option(
     "--model",
@@ -68,7 +69,7 @@ SIZE = click.option(
 @JSON
 def release_command(
     folder: Path,
-    source: Path,
+    sources: tuple[Path, ...],
     models: tuple[str, ...],
     allow_random: bool,
     checking: bool,
@@ -93,7 +94,7 @@ def release_command(
         if checking:
             result = _check(folder, reference, sizes, show).as_dict()
         elif destination is None or not _has_files(folder):
-            result["files"] = _build(folder, source, models, allow_random, dry_run, show)
+            result["files"] = _build(folder, sources, models, allow_random, dry_run, show)
         if destination is not None and result["passed"]:
             result["upload"] = _upload(destination, folder, dry_run, show)
     except ConversionError as error:
@@ -144,7 +145,7 @@ def verify_command(
 def _check_usage(checking: bool, target: str | None, dry_run: bool) -> None:
     """Reject options that would have no effect."""
     context = click.get_current_context()
-    building = {"source": "--from", "models": "--model", "allow_random": "--allow-random"}
+    building = {"sources": "--from", "models": "--model", "allow_random": "--allow-random"}
     looking = {"reference": "--reference", "sizes": "--size"}
     for name, option in (building if checking else looking).items():
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
@@ -165,7 +166,7 @@ def _has_files(folder: Path) -> bool:
 
 def _build(
     folder: Path,
-    source: Path,
+    sources: tuple[Path, ...],
     models: Sequence[str],
     allow_random: bool,
     dry_run: bool,
@@ -175,7 +176,7 @@ def _build(
     from ..release.folder import build, check_empty, contents
 
     check_empty(folder)
-    choices = choose(source, models, allow_random=allow_random)
+    choices = choose(sources, models, allow_random=allow_random)
     files = contents(choices)
     size = sum(file.bytes for file in files) / 1e6
     if not dry_run:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import DownloadError
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 BLOCK = 1 << 20
 TIMEOUT = 30.0  # seconds without a byte
@@ -36,6 +36,12 @@ def download(
         DownloadError: no network, no such file, or the download was interrupted.
         OSError: the partial file cannot be written.
     """
+    # most conversions download nothing
+    import ssl
+    import urllib.error
+    import urllib.request
+    from http.client import HTTPException
+
     done = part.stat().st_size if part.exists() else 0
     try:
         request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})

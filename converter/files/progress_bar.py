@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import rich.progress
-from rich.console import Console
 
 from .download import Progress
 
@@ -14,6 +12,12 @@ from .download import Progress
 @contextmanager
 def working(name: str) -> Iterator[Progress]:
     """Show a spinner on stderr, and a bar during downloads; nothing if stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    import rich.progress
+    from rich.console import Console
+
     columns = (
         rich.progress.SpinnerColumn(),
         rich.progress.TextColumn("{task.description}"),
@@ -22,9 +26,8 @@ def working(name: str) -> Iterator[Progress]:
         rich.progress.TransferSpeedColumn(),
     )
     spinner, description, *bar = columns
-    stderr = Console(stderr=True)
     with rich.progress.Progress(
-        spinner, description, console=stderr, transient=True, disable=not stderr.is_terminal
+        spinner, description, console=Console(stderr=True), transient=True
     ) as live:
         task = live.add_task(f"converting {name}", total=None)
 

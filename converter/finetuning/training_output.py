@@ -58,7 +58,7 @@ def write_checkpoint(
         network.load_state_dict(tensors, assign=True)
         return network
 
-    record = Record(
+    draft = Record(
         model=entry.name,
         name=entry.published,
         family=entry.family,
@@ -75,7 +75,7 @@ def write_checkpoint(
         parity=Parity("none", None),
         versions=versions("none"),
     )
-    record = write_files(record, tensors, filled, folder, name)
+    record = write_files(lambda: draft, tensors, filled, folder, name)
     path = Path(record.file)
     for older in folder.glob(f"{name}-{'?' * HASH_DIGITS}.pth"):
         if older != path:

@@ -18,7 +18,8 @@ from ..mappings.zoo import ZooEntry, load_zoo
 from ..sources.gluon_network import stage_graph
 from ..sources.zoo_network import trace
 from .stored_graph import graph_file, pack
-from .zoo_graph import family_file, pack_family, zoo_line
+from .zoo_graph import family_file, load_zoo_shapes, pack_family, zoo_line
+from .zoo_names import FILE, names_text
 
 
 def has_graph(name: str) -> bool:
@@ -66,6 +67,8 @@ def main(names: list[str]) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data := exported_family(name) if name in families else exported(name))
         print(f"{path.name}: {len(data)} bytes", flush=True)
+    load_zoo_shapes.cache_clear()
+    mapping_file(FILE).write_text(names_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from ..mappings.heads import load_heads
 from ..mappings.zoo import Shape, ZooEntry, load_zoo
 from .class_count import dependence, differing, fitted
 from .zoo_graph import ZooGraph, load_zoo_graph, load_zoo_shapes
+from .zoo_names import candidate_families
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,12 @@ def has_names(entry: ZooEntry, stored: Mapping[str, Shape], names: Mapping[str, 
 
 
 def _of_these_names(shapes: Mapping[str, Shape]) -> Iterator[tuple[ZooEntry, dict[str, Shape]]]:
-    entries = [entry for entry in load_zoo().values() if entry.float_name is None]
-    for family in dict.fromkeys(entry.family for entry in entries):
+    for family in candidate_families(shapes):
         stored = load_zoo_shapes(family)
-        for entry in entries:
-            if entry.family == family and has_names(entry, stored[entry.name], shapes):
+        for entry in load_zoo().values():
+            if (
+                entry.family == family
+                and entry.float_name is None
+                and has_names(entry, stored[entry.name], shapes)
+            ):
                 yield entry, stored[entry.name]

@@ -133,6 +133,19 @@ def check(
     return problems
 
 
+def differences(built: Mapping[str, ArraySpec], known: Mapping[str, ArraySpec]) -> list[str]:
+    """Return where a network that was built differs from its known description, one line each."""
+    return [
+        f"{name}: is {_text(built.get(name))}, not {_text(known.get(name))}"
+        for name in {**known, **built}
+        if built.get(name) != known.get(name)
+    ]
+
+
+def _text(spec: ArraySpec | None) -> str:
+    return "missing" if spec is None else f"{spec.dtype} of shape {spec.shape}"
+
+
 def gluon_names(keymap: KeyMap, targets: Iterable[str]) -> list[tuple[str, str]]:
     """Translate our state_dict's names to Gluon's structural ones, in the same order.
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import UnknownModelError
 from ..mappings.catalog import Catalog, Entry, load_catalog
-from .dialects import dialect_of
+from ..mappings.network_table import load_network_table
+from .dialects import dialect_of, plain_name
 from .fit import Fit, Specs, fit
 
 CLASSIFIER_ARRAYS = 2  # weight and bias
+_PARAMETER = re.compile("(weight|bias|gamma|beta|running_mean|running_var)$")
 NEAR = 0.5  # report a nearest network if less than this share of the names has problems
 
 
@@ -49,7 +54,7 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
         KeyMapError: two names in the file mean the same parameter.
     """
     catalog = load_catalog()
-    candidates = _candidates(catalog, len(specs) + (CLASSIFIER_ARRAYS if headless else 0))
+    candidates = _candidates(catalog, specs, headless)
     fits = [fit(entry, specs, headless=headless) for entry in candidates]
     found = _matching_prefix([each for each in fits if not each.problems])
     if found:
@@ -63,10 +68,8 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
             why=_describe(first.entry, len(specs)),
         )
     # compared by share, not count, of problems, so that small networks have no advantage
-    share, closest = min(
-        ((len(each.problems) / (len(specs) + len(each.targets)), each) for each in fits),
-        key=lambda pair: pair[0],
-    )
+    shares = [(len(each.problems) / (len(specs) + len(each.targets)), each) for each in fits]
+    share, closest = min(shares, key=lambda pair: pair[0], default=(NEAR, None))
     nearest = closest if share < NEAR else None
     return Detection(
         models=(),
@@ -112,10 +115,35 @@ def require_one(detection: Detection, path: object) -> Entry:
     )
 
 
-def _candidates(catalog: Catalog, count: int) -> Iterable[Entry]:
-    """Return the networks with that number of arrays, or all networks if none has it."""
-    matching = [entry for entry in catalog.values() if entry.arrays == count]
-    return matching or catalog.values()
+def _candidates(catalog: Catalog, specs: Specs, headless: bool) -> Iterable[Entry]:
+    """Return the networks with that number of arrays, or if none has it those that can be near."""
+    count = len(specs) + (CLASSIFIER_ARRAYS if headless else 0)
+    if matching := [entry for entry in catalog.values() if entry.arrays == count]:
+        return matching
+    parameters = _parameters(specs)
+    return [entry for entry in catalog.values() if _can_be_near(entry, parameters, headless)]
+
+
+def _can_be_near(entry: Entry, parameters: Counter[str], headless: bool) -> bool:
+    """Whether the numbers of weights, biases … alone do not already make too many differences.
+
+    Only a weight can be a network's weight, so each that one of the two lacks is a difference.
+    """
+    own = _own_parameters(entry.name, headless)
+    differences = (own - parameters).total() + (parameters - own).total()
+    most_targets = own.total() * 5 / 4  # a norm has four arrays, and five tensors
+    return differences < NEAR * (parameters.total() + most_targets)
+
+
+@functools.cache
+def _own_parameters(name: str, headless: bool) -> Counter[str]:
+    return _parameters(load_network_table(name).array_shapes(0 if headless else 1, 3))
+
+
+def _parameters(names: Iterable[str]) -> Counter[str]:
+    """Count names by their last word: `weight`, `gamma` …"""
+    found = (_PARAMETER.search(plain_name(name)) for name in names)
+    return Counter(match[0] if match else "" for match in found)
 
 
 def _matching_prefix(fits: list[Fit]) -> list[Fit]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..mappings.catalog import Entry, load_catalog
-from ..mappings.key_map import KeyMap, load_keymap
+from ..mappings.key_map import MADE_UP, KeyMap, load_keymap
 from .assignment import ArraySpec, Assignment, check, refuse, rename
 from .dialects import Translation, prefixed_names, translate
+from .network_spec import network_specs
 
+_STATISTICS = ("running_mean", "running_var", MADE_UP)
 MAX_SIZE = 1 << 24  # upper limit of the number of classes and of image channels
 Specs = Mapping[str, ArraySpec]
 
@@ -23,7 +25,6 @@ class Fit:
         translation: the file's names in structural form.
         assignments: structural names → ours.
         targets: shapes and dtypes of the network's state_dict, in its order.
-        parameters: number of trainable parameters.
         num_classes, in_chans: derived from the shapes of the arrays.
         problems: one line each; empty if the arrays fit.
     """
@@ -33,10 +34,24 @@ class Fit:
     translation: Translation
     assignments: tuple[Assignment, ...]
     targets: Specs
-    parameters: int
     num_classes: int
     in_chans: int
     problems: tuple[str, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable parameters."""
+        return sum(
+            math.prod(spec.shape)
+            for name, spec in self.targets.items()
+            if not name.endswith(_STATISTICS)
+        )
+
+    @property
+    def num_features(self) -> int:
+        """Number of channels of the last stage, whether there is a classifier or not."""
+        default = network_specs(self.entry.name, self.entry.dataset.num_classes, 3)
+        return default[f"{load_keymap(self.entry.family).classifier}.weight"].shape[1]
 
     def require(self) -> Fit:
         """Return this fit if it has no problems.
@@ -62,8 +77,9 @@ def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
     if headless:
         keymap = keymap.headless()
     classes = 0 if headless else entry.dataset.num_classes
-    default, _ = _network(entry.name, classes, 3)
-    translation = translate(specs, prefixed_names(keymap, default))
+    default = network_specs(entry.name, classes, 3)
+    prefixed = not any("." in name for name in specs)
+    translation = translate(specs, prefixed_names(keymap, default) if prefixed else {})
     sources = {translation.names[name]: spec for name, spec in specs.items()}
     assignments, problems = rename(keymap, sources)
     shapes = {a.target: sources[a.source].shape for a in assignments}
@@ -73,7 +89,7 @@ def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
     num_classes = classifier[0] if classifier and 0 < classifier[0] < MAX_SIZE else classes
     plausible = len(first_conv) == 4 and 0 < first_conv[1] < MAX_SIZE
     in_chans = first_conv[1] if plausible else 3
-    targets, parameters = _network(entry.name, num_classes, in_chans)
+    targets = network_specs(entry.name, num_classes, in_chans)
     problems += check(assignments, sources, targets) + _foreign_prefix(entry, translation)
     return Fit(
         entry=entry,
@@ -81,20 +97,10 @@ def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
         translation=translation,
         assignments=tuple(assignments),
         targets=targets,
-        parameters=parameters,
         num_classes=num_classes,
         in_chans=in_chans,
         problems=tuple(problems),
     )
-
-
-@functools.lru_cache(maxsize=128)
-def _network(name: str, num_classes: int, in_chans: int) -> tuple[Specs, int]:
-    from .network_spec import describe_network, empty_network
-
-    network = empty_network(name, num_classes, in_chans)
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return describe_network(network), parameters
 
 
 def _foreign_prefix(entry: Entry, translation: Translation) -> list[str]:

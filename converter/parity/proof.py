@@ -54,7 +54,7 @@ def open_reference(
         from .saved_reference import SavedReference
 
         saved = SavedReference(reference)
-        saved.require(name, content_sha256(converted.tensors))
+        saved.require(name, content_sha256(converted.values))
         return saved
     arrays = converted.reference_arrays()
     if reference == "graph":
@@ -137,7 +137,7 @@ def prove_against(
         if map_proof is None:
             drawn = draw_network(converted, uniform=True)
             if isinstance(original, SavedReference):
-                original.require_map(content_sha256(drawn.tensors))
+                original.require_map(content_sha256(drawn.values))
             map_proof = measure_map(drawn, network, recording or original, small)
     finally:
         original.close()
@@ -148,8 +148,8 @@ def prove_against(
         recording.save(
             save,
             model=entry.name,
-            content_sha256=content_sha256(converted.tensors),
-            map_content_sha256=content_sha256(drawn.tensors),
+            content_sha256=content_sha256(converted.values),
+            map_content_sha256=content_sha256(drawn.values),
             stages=[stage.name for stage in stages],
         )
     return parity

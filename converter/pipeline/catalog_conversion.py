@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from ..files.hashes import file_sha1
 from ..mapping.assignment import array_specs, refuse
 from ..mapping.detection import require_one
 from ..mapping.fit import Fit, fit
-from ..mapping.trunk import take_trunk
+from ..mapping.trunk import Trunk, take_trunk
 from ..mappings.catalog import Entry, load_catalog
 from ..mappings.choices import FOLDER, INITS, OURS
 from ..mappings.class_labels import Labels, read_labels
@@ -30,13 +32,23 @@ from ..parity.proof import (
     write_report,
 )
 from ..parity.result import Parity
+from ..sources.arrays import Arrays
 from ..sources.source import Source, describe_source, load_arrays
+from ..weights.content_hash import content_sha256
 from ..weights.converted import Converted, assemble
 from .request import Request
 
 
-def run_request(request: Request, progress: Progress | None = None) -> Record:
+def run_request(
+    request: Request,
+    progress: Progress | None = None,
+    load: Callable[[], Arrays] | None = None,
+) -> Record:
     """Run the requested conversion: arrays → names → tensors → parity proof → files.
+
+    Args:
+        progress: As in `convert`.
+        load: Returns the arrays of the source, if they are loaded elsewhere.
 
     Raises:
         ConversionError: As `convert`.
@@ -49,32 +61,27 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
     formats = (FOLDER,) if request.layout == FOLDER else tuple(request.formats or ("pth",))
     attempt = _Attempt(entry, clock)
     try:
-        attempt.source = describe_source(entry, params, request.init or INITS[0], seed)
+        source = attempt.source = describe_source(entry, params, request.init or INITS[0], seed)
         reference = choose_reference(request.reference)
         for folder in request.folders():
             check_writable(folder)
         labels = read_labels(request.labels) if request.labels is not None else None
-        with ThreadPoolExecutor(1) as background:
+        with ThreadPoolExecutor(2) as background:
             with clock("source"):
-                arrays = load_arrays(entry, attempt.source, params, progress)
-            if params is not None:
-                sha1 = background.submit(file_sha1, Path(params))
+                if load is not None:
+                    arrays = load()
+                else:
+                    arrays = load_arrays(entry, source, params, progress)
+            sha1 = background.submit(file_sha1, Path(params)) if params is not None else None
             with clock("map"):
-                trunk = take_trunk(arrays) if request.backbone else None
-                if trunk is not None:
-                    arrays = {name: arrays[original] for original, name in trunk.names.items()}
-                specs = array_specs(arrays)
-                if entry is None:
-                    entry = require_one(detect_file(specs, headless=request.backbone), params)
-                    attempt.entry = entry
-                fitted = fit(entry, specs, headless=request.backbone)
-                if fitted.problems and (others := other_networks(specs, entry.name)):
-                    summary = f"the arrays are not those of {entry.name}; convert them as {others}"
-                    refuse(summary, fitted.problems)
-                fitted.require()
+                fitted, arrays, trunk = _fit(entry, arrays, request)
+                attempt.entry = fitted.entry
                 check_output(fitted, request.layout, labels)
                 require_libraries(formats)
+                if reference == "none":  # it takes longer than all steps before the writing
+                    background.submit(importlib.import_module, "torch")
                 converted = assemble(fitted, arrays, request.dtype, request.allow_nonfinite)
+                content = background.submit(content_sha256, converted.values)
             try:
                 parity = _prove(converted, reference, request, clock)
             except ParityError as error:
@@ -82,18 +89,51 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
                     facts = attempt.failure(error).as_dict()
                     write_report(Path(request.report), facts, error.parity, converted)
                 raise
-            if params is not None:
-                attempt.source = replace(attempt.source, sha1=sha1.result())
-            record = draft_record(
-                converted, parity, attempt.source, layout=request.layout, labels=labels, trunk=trunk
-            )
-            record = write(converted, record, Path(request.out), formats, clock)
+
+            def draft() -> Record:
+                """The record, when its hashes are ready: they are computed during the writing."""
+                hashed = replace(source, sha1=sha1.result()) if sha1 is not None else source
+                return draft_record(
+                    converted,
+                    parity,
+                    hashed,
+                    content.result(),
+                    layout=request.layout,
+                    labels=labels,
+                    trunk=trunk,
+                )
+
+            layout = OURS if request.layout == FOLDER else request.layout
+            name = fitted.entry.published + ("" if trunk is None else "_backbone")
+            record = write(converted, draft, layout, Path(request.out), name, formats, clock)
             if request.report is not None:
                 write_report(Path(request.report), record.as_dict(), parity, converted)
             return record
     except ConversionError as error:
         error.failure = attempt.failure(error)
         raise
+
+
+def _fit(entry: Entry | None, arrays: Arrays, request: Request) -> tuple[Fit, Arrays, Trunk | None]:
+    """Find the network of the arrays, if none is given, and how they fit it.
+
+    Returns:
+        The fit; the arrays of the network, and the trunk that they are, if they were extracted.
+
+    Raises:
+        ConversionError: If the arrays are not those of the network, or of no known one.
+    """
+    trunk = take_trunk(arrays) if request.backbone else None
+    if trunk is not None:
+        arrays = {name: arrays[original] for original, name in trunk.names.items()}
+    specs = array_specs(arrays)
+    if entry is None:
+        entry = require_one(detect_file(specs, headless=request.backbone), request.params)
+    fitted = fit(entry, specs, headless=request.backbone)
+    if fitted.problems and (others := other_networks(specs, entry.name)):
+        summary = f"the arrays are not those of {entry.name}; convert them as {others}"
+        refuse(summary, fitted.problems)
+    return fitted.require(), arrays, trunk
 
 
 def _prove(converted: Converted, reference: str, request: Request, clock: Clock) -> Parity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..checkpoints.record import GraphRecord, Record
@@ -12,6 +12,7 @@ from ..files.download import Progress
 from ..mappings.catalog import Size
 from ..mappings.choices import OURS
 from ..mappings.zoo import find_network
+from ..sources.arrays import Arrays
 from .request import PathLike, Request
 
 
@@ -91,8 +92,16 @@ def convert(
     return run_request(request, progress)
 
 
-def run(request: Request, progress: Progress | None = None) -> Record | GraphRecord:
+def run(
+    request: Request,
+    progress: Progress | None = None,
+    load: Callable[[], Arrays] | None = None,
+) -> Record | GraphRecord:
     """Run the requested conversion.
+
+    Args:
+        progress: As in `convert`.
+        load: Returns the arrays of a catalogue network, if they are loaded elsewhere.
 
     Raises:
         ConversionError: One of its subclasses (errors.py); no file is written then.
@@ -108,7 +117,7 @@ def run(request: Request, progress: Progress | None = None) -> Record | GraphRec
         return run_zoo_request(request, progress)
     from .catalog_conversion import run_request
 
-    return run_request(request, progress)
+    return run_request(request, progress, load)
 
 
 def _of_detected_network(request: Request) -> Request:

@@ -111,7 +111,7 @@ class Request:
         """Whether the network is converted as a graph: a file's, or a stored one of the zoo."""
         from ..mappings.zoo import load_zoo
 
-        return self.symbol is not None or self.model in load_zoo()
+        return self.symbol is not None or (self.model is not None and self.model in load_zoo())
 
     @property
     def settings(self) -> NmsSettings:

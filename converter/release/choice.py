@@ -27,7 +27,7 @@ class Choice:
 
 
 def choose(
-    folder: Path, models: Sequence[str] = (), *, allow_random: bool = False
+    folders: Sequence[Path], models: Sequence[str] = (), *, allow_random: bool = False
 ) -> tuple[Choice, ...]:
     """Choose the checkpoints to publish, by the records beside them, in the catalogue's order.
 
@@ -35,7 +35,7 @@ def choose(
     that can be published is chosen. This must be a `.pth` with our own keys, which torch.hub loads.
 
     Args:
-        folder: the output folder of conversions.
+        folders: the output folders of conversions; a checkpoint can be in several of them.
         models: the models to publish; by default the published set.
         allow_random: publish networks with random weights, too.
 
@@ -47,38 +47,42 @@ def choose(
     catalog = load_catalog()
     names = {catalog.find(name).name for name in models} or {*catalog.published_set}
     entries = [entry for entry in catalog.values() if entry.name in names]
-    records, unreadable = _read_records(folder)
+    records, unreadable = _read_records(folders)
     choices, problems = [], []
     for entry in entries:
         mine = [choice for choice in records if choice.record.model == entry.name]
-        reasons = {choice.path.name: _rejection(choice, allow_random) for choice in mine}
-        publishable = [choice for choice in mine if not reasons[choice.path.name]]
+        reasons = {choice.path: _rejection(choice, allow_random) for choice in mine}
+        # by name, which has the hash: copies of a file are one
+        publishable = [*{each.path.name: each for each in mine if not reasons[each.path]}.values()]
         if len(publishable) == 1:
             choices += publishable
         elif publishable:
             files = " and ".join(choice.path.name for choice in publishable)
             problems.append(f"{entry.published}: {files} can both be published; remove one")
         else:
-            rejected = [f"{name} {reason}" for name, reason in reasons.items()]
+            rejected = [f"{path.name} {reason}" for path, reason in reasons.items()]
             problems.append(f"{entry.published}: {'; '.join(rejected) or 'was not converted'}")
     if problems:
+        where = " and ".join(map(str, folders))
         raise ReleaseError(
-            f"{folder}: {len(problems)} of {len(entries)} models cannot be published; convert them "
+            f"{where}: {len(problems)} of {len(entries)} models cannot be published; convert them "
             "with `gluon2torch convert`, or select the models to publish with `--model`",
             problems + unreadable,
         )
     return tuple(choices)
 
 
-def _read_records(folder: Path) -> tuple[list[Choice], list[str]]:
+def _read_records(folders: Sequence[Path]) -> tuple[list[Choice], list[str]]:
     """Read the records of checkpoints with our own keys, and list the problems of other files."""
-    if not folder.is_dir():
-        raise ReleaseError(
-            f"{folder}: no such folder; give the output folder of the conversions with `--from`",
-            [],
-        )
+    for folder in folders:
+        if not folder.is_dir():
+            raise ReleaseError(
+                f"{folder}: no such folder; give the output folder of the conversions with "
+                "`--from`",
+                [],
+            )
     choices, problems = [], []
-    for path in sorted(folder.glob("gluon_*.json")):
+    for path in (path for folder in folders for path in sorted(folder.glob("gluon_*.json"))):
         try:
             record = structure(json.loads(path.read_text(encoding="utf-8")), Record)
             file = record.files[0]

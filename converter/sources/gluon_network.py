@@ -69,24 +69,6 @@ def parameters_of(net: Any) -> dict[str, Any]:
     return parameters
 
 
-def parameter_shapes(
-    net: Any, in_chans: int, imperative: bool = False
-) -> dict[str, tuple[int, ...]]:
-    """Shapes of a Gluon network's parameters, inferred from an image batch (1, C, 224, 224).
-
-    Args:
-        imperative: The network does not run as a graph: infer the shapes by a forward pass.
-    """
-    mxnet = import_mxnet()
-    images = mxnet.nd.zeros((1, in_chans, 224, 224))
-    if imperative:
-        net.initialize()
-        net(images)
-    else:
-        net.infer_shape(images)
-    return {name: tuple(parameter.shape) for name, parameter in parameters_of(net).items()}
-
-
 def fill_network(net: Any, arrays: Mapping[str, Array]) -> None:
     """Set all parameters of a Gluon network, in float32.
 

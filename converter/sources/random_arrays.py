@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 
 from ..mappings.key_map import select
+from ..mappings.network_table import load_network_table
 from .arrays import Array, Arrays
-from .gluon_network import build_network, parameter_shapes
+from .normal_numbers import draw_normal
 
 # factor for the last scale of each residual branch in random networks; without it, deep networks
 # amplify rounding a million times and parity is meaningless
@@ -23,31 +26,28 @@ def random_arrays(
     seed: int,
     num_classes: int,
     in_chans: int = 3,
-    imperative: bool = False,
 ) -> Arrays:
-    """Random weights for every array of a GluonCV network, including BatchNorm's statistics.
+    """Random weights for every array of a catalogue network, including BatchNorm's statistics.
+
+    Names and shapes are GluonCV's, from the table of networks: MXNet is not needed.
 
     Args:
         name: GluonCV's name of the network.
         residual_end: Pattern of the parameters that end the residual branches; they are damped, so
             that the network is well conditioned.
         seed: Equal seeds give equal arrays on every machine.
-        imperative: The network does not run as a graph.
 
     Returns:
         float32 arrays by structural name.
-
-    Raises:
-        MissingDependencyError: If MXNet is not installed.
     """
-    net = build_network(name, num_classes)
-    return draw_arrays(parameter_shapes(net, in_chans, imperative), residual_end, seed)
+    shapes = load_network_table(name).array_shapes(num_classes, in_chans)
+    return draw_arrays(shapes, residual_end, seed)
 
 
 def draw_arrays(
     shapes: Mapping[str, tuple[int, ...]], residual_end: str, seed: int, *, uniform: bool = False
 ) -> Arrays:
-    """Random weights for arrays of these shapes, without MXNet.
+    """Random weights for arrays of these shapes.
 
     Args:
         shapes: Shapes by structural name.
@@ -60,21 +60,26 @@ def draw_arrays(
         float32 arrays by structural name.
     """
     rng = np.random.default_rng(seed)
-    arrays = {key: _random_array(rng, key, shape, uniform) for key, shape in shapes.items()}
+    with ThreadPoolExecutor(1) as second:
+        arrays = {
+            key: _random_array(rng, key, shape, None if uniform else second)
+            for key, shape in shapes.items()
+        }
     for key in select(residual_end, arrays):
         arrays[key] *= np.float32(RESIDUAL_DAMPING)
     return arrays
 
 
 def _random_array(
-    rng: np.random.Generator, name: str, shape: tuple[int, ...], uniform: bool
+    rng: np.random.Generator, name: str, shape: tuple[int, ...], second: Executor | None
 ) -> Array:
+    """Draw one array; without a second thread, weights from a uniform distribution."""
     if name.endswith(POSITIVE):
         return 0.5 + rng.random(shape, np.float32)
-    if uniform:
+    if second is None:
         values = (rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(12**0.5)
     else:
-        values = rng.standard_normal(shape, np.float32)
+        values = draw_normal(rng, math.prod(shape), second).reshape(shape)
     # half the variance of He initialisation, with which ResNeSt-269 would reach 10,000 and its
     # attention amplify rounding a hundred times
     fan_in = int(np.prod(shape[1:])) if name.endswith("weight") else 25  # 0.2 for biases and means

@@ -78,7 +78,6 @@ def load_arrays(
     Raises:
         ParamsFileError: If a file cannot be read, or contains arrays that are not dense.
         DownloadError: If the published file cannot be downloaded.
-        MissingDependencyError: If weights are random and MXNet is not installed.
     """
     if params is not None:
         return dense_arrays(params)
@@ -94,5 +93,4 @@ def load_arrays(
         keymap.residual_end[entry.network["block"]],
         seed=source.seed,
         num_classes=entry.dataset.num_classes,
-        imperative=keymap.imperative,
     )

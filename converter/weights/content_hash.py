@@ -6,14 +6,18 @@ import hashlib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from ..mappings.key_map import MADE_UP
+from ..sources.arrays import Array
+
+if TYPE_CHECKING:
+    import torch
 
 
-def content_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
+def content_sha256(tensors: Mapping[str, torch.Tensor] | Mapping[str, Array]) -> str:
     """Hash the names, dtypes, shapes and values of a state_dict with the project's keys.
 
     The hash is SHA-256 over one line per tensor, sorted by name: `<name> <dtype> <shape> <SHA-256
@@ -36,19 +40,12 @@ def content_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
     return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
-def raw_bytes(tensor: torch.Tensor) -> memoryview:
-    """A tensor's bytes in C order; a view if the tensor is contiguous."""
+def raw_bytes(tensor: torch.Tensor | Array) -> memoryview:
+    """The bytes of a tensor or an array in C order; a view if it is contiguous."""
+    if isinstance(tensor, np.ndarray):
+        return np.ascontiguousarray(tensor).reshape(-1).view(np.uint8).data
+    import torch
+
     flat = tensor.detach().contiguous().reshape(-1)
     view: memoryview = flat.view(torch.uint8).numpy().data
     return view
-
-
-def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors have the same dtype, shape and bits, including those of NaN."""
-    if one.dtype != other.dtype or one.shape != other.shape:
-        return False
-    a, b = np.frombuffer(raw_bytes(one), np.uint8), np.frombuffer(raw_bytes(other), np.uint8)
-    whole = a.size - a.size % 8  # compare eight bytes at a time
-    return np.array_equal(a[:whole].view(np.uint64), b[:whole].view(np.uint64)) and np.array_equal(
-        a[whole:], b[whole:]
-    )

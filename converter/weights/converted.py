@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..mapping.assignment import Assignment, refuse
+from ..mapping.assignment import Assignment, differences, refuse
 from ..mapping.fit import Fit
 from ..mappings.key_map import load_keymap
 from ..sources.arrays import Arrays
 from .soundness import unsound
+from .state_dict import Tensors, build_values, to_tensors
 
 if TYPE_CHECKING:
     from ..models import ResNet
-    from .state_dict import Tensors
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,24 @@ class Converted:
     Attributes:
         fit: The network, and which array became which tensor.
         arrays: Gluon's arrays, by structural name.
-        tensors: The state_dict, in the network's order; it shares memory with the arrays.
+        values: The state_dict as arrays, in the network's order; they share memory with `arrays`.
     """
 
     fit: Fit
     arrays: Arrays
-    tensors: Tensors
+    values: Arrays
+
+    @functools.cached_property
+    def tensors(self) -> Tensors:
+        """The state_dict; it shares memory with the arrays."""
+        return to_tensors(self.values)
 
     def reference_arrays(self) -> Arrays:
         """The arrays that Gluon's network needs; without a classifier, one of zeros is added."""
         if self.fit.num_classes:
             return self.arrays
         layer = load_keymap(self.fit.entry.family).stages[-1].gluon
-        weight = np.zeros((1, self.network().num_features), np.float32)
+        weight = np.zeros((1, self.fit.num_features), np.float32)
         return {**self.arrays, f"{layer}.weight": weight, f"{layer}.bias": weight[0, :1]}
 
     def require_placed(self) -> None:
@@ -64,11 +70,19 @@ class Converted:
 
         Args:
             options: Options of `create_model`, such as `gluon_batch_norm`.
+
+        Raises:
+            KeyMapError: If models/ builds another network than the one in the table of networks.
         """
-        from ..mapping.network_spec import empty_network
+        from ..mapping.network_spec import describe_network, empty_network
 
         fit = self.fit
         network = empty_network(fit.entry.name, fit.num_classes, fit.in_chans, **options)
+        refuse(
+            f"{fit.entry.name} is not as in mappings/networks.jsonl.xz; generate the table again "
+            "with `python -m gluon2torch.mapping.network_export`",
+            differences(describe_network(network), fit.targets),
+        )
         network.load_state_dict(self.tensors, assign=True)
         return network
 
@@ -81,18 +95,16 @@ def assemble(
     Args:
         fitted: How the arrays fit the network.
         arrays: The arrays, by the names in their file.
-        dtype: As `build_state_dict`.
+        dtype: As `build_values`.
         allow_nonfinite: Accept NaN and Inf.
 
     Raises:
         KeyMapError: If an array has invalid values (soundness.py).
     """
-    from .state_dict import build_state_dict
-
     structural = {fitted.translation.names[name]: array for name, array in arrays.items()}
     refuse(
         f"{fitted.entry.name}: the weights are invalid",
         unsound(structural, allow_nonfinite=allow_nonfinite),
     )
-    tensors = build_state_dict(fitted.assignments, structural, fitted.targets, dtype)
-    return Converted(fitted, structural, tensors)
+    values = build_values(fitted.assignments, structural, fitted.targets, dtype)
+    return Converted(fitted, structural, values)

@@ -14,6 +14,7 @@ WRITERS = {
     "onnx": ("onnx", "write_onnx"),
     "timm-folder": ("timm_folder", "write_timm_folder"),
 }
+NEED_LIBRARIES = ("onnx",)  # their modules have a function `require_libraries`
 
 
 def require_libraries(formats: Iterable[str]) -> None:
@@ -23,8 +24,8 @@ def require_libraries(formats: Iterable[str]) -> None:
         MissingDependencyError: If one of them is not installed.
     """
     for format_ in formats:
-        module = importlib.import_module(f".{WRITERS[format_][0]}", __name__)
-        getattr(module, "require_libraries", lambda: None)()
+        if format_ in NEED_LIBRARIES:
+            importlib.import_module(f".{WRITERS[format_][0]}", __name__).require_libraries()
 
 
 def write_file(format_: str, job: Job) -> WrittenFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +26,20 @@ class Job:
         tensors: Its state_dict, under the keys of the record's layout.
         folder: Folder to write to.
         name: Start of the file name; the hash follows.
-        record: The record, still without files.
+        draft: Makes the record, still without files; called if a format contains it.
         network: Builds the network with its weights, for formats that contain more than these.
     """
 
     tensors: Mapping[str, torch.Tensor]
     folder: Path
     name: str
-    record: Record
+    draft: Callable[[], Record]
     network: Callable[[], ResNet]
+
+    @functools.cached_property
+    def record(self) -> Record:
+        """The record, still without files."""
+        return self.draft()
 
     @property
     def image(self) -> tuple[int, int, int]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, cast
+from pathlib import Path
+from typing import IO, Any, cast
 
 import torch
 
-from ...errors import CheckpointError
 from ...files.atomic_file import publish, temporary_file
-from ...files.hashes import HashingFile
-from ...weights.content_hash import same_bits
+from ...weights.state_dict import Tensors
+from ..read_back import places_of, read_back
 from ..record import WrittenFile
+from ..torch_archive import read_archive
 from .job import Job
 
 
@@ -27,43 +27,54 @@ def write_pth(job: Job) -> WrittenFile:
         CheckpointError: If the folder is not writable, or the file differs when it is read back.
     """
     with temporary_file(job.folder) as (file, path):
-        own = {name: _own_storage(tensor) for name, tensor in job.tensors.items()}
-        with HashingFile(file) as hashing:
-            try:
-                torch.save(own, cast(IO[bytes], hashing))
-            except RuntimeError as error:  # torch's wrapper of a file system error
-                if hashing.error is not None:
-                    raise hashing.error from error
-                raise
-        file.flush()
+        tensors = {name: _own_storage(tensor) for name, tensor in job.tensors.items()}
+        _save(tensors, file)
         # flush to disk while the file is compared
         with ThreadPoolExecutor(1) as pool:
             synced = pool.submit(os.fsync, file.fileno())
-            compare(torch.load(path, weights_only=True, mmap=True), job)
+            sha256 = _check(tensors, path, job.name)
             synced.result()
-        sha256 = hashing.hexdigest()
         target = job.named(sha256, ".pth")
         size = file.tell()
         publish(file, path, target)
     return WrittenFile("pth", str(target), sha256, size)
 
 
+def _save(tensors: Tensors, file: IO[bytes]) -> None:
+    output = _Output(file)
+    try:
+        torch.save(tensors, cast(IO[bytes], output))
+    except RuntimeError as error:  # torch's wrapper of a file system error
+        if output.error is not None:
+            raise output.error from error
+        raise
+    file.flush()
+
+
+def _check(tensors: Tensors, path: Path, name: str) -> str:
+    """Compare a file with its tensors, and return its SHA-256."""
+    return read_back(path, name, places_of(name, tensors, read_archive(path)))
+
+
+class _Output:
+    """A file for torch, which keeps an error that torch replaces by its own."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
 def _own_storage(tensor: torch.Tensor) -> torch.Tensor:
     """Copy a view to its own storage, because torch saves the whole storage of a view."""
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.itemsize
     return tensor if whole else tensor.clone()
-
-
-def compare(written: Mapping[str, torch.Tensor], job: Job) -> None:
-    """Require that the tensors read back from a file equal those that were written.
-
-    Raises:
-        CheckpointError: If they do not.
-    """
-    if list(written) != list(job.tensors):
-        raise CheckpointError(f"{job.name}: reads back with different names; check the disk")
-    for name, tensor in job.tensors.items():
-        if not same_bits(written[name], tensor):
-            raise CheckpointError(
-                f"{job.name}: {name} reads back with different values; check the disk"
-            )

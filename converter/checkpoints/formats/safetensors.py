@@ -7,14 +7,14 @@ import os
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from ...errors import CheckpointError
 from ...files.atomic_file import make_public, staging
-from ...files.hashes import file_sha256
+from ..read_back import places_of, read_back
 from ..record import WrittenFile
+from ..safetensors_head import read_head
 from .job import Job
-from .pth import compare
 
 
 def write_safetensors(job: Job) -> WrittenFile:
@@ -40,9 +40,9 @@ def fill_safetensors(job: Job, path: Path) -> str:
     except SafetensorError as error:
         raise CheckpointError(f"{job.name}: cannot be written ({error})") from error
     _sort_metadata(path)
-    written = load_file(path)
-    compare({name: written[name] for name in tensors if name in written}, job)
-    return file_sha256(path)
+    stored, _ = read_head(path)
+    in_order = {name: stored[name] for name in tensors if name in stored}
+    return read_back(path, job.name, places_of(job.name, tensors, in_order))
 
 
 def _sort_metadata(path: Path) -> None:

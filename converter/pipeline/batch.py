@@ -1,0 +1,171 @@
+"""Conversion of many networks: one after another, or in several processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ..checkpoints.record import Failure, GraphRecord, Record
+from ..errors import ConversionError
+from ..files.atomic_file import remove_temporaries
+from ..files.download import Progress
+from ..files.progress_bar import working
+from ..mappings.catalog import Entry, load_catalog
+from ..mappings.choices import INITS
+from ..parity.memory import return_memory
+from ..sources.arrays import Arrays
+from ..sources.source import describe_source, load_arrays
+from .conversion import run
+from .request import Request
+
+Load = Callable[[], Arrays]
+FLOAT32 = 4  # bytes of a random weight
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a request.
+
+    Attributes:
+        result: The record of the conversion, or of its failure.
+        error: The message of the failure, if there was one.
+    """
+
+    result: Record | GraphRecord | Failure
+    error: str | None = None
+
+
+One = Callable[[Request, Progress | None, Load | None], Record | GraphRecord]
+
+
+def convert_one(
+    request: Request, progress: Progress | None = None, load: Load | None = None, one: One = run
+) -> Outcome:
+    """Run a request; a failure is an outcome, too.
+
+    Args:
+        progress: Called during a download with the bytes so far and in total.
+        load: Returns the arrays of the request's source, if they are loaded elsewhere.
+        one: The function that converts.
+    """
+    try:
+        return Outcome(one(request, progress, load))
+    except ConversionError as error:
+        failure = error.failure or Failure(model=request.model, error=str(error))
+        return Outcome(failure, str(error))
+
+
+def convert_in_turn(requests: Sequence[Request], one: One = run) -> Iterator[Outcome]:
+    """Run requests one after another; during one of them, the next one's arrays are loaded.
+
+    Random weights are drawn ahead only if both networks need no more memory than the largest one
+    does alone. Arrays of files are not copied into memory.
+    """
+    sizes = [_random_bytes(request) for request in requests]
+    largest = max(sizes, default=0)
+    with ThreadPoolExecutor(1) as background:
+        load: Load | None = None
+        for index, request in enumerate(requests):
+            ahead: Future[Arrays] | None = None
+            for following in requests[index + 1 : index + 2]:
+                fit = sizes[index] + sizes[index + 1] <= largest
+                # two requests of one network would download one file
+                if fit and following.model != request.model:
+                    ahead = _load_ahead(following, background)
+            with working(_name(request)) as progress:
+                outcome = convert_one(request, progress, load, one)
+            load = None if ahead is None else ahead.result
+            return_memory()
+            yield outcome
+
+
+def _name(request: Request) -> str:
+    return request.model or os.fspath(request.params or "the file")
+
+
+def _entry(request: Request) -> Entry | None:
+    """The network of the catalogue whose weights are not a user's, if it is one."""
+    if request.is_graph or request.params is not None or request.model is None:
+        return None
+    return load_catalog()[request.model]
+
+
+def _random_bytes(request: Request) -> int:
+    """Size of the random weights that a request needs; 0 for other requests."""
+    entry = _entry(request)
+    return 0 if entry is None or request.init != "random" else entry.parameters * FLOAT32
+
+
+def _load_ahead(request: Request, background: ThreadPoolExecutor) -> Future[Arrays] | None:
+    """Start to download or draw the arrays of a network; a user's file need not be loaded ahead."""
+    entry = _entry(request)
+    if entry is None:
+        return None
+    try:
+        source = describe_source(entry, None, request.init or INITS[0], request.seed)
+    except ConversionError:  # reported when it is the request's turn
+        return None
+    return background.submit(load_arrays, entry, source)
+
+
+def convert_in_processes(
+    requests: Sequence[Request], jobs: int, one: One = run
+) -> Iterator[Outcome]:
+    """Run requests in several processes, which share the cores; outcomes come in their order.
+
+    If a process is killed, the first request without an outcome is tried again alone.
+    """
+    left = list(requests)
+    while left:
+        for outcome in _in_pool(left, min(jobs, len(left)), one):
+            left.pop(0)
+            yield outcome
+        if left:
+            request = left.pop(0)
+            yield next(_in_pool([request], 1, one), None) or _killed(request)
+
+
+def _killed(request: Request) -> Outcome:
+    message = (
+        f"{_name(request)}: the process that converted it was killed, perhaps for want of memory"
+    )
+    return Outcome(Failure(model=request.model, error=message), message)
+
+
+def _in_pool(requests: Sequence[Request], jobs: int, one: One) -> Iterator[Outcome]:
+    """Outcomes in the requests' order, up to the first that has none: a process was killed."""
+    import multiprocessing
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+
+    pool = ProcessPoolExecutor(
+        jobs,
+        multiprocessing.get_context("spawn"),  # torch's threads do not survive a fork
+        _start_worker,
+        (max(1, (os.cpu_count() or 1) // jobs),),
+    )
+    try:
+        for future in [pool.submit(convert_one, request, one=one) for request in requests]:
+            yield future.result()
+    except BrokenProcessPool:
+        return
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker(threads: int) -> None:
+    """Let libraries use this process's share of the cores, and end at SIGTERM without leftovers."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program ends its workers
+    signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, _: object) -> None:
+    remove_temporaries()
+    os._exit(128 + number)  # an exception would only end the conversion, and begin the next

@@ -1,0 +1,195 @@
+"""Conversion of many files and networks: in turn, in processes, in shares; loading ahead."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gluon2torch.checkpoints.record import Record
+from gluon2torch.errors import KeyMapError
+from gluon2torch.files.atomic_file import temporary_file
+from gluon2torch.mappings.catalog import load_catalog
+from gluon2torch.pipeline import batch
+from gluon2torch.pipeline.batch import convert_in_processes, convert_in_turn
+from gluon2torch.pipeline.request import Request
+from gluon2torch.sources.arrays import Arrays
+from gluon2torch.sources.params_writer import write_params
+from gluon2torch.sources.source import Source, load_arrays
+
+from .conftest import record
+from .test_commands import arrays
+
+ROOT = Path(__file__).resolve().parents[1]
+CATALOG = load_catalog()
+SMALL, LARGE = ("cifar_resnet20_v1", "cifar_resnet20_v2"), "cifar_resnet110_v1"
+
+
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "convert.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of three networks and a file that is none."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("a", "c"):
+        values = {key: array.copy() for key, array in arrays().items()}
+        values[next(iter(values))] *= 2 if name == "a" else 3
+        write_params(folder / f"{name}.params", values)
+    (folder / "b.params").write_bytes(b"")
+    write_params(folder / "d.params", {"x": np.zeros(3, np.float32)})
+    return folder
+
+
+@pytest.mark.parametrize("how", ["a folder", "a list", "--params repeated", "--jobs"])
+def test_each_file_has_its_own_record_and_line(how: str, folder: Path, tmp_path: Path) -> None:
+    files = [folder / f"{name}.params" for name in "abcd"]
+    (tmp_path / "list").write_text("".join(f"{file}\n\n" for file in files))
+    given = {
+        "a folder": ["--params", folder],
+        "a list": ["--params", "@list"],
+        "--params repeated": [text for file in files for text in ("--params", file)],
+        "--jobs": ["--params", folder, "--jobs", 2],
+    }[how]
+    options = ["--reference", "none", "--json", "r.json", "-o", "out"]
+    done = run(*given, *options, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == [
+        *("cifar_resnet20_v1", "unknown", "cifar_resnet20_v1", "unknown"),
+    ]
+    assert lines[4:] == ["2 of 4 converted, 0 proved equal"]
+    assert lines[1].split()[1:] == ["not", "converted", str(files[1])]
+    one, other = done.stderr.splitlines()
+    assert one.startswith(f"error: {files[1]}: ")
+    assert one.endswith(
+        "too few for a .params file; the file is damaged or was not written by "
+        "MXNet: copy or download it again"
+    )
+    assert other.startswith(f"error: {files[3]}: 1 arrays that match no known network")
+    records = json.loads((tmp_path / "r.json").read_text())
+    assert [each["source"]["path"] for each in records] == list(map(str, files))
+    assert ["error" in each for each in records] == [False, True, False, True]
+    assert len({each["sha256"] for each in records if "sha256" in each}) == 2
+    written = sorted(Path(each["file"]).name for each in records if "file" in each)
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.pth")) == written
+
+
+def test_shards_share_the_networks(folder: Path, tmp_path: Path) -> None:
+    options = ["--params", folder, "--reference", "none", "--json", "-", "-o", "out"]
+    whole = json.loads(run(*options, cwd=tmp_path).stdout)
+    shares = [
+        json.loads(run(*options, "--shard", f"{i}/3", cwd=tmp_path).stdout) for i in (1, 2, 3)
+    ]
+    paths = [[each["source"]["path"] for each in share] for share in shares]
+    assert [len(each) for each in paths] == [2, 1, 1]
+    order = [each["source"]["path"] for each in whole]
+    assert [order[0::3], order[1::3], order[2::3]] == paths
+    assert json.loads(run(*options, "--shard", "9/9", cwd=tmp_path).stdout) == []
+
+
+def requests(*names: str) -> list[Request]:
+    return [Request(model=name, init="random", seed=3) for name in names]
+
+
+def test_the_next_networks_arrays_are_loaded_ahead_and_are_the_same() -> None:
+    given: dict[str, Arrays | None] = {}
+
+    def one(request: Request, _: object, load: Callable[[], Arrays] | None) -> Record:
+        given[str(request.model)] = None if load is None else load()
+        return record()
+
+    list(convert_in_turn(requests(*SMALL, LARGE), one))
+    first, second, third = given.values()
+    assert first is None  # there was nothing before it
+    assert third is None  # with the one before, it would need more memory than alone
+    expected = load_arrays(CATALOG[SMALL[1]], Source("random", seed=3))
+    assert second is not None
+    assert list(second) == list(expected)
+    assert all(np.array_equal(second[name], expected[name]) for name in expected)
+
+
+def test_arrays_are_loaded_during_the_conversion_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = threading.Event()
+    monkeypatch.setattr(batch, "load_arrays", lambda *_: loaded.set() or {})
+
+    def one(request: Request, _: object, load: Any) -> Record:
+        if request.model == SMALL[0]:
+            assert loaded.wait(60)
+        return record()
+
+    outcomes = list(convert_in_turn(requests(*SMALL, LARGE), one))
+    assert [outcome.error for outcome in outcomes] == [None] * 3
+
+
+def test_what_cannot_be_loaded_ahead_fails_in_its_turn() -> None:
+    def one(request: Request, _: object, load: Callable[[], Arrays] | None) -> Record:
+        if load is not None:
+            load()
+        return record()
+
+    def failing(*_: object) -> Arrays:
+        raise KeyMapError("no arrays", [])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch, "load_arrays", failing)
+        outcomes = list(convert_in_turn(requests(*SMALL, LARGE), one))
+    assert [outcome.result.succeeded for outcome in outcomes] == [True, False, True]
+    assert outcomes[1].error is not None
+    assert outcomes[1].error.startswith("no arrays")
+
+
+def killed_or_converted(request: Request, *_: object) -> Record:
+    """Ends its process for one of the networks, as the system does when memory runs out."""
+    if request.model == SMALL[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return record(str(request.model))
+
+
+@pytest.mark.posix
+@pytest.mark.costly
+def test_a_process_that_is_killed_fails_only_its_own_network() -> None:
+    names = [SMALL[0], SMALL[1], LARGE]
+    outcomes = list(convert_in_processes(requests(*names), 2, killed_or_converted))
+    assert [outcome.result.succeeded for outcome in outcomes] == [True, False, True]
+    assert [outcome.result.model for outcome in outcomes] == names
+    assert "was killed, perhaps for want of memory" in str(outcomes[1].error)
+
+
+def waiting(request: Request, *_: object) -> Record:
+    """A conversion that is writing when the program is ended."""
+    with temporary_file(Path("out")):
+        time.sleep(600)
+    return record()
+
+
+@pytest.mark.posix
+@pytest.mark.costly
+def test_a_program_that_is_ended_ends_its_processes(tmp_path: Path) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from gluon2torch.cli import orderly_end; from tests.test_batch import *\n"
+        "with orderly_end(): list(convert_in_processes(requests(*SMALL, LARGE), 2, waiting))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path) as process:
+        for _ in range(600):
+            if len([*tmp_path.glob("out/.writing-*")]) == 2:
+                break
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert [*tmp_path.rglob(".writing-*")] == []
