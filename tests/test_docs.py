@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -42,10 +43,14 @@ def test_the_examples_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_example_of_graphs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_detector(tmp_path)
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "graphs.md").read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "graphs.md").read_text(), flags=re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(block, "docs/graphs.md", "exec"), names)
-    assert names["record"].parity.passed
+    for block in blocks:
+        exec(compile(block, "docs/graphs.md", "exec"), names)
+        assert names["record"].parity.passed
+    weights = names["network"].state_dict()
+    for name, tensor in names["module"].state_dict().items():
+        assert torch.equal(tensor, weights[name])
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)

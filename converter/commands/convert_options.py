@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
-from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, INPUT_DTYPES, LAYOUTS, OURS, PROOFS
+from ..mappings.choices import (
+    DTYPES,
+    FOLDER,
+    GRAPH_FORMATS,
+    INITS,
+    INPUT_DTYPES,
+    LAYOUTS,
+    OURS,
+    PROOFS,
+)
 from .option_types import ReferenceType, SizeType
 from .shared_options import JSON
 
@@ -42,7 +51,7 @@ _OPTIONS = (
         "--symbol",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The -symbol.json of --params: convert its graph, of any network, to .pt2.",
+        help="The -symbol.json of --params: convert its graph, of any network.",
     ),
     click.option(
         "--dequantize",
@@ -61,11 +70,10 @@ _OPTIONS = (
     click.option(
         "--format",
         "formats",
-        type=click.Choice(FORMATS),
+        type=click.Choice(GRAPH_FORMATS),
         multiple=True,
-        default=["pth"],
-        show_default=True,
-        help="File format; repeatable.",
+        help="File format; repeatable. Default: pth, and pt2 of networks that are converted as "
+        "graphs.",
     ),
     click.option(
         "--layout",

@@ -9,12 +9,13 @@ import click
 from click.core import ParameterSource
 
 from ..mappings.choices import PRESETS
+from .option_types import ChannelsType
 
 if TYPE_CHECKING:
+    from ..inference.graph_network import PixelScale
     from ..inference.runner import Setup
 
 SHOWN_PROBLEMS = 10
-PROGRAM = ".pt2"  # suffix of what torch.export wrote, unlike the catalogue's checkpoints
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 JSON = click.option(
     "--json", "json_file", metavar="FILE|-", help="Write the results as JSON; - for stdout."
@@ -36,6 +37,18 @@ PRESET = click.option(
     default=PRESETS[0],
     show_default=True,
     help="How images are prepared: as in GluonCV, or as in timm (bicubic).",
+)
+MEAN = click.option(
+    "--mean",
+    type=ChannelsType(),
+    help="Mean of the pixels from 0 to 1, of a network that was converted as a graph. Default: "
+    "ImageNet's.",
+)
+STD = click.option(
+    "--std",
+    type=ChannelsType(positive=True),
+    help="Their standard deviation, likewise. A network that takes 0 to 255 has mean 0,0,0 and "
+    "0.00392156862745098 three times.",
 )
 DEVICE = click.option(
     "--device",
@@ -85,6 +98,26 @@ def make_setup(device: str, amp: bool, channels_last: bool) -> Setup:
         return Setup(find_device(device), amp, channels_last)
     except ValueError as error:
         raise click.UsageError(f"--device: {error}.") from error
+
+
+def make_scale(
+    mean: tuple[float, float, float] | None, std: tuple[float, float, float] | None
+) -> PixelScale:
+    """Make a PixelScale from the options of the command line."""
+    from ..inference.graph_network import PixelScale
+
+    return PixelScale(mean, std)
+
+
+def refuse_scale() -> None:
+    """Refuse --mean and --std for a network whose preprocessing is known.
+
+    Raises:
+        click.UsageError: one of them was given.
+    """
+    for name in ("mean", "std"):
+        if given(name):
+            raise click.UsageError(f"--{name} is for other networks that were converted as graphs.")
 
 
 def shortened(message: str) -> str:

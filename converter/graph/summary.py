@@ -24,7 +24,7 @@ class Summary:
         inputs: Names of the inputs.
         states: Names of the initial states, which are zeros by default.
         labels: Names of the labels, which only training uses.
-        outputs: Names of the nodes of the heads.
+        outputs: Names of the outputs (output_names).
         arrays: Names of the arrays that the `.params` file must contain.
         unsupported: Operators that cannot be imported → names of their nodes.
         limits: Largest allowed difference between MXNet's and torch's outputs, by dtype.
@@ -54,6 +54,14 @@ def operator_counts(graph: Graph) -> dict[str, int]:
     return dict(Counter(node.written_op for node in graph.operators()).most_common())
 
 
+def output_names(graph: Graph) -> tuple[str, ...]:
+    """Names of a graph's outputs: those of their nodes, and `NODE:1` for a further output."""
+    return tuple(
+        f"{graph.nodes[number].name}:{output}" if output else graph.nodes[number].name
+        for number, output in graph.heads
+    )
+
+
 def summarize(graph: Graph) -> Summary:
     """Summarize a graph."""
     found, states = roles(graph), tuple(state_names(graph))
@@ -64,7 +72,7 @@ def summarize(graph: Graph) -> Summary:
         inputs=tuple(name for name in found.inputs if name not in states),
         states=states,
         labels=found.labels,
-        outputs=tuple(graph.nodes[number].name for number, _ in graph.heads),
+        outputs=output_names(graph),
         arrays=found.arrays,
         unsupported=unknown_operators(graph),
         limits=limits(graph),

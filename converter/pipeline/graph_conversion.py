@@ -10,17 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..checkpoints.clock import Clock
+from ..checkpoints.formats import GRAPH_WRITERS, require_libraries
 from ..checkpoints.record import Failure, GraphRecord, to_json
 from ..checkpoints.record_draft import versions
 from ..errors import ConversionError, ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
 from ..graph.importer import read_arrays
-from ..graph.summary import operator_counts
+from ..graph.summary import operator_counts, output_names
 from ..graph.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
+from ..mappings.choices import GRAPH_FORMATS
 from ..parity.result import Parity
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import has_mxnet
@@ -29,8 +31,13 @@ from ..weights.content_hash import content_sha256
 from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
 from .graph_output import WrittenGraph, write_graph
-from .graph_proof import Network, network_of, prove_graph, reference_notes
-from .request import InputShape, Request, input_shapes
+from .graph_proof import Network, network_of, prove_sizes, reference_notes
+from .request import InputShape, PathLike, Request, input_shapes
+
+LOAD = """from gluon2torch import open_program
+
+network = open_program({file!r}).module()
+"""
 
 
 def convert_graph(
@@ -43,13 +50,14 @@ def convert_graph(
     inputs: Mapping[str, InputShape] | None = None,
     seed: int = 0,
     dequantize: bool = False,
+    formats: Sequence[str] | None = None,
 ) -> GraphRecord:
     """Convert an exported network, prove it equal to MXNet and write it.
 
     Args:
         symbol: Path of the `-symbol.json`.
         params: Path of the `.params` exported with it.
-        out: Folder to write `gluon_<stem>-<hash>.pt2` to.
+        out: Folder to write `gluon_<stem>-<hash>.pt2` to, or the files of other formats.
         reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
         sizes: Heights and widths of the images, in pixels; the program uses the first. By default
             224×224, or another size at which the graph runs. Not used if the input is a vector.
@@ -59,6 +67,7 @@ def convert_graph(
         seed: Seed of the inputs that parity is measured with.
         dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
             network, too.
+        formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`.
 
     Raises:
         ConversionError: One of its subclasses (errors.py); no file is written then.
@@ -73,6 +82,7 @@ def convert_graph(
         inputs=input_shapes(inputs),
         seed=seed,
         dequantize=dequantize,
+        formats=formats,
     )
     return run_graph_request(request)
 
@@ -89,6 +99,7 @@ def run_graph_request(request: Request) -> GraphRecord:
     attempt = Attempt(model, Source("params", path_text(request.params)))
     with attempt.failures():
         check_writable(Path(request.out))
+        require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             graph, arrays = read_symbol(request.symbol), read_arrays(request.params)
             attempt.source = replace(attempt.source, sha1=file_sha1(Path(request.params)))
@@ -119,7 +130,7 @@ def prove_and_write(
     built: BuiltGraph,
     proved: tuple[BuiltGraph, Network] | None = None,
 ) -> GraphRecord:
-    """Prove a network that has been built equal to MXNet's, and write its program and record.
+    """Prove a network that has been built equal to MXNet's, and write its files and records.
 
     Args:
         graph: The graph as it was read.
@@ -130,18 +141,25 @@ def prove_and_write(
     """
     reference = reference_of(request)
     with attempt.clock("parity"):
-        parity = prove_graph(*(proved or (built, network)), reference, request.seed)
+        parity, differs = prove_sizes(*(proved or (built, network)), reference, request.seed)
+    notes = network.notes + built.notes + constant_heads(parity)
+    if differs is not None:
+        built = replace(built, free=replace(built.free, sides=None))
+        notes += (f"images of this size only are proved: {differs}",)
+    if reference != "none":
+        notes += reference_notes(network)
     built.module.float()
     with staging(Path(request.out)) as staged:
         with attempt.clock("write"):
-            program = write_graph(built, network, staged, attempt.name)
-        notes = network.notes + built.notes + program.notes + constant_heads(parity)
-        if reference != "none":
-            notes += reference_notes(network)
-        program = replace(program, notes=notes)
-        record = _record(attempt, request, graph, network, built, program, parity)
-        write_text(to_json(record.as_dict()), record_path(Path(program.file.file)))
-    return record
+            formats = request.formats or GRAPH_FORMATS[:1]
+            written = write_graph(built, network, staged, attempt.name, formats)
+        record = _record(attempt, graph, network, built, parity, notes)
+        records = [_of_file(record, written, place, request.out) for place in range(len(written))]
+        for each, about in zip(written, records, strict=True):
+            beside = {"graph": each.graph} if each.graph is not None else {}
+            text = to_json({**about.as_dict(), **beside})
+            write_text(text, record_path(Path(each.file.file)))
+    return records[0]
 
 
 def constant_heads(parity: Parity) -> tuple[str, ...]:
@@ -213,28 +231,24 @@ def _classes(network: Network, heads: Sequence[Array]) -> int | None:
 
 def _record(
     attempt: Attempt,
-    request: Request,
     graph: Graph,
     network: Network,
     built: BuiltGraph,
-    program: WrittenGraph,
     parity: Parity,
+    notes: tuple[str, ...],
 ) -> GraphRecord:
-    """Make the record of a program, which `request.out` will contain.
+    """Make the record of a network, still without files.
 
     Args:
         graph: The graph as it was read.
     """
-    file, inputs = program.file, program.inputs
-    only = inputs[0].name if len(inputs) == 1 else None
+    names = list(built.specs)
+    only = names[0] if len(names) == 1 else None
     return GraphRecord(
         model=attempt.model,
         name=attempt.name,
         family=attempt.family,
-        format=file.format,
-        file=str(Path(request.out) / Path(file.file).name),
-        sha256=file.sha256,
-        bytes=file.bytes,
+        files=(),
         content_sha256=content_sha256(built.module.state_dict()),
         parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
         num_classes=_classes(network, built.heads),
@@ -243,10 +257,34 @@ def _record(
         operators=operator_counts(graph),
         input=only,
         input_shape=built.specs[only].shape[1:] if only is not None else None,
-        inputs=inputs,
-        notes=program.notes,
+        inputs=(),
+        outputs=output_names(network.graph),
+        notes=notes,
         source=attempt.source,
         parity=parity,
         versions=versions(parity.reference),
         seconds=attempt.clock.seconds(),
+    )
+
+
+def _of_file(
+    record: GraphRecord, written: Sequence[WrittenGraph], place: int, out: PathLike
+) -> GraphRecord:
+    """The record of one of the files, which it lists first.
+
+    Args:
+        record: The record without files.
+        written: All files.
+        place: The number of the file.
+        out: The folder that will contain them.
+    """
+    order = [written[place], *written[:place], *written[place + 1 :]]
+    files = [replace(each.file, file=str(Path(out) / Path(each.file.file).name)) for each in order]
+    one = written[place]
+    return replace(
+        record,
+        files=tuple(files),
+        inputs=one.inputs,
+        notes=record.notes + one.notes,
+        load=LOAD.format(file=files[0].file) if one.file.format != "onnx" else None,
     )

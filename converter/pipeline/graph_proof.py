@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..errors import ImageSizeError, ParityError
 from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.fusion import is_quantized, unfused
@@ -44,6 +46,13 @@ class Network:
     sorted_rows: bool = True
     num_classes: int | None = None
 
+    @property
+    def detection_order(self) -> str | None:
+        """Of detections, whether they are `sorted` by score, or `all`; None of other outputs."""
+        if not self.detections:
+            return None
+        return "sorted" if self.sorted_rows else "all"
+
 
 def network_of(graph: Graph, arrays: Arrays, *, dequantize: bool) -> Network:
     """Match the arrays of a file to its graph.
@@ -64,7 +73,36 @@ def network_of(graph: Graph, arrays: Arrays, *, dequantize: bool) -> Network:
     return Network(graph, arrays, symbol_json(graph) if rewritten else None, named.notes)
 
 
-def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) -> Parity:
+def prove_sizes(
+    built: BuiltGraph, network: Network, reference: str, seed: int
+) -> tuple[Parity, str | None]:
+    """Measure parity with MXNet, also with images of further sizes, in the first data type.
+
+    Returns:
+        The parity, and the reason why it does not hold at the further sizes; None if it does.
+
+    Raises:
+        ConversionError: As `prove_graph`.
+    """
+    parity = prove_graph(built, network, reference, seed)
+    if reference == "none" or not built.further:
+        return parity, None
+    (dtype, limit), *_ = _allowed(network).items()
+    others = replace(built, examples=built.further)
+    try:
+        further = prove_graph(others, network, reference, seed, {dtype: limit})
+    except (ParityError, ImageSizeError) as error:
+        return parity, str(error)
+    return replace(parity, checks=(*parity.checks, *further.checks)), None
+
+
+def prove_graph(
+    built: BuiltGraph,
+    network: Network,
+    reference: str,
+    seed: int,
+    allowed: Mapping[str, float] | None = None,
+) -> Parity:
     """Measure parity with MXNet and raise an error unless it holds.
 
     Args:
@@ -72,6 +110,7 @@ def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) 
         network: The network that MXNet runs.
         reference: `gluon` or `none`.
         seed: Seed of the inputs' values.
+        allowed: Largest allowed differences by data type; by default those of the graph.
 
     Raises:
         ParityError: If parity does not hold.
@@ -82,10 +121,7 @@ def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) 
         return Parity("none", None)
     from ..parity.exported_reference import ExportedReference
 
-    graph, allowed = network.graph, limits(without_labels(network.graph))
-    if network.detections and "float64" in allowed:
-        # the rounding of float32 can put nearly equal scores in another order
-        allowed = {"float64": allowed["float64"]}
+    graph, allowed = network.graph, allowed or _allowed(network)
     original = ExportedReference(
         graph.where, network.arrays, tuple(allowed), network.text, any_dtype=True
     )
@@ -95,6 +131,15 @@ def prove_graph(built: BuiltGraph, network: Network, reference: str, seed: int) 
     )
     require(parity, Path(graph.where).name)
     return parity
+
+
+def _allowed(network: Network) -> dict[str, float]:
+    """The largest allowed difference by data type."""
+    allowed = limits(without_labels(network.graph))
+    if network.detections and "float64" in allowed:
+        # the rounding of float32 can put nearly equal scores in another order
+        return {"float64": allowed["float64"]}
+    return allowed
 
 
 def reference_notes(network: Network) -> tuple[str, ...]:

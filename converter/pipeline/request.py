@@ -14,6 +14,7 @@ from ..mappings.choices import (
     DTYPES,
     FOLDER,
     FORMATS,
+    GRAPH_FORMATS,
     GRAPH_REFERENCES,
     INITS,
     INPUT_DTYPES,
@@ -86,10 +87,11 @@ class Request:
             check_choice("init", self.init, INITS)
         check_choice("dtype", self.dtype, DTYPES)
         check_choice("layout", self.layout, (*LAYOUTS, FOLDER))
+        choices = GRAPH_FORMATS if self.is_graph else FORMATS
         if self.formats is not None and not self.formats:
-            raise ValueError(f"formats is empty; choose from {', '.join(FORMATS)}")
+            raise ValueError(f"formats is empty; choose from {', '.join(choices)}")
         for each in self.formats or ():
-            check_choice("formats", each, FORMATS)
+            check_choice("formats", each, choices)
         for each in self.prove:
             check_choice("prove", each, PROOFS)
         for name, (_, dtype) in (self.inputs or {}).items():
@@ -195,6 +197,7 @@ OF_GRAPHS = (
     "sizes",
     "inputs",
     "seed",
+    "formats",
     *SETTINGS,
 )
 """Options of the conversion of an exported graph."""

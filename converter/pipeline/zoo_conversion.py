@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..checkpoints.file_detection import other_networks
+from ..checkpoints.formats import GRAPH_WRITERS, require_libraries
 from ..checkpoints.record import GraphRecord
 from ..errors import GraphError
 from ..files.atomic_file import check_writable
@@ -63,9 +64,10 @@ def convert_zoo(
     nms_topk: int | None = None,
     post_nms: int | None = None,
     nms: bool = True,
+    formats: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> GraphRecord:
-    """Convert a network of mappings/zoo/ to a program, prove it equal to MXNet's and write it.
+    """Convert a network of mappings/zoo/, prove it equal to MXNet's and write it.
 
     Args:
         model: GluonCV's name.
@@ -74,7 +76,7 @@ def convert_zoo(
         seed: Seed of random weights, and of the inputs that parity is measured with.
         out: Folder to write to.
         reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
-        inputs: Shapes of the inputs that the program is for, with the batch; by default the
+        inputs: Shapes of the inputs that the files are for, with the batch; by default the
             published ones.
         nms_thresh: Overlap (intersection over union) above which a detector's NMS suppresses a box,
             instead of GluonCV's setting. Networks that do not have one of these settings refuse it.
@@ -84,6 +86,7 @@ def convert_zoo(
         post_nms: Number of detections that are returned, the best first; −1 for all.
         nms: Whether there is NMS; without it, a detector's outputs are all boxes with their classes
             and scores.
+        formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`.
         progress: Called during the download with the bytes so far and in total.
 
     Raises:
@@ -103,6 +106,7 @@ def convert_zoo(
         nms_topk=nms_topk,
         post_nms=post_nms,
         nms=nms,
+        formats=formats,
     )
     if not request.is_graph:
         raise ValueError(f"{request.model} is a network of the catalogue: use convert")
@@ -122,6 +126,7 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
     with attempt.failures():
         attempt.source = source = describe_source(entry, params, init, request.seed)
         check_writable(Path(request.out))
+        require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             stored = load_zoo_graph(entry)
             head = load_heads()[entry.head] if entry.head is not None else None
@@ -185,22 +190,29 @@ def _build(entry: ZooEntry, network: Network, request: Request) -> BuiltGraph:
 def _with_detections(
     entry: ZooEntry, network: Network, head: Head | None, built: BuiltGraph, request: Request
 ) -> tuple[BuiltGraph, Network] | None:
+    """What is proved in place of a detector that finds nothing in random images."""
+    if reference_of(request) == "none" or not request.settings.nms:
+        return None
+    lowered = without_threshold(network, head, built, request.seed)
+    return (_build(entry, lowered, request), lowered) if lowered is not None else None
+
+
+def without_threshold(
+    network: Network, head: Head | None, built: BuiltGraph, seed: int
+) -> Network | None:
     """The network without its score threshold, if random images have no detections with it.
 
     Their outputs would be the same for all inputs, which proves nothing: trained detectors seldom
     find something in noise.
     """
-    if reference_of(request) == "none" or head is None or not request.settings.nms:
+    if head is None or "score_thresh" not in head.settings:
         return None
-    if "score_thresh" not in head.settings:
-        return None
-    inputs = random_inputs(built.examples[0], np.random.default_rng(request.seed))
+    inputs = random_inputs(built.examples[0], np.random.default_rng(seed))
     ids, *_ = run(built.module, inputs)
     if (ids >= 0).any():
         return None
     graph = with_settings(network.graph, head, NmsSettings(score_thresh=0))
-    lowered = replace(network, graph=graph, text=symbol_json(graph))
-    return _build(entry, lowered, request), lowered
+    return replace(network, graph=graph, text=symbol_json(graph))
 
 
 def check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:

@@ -14,10 +14,10 @@ from ...files.atomic_file import publish, temporary_file
 from ...files.hashes import HashingFile
 from ...weights.content_hash import same_bits
 from ..record import WrittenFile
-from .job import Job
+from .job import WeightsJob
 
 
-def write_pth(job: Job) -> WrittenFile:
+def write_pth(job: WeightsJob) -> WrittenFile:
     """Write `folder/name-<hash>.pth`.
 
     The bytes depend only on the tensors: when torch saves to a stream, it writes neither times nor
@@ -54,7 +54,7 @@ def _own_storage(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if whole else tensor.clone()
 
 
-def compare(written: Mapping[str, torch.Tensor], job: Job) -> None:
+def compare(written: Mapping[str, torch.Tensor], job: WeightsJob) -> None:
     """Require that the tensors read back from a file equal those that were written.
 
     Raises:
