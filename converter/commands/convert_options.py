@@ -142,6 +142,14 @@ _OPTIONS = (
         f"DTYPE: {', '.join(INPUT_DTYPES)}.",
     ),
     click.option(
+        "--output",
+        "outputs",
+        multiple=True,
+        metavar="NODE",
+        help="Convert the graph up to this node, or NODE:1 for its second output; repeatable. "
+        "`gluon2torch graph` shows the last ones before an operator that is not supported.",
+    ),
+    click.option(
         "--nms-thresh",
         type=float,
         metavar="SHARE",

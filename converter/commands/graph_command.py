@@ -23,14 +23,20 @@ SHOWN_NODES = 3
 @click.option("--svg", type=TARGET, metavar="FILE", help="Draw it as SVG with Graphviz's `dot`.")
 @JSON
 def graph_command(symbol: Path, dot: Path | None, svg: Path | None, json_file: str | None) -> None:
-    """Show what a -symbol.json computes: operators, inputs, outputs, and what is not supported."""
+    """Show what a -symbol.json computes: operators, inputs, outputs, and what is not supported.
+
+    FILE can also be the name of a network of GluonCV's zoo that is converted as a graph.
+    """
     from ..files.atomic_file import write_bytes, write_text
     from ..graph.picture import to_dot, to_svg
     from ..graph.summary import summarize
     from ..graph.symbol import read_symbol
+    from ..graph.zoo_graph import load_zoo_graph
+    from ..mappings.zoo import load_zoo
 
     try:
-        graph = read_symbol(symbol)
+        entry = load_zoo().get(str(symbol))
+        graph = load_zoo_graph(entry).graph if entry is not None else read_symbol(symbol)
         summary = summarize(graph)
         if dot is not None:
             write_text(to_dot(graph), dot)
@@ -61,6 +67,8 @@ def _text(summary: Summary) -> str:
     ]
     if summary.unsupported:
         lines.append("cannot be imported: some operators are not supported")
+        if summary.last_outputs:
+            lines.append(f"can be converted up to: {', '.join(summary.last_outputs)} (--output)")
     else:
         limits = ", ".join(f"{dtype} {limit:.0e}" for dtype, limit in summary.limits.items())
         lines.append(f"can be imported; parity limits: {limits}")

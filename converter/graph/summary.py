@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .importer import unknown_operators
+from .graph_cut import last_outputs
+from .importer import is_unknown, unknown_operators
 from .initial_states import state_names
 from .precision import limits
 from .roles import roles
@@ -27,6 +28,7 @@ class Summary:
         outputs: Names of the outputs (output_names).
         arrays: Names of the arrays that the `.params` file must contain.
         unsupported: Operators that cannot be imported → names of their nodes.
+        last_outputs: If there are such, the last outputs that can be converted (graph_cut.py).
         limits: Largest allowed difference between MXNet's and torch's outputs, by dtype.
     """
 
@@ -39,6 +41,7 @@ class Summary:
     outputs: tuple[str, ...]
     arrays: tuple[str, ...]
     unsupported: dict[str, list[str]]
+    last_outputs: tuple[str, ...]
     limits: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ def output_names(graph: Graph) -> tuple[str, ...]:
 def summarize(graph: Graph) -> Summary:
     """Summarize a graph."""
     found, states = roles(graph), tuple(state_names(graph))
+    unknown = unknown_operators(graph)
     return Summary(
         file=graph.where,
         mxnet_version=graph.version,
@@ -74,6 +78,7 @@ def summarize(graph: Graph) -> Summary:
         labels=found.labels,
         outputs=output_names(graph),
         arrays=found.arrays,
-        unsupported=unknown_operators(graph),
+        unsupported=unknown,
+        last_outputs=last_outputs(graph, is_unknown) if unknown else (),
         limits=limits(graph),
     )

@@ -16,7 +16,8 @@ from ..checkpoints.record_draft import versions
 from ..errors import ConversionError, ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
-from ..graph.importer import read_arrays
+from ..graph.graph_cut import cut
+from ..graph.importer import read_arrays, refuse_unknown_operators
 from ..graph.summary import operator_counts, output_names
 from ..graph.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
@@ -48,6 +49,7 @@ def convert_graph(
     reference: str = "auto",
     sizes: Sequence[Size] | None = None,
     inputs: Mapping[str, InputShape] | None = None,
+    outputs: Sequence[str] = (),
     seed: int = 0,
     dequantize: bool = False,
     formats: Sequence[str] | None = None,
@@ -64,6 +66,8 @@ def convert_graph(
         inputs: Shape of each of the graph's inputs, with the batch, or the shape and a data type
             (`float32`, `int32`, `int64`, `uint8`); instead of `sizes`. If all have the same batch,
             the program accepts any other, where the network does.
+        outputs: Names of the nodes whose values are the outputs, in place of the graph's; `NODE:1`
+            for a node's second output. Only what they depend on is converted, with its arrays.
         seed: Seed of the inputs that parity is measured with.
         dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
             network, too.
@@ -80,6 +84,7 @@ def convert_graph(
         reference=reference,
         sizes=tuple(sizes or ()),
         inputs=input_shapes(inputs),
+        outputs=tuple(outputs),
         seed=seed,
         dequantize=dequantize,
         formats=formats,
@@ -105,7 +110,11 @@ def run_graph_request(request: Request) -> GraphRecord:
             attempt.source = replace(attempt.source, sha1=file_sha1(Path(request.params)))
             check_sound(model, arrays)
         with attempt.clock("map"):
-            network = network_of(graph, arrays, dequantize=request.dequantize)
+            network = network_of(
+                graph, arrays, dequantize=request.dequantize, outputs=request.outputs
+            )
+            graph = cut(graph, request.outputs)
+            refuse_unknown_operators(network.graph)
             built = build_with_inputs(network.graph, network.arrays, request)
         return prove_and_write(attempt, request, graph, network, built)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from ..errors import ImageSizeError, ParityError
 from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.fusion import is_quantized, unfused
+from ..graph.graph_cut import arrays_of, cut
 from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
@@ -54,22 +55,26 @@ class Network:
         return "sorted" if self.sorted_rows else "all"
 
 
-def network_of(graph: Graph, arrays: Arrays, *, dequantize: bool) -> Network:
+def network_of(
+    graph: Graph, arrays: Arrays, *, dequantize: bool, outputs: Sequence[str] = ()
+) -> Network:
     """Match the arrays of a file to its graph.
 
     Args:
+        outputs: Names of the nodes up to which the graph is taken; all of it by default.
         dequantize: Take the float network that the graph, which is quantized, stands for.
 
     Raises:
         GraphError: If the arrays do not belong to the graph, or it cannot be dequantized.
     """
     named = match_names(graph, arrays)
+    graph = cut(graph, outputs)
     fused = [node for node in graph.nodes if node.op.startswith(FUSED)]
-    graph, arrays = unfused(graph), named.arrays
+    graph, arrays = unfused(graph), arrays_of(graph, named.arrays) if outputs else named.arrays
     if dequantize:
         graph, arrays = dequantized(graph, arrays)
     # MXNet computes fused nodes in float32 only, and their layers in float64, too
-    rewritten = dequantize or (fused and not any(map(is_quantized, fused)))
+    rewritten = dequantize or outputs or (fused and not any(map(is_quantized, fused)))
     return Network(graph, arrays, symbol_json(graph) if rewritten else None, named.notes)
 
 

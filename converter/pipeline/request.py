@@ -68,6 +68,7 @@ class Request:
     save_reference: PathLike | None = None
     sizes: Sequence[Size] = ()
     inputs: Mapping[str, tuple[tuple[int, ...], str]] | None = None
+    outputs: Sequence[str] = ()
     nms_thresh: float | None = None
     score_thresh: float | None = None
     nms_topk: int | None = None
@@ -196,6 +197,7 @@ OF_GRAPHS = (
     "reference",
     "sizes",
     "inputs",
+    "outputs",
     "seed",
     "formats",
     *SETTINGS,
@@ -258,6 +260,10 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     (
         lambda r: r.inputs is not None and not r.is_graph,
         "{inputs} gives the shape of a graph's input: give the graph with {symbol}.",
+    ),
+    (
+        lambda r: bool(r.outputs) and not r.is_graph,
+        "{outputs} names nodes of a graph: give the graph with {symbol}.",
     ),
     (
         lambda r: r.inputs is not None and bool(r.sizes),

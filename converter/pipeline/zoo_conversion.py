@@ -59,6 +59,7 @@ def convert_zoo(
     out: PathLike = "weights",
     reference: str = "auto",
     inputs: Mapping[str, InputShape] | None = None,
+    outputs: Sequence[str] = (),
     nms_thresh: float | None = None,
     score_thresh: float | None = None,
     nms_topk: int | None = None,
@@ -78,6 +79,8 @@ def convert_zoo(
         reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
         inputs: Shapes of the inputs that the files are for, with the batch; by default the
             published ones.
+        outputs: Names of the nodes of the stored graph whose values are the outputs, in place of
+            the network's.
         nms_thresh: Overlap (intersection over union) above which a detector's NMS suppresses a box,
             instead of GluonCV's setting. Networks that do not have one of these settings refuse it.
         score_thresh: Lowest score of a detection.
@@ -101,6 +104,7 @@ def convert_zoo(
         out=out,
         reference=reference,
         inputs=input_shapes(inputs),
+        outputs=tuple(outputs),
         nms_thresh=nms_thresh,
         score_thresh=score_thresh,
         nms_topk=nms_topk,
@@ -122,7 +126,9 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
     assert request.model is not None, "requests without a model are for run_request"
     entry, params = load_zoo()[request.model], request.params
     init = request.init or INITS[0]
-    attempt = Attempt(entry.name, Source("params" if params is not None else init), entry.family)
+    # what is cut off elsewhere is not the network that predictions are known for
+    name = f"{entry.name}-cut" if request.outputs else entry.name
+    attempt = Attempt(name, Source("params" if params is not None else init), entry.family)
     with attempt.failures():
         attempt.source = source = describe_source(entry, params, init, request.seed)
         check_writable(Path(request.out))
@@ -146,7 +152,8 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             wanted = {name: shape for name, (shape, _) in (request.inputs or {}).items()}
             graph = for_inputs(fitting.graph, entry.inputs, wanted)
             graph = with_settings(graph, head, request.settings)
-            network = network_of(graph, arrays, dequantize=False)
+            whole = not request.outputs
+            network = network_of(graph, arrays, dequantize=False, outputs=request.outputs)
             network = replace(
                 network,
                 text=symbol_json(network.graph),
@@ -155,13 +162,13 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                     *_changes(stored, head, count, request.settings),
                     *other_constants(stored, network.arrays),
                 ),
-                constants=tuple(stored.constants),
-                detections=entry.task == "detection",
+                constants=tuple(name for name in stored.constants if name in network.arrays),
+                detections=whole and entry.task == "detection",
                 sorted_rows=request.nms,
-                num_classes=count,
+                num_classes=count if whole else None,
             )
             built = _build(entry, network, request)
-            proved = _with_detections(entry, network, head, built, request)
+            proved = _with_detections(entry, network, head, built, request) if whole else None
             if proved is not None:
                 network = replace(network, notes=(*network.notes, WITHOUT_THRESHOLD))
         return prove_and_write(attempt, request, graph, network, built, proved)
