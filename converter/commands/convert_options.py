@@ -19,7 +19,7 @@ from ..mappings.choices import (
     PROOFS,
 )
 from .option_types import ReferenceType, SizeType
-from .shared_options import JSON
+from .shared_options import JSON, PLUGIN
 
 _OPTIONS = (
     click.argument("models", metavar="[MODEL]...", nargs=-1),
@@ -149,6 +149,7 @@ _OPTIONS = (
         help="Convert the graph up to this node, or NODE:1 for its second output; repeatable. "
         "`gluon2torch graph` shows the last ones before an operator that is not supported.",
     ),
+    PLUGIN,
     click.option(
         "--nms-thresh",
         type=float,

@@ -18,6 +18,7 @@ from .shared_options import (
     JSON,
     MEAN,
     MODEL,
+    PLUGIN,
     PRESET,
     STD,
     WORKERS,
@@ -51,6 +52,7 @@ from .shared_options import (
 @DEVICE
 @AMP
 @CHANNELS_LAST
+@PLUGIN
 @MODEL
 @JSON
 def features_command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ConversionError
-from .shared_options import CONTEXT, JSON, shortened, write_json
+from .shared_options import CONTEXT, JSON, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
     from ..graph.summary import Summary
@@ -21,8 +21,14 @@ SHOWN_NODES = 3
 @click.argument("symbol", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--dot", type=TARGET, metavar="FILE", help="Write it in Graphviz's DOT language.")
 @click.option("--svg", type=TARGET, metavar="FILE", help="Draw it as SVG with Graphviz's `dot`.")
+@PLUGIN
 @JSON
-def graph_command(symbol: Path, dot: Path | None, svg: Path | None, json_file: str | None) -> None:
+def graph_command(
+    symbol: Path,
+    dot: Path | None,
+    svg: Path | None,
+    json_file: str | None,
+) -> None:
     """Show what a -symbol.json computes: operators, inputs, outputs, and what is not supported.
 
     FILE can also be the name of a network of GluonCV's zoo that is converted as a graph.

@@ -21,6 +21,7 @@ from .shared_options import (
     LABELS,
     MEAN,
     MODEL,
+    PLUGIN,
     PRESET,
     SEGMENTS,
     STD,
@@ -78,6 +79,7 @@ Line = tuple[dict[str, Any], Iterable[str]]
 @DEVICE
 @AMP
 @CHANNELS_LAST
+@PLUGIN
 @MODEL
 @JSON
 def predict_command(

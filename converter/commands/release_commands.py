@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from ..errors import ConversionError
 from ..mappings.choices import REFERENCES
 from .option_types import ReferenceType, SizeType
-from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
+from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
     from ..checkpoints.verification import Verification
@@ -105,6 +105,7 @@ def release_command(
 
 @click.command("verify", context_settings=CONTEXT)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
+@PLUGIN
 @MODEL
 @click.option(
     "--reference",

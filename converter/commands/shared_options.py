@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from ..errors import PluginError
 from ..mappings.choices import PRESETS
 from .option_types import ChannelsType
 
@@ -21,6 +22,29 @@ JSON = click.option(
     "--json", "json_file", metavar="FILE|-", help="Write the results as JSON; - for stdout."
 )
 
+
+def _load_plugins(
+    _context: click.Context, _option: click.Parameter, files: tuple[Path, ...]
+) -> None:
+    if files:
+        from ..graph.plugin import load_plugin
+    for file in files:
+        try:
+            load_plugin(file)
+        except PluginError as error:
+            raise click.ClickException(str(error)) from error
+
+
+PLUGIN = click.option(
+    "--plugin",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="FILE.py",
+    callback=_load_plugins,
+    expose_value=False,
+    help="Run a Python file that registers operators (gluon2torch.graph.register_operator); "
+    "repeatable.",
+)
 MODEL = click.option(
     "--model", metavar="MODEL", help="Network of the checkpoint, if its record is missing."
 )

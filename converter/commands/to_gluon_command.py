@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import ConversionError
-from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
+from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
 
 @click.command("to-gluon", context_settings=CONTEXT)
@@ -21,6 +21,7 @@ from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
     metavar="FILE",
     help="The .params file to write.",
 )
+@PLUGIN
 @MODEL
 @JSON
 def to_gluon_command(checkpoint: Path, out: Path, model: str | None, json_file: str | None) -> None:

@@ -24,9 +24,9 @@ from .graph_cut import arrays_of, cut, cut_hint, last_outputs
 from .initial_states import with_zero_states
 from .labels import without_labels
 from .layers.norms import use_gluon_statistics
-from .operators import OPERATORS
 from .operators.unsupported import reason_of
 from .ranks import input_ranks
+from .registry import find_operator, is_unknown
 from .roles import is_marked, optional_inputs
 from .symbol import VARIABLE, Graph, Node, read_symbol
 from .training_batch import inference_graph, training_batch
@@ -249,18 +249,11 @@ def refuse_unknown_operators(graph: Graph) -> None:
         raise GraphError(f"{graph.where}: unsupported operators{hint}:", lines)
 
 
-def is_unknown(node: Node) -> bool:
-    """Whether a node's operator is not supported, or one in the graphs that it contains."""
-    if node.op not in OPERATORS:
-        return True
-    return any(each.op not in OPERATORS for inner in node.subgraphs for each in inner.operators())
-
-
 def unknown_operators(graph: Graph) -> dict[str, list[str]]:
     """Map each unsupported operator to the names of its nodes, but for nodes of labels."""
     unknown: defaultdict[str, list[str]] = defaultdict(list)
     for node in without_labels(graph).operators():
-        if node.op not in OPERATORS:
+        if find_operator(node) is None:
             unknown[node.written_op].append(node.name)
     return dict(unknown)
 
@@ -282,7 +275,9 @@ def _values(
     if any(builder.values[source] is None for source, _ in node.inputs):
         return None
     call = Call(node, builder)
-    result = OPERATORS[node.op](call)
+    function = find_operator(node)
+    assert function is not None, "unknown operators are refused before"
+    result = function(call)
     call.check_all_taken()
     return result if isinstance(result, tuple) else (result,)
 

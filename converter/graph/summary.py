@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .graph_cut import last_outputs
-from .importer import is_unknown, unknown_operators
+from .importer import unknown_operators
 from .initial_states import state_names
 from .precision import limits
+from .registry import is_unknown
 from .roles import roles
 from .symbol import Graph
 

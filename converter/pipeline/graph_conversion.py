@@ -18,6 +18,7 @@ from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
 from ..graph.graph_cut import cut
 from ..graph.importer import read_arrays, refuse_unknown_operators
+from ..graph.registry import arrays_of_registered
 from ..graph.summary import operator_counts, output_names
 from ..graph.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
@@ -108,13 +109,14 @@ def run_graph_request(request: Request) -> GraphRecord:
         with attempt.clock("source"):
             graph, arrays = read_symbol(request.symbol), read_arrays(request.params)
             attempt.source = replace(attempt.source, sha1=file_sha1(Path(request.params)))
-            check_sound(model, arrays)
         with attempt.clock("map"):
             network = network_of(
                 graph, arrays, dequantize=request.dequantize, outputs=request.outputs
             )
             graph = cut(graph, request.outputs)
             refuse_unknown_operators(network.graph)
+            packed = arrays_of_registered(network.graph)
+            check_sound(model, {n: each for n, each in network.arrays.items() if n not in packed})
             built = build_with_inputs(network.graph, network.arrays, request)
         return prove_and_write(attempt, request, graph, network, built)
 

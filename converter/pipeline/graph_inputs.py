@@ -13,6 +13,7 @@ from ..errors import ConversionError, GraphError, ImageSizeError
 from ..graph.free_dimensions import MULTIPLES, Free, further_sizes, image_input, with_size
 from ..graph.importer import build_module
 from ..graph.input_spec import InputSpec, Specs, describe, with_batch
+from ..graph.plugin import plugin_place
 from ..graph.shapes import example_shape, input_specs, only_input
 from ..graph.symbol import Graph
 from ..graph.training_batch import replaced_batch
@@ -26,6 +27,8 @@ from .request import Request
 SIZES: tuple[Size, ...] = ((224, 224), (299, 299), (112, 112), (32, 32), (28, 28))
 # a network that runs with these batch sizes is taken to run with any
 BATCHES = (1, 2, 3)
+# what a module raises on inputs that do not fit, and what a plugin's function may raise
+_FAILURES = (RuntimeError, LookupError, ValueError, ArithmeticError, TypeError, AttributeError)
 FIXED = "the file accepts the batch of its inputs' shapes only: {reason}"
 MULTIPLE = "the height and width of images must be multiples of {sides}"
 
@@ -240,9 +243,9 @@ def try_run(module: fx.GraphModule, specs: Specs, where: str) -> list[Array]:
     try:
         with redirect_stderr(io.StringIO()):  # torch.fx prints the generated code of a failed node
             return run(module, {name: spec.zeros() for name, spec in specs.items()})
-    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
+    except _FAILURES as error:
         size = describe({name: spec.shape for name, spec in specs.items()})
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = plugin_place(error) or (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageSizeError(
             f"{where}: cannot run on inputs of shape {size} ({reason}); give other shapes with "
             "`--input NAME=SHAPE`, or the size of the images with `--size HxW`"
