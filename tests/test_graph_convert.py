@@ -303,7 +303,6 @@ def test_a_record_that_cannot_be_written_takes_its_program_along(
         ([], "give it with --params"),
         (["--params", "x", "resnet18_v1b"], "omit MODEL"),
         (["--params", "x", "--backbone"], "--backbone applies to catalogue networks"),
-        (["--params", "x", "--report", "r"], "--report applies to catalogue networks"),
         (["--params", "x", "--reference", "graph"], "the graph with itself"),
     ],
 )

@@ -85,11 +85,13 @@ def last_outputs(graph: Graph, fails: Callable[[Node], bool]) -> tuple[str, ...]
     found = {n for n in sound & of_input if graph.nodes[n].op != VARIABLE}
     edges = [*graph.heads, *(edge for node in graph.nodes for edge in node.inputs)]
     used = {edge for number in found for edge in graph.nodes[number].inputs}
-    return tuple(
-        f"{graph.nodes[number].name}:{output}" if output else graph.nodes[number].name
-        for number, output in sorted(set(edges) - used)
-        if number in found
-    )
+    return tuple(value_name(graph, edge) for edge in sorted(set(edges) - used) if edge[0] in found)
+
+
+def value_name(graph: Graph, edge: Edge) -> str:
+    """Name of a value, as `cut` takes it: its node's, and `NODE:1` for a further output."""
+    name = graph.nodes[edge[0]].name
+    return f"{name}:{edge[1]}" if edge[1] else name
 
 
 def cut_hint(outputs: Collection[str]) -> str:

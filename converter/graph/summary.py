@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .graph_cut import last_outputs
+from .graph_cut import last_outputs, value_name
 from .importer import unknown_operators
 from .initial_states import state_names
 from .precision import limits
@@ -60,10 +60,7 @@ def operator_counts(graph: Graph) -> dict[str, int]:
 
 def output_names(graph: Graph) -> tuple[str, ...]:
     """Names of a graph's outputs: those of their nodes, and `NODE:1` for a further output."""
-    return tuple(
-        f"{graph.nodes[number].name}:{output}" if output else graph.nodes[number].name
-        for number, output in graph.heads
-    )
+    return tuple(value_name(graph, edge) for edge in graph.heads)
 
 
 def summarize(graph: Graph) -> Summary:

@@ -34,6 +34,7 @@ from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
 from .graph_output import WrittenGraph, write_graph
 from .graph_proof import Network, network_of, prove_sizes, reference_notes
+from .graph_report import explained, write_graph_report
 from .request import InputShape, PathLike, Request, input_shapes
 
 LOAD = """from gluon2torch import open_program
@@ -54,6 +55,7 @@ def convert_graph(
     seed: int = 0,
     dequantize: bool = False,
     formats: Sequence[str] | None = None,
+    report: PathLike | None = None,
 ) -> GraphRecord:
     """Convert an exported network, prove it equal to MXNet and write it.
 
@@ -73,6 +75,8 @@ def convert_graph(
         dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
             network, too.
         formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`.
+        report: Folder for an HTML report of the differences at each node; if parity fails, also
+            for the graph of the first wrong node alone, with its arrays and inputs.
 
     Raises:
         ConversionError: One of its subclasses (errors.py); no file is written then.
@@ -89,6 +93,7 @@ def convert_graph(
         seed=seed,
         dequantize=dequantize,
         formats=formats,
+        report=report,
     )
     return run_graph_request(request)
 
@@ -104,7 +109,8 @@ def run_graph_request(request: Request) -> GraphRecord:
     model = Path(request.symbol).name.removesuffix(".json").removesuffix("-symbol")
     attempt = Attempt(model, Source("params", path_text(request.params)))
     with attempt.failures():
-        check_writable(Path(request.out))
+        for folder in request.folders():
+            check_writable(folder)
         require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             graph, arrays = read_symbol(request.symbol), read_arrays(request.params)
@@ -151,8 +157,17 @@ def prove_and_write(
         ConversionError: As `convert_graph`.
     """
     reference = reference_of(request)
-    with attempt.clock("parity"):
-        parity, differs = prove_sizes(*(proved or (built, network)), reference, request.seed)
+    compared = proved or (built, network)
+    folder = Path(request.report) if request.report is not None else None
+    try:
+        with attempt.clock("parity"):
+            parity, differs = prove_sizes(*compared, reference, request.seed)
+    except ParityError as error:
+        wrong = None
+        if folder is not None:
+            facts = attempt.failure(error).as_dict()
+            wrong = write_graph_report(folder, facts, error.parity, *compared, request.seed)
+        raise explained(error, wrong, folder) from error
     notes = network.notes + built.notes + constant_heads(parity)
     if differs is not None:
         built = replace(built, free=replace(built.free, sides=None))
@@ -170,6 +185,9 @@ def prove_and_write(
             beside = {"graph": each.graph} if each.graph is not None else {}
             text = to_json({**about.as_dict(), **beside})
             write_text(text, record_path(Path(each.file.file)))
+    if folder is not None:
+        facts = records[0].as_dict()
+        write_graph_report(folder, facts, parity, *compared, request.seed)
     return records[0]
 
 
@@ -208,16 +226,20 @@ class Attempt:
         try:
             yield
         except ConversionError as error:
-            error.failure = Failure(
-                model=self.model,
-                name=self.name,
-                family=self.family,
-                error=str(error),
-                source=self.source,
-                parity=error.parity if isinstance(error, ParityError) else None,
-                seconds=self.clock.seconds(),
-            )
+            error.failure = self.failure(error)
             raise
+
+    def failure(self, error: ConversionError) -> Failure:
+        """Make the record of a conversion that failed with this error."""
+        return Failure(
+            model=self.model,
+            name=self.name,
+            family=self.family,
+            error=str(error),
+            source=self.source,
+            parity=error.parity if isinstance(error, ParityError) else None,
+            seconds=self.clock.seconds(),
+        )
 
 
 def path_text(path: str | os.PathLike[str]) -> str:

@@ -200,6 +200,7 @@ OF_GRAPHS = (
     "outputs",
     "seed",
     "formats",
+    "report",
     *SETTINGS,
 )
 """Options of the conversion of an exported graph."""

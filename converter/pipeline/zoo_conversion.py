@@ -66,6 +66,7 @@ def convert_zoo(
     post_nms: int | None = None,
     nms: bool = True,
     formats: Sequence[str] | None = None,
+    report: PathLike | None = None,
     progress: Progress | None = None,
 ) -> GraphRecord:
     """Convert a network of mappings/zoo/, prove it equal to MXNet's and write it.
@@ -90,6 +91,7 @@ def convert_zoo(
         nms: Whether there is NMS; without it, a detector's outputs are all boxes with their classes
             and scores.
         formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`.
+        report: Folder for an HTML report, as in `convert_graph`.
         progress: Called during the download with the bytes so far and in total.
 
     Raises:
@@ -111,6 +113,7 @@ def convert_zoo(
         post_nms=post_nms,
         nms=nms,
         formats=formats,
+        report=report,
     )
     if not request.is_graph:
         raise ValueError(f"{request.model} is a network of the catalogue: use convert")
@@ -131,7 +134,8 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
     attempt = Attempt(name, Source("params" if params is not None else init), entry.family)
     with attempt.failures():
         attempt.source = source = describe_source(entry, params, init, request.seed)
-        check_writable(Path(request.out))
+        for folder in request.folders():
+            check_writable(folder)
         require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             stored = load_zoo_graph(entry)
