@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ConversionError
+from .input_option import parse_inputs
 from .shared_options import CONTEXT, JSON, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
@@ -21,12 +22,30 @@ SHOWN_NODES = 3
 @click.argument("symbol", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--dot", type=TARGET, metavar="FILE", help="Write it in Graphviz's DOT language.")
 @click.option("--svg", type=TARGET, metavar="FILE", help="Draw it as SVG with Graphviz's `dot`.")
+@click.option("--html", type=TARGET, metavar="FILE", help="Draw it as a page, its blocks folded.")
+@click.option(
+    "--params",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --html: the .params of the graph, for the shapes.",
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=SHAPE",
+    help="With --html: shape of an input, with the batch, such as data=1,3,224,224; repeatable. "
+    "Default: images of 224x224.",
+)
 @PLUGIN
 @JSON
 def graph_command(
     symbol: Path,
     dot: Path | None,
     svg: Path | None,
+    html: Path | None,
+    params: Path | None,
+    inputs: tuple[str, ...],
     json_file: str | None,
 ) -> None:
     """Show what a -symbol.json computes: operators, inputs, outputs, and what is not supported.
@@ -40,9 +59,17 @@ def graph_command(
     from ..graph.zoo_graph import load_zoo_graph
     from ..mappings.zoo import load_zoo
 
+    if html is None and (params is not None or inputs):
+        raise click.UsageError("--params and --input give the shapes in the page of --html.")
+    given = parse_inputs(inputs, None)
     try:
         entry = load_zoo().get(str(symbol))
         graph = load_zoo_graph(entry).graph if entry is not None else read_symbol(symbol)
+        if html is not None:
+            from ..pipeline.graph_drawing import draw_page
+
+            wanted = {name: shape for name, (shape, _) in given.items()}
+            write_text(draw_page(graph, entry, params, wanted), html)
         summary = summarize(graph)
         if dot is not None:
             write_text(to_dot(graph), dot)

@@ -39,10 +39,18 @@ class Free:
             found |= {last - 1: "height", last: "width"}
         return found
 
-    def less(self) -> Iterator[Free]:
-        """This, and then what is left if a format cannot have the sides, or the batch, free."""
+    def less(self, specs: Specs) -> Iterator[Free]:
+        """This, and then what is left if a format cannot have the sides, or the batch, free.
+
+        Args:
+            specs: The inputs. Sides of 32 pixels, or multiples of it, may still be free as such.
+        """
         yield self
         if self.sides is not None:
+            largest, name = MULTIPLES[-1], image_input(specs)
+            sides = specs[name].shape[-2:] if name is not None else ()
+            if self.sides < largest and all(side % largest == 0 for side in sides):
+                yield replace(self, sides=largest)
             yield replace(self, sides=None)
         if self.batch:
             yield Free()

@@ -69,7 +69,7 @@ def _write(
     )
     tensors = built.module.state_dict()
     reasons: list[tuple[Free, str]] = []
-    for free in built.free.less():
+    for free in built.free.less(built.specs):
         outputs = output_names(network.graph)
         job = GraphJob(tensors, folder, name, built.module, built.specs, outputs, free, text)
         try:
@@ -91,10 +91,14 @@ def _write(
 
 def _notes(format_: str, free: Free, reasons: Sequence[tuple[Free, str]]) -> list[str]:
     """Why fewer dimensions of a file are free than of the module."""
-    notes = []
+    notes: dict[str, str] = {}
     for tried, reason in reasons:
-        sides = tried.sides is not None
-        if sides or free.batch != tried.batch:
-            what = "images of this size" if sides else "this batch"
-            notes.append(FIXED.format(format=format_, what=what, reason=reason))
-    return notes
+        if tried.sides is not None and tried.sides != free.sides:
+            multiples = f"images whose sides are multiples of {free.sides}"
+            what = "images of this size" if free.sides is None else multiples
+            notes[what] = notes.get(what, reason)
+        elif tried.batch and not free.batch:
+            notes["this batch"] = reason
+    return [
+        FIXED.format(format=format_, what=what, reason=reason) for what, reason in notes.items()
+    ]
