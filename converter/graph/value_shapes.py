@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
+from torch import fx
 
 from ..errors import GraphError
 from ..sources.arrays import Array
@@ -31,7 +33,7 @@ def value_shapes(
         inputs: Shapes of its inputs.
 
     Returns:
-        Shapes by value; empty if the graph does not run on these inputs.
+        Shapes by value, as far as they do not depend on values or on what does not run.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -56,14 +58,31 @@ def value_shapes(
         order = [str(n.target) for n in module.graph.nodes if n.op == "placeholder"]
         shapes = [given[name] for name in roles(part).inputs if name in given]
         with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-            outputs = module(*(torch.empty(shape) for shape in shapes[: len(order)]))
+            outputs = _Shapes(module).run(*(torch.empty(shape) for shape in shapes[: len(order)]))
     except (GraphError, *_FAILURES):
         return {}
     values = outputs if isinstance(outputs, tuple) else (outputs,)
-    found = {edge: tuple(value.shape) for edge, value in zip(edges, values, strict=True)}
+    found = {
+        edge: tuple(value.shape)
+        for edge, value in zip(edges, values, strict=True)
+        if isinstance(value, torch.Tensor)
+    }
     variables = {
         (number, 0): given[node.name]
         for number, node in enumerate(graph.nodes)
         if node.op == VARIABLE and node.name in given
     }
     return found | variables
+
+
+class _Shapes(fx.Interpreter):
+    """Runs a module as far as it goes without values; what depends on values is None."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        unknown = [each for each in n.all_input_nodes if self.env.get(each) is None]
+        if unknown and n.op != "output":
+            return None
+        try:
+            return super().run_node(n)
+        except _FAILURES:
+            return None
