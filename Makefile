@@ -11,27 +11,34 @@ PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 py
 BIN := .venv/bin
 CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or pycocotools or linters
 
-.PHONY: convert test quick lint proof zoo mutants bench clean
+# with GPU_PYTHON=python3, `make gpu` uses that Python's torch, and no .venv is made
+GPU_PYTHON ?= $(BIN)/python
+GPU_JOBS ?= 8
+GPU_OUT := build/gpu
+
+.PHONY: convert test quick lint view proof zoo gpu gpu-reference mutants bench clean
 
 convert: .venv/installed
 	$(BIN)/python convert.py $(MODEL) --init $(INIT) --out $(OUT)
 
 test: lint
-	$(BIN)/pytest -n 2 -m 'not slow'
+	$(BIN)/pytest -n 2 -m 'not (slow or cuda)'
 
 # the tests without other libraries, for the inner loop
 quick: .venv/installed
-	$(BIN)/pytest -n 2 -m 'not (slow or costly or $(CLIENTS))'
+	$(BIN)/pytest -n 2 -m 'not (slow or costly or cuda or $(CLIENTS))'
 
-# mypy and import-linter read the package as it is installed: links to the folders of the checkout
-lint: .venv/installed
+lint: .venv/installed view
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	rm -rf build/view && mkdir -p build/view/gluon2torch
-	ln -s $(foreach each,$(wildcard converter/*) models mappings,../../../$(each)) build/view/gluon2torch
 	cd build/view && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p gluon2torch
 	$(BIN)/mypy convert.py hubconf.py
 	cd build/view && PYTHONPATH=. ../../$(BIN)/lint-imports ../../pyproject.toml
+
+# mypy and import-linter read the package as it is installed: links to the folders of the checkout
+view:
+	@rm -rf build/view && mkdir -p build/view/gluon2torch
+	@ln -s $(foreach each,$(wildcard converter/*) models mappings,../../../$(each)) build/view/gluon2torch
 
 # the proofs at full size
 proof: .venv/installed
@@ -40,6 +47,19 @@ proof: .venv/installed
 # parity of all of GluonCV's networks outside the catalogue, with random weights at small sizes
 zoo: .venv/installed
 	$(BIN)/pytest -n 2 -m zoo
+
+# networks, graphs, operators, validate and finetune on a GPU, and how fast validate is there
+gpu: view $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/installed)
+	@if ! $(GPU_PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+		echo 'make gpu: torch finds no GPU; nothing was run'; exit 0; fi; \
+	mkdir -p $(GPU_OUT); export PYTHONPATH=$(CURDIR)/build/view:$$PYTHONPATH; \
+	$(GPU_PYTHON) -m pytest -q -n $(GPU_JOBS) -m cuda $(wildcard tests/test_cuda_*.py) --junitxml=$(GPU_OUT)/tests.xml; failed=$$?; \
+	$(GPU_PYTHON) benchmarks/bench_gpu.py --workers 8 --workers 16 \
+		--tests $(GPU_OUT)/tests.xml --json $(GPU_OUT)/figures.json && exit $$failed
+
+# MXNet's logits, which `make gpu` compares with where MXNet is not installed, if they are copied
+gpu-reference: .venv/installed
+	$(BIN)/python -m tests.mxnet_logits
 
 # SAMPLE small changes of each folder, which the tests must detect; about half an hour
 mutants: .venv/installed

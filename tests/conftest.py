@@ -37,6 +37,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose library is missing; in CI that is a failure."""
     if sys.platform == "win32" and item.get_closest_marker("posix"):
         pytest.skip("Windows has no fork, signals or shell scripts")
+    if item.get_closest_marker("cuda"):
+        from .on_device import find_test_device
+
+        if find_test_device() is None:
+            pytest.skip("torch finds no GPU")
     needs: dict[str, Callable[[], object]] = {"mxnet": mxnet_compat.has_mxnet}
     needs["graphviz"] = functools.partial(shutil.which, "dot")
     needs["linters"] = functools.partial(importlib.util.find_spec, "importlinter")

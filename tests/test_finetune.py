@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ from gluon2torch.finetuning.training_data import epoch_batches, random_crop, spl
 from gluon2torch.finetuning.training_options import FinetuneOptions, make_optimizer, make_schedule
 from gluon2torch.inference.classification import Progress
 from gluon2torch.inference.images.linear_resize import resize_linear
+from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.validation import validate
 from gluon2torch.models import create_model
 from gluon2torch.sources.source import Source
@@ -190,6 +192,22 @@ def test_colours_are_learnt_from_scratch(untrained: Path, colours: Path, tmp_pat
     assert done.history[-1]["train loss"] < 0.5 * done.history[0]["train loss"]
     assert len(told) in (0, 4)  # it is held out, or told of in every epoch
     assert validate(done.best.file, colours, workers=0).answers.top1 >= 22
+
+
+@pytest.mark.costly
+def test_steps_whose_gradients_overflow_are_left_out(
+    untrained: Path, colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In float16, whose gradients are scaled; the learning rate does not fall in such a step."""
+    scaler = functools.partial(torch.amp.GradScaler, init_scale=2.0**90)
+    monkeypatch.setattr(torch.amp, "GradScaler", scaler)
+    options = FinetuneOptions(epochs=1, batch_size=12, holdout=0, ema=0.5)
+    setup = Setup(torch.device("cpu"), amp=True, amp_dtype=torch.float16)
+    train(untrained, colours, tmp_path / "out", options, setup=setup)
+    parts = torch.load(tmp_path / "out" / STATE, weights_only=True)["parts"]
+    assert parts["schedule"]["last_epoch"] == 0
+    assert parts["scaler"]["scale"] == 2.0**88  # halved in each of two steps
+    assert all(each.isfinite().all() for each in parts["network"].values())
 
 
 def test_what_is_fixed_in_gluon_stays_as_it_is(colours: Path, tmp_path: Path) -> None:

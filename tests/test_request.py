@@ -66,14 +66,9 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["--symbol", "MODEL"],
     ),
     (
-        {"symbol": "s", "params": "x", "reference": "r.npz"},
-        ["--symbol", "s", "--params", "x", "--reference", "r.npz"],
-        ["a saved reference"],
-    ),
-    (
         {"symbol": "s", "params": "x", "reference": "graph"},
         ["--symbol", "s", "--params", "x", "--reference", "graph"],
-        ["--reference"],
+        ["--reference", "--save-reference"],
     ),
     (
         {"params": "x", "inputs": {"data": ((1, 3), "float32")}},

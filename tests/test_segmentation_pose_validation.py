@@ -40,6 +40,13 @@ FCN, POSE, CLASSES, ACTION = (
     "resnet18_v1b_kinetics400",
 )
 
+# names of GluonCV's data sets, by layout
+SEGMENTATION = {
+    "voc": "VOCSegmentation",
+    "ade20k": "ADE20KSegmentation",
+    "cityscapes": "CitySegmentation",
+}
+
 
 def metrics(name: str, data: Path, **options: Any) -> dict[str, Any]:
     done = validate_task(random_program(name), data, **options)
@@ -55,9 +62,19 @@ def with_pictures(folder: Path) -> None:
         Image.fromarray(smooth(height, width, number)).save(path)
 
 
-def gluons_segmentation(root: Path) -> list[float]:
+def with_streets(folder: Path) -> None:
+    """Give images and masks of Cityscapes a size that its networks take."""
+    for number, path in enumerate(sorted(folder.rglob("*.png"))):
+        if path.name.endswith("_leftImg8bit.png"):
+            Image.fromarray(smooth(32, 64, number)).save(path)
+        else:
+            with Image.open(path) as mask:
+                mask.resize((64, 32), Image.Resampling.NEAREST).save(path)
+
+
+def gluons_segmentation(root: Path, name: str, layout: str) -> list[float]:
     mxnet = import_mxnet()
-    from gluoncv.data import VOCSegmentation
+    from gluoncv import data
     from gluoncv.utils.metrics.segmentation import SegmentationMetric
     from mxnet.gluon.data.vision import transforms
 
@@ -68,24 +85,34 @@ def gluons_segmentation(root: Path) -> list[float]:
         ]
     )
     with contextlib.redirect_stdout(io.StringIO()):
-        dataset = VOCSegmentation(str(root), split="val", mode="testval", transform=transform)
-    metric = SegmentationMetric(21)
+        kind = getattr(data, SEGMENTATION[layout])
+        dataset = kind(str(root), split="val", mode="testval", transform=transform)
+    metric = SegmentationMetric(dataset.num_class)
     for image, mask in dataset:
         pixels = torch.from_numpy(image.asnumpy())[None]
         with torch.no_grad():
-            logits = random_program(FCN).module({"data": tuple(pixels.shape)})(pixels)[0]
+            logits = random_program(name).module({"data": tuple(pixels.shape)})(pixels)[0]
         metric.update([mask.expand_dims(0)], [mxnet.nd.array(logits.numpy())])
     return [100 * float(value) for value in metric.get()]
 
 
 @pytest.mark.costly
 @pytest.mark.mxnet
-def test_segmentation_is_gluoncvs(tmp_path: Path) -> None:
-    test_segmentation_folders.write_folder(tmp_path, "voc")
-    with_pictures(tmp_path)
-    found = metrics(FCN, tmp_path)
-    assert list(found["metrics"].values()) == pytest.approx(gluons_segmentation(tmp_path))
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [(FCN, "voc"), ("fcn_resnet50_ade", "ade20k"), ("fastscnn_citys", "cityscapes")],
+)
+def test_segmentation_is_gluoncvs(name: str, layout: str, tmp_path: Path) -> None:
+    test_segmentation_folders.write_folder(tmp_path, layout)
+    (with_streets if layout == "cityscapes" else with_pictures)(tmp_path)
+    found = metrics(name, tmp_path)
+    expected = gluons_segmentation(tmp_path, name, layout)
+    assert list(found["metrics"].values()) == pytest.approx(expected)
     assert list(found["metrics"]) == ["pixAcc", "mIoU"]
+
+
+def test_folders_of_other_data_sets_are_refused(tmp_path: Path) -> None:
+    test_segmentation_folders.write_folder(tmp_path, "voc")
     with pytest.raises(DatasetError, match="none of VOC2012"):
         metrics(FCN, tmp_path / "VOC2012")
     test_segmentation_folders.write_folder(tmp_path / "ade", "ade20k")

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from gluon2torch.checkpoints.file_detection import detect_file, other_networks
 from gluon2torch.cli import main
-from gluon2torch.errors import GraphError, KeyMapError, UnknownModelError
+from gluon2torch.errors import GraphError, KeyMapError, ParamsFileError, UnknownModelError
 from gluon2torch.graph.class_count import dependence, with_classes
 from gluon2torch.graph.stored_graph import load_graph
 from gluon2torch.graph.zoo_detection import detect_zoo, fits
@@ -20,9 +20,12 @@ from gluon2torch.mapping.assignment import ArraySpec
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.heads import load_heads
 from gluon2torch.mappings.zoo import Shape, load_zoo
-from gluon2torch.pipeline.conversion import convert
+from gluon2torch.pipeline.conversion import convert, run
+from gluon2torch.pipeline.request import Request
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.params_writer import write_params
+from gluon2torch.sources.source import Source
+from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 
 from .test_commands import arrays
 
@@ -171,3 +174,34 @@ def test_other_networks_are_named_only_if_they_are_others() -> None:
     assert detect_file(specs).models == ("alexnet",)
     assert other_networks(specs, "vgg16") == "alexnet"
     assert other_networks(specs, "alexnet") is None
+
+
+@pytest.mark.costly
+def test_a_file_without_a_name_is_converted_as_its_network(tmp_path: Path) -> None:
+    entry = ZOO["mobile_pose_mobilenetv3_small"]
+    shapes = load_zoo_shapes(entry.family)[entry.name]
+    file = tmp_path / "a.params"
+    write_params(file, load_zoo_arrays(entry, shapes, {}, Source("random", seed=0)))
+    options = ["--params", str(file), "--reference", "none", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, ["convert", *options])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("mobile_pose_mobilenetv3_small")
+    assert len(list((tmp_path / "out").glob("*.pt2"))) == 1
+
+
+def test_a_file_without_a_name_that_fits_several_networks_needs_one(tmp_path: Path) -> None:
+    file = write_file(tmp_path / "a.params", shapes_with("yolo3_mobilenet0.25_voc", 7))
+    with pytest.raises(UnknownModelError, match="coco and yolo3.*converted as a graph.*MODEL"):
+        run(Request(params=file, out=tmp_path / "out"))
+    (tmp_path / "b.params").write_bytes(b"nonsense")
+    with pytest.raises(ParamsFileError) as caught:
+        run(Request(params=tmp_path / "b.params", out=tmp_path / "out"))
+    assert caught.value.failure is not None
+
+
+def test_options_that_do_not_apply_to_a_detected_network_are_refused(tmp_path: Path) -> None:
+    shapes = load_zoo_shapes("mobile_pose")["mobile_pose_mobilenetv3_small"]
+    file = write_file(tmp_path / "a.params", shapes)
+    message = "is a file of mobile_pose_mobilenetv3_small: formats applies to catalogue networks"
+    with pytest.raises(GraphError, match=message):
+        run(Request(params=file, formats=("onnx",), out=tmp_path / "out"))

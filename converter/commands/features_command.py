@@ -66,7 +66,7 @@ def features_command(
     mean: tuple[float, float, float] | None,
     std: tuple[float, float, float] | None,
     device: str,
-    amp: bool,
+    amp: str | None,
     channels_last: bool,
     model: str | None,
     json_file: str | None,

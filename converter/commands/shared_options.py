@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,25 @@ DEVICE = click.option(
     metavar="NAME",
     help="cpu, cuda, cuda:1 …; auto uses a GPU if there is one.",
 )
-AMP = click.option("--amp", is_flag=True, help="Compute in half precision where it is safe.")
+
+
+def _amp(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--amp` and `--amp-bfloat16`, which have one value: None, `default` or `bfloat16`."""
+    command = click.option(
+        "--amp-bfloat16",
+        "amp",
+        flag_value="bfloat16",
+        help="As --amp, in bfloat16, which has the range of float32.",
+    )(command)
+    return click.option(
+        "--amp",
+        "amp",
+        flag_value="default",
+        help="Compute in half precision where it is safe: float16 on a GPU, bfloat16 on a CPU.",
+    )(command)
+
+
+AMP = _amp
 CHANNELS_LAST = click.option(
     "--channels-last", is_flag=True, help="Use the channels_last memory format; often faster."
 )
@@ -100,7 +119,7 @@ WORKERS = click.option(
     "--workers",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Processes that read images. Default: one per core, up to eight.",
+    help="Processes that read images. Default: one per core, up to 16.",
 )
 
 
@@ -110,16 +129,19 @@ def given(name: str) -> bool:
     return source is not None and source is not ParameterSource.DEFAULT
 
 
-def make_setup(device: str, amp: bool, channels_last: bool) -> Setup:
+def make_setup(device: str, amp: str | None, channels_last: bool) -> Setup:
     """Make a Setup from the options of the command line.
 
     Raises:
         click.UsageError: this machine does not have the device.
     """
+    import torch
+
     from ..inference.runner import Setup, find_device
 
+    half = torch.bfloat16 if amp == "bfloat16" else None
     try:
-        return Setup(find_device(device), amp, channels_last)
+        return Setup(find_device(device), amp is not None, channels_last, half)
     except ValueError as error:
         raise click.UsageError(f"--device: {error}.") from error
 

@@ -130,7 +130,7 @@ def train_and_show(
     tensorboard: bool,
     workers: int | None,
     device: str,
-    amp: bool,
+    amp: str | None,
     channels_last: bool,
     json_file: str | None,
     **training: Any,

@@ -60,7 +60,7 @@ def validate_command(
     paths: tuple[Path, ...],
     folder: Path | None,
     device: str,
-    amp: bool,
+    amp: str | None,
     channels_last: bool,
     predictions: Path | None,
     confusion: Path | None,

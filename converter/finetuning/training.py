@@ -57,15 +57,16 @@ class Training:
         self.work = work
         self.network = network
         # each process has its share of each batch, and running statistics of its own
-        self.parallel: nn.Module = DistributedDataParallel(network) if world.size > 1 else network
+        self.parallel: nn.Module = DistributedDataParallel(network) if world.joined else network
         self.ema: AveragedModel | None = None
         if options.ema is not None:
             average = get_ema_multi_avg_fn(options.ema)  # type: ignore[no-untyped-call]
             self.ema = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
         self.optimizer = make_optimizer(network, options)
         self.schedule = make_schedule(self.optimizer, options, len(self._batches(0)))
-        half = work.setup.amp and work.setup.device.type == "cuda"
-        self.scaler = torch.amp.GradScaler(work.setup.device.type, enabled=half)
+        # small gradients vanish in float16, but not in bfloat16
+        scaled = work.setup.half == torch.float16
+        self.scaler = torch.amp.GradScaler(work.setup.device.type, enabled=scaled)
         self.history: list[Row] = []
         self.best_accuracy = -1.0
         self.best: dict[str, torch.Tensor] = {}
@@ -127,9 +128,12 @@ class Training:
             loss = (losses * weights).sum() * (world.size / len(whole))
             self.optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()
+            scale = self.scaler.get_scale()
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            self.schedule.step()
+            # where gradients overflow float16, the scaler leaves out the step and lowers its scale
+            if self.scaler.get_scale() >= scale:
+                self.schedule.step()
             if self.ema is not None:
                 self.ema.update_parameters(self.network)
             total_loss += float((losses.detach() * weights).sum())

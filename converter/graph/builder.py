@@ -17,6 +17,7 @@ from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
+SOURCE = "MXNet's node"  # key of `meta` of the torch node that has the result of one of MXNet's
 
 
 class Names:

@@ -16,7 +16,7 @@ from ..errors import GraphError, ParamsFileError
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
 from .array_names import match_names
-from .builder import Builder
+from .builder import SOURCE, Builder
 from .call import Call
 from .fixed_dtypes import HALF, SINGLE, with_own_dtype
 from .fusion import unfused
@@ -279,7 +279,10 @@ def _values(
     assert function is not None, "unknown operators are refused before"
     result = function(call)
     call.check_all_taken()
-    return result if isinstance(result, tuple) else (result,)
+    if isinstance(result, tuple):
+        return result
+    result.meta.setdefault(SOURCE, node)  # an operator that does nothing returns its input
+    return (result,)
 
 
 def _heads(graph: Graph, builder: Builder) -> tuple[fx.Node, ...]:

@@ -51,7 +51,7 @@ class DetectedObject:
             "score": self.score,
         }
         if self.mask is not None and importlib.util.find_spec("pycocotools") is not None:
-            result["segmentation"] = _run_lengths(self.mask)
+            result["segmentation"] = run_lengths(self.mask)
         return result
 
 
@@ -151,7 +151,7 @@ def _resize(first: int, last: int, count: int, length: int) -> tuple[slice, Arra
     return slice(max(first, 0), max(first, 0) + len(pixels)), weights
 
 
-def _run_lengths(mask: Array) -> dict[str, Any]:
+def run_lengths(mask: Array) -> dict[str, Any]:
     """Encode a mask as COCO's compressed run lengths."""
     coder = importlib.import_module("pycocotools.mask")
     encoded: dict[str, Any] = coder.encode(np.asfortranarray(mask, np.uint8))

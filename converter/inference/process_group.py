@@ -11,17 +11,26 @@ from typing import Any
 import torch
 from torch import distributed
 
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # set by torchrun, for one process, too
+
 
 @dataclass(frozen=True)
 class World:
-    """The rank of this process, and the number of processes."""
+    """The rank of this process, and the number of processes.
+
+    Attributes:
+        rank: number of this process, 0 … size - 1.
+        size: number of processes.
+        joined: whether they communicate, which a single process that torchrun started does, too.
+    """
 
     rank: int = 0
     size: int = 1
+    joined: bool = False
 
     def gather(self, value: Any) -> list[Any]:
         """Gather the value of every process, ordered by rank, in every process."""
-        if self.size == 1:
+        if not self.joined:
             return [value]
         values: list[Any] = [None] * self.size
         distributed.all_gather_object(values, value)
@@ -29,7 +38,7 @@ class World:
 
     def broadcast(self, tensors: Iterable[torch.Tensor]) -> None:
         """Overwrite the tensors of every process, in place, with those of rank 0."""
-        if self.size > 1:
+        if self.joined:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0)
 
@@ -41,11 +50,11 @@ def join_world(device: torch.device) -> Iterator[World]:
     They communicate by NCCL on CUDA, else by Gloo.
     """
     size = int(os.environ.get("WORLD_SIZE", 1))
-    if size == 1:
+    if size == 1 and TORCHRUN not in os.environ:
         yield World()
         return
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield World(distributed.get_rank(), size)
+        yield World(distributed.get_rank(), size, joined=True)
     finally:
         distributed.destroy_process_group()

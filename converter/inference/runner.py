@@ -27,21 +27,29 @@ class Setup:
         device: the device to compute on.
         amp: run convolutions in half precision where torch.autocast considers it safe.
         channels_last: use the channels_last memory format, which is faster on some devices.
+        amp_dtype: half precision of `amp`; None for float16 on a GPU and bfloat16 on a CPU.
     """
 
     device: torch.device
     amp: bool = False
     channels_last: bool = False
+    amp_dtype: torch.dtype | None = None
 
     @property
     def memory_format(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
+    @property
+    def half(self) -> torch.dtype | None:
+        """Half precision to compute in; None without `amp`."""
+        if not self.amp:
+            return None
+        by_default = torch.bfloat16 if self.device.type == "cpu" else torch.float16
+        return self.amp_dtype or by_default
+
     def autocast(self) -> torch.autocast:
         """Context manager for the precision to compute in."""
-        # CPUs compute in bfloat16, not in float16
-        dtype = torch.bfloat16 if self.device.type == "cpu" else torch.float16
-        return torch.autocast(self.device.type, dtype, enabled=self.amp)
+        return torch.autocast(self.device.type, self.half, enabled=self.amp)
 
 
 @dataclass(frozen=True)
@@ -152,8 +160,9 @@ def find_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {name!r} is not available ({reason})") from error
     if device.type == "cuda":
-        if device.index is None and "LOCAL_RANK" in os.environ:
-            device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        if device.index is None:  # which set_device refuses
+            index = int(os.environ.get("LOCAL_RANK", torch.cuda.current_device()))
+            device = torch.device("cuda", index)
         torch.cuda.set_device(device)
         # cuDNN uses TF32 for float32 by default, whose 10-bit mantissa is not exact
         torch.backends.cudnn.allow_tf32 = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,6 +14,8 @@ from ..graph.input_spec import describe
 from ..graph.symbol_edits import with_dtype, with_local_norms, with_masked_regions, with_own_labels
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
+
+_RESULT = re.compile(r"(.*)_output0?")  # MXNet's name of an operator's first output
 
 
 class ExportedReference:
@@ -56,7 +59,6 @@ class ExportedReference:
             ) from error
         # CachedOp refuses operators that have no gradient unless none is asked for
         self._original = self._symbol = sym.Group([sym.BlockGrad(head) for head in loaded])
-        self._names = self._symbol.list_inputs()
         self._arrays, self._any_dtype = arrays, any_dtype
         self.dtypes: Sequence[str] = tuple(dtypes)
         self._dtype = "float32"
@@ -84,10 +86,30 @@ class ExportedReference:
         Raises:
             ImageSizeError: If MXNet cannot run the graph on an input of that size.
         """
-        symbol = self._symbol
+        heads = self._run(self._symbol, inputs)
+        return {f"head{place}": array for place, array in enumerate(heads)}
+
+    def results(self, inputs: Mapping[str, Array]) -> Arrays:
+        """The first output of each operator, by the names of the graph's nodes.
+
+        Args:
+            inputs: As for a call.
+
+        Raises:
+            ImageSizeError: As for a call.
+        """
+        internals, sym = self._symbol.get_internals(), self._mxnet.sym
+        names = [each for name in internals.list_outputs() if (each := _RESULT.fullmatch(name))]
+        every = sym.Group([sym.BlockGrad(internals[name[0]]) for name in names])
+        found = zip(names, self._run(every, inputs), strict=True)
+        return {name[1]: array for name, array in found}
+
+    def _run(self, symbol: Any, inputs: Mapping[str, Array]) -> list[Array]:
+        """The outputs of a part of the graph."""
+        names = symbol.list_inputs()
         try:
             arrays = {**self._arrays, **inputs}
-            known = {name: arrays[name].shape for name in self._names if name in arrays}
+            known = {name: arrays[name].shape for name in names if name in arrays}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about shapes that cannot be inferred
                 args, _, aux = symbol.infer_shape(**known)
@@ -95,20 +117,19 @@ class ExportedReference:
                 raise self._mxnet.MXNetError("some shapes cannot be inferred")
             shapes = dict(zip(symbol.list_arguments(), args, strict=True))
             shapes |= dict(zip(symbol.list_auxiliary_states(), aux, strict=True))
-            values = [self._ndarray(arrays.get(name), shapes[name]) for name in self._names]
+            values = [self._ndarray(arrays.get(name), shapes[name]) for name in names]
             # CachedOp is what hybridized networks use. Executors fuse operators for oneDNN and give
             # wrong results for some networks: a trained CIFAR ResNet-56 v2 was off by 0.8 of its
             # largest output in float32
             result = self._mxnet.nd.CachedOp(symbol)(*values)
             outputs = result if isinstance(result, (list, tuple)) else [result]
-            heads = [output.asnumpy() for output in outputs]
+            return [output.asnumpy() for output in outputs]
         except self._mxnet.MXNetError as error:
             size = describe({name: value.shape for name, value in inputs.items()})
             raise ImageSizeError(
                 f"MXNet cannot run the graph on inputs of shape {size} ({_reason(error)}); choose "
                 "others with `--size` or `--input`"
             ) from error
-        return {f"head{place}": array for place, array in enumerate(heads)}
 
     def _edited(self, symbol: Any, edit: Callable[[str], str]) -> Any:
         edited = edit(symbol.tojson())  # without the casts of MXNet's `amp`

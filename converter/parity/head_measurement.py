@@ -34,6 +34,7 @@ def measure_heads(
     examples: Sequence[Specs],
     limits: Mapping[str, float],
     *,
+    inputs: Sequence[Arrays] | None = None,
     seed: int = 0,
     any_order: bool = False,
 ) -> Parity:
@@ -47,12 +48,12 @@ def measure_heads(
         reference: The network that the module is expected to equal.
         examples: The inputs to measure; their values are random.
         limits: Allowed relative difference by data type, in the order of measurement.
+        inputs: Their values, if these are not to be drawn.
         seed: Seed of the random inputs.
         any_order: Whether detections of equal scores may be in another order.
     """
-    rng = np.random.default_rng(seed)
-    inputs = [random_inputs(specs, rng) for specs in examples]
-    another = random_inputs(examples[0], rng)
+    *drawn, another = draw_inputs([*examples, examples[0]], seed)
+    inputs = drawn if inputs is None else inputs
     (outputs, constant), expected = run_both(
         lambda: _run_module(module, inputs, another),
         lambda: run_reference(reference, limits, inputs, in_dtype),
@@ -74,6 +75,12 @@ def measure_heads(
         constant_from=constant_from,
     )
     return replace(parity, constant_heads=constant)
+
+
+def draw_inputs(examples: Sequence[Specs], seed: int) -> list[Arrays]:
+    """Random values of inputs, each the same whatever follows it."""
+    rng = np.random.default_rng(seed)
+    return [random_inputs(specs, rng) for specs in examples]
 
 
 def _run_module(

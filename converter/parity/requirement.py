@@ -6,8 +6,13 @@ from ..errors import ParityError
 from .result import Parity
 
 
-def require(parity: Parity, model: str) -> None:
+def require(parity: Parity, model: str, detail: str | None = None) -> None:
     """Raise an error unless parity holds, with random weights too where that was measured.
+
+    Args:
+        parity: The measured parity.
+        model: Name of the network.
+        detail: What else is known about the first difference.
 
     Raises:
         ParityError: If it does not; names the first stage that differs, or the check that fails.
@@ -26,8 +31,9 @@ def require(parity: Parity, model: str) -> None:
             parity,
         )
     if cause := _failure(parity):
+        more = f"; {detail}" if detail is not None else ""
         raise ParityError(
-            f"{model}: not equal to its {parity.reference} reference: {cause}", parity
+            f"{model}: not equal to its {parity.reference} reference: {cause}{more}", parity
         )
 
 

@@ -8,24 +8,19 @@ the network's own weights, and `map`, with random ones (map_proof.py).
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from ..errors import ParamsFileError
-from ..files.atomic_file import publish, temporary_file
-from ..mappings.schema import Row, structure
+from ..mappings.schema import Row
 from ..sources.arrays import Array, Arrays
 from .map_proof import FillableReference
+from .reference_file import read_reference, take, write_reference
 
 VALUES, MAP = "values", "map"
-# TypeError and AttributeError: the file is a single array instead of an archive
-_DAMAGED = (zipfile.BadZipFile, TypeError, AttributeError)
 
 
 class About(Row, frozen=True):
@@ -101,15 +96,12 @@ class RecordingReference:
             stages=tuple(stages),
             dtypes=tuple(self.dtypes),
         )
-        text = json.dumps(msgspec.to_builtins(about))
         inputs = {
             f"{half}.input.{number}": images
             for half, batches in self._inputs.items()
             for number, images in enumerate(batches)
         }
-        with temporary_file(path.parent) as (file, temporary):
-            np.savez(file, about=np.array(text), **inputs, **self._outputs)
-            publish(file, temporary, path)
+        write_reference(path, about, {**inputs, **self._outputs})
 
 
 class SavedReference:
@@ -122,17 +114,7 @@ class SavedReference:
             ParamsFileError: If the file is not a saved reference, or is damaged.
         """
         self.path = os.fspath(path)
-        try:
-            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays: Arrays = {name: file[name] for name in file.files}
-            about = structure(json.loads(str(arrays.pop("about"))), About)
-        except FileNotFoundError as error:
-            raise ParamsFileError(f"{self.path}: cannot be read (no such file)") from error
-        except (*_DAMAGED, OSError, ValueError, KeyError, EOFError) as error:
-            raise ParamsFileError(
-                f"{self.path}: is not a saved reference ({error}); create one with "
-                "`--save-reference`"
-            ) from error
+        about, arrays = read_reference(path, About)
         self.model = about.model
         self.content_sha256 = about.content_sha256
         self.map_content_sha256 = about.map_content_sha256
@@ -143,12 +125,12 @@ class SavedReference:
         for half, dtypes in ((VALUES, about.dtypes), (MAP, about.dtypes[:1])):
             count = sum(name.startswith(f"{half}.input.") for name in arrays)
             self._inputs[half] = [
-                self._take(arrays, f"{half}.input.{number}")
+                take(arrays, f"{half}.input.{number}", self.path)
                 for number in range(max(count, 1))  # none is an error
             ]
             for dtype, number in itertools.product(dtypes, range(count)):
                 self._outputs[half, dtype, number] = {
-                    stage: self._take(arrays, f"{half}.output.{dtype}.{number}.{stage}")
+                    stage: take(arrays, f"{half}.output.{dtype}.{number}.{stage}", self.path)
                     for stage in about.stages
                 }
         self._dtype, self._half = "", VALUES
@@ -162,11 +144,6 @@ class SavedReference:
     def map_inputs(self) -> list[Array]:
         """Images that the outputs with random weights belong to."""
         return self._inputs[MAP]
-
-    def _take(self, arrays: Mapping[str, Array], name: str) -> Array:
-        if name not in arrays:
-            raise ParamsFileError(f"{self.path}: has no {name}; save the reference again")
-        return arrays[name]
 
     def require(self, model: str, content_sha256: str) -> None:
         """Raise an error unless the outputs belong to these weights.

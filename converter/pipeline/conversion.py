@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..checkpoints.record import GraphRecord, Record
+from ..errors import CheckpointError, ConversionError, GraphError
 from ..files.download import Progress
 from ..mappings.catalog import Size
-from ..mappings.choices import OURS
+from ..mappings.choices import FORMATS, OURS
 from ..mappings.zoo import find_network
 from .request import PathLike, Request
 
@@ -98,10 +101,44 @@ def run(request: Request, progress: Progress | None = None) -> Record | GraphRec
         from .graph_conversion import run_graph_request
 
         return run_graph_request(request)
+    request = _of_detected_network(request)
     if request.is_graph:
         from .zoo_conversion import run_zoo_request
 
         return run_zoo_request(request, progress)
+    if others := [each for each in request.formats or () if each not in FORMATS]:
+        raise CheckpointError(
+            f"the format {others[0]} is for networks that are converted as graphs; choose from "
+            f"{', '.join(FORMATS)}"
+        )
     from .catalog_conversion import run_request
 
     return run_request(request, progress)
+
+
+def _of_detected_network(request: Request) -> Request:
+    """The request with the name of the network, if it names none and its file is one of the zoo's.
+
+    Networks of the catalogue are detected when the arrays have been read.
+
+    Raises:
+        GraphError: If an option does not apply to the network.
+    """
+    from ..graph.zoo_detection import detect_zoo
+    from ..mapping.assignment import array_specs
+    from ..sources.params import read_params
+
+    if request.model is not None or request.params is None or request.backbone:
+        return request
+    try:
+        specs = array_specs(read_params(request.params))
+    except ConversionError:  # to be reported with the facts of the conversion
+        return request
+    found = detect_zoo({name: spec.shape for name, spec in specs.items()})
+    if found is None or len(found.entries) != 1:
+        return request
+    name = found.entries[0].name
+    try:
+        return replace(request, model=name)
+    except ValueError as error:
+        raise GraphError(f"{os.fspath(request.params)}: is a file of {name}: {error}") from error

@@ -44,11 +44,12 @@ network = open_program({file!r}).module()
 
 
 def convert_graph(
-    symbol: str | os.PathLike[str],
-    params: str | os.PathLike[str],
+    symbol: PathLike,
+    params: PathLike,
     *,
-    out: str | os.PathLike[str] = "weights",
-    reference: str = "auto",
+    out: PathLike = "weights",
+    reference: PathLike = "auto",
+    save_reference: PathLike | None = None,
     sizes: Sequence[Size] | None = None,
     inputs: Mapping[str, InputShape] | None = None,
     outputs: Sequence[str] = (),
@@ -63,7 +64,10 @@ def convert_graph(
         symbol: Path of the `-symbol.json`.
         params: Path of the `.params` exported with it.
         out: Folder to write `gluon_<stem>-<hash>.pt2` to, or the files of other formats.
-        reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
+        reference: `gluon` for MXNet itself, `none`, `auto` for MXNet if it is installed, or the
+            path of a saved reference.
+        save_reference: A `.npz` to save MXNet's outputs to, as a reference where MXNet is not
+            installed.
         sizes: Heights and widths of the images, in pixels; the program uses the first. By default
             224×224, or another size at which the graph runs. Not used if the input is a vector.
         inputs: Shape of each of the graph's inputs, with the batch, or the shape and a data type
@@ -87,6 +91,7 @@ def convert_graph(
         params=params,
         out=out,
         reference=reference,
+        save_reference=save_reference,
         sizes=tuple(sizes or ()),
         inputs=input_shapes(inputs),
         outputs=tuple(outputs),
@@ -158,10 +163,11 @@ def prove_and_write(
     """
     reference = reference_of(request)
     compared = proved or (built, network)
+    save = Path(request.save_reference) if request.save_reference is not None else None
     folder = Path(request.report) if request.report is not None else None
     try:
         with attempt.clock("parity"):
-            parity, differs = prove_sizes(*compared, reference, request.seed)
+            parity, differs = prove_sizes(*compared, reference, request.seed, save)
     except ParityError as error:
         wrong = None
         if folder is not None:
@@ -248,10 +254,10 @@ def path_text(path: str | os.PathLike[str]) -> str:
 
 
 def reference_of(request: Request) -> str:
-    """`gluon` or `none`."""
+    """`gluon`, `none`, or the path of a saved reference."""
     chosen = os.fspath(request.reference)
     if chosen == "auto":
-        return "gluon" if has_mxnet() else "none"
+        return "gluon" if has_mxnet() or request.save_reference is not None else "none"
     return chosen
 
 

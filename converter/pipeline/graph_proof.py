@@ -6,19 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from ..errors import ImageSizeError, ParityError
 from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.fusion import is_quantized, unfused
 from ..graph.graph_cut import arrays_of, cut
+from ..graph.input_spec import in_dtype
 from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
 from ..graph.symbol_edits import ROI_ALIGN, SYNC_BATCH_NORM
 from ..graph.symbol_writer import symbol_json
-from ..parity.head_measurement import measure_heads
+from ..mappings.choices import SAVED
+from ..parity.exported_reference import ExportedReference
+from ..parity.head_measurement import draw_inputs, measure_heads
+from ..parity.operator_differences import first_operator
 from ..parity.requirement import require
 from ..parity.result import Parity
+from ..parity.saved_heads import RecordingHeads, SavedHeads
 from ..sources.arrays import Arrays
 from .graph_inputs import BuiltGraph
 
@@ -79,7 +86,7 @@ def network_of(
 
 
 def prove_sizes(
-    built: BuiltGraph, network: Network, reference: str, seed: int
+    built: BuiltGraph, network: Network, reference: str, seed: int, save: Path | None = None
 ) -> tuple[Parity, str | None]:
     """Measure parity with MXNet, also with images of further sizes, in the first data type.
 
@@ -89,13 +96,15 @@ def prove_sizes(
     Raises:
         ConversionError: As `prove_graph`.
     """
-    parity = prove_graph(built, network, reference, seed)
+    parity = prove_graph(built, network, reference, seed, save)
     if reference == "none" or not built.further:
         return parity, None
+    if reference.endswith(SAVED):
+        return parity, "the saved reference has no others"
     (dtype, limit), *_ = _allowed(network).items()
     others = replace(built, examples=built.further)
     try:
-        further = prove_graph(others, network, reference, seed, {dtype: limit})
+        further = prove_graph(others, network, reference, seed, allowed={dtype: limit})
     except (ParityError, ImageSizeError) as error:
         return parity, str(error)
     return replace(parity, checks=(*parity.checks, *further.checks)), None
@@ -106,6 +115,8 @@ def prove_graph(
     network: Network,
     reference: str,
     seed: int,
+    save: Path | None = None,
+    *,
     allowed: Mapping[str, float] | None = None,
 ) -> Parity:
     """Measure parity with MXNet and raise an error unless it holds.
@@ -113,28 +124,47 @@ def prove_graph(
     Args:
         built: The imported module and the inputs to measure.
         network: The network that MXNet runs.
-        reference: `gluon` or `none`.
+        reference: `gluon`, `none`, or the path of a saved reference.
         seed: Seed of the inputs' values.
+        save: A `.npz` to save MXNet's outputs to, to prove the conversion elsewhere.
         allowed: Largest allowed differences by data type; by default those of the graph.
 
     Raises:
         ParityError: If parity does not hold.
         ImageSizeError: If MXNet cannot run the network on these inputs.
         MissingDependencyError: If MXNet is not installed.
+        ParamsFileError: If a saved reference cannot be read, or belongs to another network.
+        CheckpointError: If `save` cannot be written.
     """
     if reference == "none":
         return Parity("none", None)
-    from ..parity.exported_reference import ExportedReference
-
     graph, allowed = network.graph, allowed or _allowed(network)
-    original = ExportedReference(
-        graph.where, network.arrays, tuple(allowed), network.text, any_dtype=True
-    )
-    any_order = network.detections and network.sorted_rows
+    inputs = draw_inputs(built.examples, seed)
+    original: SavedHeads | ExportedReference
+    if reference.endswith(SAVED):
+        original = SavedHeads(reference)
+        original.require(graph, network.arrays, built.examples, allowed)
+        inputs = original.inputs
+    else:
+        original = ExportedReference(
+            graph.where, network.arrays, tuple(allowed), network.text, any_dtype=True
+        )
+    recording = RecordingHeads(original)
     parity = measure_heads(
-        built.module, original, built.examples, allowed, seed=seed, any_order=any_order
+        built.module,
+        recording,
+        built.examples,
+        allowed,
+        inputs=inputs,
+        seed=seed,
+        any_order=network.detections and network.sorted_rows,
     )
-    require(parity, Path(graph.where).name)
+    detail = None
+    if not parity.passed and isinstance(original, ExportedReference):
+        detail = _first_difference(built, original, inputs[0], allowed)
+    require(parity, Path(graph.where).name, detail)
+    if save is not None:
+        recording.save(save, graph, network.arrays, inputs)
     return parity
 
 
@@ -145,6 +175,21 @@ def _allowed(network: Network) -> dict[str, float]:
         # the rounding of float32 can put nearly equal scores in another order
         return {"float64": allowed["float64"]}
     return allowed
+
+
+def _first_difference(
+    built: BuiltGraph, original: ExportedReference, inputs: Arrays, allowed: Mapping[str, float]
+) -> str | None:
+    """A sentence on the first operator whose results differ."""
+    dtype = next(iter(allowed))
+    original.cast(dtype)
+    values = in_dtype(inputs, dtype)
+    module = built.module.to(getattr(torch, dtype))
+    try:
+        found = first_operator(module, original.results(values), values, allowed[dtype])
+    except ImageSizeError:  # MXNet cannot return the results of some operators
+        return None
+    return f"the first operator that differs is {found}" if found is not None else None
 
 
 def reference_notes(network: Network) -> tuple[str, ...]:

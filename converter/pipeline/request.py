@@ -88,7 +88,8 @@ class Request:
             check_choice("init", self.init, INITS)
         check_choice("dtype", self.dtype, DTYPES)
         check_choice("layout", self.layout, (*LAYOUTS, FOLDER))
-        choices = GRAPH_FORMATS if self.is_graph else FORMATS
+        # a file without a name can be that of a network that is converted as a graph
+        choices = GRAPH_FORMATS if self.is_graph or self.model is None else FORMATS
         if self.formats is not None and not self.formats:
             raise ValueError(f"formats is empty; choose from {', '.join(choices)}")
         for each in self.formats or ():
@@ -100,15 +101,14 @@ class Request:
         for applies, template in RULES:
             if applies(self):
                 raise RequestError(template)
-        if self.is_graph:
-            if others := [name for name in _given(self) if name not in OF_GRAPHS]:
-                raise RequestError(
-                    f"{{{others[0]}}} applies to catalogue networks, not to "
-                    f"{self.model or '{symbol}'}."
-                )
-            check_choice("reference", os.fspath(self.reference), GRAPH_REFERENCES)
-        elif not self.saved_reference:
-            check_choice("reference", os.fspath(self.reference), (*REFERENCES, f"a file {SAVED}"))
+        others = [name for name in _given(self) if name not in OF_GRAPHS]
+        if self.is_graph and others:
+            raise RequestError(
+                f"{{{others[0]}}} applies to catalogue networks, not to {self.model or '{symbol}'}."
+            )
+        if not self.saved_reference:
+            known = GRAPH_REFERENCES if self.is_graph else REFERENCES
+            check_choice("reference", os.fspath(self.reference), (*known, f"a file {SAVED}"))
 
     @property
     def is_graph(self) -> bool:
@@ -195,6 +195,7 @@ OF_GRAPHS = (
     "dequantize",
     "out",
     "reference",
+    "save_reference",
     "sizes",
     "inputs",
     "outputs",
@@ -223,7 +224,7 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
         "{layout} selects state_dict keys, which an ONNX file does not have.",
     ),
     (
-        lambda r: r.saved_reference and bool(r.sizes),
+        lambda r: r.saved_reference and bool(r.sizes) and not r.is_graph,
         "a saved reference contains its own images: omit {sizes}.",
     ),
     (
@@ -251,16 +252,14 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
         "{symbol} already defines the network: omit {model}.",
     ),
     (
-        lambda r: r.is_graph and r.saved_reference,
-        "a saved reference applies to catalogue networks, not to graphs.",
-    ),
-    (
         lambda r: r.is_graph and r.reference == "graph",
-        "{reference} graph would compare the graph with itself.",
+        "{reference} graph would compare the graph with itself: without MXNet, give a file that "
+        "{save_reference} wrote where MXNet is installed.",
     ),
     (
         lambda r: r.inputs is not None and not r.is_graph,
-        "{inputs} gives the shape of a graph's input: give the graph with {symbol}.",
+        "{inputs} gives the shape of a graph's input: give the graph with {symbol}, or name one of "
+        "GluonCV's other networks as {model}.",
     ),
     (
         lambda r: bool(r.outputs) and not r.is_graph,

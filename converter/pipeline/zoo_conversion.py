@@ -57,7 +57,8 @@ def convert_zoo(
     init: str | None = None,
     seed: int = 0,
     out: PathLike = "weights",
-    reference: str = "auto",
+    reference: PathLike = "auto",
+    save_reference: PathLike | None = None,
     inputs: Mapping[str, InputShape] | None = None,
     outputs: Sequence[str] = (),
     nms_thresh: float | None = None,
@@ -77,7 +78,10 @@ def convert_zoo(
         init: `pretrained` (the default) for the published weights, `random` for random ones.
         seed: Seed of random weights, and of the inputs that parity is measured with.
         out: Folder to write to.
-        reference: `gluon` for MXNet itself, `none`, or `auto` for MXNet if it is installed.
+        reference: `gluon` for MXNet itself, `none`, `auto` for MXNet if it is installed, or the
+            path of a saved reference.
+        save_reference: A `.npz` to save MXNet's outputs to, as a reference where MXNet is not
+            installed.
         inputs: Shapes of the inputs that the files are for, with the batch; by default the
             published ones.
         outputs: Names of the nodes of the stored graph whose values are the outputs, in place of
@@ -105,6 +109,7 @@ def convert_zoo(
         seed=seed,
         out=out,
         reference=reference,
+        save_reference=save_reference,
         inputs=input_shapes(inputs),
         outputs=tuple(outputs),
         nms_thresh=nms_thresh,

@@ -118,8 +118,8 @@ def import_mxnet() -> types.ModuleType:
             raise MissingDependencyError(
                 f"this step needs MXNet and GluonCV, which cannot be imported ({error}); install "
                 "them with `pip install 'gluon2torch[gluon]'` (Python 3.10 to 3.12, Linux or Intel "
-                "Mac), or convert a file with `--params FILE --reference graph`, which needs "
-                "neither"
+                "Mac); without them, `--reference graph` proves a network of the catalogue, and "
+                "`--reference FILE.npz`, saved where they are installed, any network"
             ) from error
     return mxnet
 

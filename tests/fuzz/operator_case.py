@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import fx
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
@@ -195,22 +196,32 @@ def _run(mx: Any, graph: Any, arrays: Arrays) -> list[np.ndarray]:
     return [output.asnumpy() for output in outputs]
 
 
-def imported(case: Case) -> list[np.ndarray]:
-    """The outputs of a case's import, which gets the inputs' shapes only if it needs them.
+def module_of(case: Case) -> fx.GraphModule:
+    """A case's import, which gets the inputs' shapes only if it needs them.
 
     Raises:
         GraphError: The importer refuses it.
     """
     try:
-        module = build_module(case.graph, case.arrays, dtype=case.dtype)
+        return build_module(case.graph, case.arrays, dtype=case.dtype)
     except GraphError as error:
         if "pass the shapes of the graph's inputs" not in str(error):
             raise
-        shapes = {name: each.shape for name, each in case.data.items()}
-        module = build_module(case.graph, case.arrays, dtype=case.dtype, inputs=shapes)
+    shapes = {name: each.shape for name, each in case.data.items()}
+    return build_module(case.graph, case.arrays, dtype=case.dtype, inputs=shapes)
+
+
+def imported(case: Case, device: str | torch.device = "cpu") -> list[np.ndarray]:
+    """The outputs of a case's import, computed on a device.
+
+    Raises:
+        GraphError: The importer refuses it.
+    """
+    module = module_of(case).to(device)
     with torch.no_grad():
-        outputs = module(*(torch.from_numpy(each.copy()) for each in case.data.values()))
-    return [each.numpy() for each in (outputs if isinstance(outputs, tuple) else (outputs,))]
+        outputs = module(*(torch.tensor(each, device=device) for each in case.data.values()))
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    return [each.cpu().numpy() for each in outputs]
 
 
 @dataclass(frozen=True)

@@ -113,13 +113,21 @@ def _truncated(function: Binary) -> Binary:
     return truncated
 
 
+def power(x: Tensor, y: Tensor) -> Tensor:
+    """The power; that of integers is truncated."""
+    if x.is_floating_point():
+        return torch.pow(x, y)
+    # GPUs compute 3¹ as 2.9999999999999996; fractions are ½ at most, which is rounded to 0
+    return torch.pow(x.double(), y.double()).round().to(x.dtype)
+
+
 ARITHMETIC: dict[str, Binary] = {
     "add": torch.add,
     "subtract": torch.sub,
     "multiply": torch.mul,
     "divide": divide,
     "mod": remainder,
-    "power": _truncated(torch.pow),
+    "power": power,
     "hypot": _truncated(torch.hypot),
     "maximum": torch.maximum,
     "minimum": torch.minimum,

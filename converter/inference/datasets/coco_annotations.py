@@ -29,10 +29,18 @@ class CocoCategory(msgspec.Struct, frozen=True):
     name: str
 
 
+class RunLengths(msgspec.Struct, frozen=True):
+    """A mask of height and width `size`, column by column: runs without and with the object."""
+
+    size: tuple[int, int]
+    counts: list[int] | str
+
+
 class CocoAnnotation(msgspec.Struct, frozen=True):
     """An object in an image; `bbox` is x0, y0, width and height in pixels.
 
-    `keypoints` are x, y and visibility (0: not labelled, 1: hidden, 2: visible) of each.
+    `keypoints` are x, y and visibility (0: not labelled, 1: hidden, 2: visible) of each;
+    `segmentation` is the object's polygons, x and y of each corner, or its mask.
     """
 
     id: int
@@ -44,6 +52,7 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     ignore: int = 0
     keypoints: tuple[float, ...] = ()
     num_keypoints: int = 0
+    segmentation: list[list[float]] | RunLengths | None = None
 
 
 class _File(msgspec.Struct):
@@ -75,6 +84,19 @@ class CocoAnnotations:
             images=tuple(each for each in self.images if each.id not in images),
             annotations=tuple(each for each in self.annotations if each.image_id not in images),
         )
+
+    def require_masks(self) -> None:
+        """Refuse the file unless each object has a mask.
+
+        Raises:
+            DatasetError: one has none.
+        """
+        for each in self.annotations:
+            if not each.segmentation:
+                raise DatasetError(
+                    f"{self.path}: the object {each.id} has no `segmentation`, with which masks "
+                    "are compared; use COCO's instances_val2017.json"
+                )
 
     def require_names(self, names: Iterable[str]) -> None:
         """Refuse the file if its classes are not the network's.

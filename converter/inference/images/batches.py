@@ -92,10 +92,10 @@ def load_batches(
 
 
 def default_workers() -> int:
-    """One worker per core, divided by the processes that torchrun started here; at most eight."""
+    """One worker per core, divided by the processes that torchrun started here; at most 16."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    return max(1, min((cores or 1) // processes, 8))
+    return max(1, min((cores or 1) // processes, 16))
 
 
 def _lower_priority(worker: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...sources.arrays import Array
-from .coco_evaluation import BOXES, class_averages, evaluate, measures
+from .coco_evaluation import BOXES, class_averages, evaluate, measures, require_images
 from .detections import Detections, without_padding
 from .image_records import ImageRecords
 
@@ -88,10 +88,7 @@ class CocoDetection:
             MissingDependencyError: pycocotools is not installed.
             ValueError: an image is not in `truth`.
         """
-        unknown = {image for image, _ in self._images.in_order()}
-        unknown -= {image.id for image in truth.images}
-        if unknown:
-            raise ValueError(f"{truth.path}: has no image {min(unknown)}, which was counted")
+        require_images(truth, (image for image, _ in self._images.in_order()))
         evaluation = evaluate(truth, self._rows(truth), BOXES)
         ap, ap50, ap75, small, medium, large = measures(evaluation)[:6]
         per_class = class_averages(evaluation, truth)

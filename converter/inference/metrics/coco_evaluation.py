@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +16,7 @@ from ...sources.arrays import Array
 if TYPE_CHECKING:
     from ..datasets.coco_annotations import CocoAnnotations
 
-BOXES, KEYPOINTS = "bbox", "keypoints"
+BOXES, MASKS, KEYPOINTS = "bbox", "segm", "keypoints"
 ABSENT = -1.0  # what pycocotools writes for a measure without objects
 
 
@@ -25,7 +26,7 @@ def evaluate(truth: CocoAnnotations, results: list[dict[str, Any]], kind: str) -
     Args:
         truth: the objects; images without results count as images in which nothing was found.
         results: the rows of a results file of COCO; pycocotools adds fields to them.
-        kind: BOXES or KEYPOINTS.
+        kind: BOXES, MASKS or KEYPOINTS.
 
     Returns:
         pycocotools' COCOeval, with its `stats` and its `eval`.
@@ -64,6 +65,16 @@ def require_pycocotools() -> tuple[Any, Any]:
     return COCO, COCOeval
 
 
+def require_images(truth: CocoAnnotations, counted: Iterable[int]) -> None:
+    """Require that all images that were counted are those of a data set.
+
+    Raises:
+        ValueError: an image is not in `truth`.
+    """
+    if unknown := {*counted} - {image.id for image in truth.images}:
+        raise ValueError(f"{truth.path}: has no image {min(unknown)}, which was counted")
+
+
 def measures(evaluation: Any) -> list[float]:
     """List the figures of pycocotools' summary; NaN for one without objects."""
     return [float("nan") if each == ABSENT else float(each) for each in evaluation.stats]
@@ -83,7 +94,7 @@ def class_averages(evaluation: Any, truth: CocoAnnotations) -> tuple[float, ...]
 
 
 def _as_dataset(truth: CocoAnnotations) -> dict[str, Any]:
-    annotations = [msgspec.structs.asdict(each) for each in truth.annotations]
+    annotations: list[dict[str, Any]] = list(msgspec.to_builtins(truth.annotations))
     for each in annotations:
         each["bbox"] = list(each["bbox"])  # pycocotools takes no tuples
     return {

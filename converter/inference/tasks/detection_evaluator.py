@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from ..images.placement import Placement
 from ..images.task_input import prepare_image
 from ..metrics.coco_detection import CocoDetection
 from ..metrics.coco_evaluation import require_pycocotools
+from ..metrics.coco_instances import CocoInstances
 from ..metrics.voc_detection import VocDetection
 from .evaluator import Figures, per_cent
 from .task_network import TaskNetwork
@@ -64,7 +66,7 @@ class VocEvaluator:
 
     def update(self, example: AnnotatedImage) -> None:
         """Count the detections in an image; see Evaluator."""
-        ids, scores, boxes, placement = _detect(self._network, example.path)
+        ids, scores, boxes, _, placement = _detect(self._network, example.path)
         truth = example.objects
         if self._in_image:
             boxes = placement.boxes_to_image(boxes)
@@ -80,7 +82,7 @@ class VocEvaluator:
 
 
 class CocoEvaluator:
-    """Average precision of boxes on COCO's images for validation.
+    """Average precision of boxes, and of masks if there are any, on COCO's images for validation.
 
     Args:
         network: The network, with GluonCV's preprocessing of evaluations.
@@ -100,17 +102,33 @@ class CocoEvaluator:
         self.published = network.published and network.entry.labels == "coco"
         self.notes: tuple[str, ...] = ()
         self.examples = coco_images(root, self._truth)
-        self.metric = CocoDetection()
+        if network.masks:
+            self._truth.require_masks()
+        self.metric: CocoDetection | CocoInstances = (
+            CocoInstances() if network.masks else CocoDetection()
+        )
         self._network = network
 
     def update(self, example: AnnotatedImage) -> None:
         """Count the detections in an image; see Evaluator."""
-        ids, scores, boxes, placement = _detect(self._network, example.path)
-        self.metric.update(example.number, ids, scores, placement.boxes_to_image(boxes))
+        ids, scores, boxes, masks, placement = _detect(self._network, example.path)
+        found = example.number, ids, scores, placement.boxes_to_image(boxes)
+        if isinstance(self.metric, CocoInstances):
+            assert masks is not None, "the network returns masks"
+            self.metric.update(*found, masks, (example.height, example.width))
+        else:
+            self.metric.update(*found)
 
     def result(self, skipped: Collection[AnnotatedImage]) -> Figures:
         """Compute the average precision."""
-        result = self.metric.result(self._truth.without({each.number for each in skipped}))
+        truth = self._truth.without({each.number for each in skipped})
+        if isinstance(self.metric, CocoInstances):
+            instances = self.metric.result(truth)
+            values = {**instances.boxes}
+            values |= {f"mask_{name}": value for name, value in instances.masks.items()}
+            per_class = dict(zip(self._names, instances.per_class, strict=True))
+            return Figures(per_cent(values), per_cent(per_class))
+        result = self.metric.result(truth)
         values = {
             "AP": result.ap,
             "AP50": result.ap50,
@@ -132,10 +150,25 @@ def _names(network: TaskNetwork) -> tuple[str, ...]:
     return network.names
 
 
-def _detect(network: TaskNetwork, path: str) -> tuple[Array, Array, Array, Placement]:
-    """Class indices, scores, and boxes in the input's pixels, cut at its edges; and its place."""
+class _Found(NamedTuple):
+    """A detector's outputs for an image: boxes in the input's pixels, cut at its edges."""
+
+    ids: Array
+    scores: Array
+    boxes: Array
+    masks: Array | None
+    placement: Placement
+
+
+def _detect(network: TaskNetwork, path: str) -> _Found:
     prepared = prepare_image(read_image(path), network.preprocessing)
-    ids, scores, boxes, *_masks = network(prepared.pixels, path)
+    ids, scores, boxes, *masks = network(prepared.pixels, path)
     height, width = prepared.pixels.shape[2:]
     edges = np.array([width, height, width, height], boxes.dtype)
-    return ids[0], scores[0], np.clip(boxes[0], 0, edges), prepared.placement
+    return _Found(
+        ids[0],
+        scores[0],
+        np.clip(boxes[0], 0, edges),
+        masks[0][0] if masks else None,
+        prepared.placement,
+    )

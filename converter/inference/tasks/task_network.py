@@ -16,6 +16,8 @@ from ...sources.arrays import Array
 from ..prediction import check_count
 from ..runner import IMAGE_AXES, Setup, place
 
+BOX_OUTPUTS = "ids", "scores", "boxes"
+
 
 class TaskNetwork:
     """A network of mappings/zoo/, and the facts that predictions need.
@@ -28,6 +30,7 @@ class TaskNetwork:
         names: Names of its classes; empty if they are not known.
         published: Whether its classes are those of GluonCV's network, so that the published
             metrics can be compared with.
+        masks: Whether it is a detector that returns the masks of objects, too.
         path: File of the program.
         multiple: Images' sides must be multiples of this number of pixels; None if the graph has no
             fixed sizes, so that one module takes images of any size.
@@ -79,6 +82,7 @@ class TaskNetwork:
         known = dataset_labels(entry.labels) if entry.labels is not None else None
         self.published = known is not None and self.names == known.names
         self.num_classes = program.record.num_classes or len(self.names) or None
+        self.masks = entry.task == "detection" and len(program.graph.heads) > len(BOX_OUTPUTS)
         self.path = program.path
         self._program, self._setup = program, setup
         self.multiple = size_multiple(program.graph, (size[-2], size[-1]))
