@@ -34,14 +34,13 @@ from ..sources.params import read_params
 from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
 from .graph_conversion import (
-    Attempt,
     check_sound,
-    path_text,
     prove_and_write,
     reference_of,
 )
 from .graph_inputs import BuiltGraph, build_for_shapes, build_with_inputs
 from .graph_proof import Network, network_of
+from .graph_record import Attempt, path_text
 from .request import InputShape, PathLike, Request, input_shapes
 
 WITHOUT_THRESHOLD = (
