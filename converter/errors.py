@@ -7,6 +7,7 @@ ConversionError
 ├── TableError               a YAML table of the project is invalid
 ├── MissingDependencyError   a library required by this step is not installed
 ├── ParamsFileError          a file has the wrong format or is damaged
+├── PluginError              a user's Python file failed
 ├── DownloadError            a published file could not be downloaded completely
 ├── ProblemsError            several problems, reported together
 │   ├── GraphError           a -symbol.json is invalid, or its computation is not supported
@@ -56,6 +57,10 @@ class MissingDependencyError(ConversionError):
 
 class ParamsFileError(ConversionError):
     """A file has the wrong format or is damaged; the message names the file and the byte offset."""
+
+
+class PluginError(ConversionError):
+    """A Python file that registers operators failed; the message names the file and the line."""
 
 
 class DownloadError(ConversionError):

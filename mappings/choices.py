@@ -10,6 +10,7 @@ DTYPES = ("keep", "float32")
 INPUT_DTYPES = ("float32", "int32", "int64", "uint8")  # of the inputs of a graph
 PROOFS = ("training",)  # beside the forward passes
 FORMATS = ("pth", "safetensors", "onnx")
+GRAPH_FORMATS = ("pt2", *FORMATS)  # of networks that are converted as graphs; the default first
 OURS = "timm"  # the layout with the project's own keys
 LAYOUTS = (OURS, "torchvision", "mmpretrain")
 FOLDER = "timm-folder"  # a layout that is a folder, and therefore also a format

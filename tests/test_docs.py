@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
 from gluon2torch.cli import main
+from gluon2torch.graph import registry
 from gluon2torch.mappings.class_labels import dataset_labels
 
 from .images import encode, noise
@@ -42,10 +44,17 @@ def test_the_examples_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_example_of_graphs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_detector(tmp_path)
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / "graphs.md").read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "graphs.md").read_text(), flags=re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(block, "docs/graphs.md", "exec"), names)
-    assert names["record"].parity.passed
+    before = registry.registered()
+    for block in blocks:
+        exec(compile(block, "docs/graphs.md", "exec"), names)
+        assert names["record"].parity.passed
+    assert registry.registered() - before == {("Custom", "scaled_tanh")}
+    registry.forget(registry.registered() - before)
+    weights = names["network"].state_dict()
+    for name, tensor in names["module"].state_dict().items():
+        assert torch.equal(tensor, weights[name])
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)

@@ -47,6 +47,7 @@ def test_a_summary_as_text_and_as_json(symbol: Path) -> None:
         "outputs": ["softmax"],
         "arrays": ["fc1_weight", "fc1_bias"],
         "unsupported": {},
+        "last_outputs": [],
         "limits": {"float64": 1e-12, "float32": 1e-5},
     }
 

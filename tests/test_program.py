@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from gluon2torch.checkpoints.formats.job import GraphJob
 from gluon2torch.checkpoints.formats.pt2 import write_program
-from gluon2torch.checkpoints.program import GRAPH_FILE, graph_text, open_program
+from gluon2torch.checkpoints.graph_text import graph_text
+from gluon2torch.checkpoints.program import GRAPH_FILE, open_program
 from gluon2torch.checkpoints.record import RecordedFacts
 from gluon2torch.errors import CheckpointError
+from gluon2torch.graph.free_dimensions import Free
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.input_spec import InputSpec
 from gluon2torch.graph.symbol_writer import symbol_json
@@ -33,14 +36,17 @@ def arrays() -> Arrays:
 def file(arrays: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
     graph = load_zoo_graph(load_zoo()[NAME]).graph
     module = build_module(graph, arrays, inputs=SHAPES)
-    written = write_program(
-        module,
-        {name: InputSpec(shape) for name, shape in SHAPES.items()},
+    job = GraphJob(
+        module.state_dict(),
         tmp_path_factory.mktemp("program"),
         NAME,
-        beside={GRAPH_FILE: graph_text(graph, arrays, SHAPES)},
+        module,
+        {name: InputSpec(shape) for name, shape in SHAPES.items()},
+        ("logits",),
+        Free(batch=True),
+        graph_text(graph, arrays, SHAPES),
     )
-    return Path(written.file)
+    return Path(write_program(job).file)
 
 
 def test_a_module_is_built_from_the_file(file: Path, arrays: Arrays) -> None:

@@ -76,6 +76,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["--input", "--symbol"],
     ),
     (
+        {"model": "resnet18_v1b", "outputs": ("x",)},
+        ["resnet18_v1b", "--output", "x"],
+        ["--output", "--symbol"],
+    ),
+    (
         {"symbol": "s", "params": "x", "inputs": {"data": ((1, 3), "int32")}, "sizes": ((9, 9),)},
         ["--symbol", "s", "--params", "x", "--input", "data=1,3:int32", "--size", "9x9"],
         ["--input", "--size"],
@@ -152,3 +157,10 @@ def test_python_callers_share_the_checks() -> None:
         convert("resnet18_v1b", params="x", init="pretrained")
     with pytest.raises(ValueError, match="reference is 'magic'"):
         convert_graph("s", "x", reference="magic")
+
+
+def test_formats_of_graphs_are_for_graphs() -> None:
+    for fields in ({"model": "vgg16"}, {"symbol": "s", "params": "x"}, {"params": "x"}):
+        assert Request(**fields, formats=["pt2", "onnx"]).formats == ["pt2", "onnx"]
+    with pytest.raises(ValueError, match="formats is 'pt2'; it must be one of pth, safetensors"):
+        Request(model="resnet18_v1b", formats=["pt2"])

@@ -307,7 +307,7 @@ def test_the_command_draws_and_goes_on_behind_a_broken_image(
 def test_options_of_programs_are_refused_for_checkpoints(option: str, value: str) -> None:
     result = CliRunner().invoke(main, ["predict", "x.pth", "a.png", f"--{option}", value])
     assert result.exit_code == 2
-    assert f"--{option} is for the .pt2" in result.stderr
+    assert f"--{option} is for detectors" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,13 @@ def test_options_for_other_tasks_are_refused(
 ) -> None:
     entry = ZOO[name]
     opened = Program(
-        Path("x.pt2"), load_zoo_graph(entry).graph, {}, entry.inputs, {}, RecordedFacts(model=name)
+        Path("x.pt2"),
+        load_zoo_graph(entry).graph,
+        {},
+        entry.inputs,
+        (),
+        {},
+        RecordedFacts(model=name),
     )
     monkeypatch.setattr(program_module, "open_program", lambda *_: opened)
     result = CliRunner().invoke(main, [command, "x.pt2", str(tmp_path), *options])

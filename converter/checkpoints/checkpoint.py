@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..errors import UnknownModelError
+from ..errors import CheckpointError, UnknownModelError
 from ..files.atomic_file import record_path
 from ..mapping.assignment import refuse
 from ..mapping.layout_keys import find_layout
@@ -21,6 +21,7 @@ from ..models import ResNet, create_model
 from ..sources.arrays import Arrays
 from ..weights.gluon_arrays import gluon_arrays
 from ..weights.state_dict import Tensors
+from .formats.job import GRAPH_KEY
 from .metadata import from_metadata
 from .record import RecordedFacts, read_record
 from .weights_file import read_tensors
@@ -106,6 +107,10 @@ def open_checkpoint(path: str | os.PathLike[str], model: str | None = None) -> C
     path = Path(path)
     tensors, metadata = read_tensors(path)
     record = read_record(path) or from_metadata(metadata, path)
+    if record.graph is not None or GRAPH_KEY in metadata:
+        raise CheckpointError(
+            f"{path}: was converted as a graph; open it with gluon2torch.open_program"
+        )
     name = model or record.model
     if name is None:
         raise UnknownModelError(

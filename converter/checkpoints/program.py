@@ -1,62 +1,56 @@
-"""A `.pt2` that this project wrote: its weights, and MXNet's graph, from which its module is built.
+"""A network that was converted as a graph: its weights, and MXNet's graph, which builds its module.
 
-The program in the file runs without this project, on images of one size. With the graph beside it,
-the network can be built again as a module that takes images of any size.
+The program in a `.pt2` runs without this project. With the graph beside it, the network can be
+built again as a module, which takes images of other sizes and can be trained; the weights in a
+`.pth` or `.safetensors` have their graph beside them, too.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import safetensors
 import torch
 from torch import fx
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, GraphError
+from ..graph.array_recovery import recover_arrays
 from ..graph.image_sizes import Shapes, for_inputs
 from ..graph.importer import build_module
-from ..graph.symbol import Graph, parse_symbol
-from ..graph.symbol_writer import symbol_json
-from ..mappings.schema import Row, structure
+from ..graph.input_spec import InputSpec
+from ..graph.shapes import input_specs
+from ..graph.symbol import Graph
 from ..sources.arrays import Arrays
 from ..weights.state_dict import Tensors
+from .formats.job import GRAPH_KEY
+from .formats.pt2 import GRAPH_FILE
+from .graph_text import parse_graph_text
 from .record import RecordedFacts, read_record
+from .weights_file import read_tensors
 
-GRAPH_FILE = "mxnet-graph.json"  # in the archive
-
-
-class _Contents(Row, frozen=True):
-    """What stands beside the graph.
-
-    Attributes:
-        arrays: Shape and data type of each array of the graph, by name.
-        inputs: Shape of each input that the program was written for.
-        constants: Names of the arrays that are not trained.
-    """
-
-    arrays: dict[str, tuple[tuple[int, ...], str]]
-    inputs: dict[str, tuple[int, ...]]
-    constants: tuple[str, ...]
+PROGRAM = ".pt2"
 
 
 @dataclass(frozen=True)
 class Program:
-    """An opened `.pt2`.
+    """An opened `.pt2`, or an opened `.pth` or `.safetensors` of a graph's network.
 
     Attributes:
         path: Path of the file.
         graph: MXNet's graph.
         arrays: Shape and data type of each array of the graph.
-        inputs: Shape of each input that the program was written for.
+        inputs: Shape of each input that the file was written for.
         constants: Names of the arrays that are not trained, such as anchors.
         tensors: The module's state_dict.
         record: The facts in the file's record; all None if the record is missing.
+        dtypes: Data type of each input that is not float32.
+        detections: Of a detector's outputs, whether they are `sorted` by score, or `all`; None for
+            other networks.
     """
 
     path: Path
@@ -66,13 +60,21 @@ class Program:
     constants: tuple[str, ...]
     tensors: Tensors
     record: RecordedFacts
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    detections: str | None = None
+
+    @property
+    def specs(self) -> dict[str, InputSpec]:
+        """The inputs that the file was written for."""
+        given = {n: (shape, self.dtypes.get(n, "float32")) for n, shape in self.inputs.items()}
+        return input_specs(self.graph, self.arrays, given)
 
     def module(self, inputs: Shapes | None = None) -> fx.GraphModule:
         """Build the module in eval mode, with the file's weights.
 
         Args:
-            inputs: Shapes of inputs that it is to take; by default those of the program. Most
-                networks then take images of other sizes, too.
+            inputs: Shapes of inputs that it is to take; by default those of the file. Most networks
+                then take images of other sizes, too.
 
         Raises:
             CheckpointError: If the weights are not those of the graph.
@@ -80,8 +82,7 @@ class Program:
         """
         shapes = {**self.inputs, **(inputs or {})}
         graph = for_inputs(self.graph, self.inputs, shapes)
-        zeros = {name: np.zeros(shape, dtype) for name, (shape, dtype) in self.arrays.items()}
-        module = build_module(graph, zeros, inputs=shapes, constants=self.constants)
+        module = build_module(graph, self._zeros(), inputs=shapes, constants=self.constants)
         try:
             module.load_state_dict(self.tensors, assign=True)
         except RuntimeError as error:
@@ -92,30 +93,48 @@ class Program:
             ) from error
         return module
 
+    def gluon_arrays(self) -> Arrays:
+        """The arrays that the graph was imported with, from the weights in the file.
 
-def graph_text(graph: Graph, arrays: Arrays, inputs: Shapes, constants: Sequence[str] = ()) -> str:
-    """The text that a `.pt2` has beside its program.
+        Returns:
+            The arrays by their names in the graph, in its order.
 
-    Args:
-        graph: MXNet's graph.
-        arrays: Its arrays, of which names, shapes and data types are written.
-        inputs: Shape of each input that the program is written for.
-        constants: Names of the arrays that are not trained.
+        Raises:
+            CheckpointError: If the weights do not determine them, or are not those of the graph.
+            GraphError: If the graph cannot be imported.
+        """
+        try:
+            return recover_arrays(
+                self.graph, self.arrays, self.tensors, self.inputs, self.constants
+            )
+        except GraphError as error:
+            raise CheckpointError(f"{self.path}: {error}") from error
+
+    def _zeros(self) -> Arrays:
+        return {name: np.zeros(shape, dtype) for name, (shape, dtype) in self.arrays.items()}
+
+
+def has_graph(path: str | os.PathLike[str]) -> bool:
+    """Whether `open_program` opens a file: a `.pt2`, or weights with a graph beside them.
+
+    False for files that cannot be read, too.
     """
-    contents = {
-        "arrays": {name: [array.shape, _dtype(array.dtype)] for name, array in arrays.items()},
-        "inputs": dict(inputs),
-        "constants": list(constants),
-    }
-    return json.dumps({**json.loads(symbol_json(graph)), **contents}, separators=(",", ":"))
-
-
-def _dtype(dtype: np.dtype[Any]) -> str:
-    return "float32" if dtype.kind == "f" else dtype.name
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                return GRAPH_KEY in (file.metadata() or {})
+        except (safetensors.SafetensorError, OSError):
+            return False
+    try:
+        record = read_record(path) if path.suffix == ".pth" else None
+    except CheckpointError:
+        return False
+    return path.suffix == PROGRAM or (record is not None and record.graph is not None)
 
 
 def open_program(path: str | os.PathLike[str], model: str | None = None) -> Program:
-    """Open a `.pt2` that `convert` wrote.
+    """Open a file of a graph's network that `convert` wrote: `.pt2`, `.pth` or `.safetensors`.
 
     Args:
         path: Path of the file.
@@ -125,6 +144,36 @@ def open_program(path: str | os.PathLike[str], model: str | None = None) -> Prog
         CheckpointError: If it cannot be read, or another program wrote it.
     """
     path = Path(path)
+    is_program = path.suffix not in (".pth", ".safetensors")
+    tensors, text = _read_program(path) if is_program else _read_weights(path)
+    place = GRAPH_FILE if is_program else GRAPH_KEY
+    if not text:
+        raise CheckpointError(
+            f"{path}: has no MXNet graph beside its program, so that gluon2torch did not write it, "
+            "or an older version did; convert the network again"
+            if is_program
+            else f"{path}: has no MXNet graph beside its weights: it is a checkpoint of a network "
+            "of the catalogue (use gluon2torch.open_checkpoint), or its record is missing"
+        )
+    graph, found = parse_graph_text(text, f"{path}: {place}")
+    record = read_record(path) or RecordedFacts()
+    if model is not None:
+        record = replace(record, model=model)
+    return Program(
+        path,
+        graph,
+        found.arrays,
+        found.inputs,
+        found.constants,
+        tensors,
+        record,
+        found.dtypes,
+        found.detections,
+    )
+
+
+def _read_program(path: Path) -> tuple[Tensors, str]:
+    """The state_dict of a `.pt2`, and the text beside it; empty if there is none."""
     extra = {GRAPH_FILE: ""}
     try:
         if not zipfile.is_zipfile(path):
@@ -136,21 +185,11 @@ def open_program(path: str | os.PathLike[str], model: str | None = None) -> Prog
     except (RuntimeError, ValueError, KeyError, AssertionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: is not a program of torch.export ({reason})") from error
-    text = extra[GRAPH_FILE]
-    if not text:
-        raise CheckpointError(
-            f"{path}: has no MXNet graph beside its program, so that gluon2torch did not write it, "
-            "or an older version did; convert the network again"
-        )
-    graph = parse_symbol(text.encode(), f"{path}: {GRAPH_FILE}")
-    try:
-        table = json.loads(text)
-        beside = {name: table.get(name) for name in _Contents.__struct_fields__}
-        found = structure(beside, _Contents)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: {GRAPH_FILE} is damaged ({error})") from error
-    record = read_record(path) or RecordedFacts()
-    if model is not None:
-        record = replace(record, model=model)
-    tensors = dict(program.state_dict)
-    return Program(path, graph, found.arrays, found.inputs, found.constants, tensors, record)
+    return dict(program.state_dict), extra[GRAPH_FILE]
+
+
+def _read_weights(path: Path) -> tuple[Tensors, str | None]:
+    """The state_dict of a `.pth` or `.safetensors`, and the graph in its record or metadata."""
+    tensors, metadata = read_tensors(path)
+    record = read_record(path)
+    return tensors, metadata.get(GRAPH_KEY) or (record.graph if record is not None else None)

@@ -96,10 +96,14 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""
-        first = asdict(self.files[0])
-        names = {key: getattr(self, key) for key in ("model", "name", "family")}
-        plain: dict[str, Any] = _plain({**names, **first, **asdict(self)})
-        return plain
+        return _with_first_file(self)
+
+
+def _with_first_file(record: Record | GraphRecord) -> dict[str, Any]:
+    """A record's fields, with those of its first file beside its names."""
+    names = {key: getattr(record, key) for key in ("model", "name", "family")}
+    plain: dict[str, Any] = _plain({**names, **asdict(record.files[0]), **asdict(record)})
+    return plain
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ class RecordedInput:
 
     Attributes:
         name: Its name in MXNet's graph.
-        shape: The shape that the program accepts; None is the batch, which may have any size.
+        shape: The shape that the file accepts; None for each dimension that may have any size: the
+            batch, and the height and width of images.
         dtype: Its data type.
     """
 
@@ -124,8 +129,7 @@ class GraphRecord:
     Attributes:
         model: Stem of the `-symbol.json`.
         name: Start of the file name; the hash follows.
-        format: Format of the file (`pt2`).
-        file: Path of the program.
+        files: The network in each requested format; the one that the record belongs to is first.
         content_sha256: Hash of the module's names, data types, shapes and values.
         num_classes: Number of classes of a network of GluonCV's zoo; of other graphs, the width of
             the first output, if that is one vector per image. Otherwise None.
@@ -135,19 +139,18 @@ class GraphRecord:
             them.
         input: Name of the graph's input; None if there are several.
         input_shape: Shape of the input without its first dimension; None if there are several.
-        inputs: The inputs, in the order in which the program takes them.
-        notes: What differed in the files and was matched, such as names of arrays; why the program
+        inputs: The inputs, in the order in which the network takes them.
+        outputs: Names of the nodes whose values are the outputs, in order.
+        notes: What differed in the files and was matched, such as names of arrays; why the file
             accepts one batch size only, if it does; outputs that are constant.
+        load: Code that builds the module from the file.
         versions: Versions of the libraries that were used.
     """
 
     model: str
     name: str
     family: str
-    format: str
-    file: str
-    sha256: str
-    bytes: int
+    files: tuple[WrittenFile, ...]
     content_sha256: str
     parameters: int
     num_classes: int | None
@@ -157,18 +160,29 @@ class GraphRecord:
     input: str | None
     input_shape: tuple[int, ...] | None
     inputs: tuple[RecordedInput, ...]
+    outputs: tuple[str, ...]
     notes: tuple[str, ...]
     source: Source
     parity: Parity
+    load: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     succeeded = True
 
+    @property
+    def file(self) -> str:
+        """Path of the first file."""
+        return self.files[0].file
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the first file's content."""
+        return self.files[0].sha256
+
     def as_dict(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        return _with_first_file(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +221,8 @@ class RecordedFacts:
     """Facts read from a checkpoint's record; None for those that are missing.
 
     A record file has all of them; the metadata inside a `.safetensors` has only those that depend
-    on the weights alone. The fields are those of `Record`.
+    on the weights alone. The fields are those of `Record`; `graph` is that of a `.pth` of a graph
+    (program.py).
     """
 
     model: str | None = None
@@ -225,6 +240,7 @@ class RecordedFacts:
     backbone_of: str | None = None
     source: Source | None = None
     parity: RecordedParity | None = None
+    graph: str | None = None
 
 
 def read_record(path: Path) -> RecordedFacts | None:

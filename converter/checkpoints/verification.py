@@ -62,6 +62,36 @@ class Verification:
         return {**asdict(self), "passed": self.passed}
 
 
+class Claims:
+    """What a file's name and record say of it, compared with what is in it.
+
+    Attributes:
+        compared: Names of the claims that could be checked.
+        problems: Those that are wrong, one line each.
+    """
+
+    def __init__(self) -> None:
+        self.compared: list[str] = []
+        self.problems: list[str] = []
+
+    def check(self, key: str, value: object, actual: object, label: str) -> None:
+        """Compare a claim, unless it is missing (None)."""
+        if value is None:
+            return
+        self.compared.append(key)
+        text = str(actual)
+        # a file name has only the first digits
+        if (text[: len(str(value))] if key == "digits" else text) != str(value):
+            self.problems.append(f"its {label} is {actual}; expected {value}")
+
+    def check_file(self, path: Path, sha256: str, record: RecordedFacts) -> None:
+        """Compare the hash of a file with its name and its record."""
+        digits = _DIGITS.search(path.name)
+        label = "SHA-256, whose first digits are in the file name,"
+        self.check("digits", digits[1] if digits else None, sha256, label)
+        self.check("sha256", record.sha256, sha256, "SHA-256")
+
+
 def verify(
     path: str | os.PathLike[str],
     model: str | None = None,
@@ -90,34 +120,19 @@ def verify(
 
     path = Path(path)
     reference = choose_reference(reference)
-    sha256, size = _hash(path)
+    sha256, size = hash_file(path)
     record = expected or read_record(path) or RecordedFacts()
-    compared, problems = [], []
-
-    def check(key: str, value: str | None, actual: str, label: str) -> None:
-        if value is not None:
-            compared.append(key)
-            short = key == "digits"  # a file name has only the first digits
-            if (actual[: len(value)] if short else actual) != value:
-                problems.append(f"its {label} is {actual}; expected {value}")
-
-    digits = _DIGITS.search(path.name)
-    check(
-        "digits",
-        digits[1] if digits else None,
-        sha256,
-        "SHA-256, whose first digits are in the file name,",
-    )
-    check("sha256", record.sha256, sha256, "SHA-256")
+    claims = Claims()
+    claims.check_file(path, sha256, record)
+    problems = claims.problems
     opened, content, parity = None, None, None
     try:
         opened = open_checkpoint(path, model)
         content = content_sha256(opened.tensors)
         facts = expected or opened.record
-        check("content_sha256", facts.content_sha256, content, "content SHA-256")
+        claims.check("content_sha256", facts.content_sha256, content, "content SHA-256")
         for field, actual in _facts(opened).items():
-            value = getattr(facts, field)
-            check(field, None if value is None else str(value), str(actual), field)
+            claims.check(field, getattr(facts, field), actual, field)
         if not problems:
             parity = prove_checkpoint(opened, reference, sizes)
     except ParityError as error:
@@ -131,7 +146,7 @@ def verify(
         sha256=sha256,
         bytes=size,
         content_sha256=content,
-        compared=tuple(compared),
+        compared=tuple(claims.compared),
         parity=parity,
         problems=tuple(problems),
     )
@@ -168,7 +183,12 @@ def prove_checkpoint(
     return prove(replace(converted, values=values), reference, sizes)
 
 
-def _hash(path: Path) -> tuple[str, int]:
+def hash_file(path: Path) -> tuple[str, int]:
+    """SHA-256 and size of the weights' file.
+
+    Raises:
+        CheckpointError: If it cannot be read.
+    """
     from .weights_file import weights_file
 
     weights = weights_file(path)

@@ -10,6 +10,8 @@ from ..checkpoints.record import Failure, GraphRecord, Record
 from ..mappings.choices import OURS
 from ..parity.result import Parity
 
+IMAGE_AXES = 4
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -25,6 +27,7 @@ def result_line(result: Record | GraphRecord | Failure) -> str:
         return (line if path is None else f"{line} {path}").rstrip()
     lines = [f"{result.model:24} {parity_line(result.parity):42} {result.file}"]
     if isinstance(result, GraphRecord):
+        lines += [f"{'':67} {each.file}" for each in result.files[1:]]
         lines.append(f"  takes {_inputs(result)}")
         return "\n".join([*lines, *(f"  note: {note}" for note in result.notes)])
     lines += [f"{'':67} {each.file}" for each in result.files[1:]]
@@ -39,14 +42,17 @@ def result_line(result: Record | GraphRecord | Failure) -> str:
 
 
 def _inputs(record: GraphRecord) -> str:
-    """Format the inputs that a program takes; N is the batch."""
-    shapes = {
-        each.name: ", ".join("N" if size is None else str(size) for size in each.shape)
-        for each in record.inputs
-    }
+    """Format the inputs that a network takes; letters are sizes that may have any value."""
+    shapes = {each.name: ", ".join(_sizes(each.shape)) for each in record.inputs}
     if record.input is not None:
         return f"({shapes[record.input]}); --size and --input give other shapes"
     return ", ".join(f"{name} ({shape})" for name, shape in shapes.items())
+
+
+def _sizes(shape: Sequence[int | None]) -> list[str]:
+    sides = len(shape) >= IMAGE_AXES and shape[-2:] == (None, None)
+    texts = ["N" if size is None else str(size) for size in shape]
+    return [*texts[:-2], "H", "W"] if sides else texts
 
 
 def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:

@@ -8,9 +8,18 @@ from typing import Any
 
 import click
 
-from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, INPUT_DTYPES, LAYOUTS, OURS, PROOFS
+from ..mappings.choices import (
+    DTYPES,
+    FOLDER,
+    GRAPH_FORMATS,
+    INITS,
+    INPUT_DTYPES,
+    LAYOUTS,
+    OURS,
+    PROOFS,
+)
 from .option_types import ReferenceType, ShardType, SizeType
-from .shared_options import JSON
+from .shared_options import JSON, PLUGIN
 
 _OPTIONS = (
     click.argument("models", metavar="[MODEL]...", nargs=-1),
@@ -44,7 +53,7 @@ _OPTIONS = (
         "--symbol",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The -symbol.json of --params: convert its graph, of any network, to .pt2.",
+        help="The -symbol.json of --params: convert its graph, of any network.",
     ),
     click.option(
         "--dequantize",
@@ -63,11 +72,10 @@ _OPTIONS = (
     click.option(
         "--format",
         "formats",
-        type=click.Choice(FORMATS),
+        type=click.Choice(GRAPH_FORMATS),
         multiple=True,
-        default=["pth"],
-        show_default=True,
-        help="File format; repeatable.",
+        help="File format; repeatable. Default: pth, and pt2 of networks that are converted as "
+        "graphs.",
     ),
     click.option(
         "--layout",
@@ -135,6 +143,15 @@ _OPTIONS = (
         "data=1,3,224,224 or ids=1,128:int32; repeatable, and needed for each of several inputs. "
         f"DTYPE: {', '.join(INPUT_DTYPES)}.",
     ),
+    click.option(
+        "--output",
+        "outputs",
+        multiple=True,
+        metavar="NODE",
+        help="Convert the graph up to this node, or NODE:1 for its second output; repeatable. "
+        "`gluon2torch graph` shows the last ones before an operator that is not supported.",
+    ),
+    PLUGIN,
     click.option(
         "--nms-thresh",
         type=float,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,10 +16,15 @@ from .shared_options import (
     CONTEXT,
     DEVICE,
     JSON,
+    MEAN,
     MODEL,
+    PLUGIN,
     PRESET,
+    STD,
     WORKERS,
+    make_scale,
     make_setup,
+    refuse_scale,
     shortened,
     write_json,
 )
@@ -41,9 +47,12 @@ from .shared_options import (
 @BATCH_SIZE
 @WORKERS
 @PRESET
+@MEAN
+@STD
 @DEVICE
 @AMP
 @CHANNELS_LAST
+@PLUGIN
 @MODEL
 @JSON
 def features_command(
@@ -54,6 +63,8 @@ def features_command(
     batch_size: int,
     workers: int | None,
     preset: str,
+    mean: tuple[float, float, float] | None,
+    std: tuple[float, float, float] | None,
     device: str,
     amp: str | None,
     channels_last: bool,
@@ -63,21 +74,31 @@ def features_command(
     """Extract features of images, and write them as arrays.
 
     IMAGE is a file or a folder. The .npz has the file names as `images`, and in the same order
-    `features` (N, channels), or with --stages `stem`, `stage1` … (N, channels, height, width).
+    `features` (N, channels), or with --stages `stem`, `stage1` … (N, channels, height, width). Of a
+    graph's network, it has the outputs, by the names of their nodes.
     """
     from ..checkpoints.checkpoint import open_checkpoint
-    from ..inference.feature_extraction import extract_features, write_features
+    from ..checkpoints.program import has_graph, open_program
+    from ..inference.feature_extraction import extract_features, extract_outputs, write_features
 
+    options: dict[str, Any] = {
+        "preset": preset,
+        "setup": make_setup(device, amp, channels_last),
+        "batch_size": batch_size,
+        "workers": workers,
+    }
     try:
-        found = extract_features(
-            open_checkpoint(checkpoint, model),
-            images,
-            stages=stages,
-            preset=preset,
-            setup=make_setup(device, amp, channels_last),
-            batch_size=batch_size,
-            workers=workers,
-        )
+        if has_graph(checkpoint):
+            if stages:
+                raise click.UsageError(
+                    "--stages is for networks of the catalogue; convert a graph with --output NODE."
+                )
+            program = open_program(checkpoint, model)
+            found = extract_outputs(program, images, scale=make_scale(mean, std), **options)
+        else:
+            refuse_scale()
+            opened = open_checkpoint(checkpoint, model)
+            found = extract_features(opened, images, stages=stages, **options)
         for message in found.broken:
             click.echo(f"error: {message}", err=True)
         if not found.images:

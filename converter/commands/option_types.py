@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -20,6 +21,26 @@ class SizeType(click.ParamType[tuple[int, int]]):
         if match is None:
             self.fail(f"{value!r} is not a size; write height x width, such as 224x224", param, ctx)
         return int(match[1]), int(match[2])
+
+
+class ChannelsType(click.ParamType[tuple[float, float, float]]):
+    """`R,G,B` → three finite numbers."""
+
+    name = "R,G,B"
+
+    def __init__(self, *, positive: bool = False) -> None:
+        self._positive = positive
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, float, float]:
+        try:
+            red, green, blue = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not three numbers, such as 0.5,0.5,0.5", param, ctx)
+        if not all(map(math.isfinite, (red, green, blue))):
+            self.fail(f"{value!r} is not finite", param, ctx)
+        if self._positive and min(red, green, blue) <= 0:
+            self.fail(f"{value!r}: all must be above 0", param, ctx)
+        return red, green, blue
 
 
 class ReferenceType(click.ParamType[str]):

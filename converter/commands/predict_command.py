@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +19,22 @@ from .shared_options import (
     DEVICE,
     JSON,
     LABELS,
+    MEAN,
     MODEL,
+    PLUGIN,
     PRESET,
-    PROGRAM,
     SEGMENTS,
+    STD,
     given,
+    make_scale,
     make_setup,
+    refuse_scale,
     shortened,
     write_json,
 )
 
 if TYPE_CHECKING:
+    from ..inference.prediction import Prediction
     from ..inference.tasks.task_result import TaskResult
 
 Line = tuple[dict[str, Any], Iterable[str]]
@@ -68,9 +74,12 @@ Line = tuple[dict[str, Any], Iterable[str]]
 @SEGMENTS
 @LABELS
 @PRESET
+@MEAN
+@STD
 @DEVICE
 @AMP
 @CHANNELS_LAST
+@PLUGIN
 @MODEL
 @JSON
 def predict_command(
@@ -86,10 +95,12 @@ def predict_command(
     folder of frames. The exit status is 1 if an image cannot be read; predictions are still made
     for the others.
     """
+    from ..checkpoints.program import has_graph
+
     rows: list[dict[str, Any]] = []
     failed = False
     try:
-        make = _program if checkpoint.suffix == PROGRAM else _classifier
+        make = _program if has_graph(checkpoint) else _classifier
         paths, predict = make(checkpoint, images, out, **options)
         for image in paths:
             try:
@@ -137,7 +148,8 @@ def _classifier(
 
     for name in ("out", "detector", "threshold", "segments"):
         if given(name):
-            raise click.UsageError(f"--{name} is for the .pt2 of detectors and the like.")
+            raise click.UsageError(f"--{name} is for detectors and the like.")
+    refuse_scale()
     predictor = Predictor(
         open_checkpoint(checkpoint, model),
         topk=topk,
@@ -146,11 +158,12 @@ def _classifier(
         setup=make_setup(device, amp, channels_last),
     )
 
-    def predict(image: str) -> Line:
-        prediction = predictor(image)
-        return prediction.as_dict(), map(str, prediction.top)
+    return find_images(images), partial(_classified, predictor)
 
-    return find_images(images), predict
+
+def _classified(classify: Callable[[str], Prediction], image: str) -> Line:
+    prediction = classify(image)
+    return prediction.as_dict(), map(str, prediction.top)
 
 
 def _program(
@@ -168,25 +181,43 @@ def _program(
     amp: str | None,
     channels_last: bool,
     model: str | None,
+    mean: tuple[float, float, float] | None,
+    std: tuple[float, float, float] | None,
 ) -> tuple[Iterable[str], Callable[[str], Line]]:
-    """The image files or videos, and a function that predicts on one with a program.
+    """The image files or videos, and a function that predicts on one with a graph's network.
 
     Raises:
         click.UsageError: an option is for another task.
     """
     from ..checkpoints.program import open_program
+    from ..inference.graph_prediction import GraphPredictor
+    from ..inference.images.image_file import find_images
     from ..inference.tasks.task_options import TaskOptions
     from ..inference.tasks.task_predictor import TaskPredictor
     from ..mappings.class_labels import read_labels
+    from ..mappings.zoo import load_zoo
 
     program = open_program(checkpoint, model)
     check_options(program, detector)
+    names_of = read_labels(labels) if labels is not None else None
+    setup = make_setup(device, amp, channels_last)
+    if program.record.model not in load_zoo():
+        classify = GraphPredictor(
+            program,
+            topk=topk,
+            labels=names_of,
+            preset=preset,
+            scale=make_scale(mean, std),
+            setup=setup,
+        )
+        return find_images(images), partial(_classified, classify)
+    refuse_scale()
     predictor = TaskPredictor(
         program,
         TaskOptions(threshold=threshold, topk=topk, segments=segments, preset=preset),
-        labels=read_labels(labels) if labels is not None else None,
+        labels=names_of,
         detector=open_program(detector) if detector is not None else None,
-        setup=make_setup(device, amp, channels_last),
+        setup=setup,
     )
     names: set[Path] = set()
 

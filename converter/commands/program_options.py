@@ -26,7 +26,7 @@ TASKS = {
 def check_options(program: Program, detector: Path | None) -> None:
     """Refuse options that would have no effect on a program's network.
 
-    A network that GluonCV's list does not have is refused later, when it is opened.
+    A network that GluonCV's list does not have classifies.
 
     Raises:
         click.UsageError: an option is for another task.
@@ -35,6 +35,11 @@ def check_options(program: Program, detector: Path | None) -> None:
 
     entry = load_zoo().get(program.record.model or "")
     if entry is None:
+        for name, tasks in TASKS.items():
+            if given(name) and "classification" not in tasks:
+                raise click.UsageError(
+                    f"--{name} is for {' and '.join(tasks)}, with a network of GluonCV's list."
+                )
         return
     for name, tasks in TASKS.items():
         if given(name) and entry.task not in tasks:

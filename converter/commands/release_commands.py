@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from ..errors import ConversionError
 from ..mappings.choices import REFERENCES
 from .option_types import ReferenceType, SizeType
-from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
+from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
     from ..checkpoints.verification import Verification
@@ -106,6 +106,7 @@ def release_command(
 
 @click.command("verify", context_settings=CONTEXT)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
+@PLUGIN
 @MODEL
 @click.option(
     "--reference",
@@ -125,12 +126,21 @@ def verify_command(
 ) -> None:
     """Compare a checkpoint with its name and its record, and measure its parity.
 
-    CHECKPOINT is a .pth or .safetensors file in any layout, or a timm folder.
+    CHECKPOINT is a .pth or .safetensors file in any layout, or a timm folder; or a .pt2, .pth or
+    .safetensors file of a network that was converted as a graph, which is compared with MXNet.
     """
+    from ..checkpoints.program import has_graph
     from ..checkpoints.verification import verify
 
     try:
-        found = verify(checkpoint, model, reference=reference, sizes=sizes or None)
+        if has_graph(checkpoint):
+            from ..pipeline.graph_verification import verify_graph
+
+            if sizes:
+                raise click.UsageError("--size is for networks of the catalogue.")
+            found = verify_graph(checkpoint, model, reference=reference)
+        else:
+            found = verify(checkpoint, model, reference=reference, sizes=sizes or None)
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error
     for problem in found.problems:

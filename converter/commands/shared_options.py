@@ -9,18 +9,43 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from ..errors import PluginError
 from ..mappings.choices import PRESETS
+from .option_types import ChannelsType
 
 if TYPE_CHECKING:
+    from ..inference.graph_network import PixelScale
     from ..inference.runner import Setup
 
 SHOWN_PROBLEMS = 10
-PROGRAM = ".pt2"  # suffix of what torch.export wrote, unlike the catalogue's checkpoints
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 JSON = click.option(
     "--json", "json_file", metavar="FILE|-", help="Write the results as JSON; - for stdout."
 )
 
+
+def _load_plugins(
+    _context: click.Context, _option: click.Parameter, files: tuple[Path, ...]
+) -> None:
+    if files:
+        from ..graph.plugin import load_plugin
+    for file in files:
+        try:
+            load_plugin(file)
+        except PluginError as error:
+            raise click.ClickException(str(error)) from error
+
+
+PLUGIN = click.option(
+    "--plugin",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    metavar="FILE.py",
+    callback=_load_plugins,
+    expose_value=False,
+    help="Run a Python file that registers operators (gluon2torch.graph.register_operator); "
+    "repeatable.",
+)
 MODEL = click.option(
     "--model", metavar="MODEL", help="Network of the checkpoint, if its record is missing."
 )
@@ -37,6 +62,18 @@ PRESET = click.option(
     default=PRESETS[0],
     show_default=True,
     help="How images are prepared: as in GluonCV, or as in timm (bicubic).",
+)
+MEAN = click.option(
+    "--mean",
+    type=ChannelsType(),
+    help="Mean of the pixels from 0 to 1, of a network that was converted as a graph. Default: "
+    "ImageNet's.",
+)
+STD = click.option(
+    "--std",
+    type=ChannelsType(positive=True),
+    help="Their standard deviation, likewise. A network that takes 0 to 255 has mean 0,0,0 and "
+    "0.00392156862745098 three times.",
 )
 DEVICE = click.option(
     "--device",
@@ -107,6 +144,26 @@ def make_setup(device: str, amp: str | None, channels_last: bool) -> Setup:
         return Setup(find_device(device), amp is not None, channels_last, half)
     except ValueError as error:
         raise click.UsageError(f"--device: {error}.") from error
+
+
+def make_scale(
+    mean: tuple[float, float, float] | None, std: tuple[float, float, float] | None
+) -> PixelScale:
+    """Make a PixelScale from the options of the command line."""
+    from ..inference.graph_network import PixelScale
+
+    return PixelScale(mean, std)
+
+
+def refuse_scale() -> None:
+    """Refuse --mean and --std for a network whose preprocessing is known.
+
+    Raises:
+        click.UsageError: one of them was given.
+    """
+    for name in ("mean", "std"):
+        if given(name):
+            raise click.UsageError(f"--{name} is for other networks that were converted as graphs.")
 
 
 def shortened(message: str) -> str:

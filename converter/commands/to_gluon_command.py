@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..errors import ConversionError
-from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
+from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
 
 @click.command("to-gluon", context_settings=CONTEXT)
@@ -20,25 +21,44 @@ from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
     metavar="FILE",
     help="The .params file to write.",
 )
+@PLUGIN
 @MODEL
 @JSON
 def to_gluon_command(checkpoint: Path, out: Path, model: str | None, json_file: str | None) -> None:
-    """Write a converted checkpoint as .params for GluonCV's load_parameters.
+    """Write a converted checkpoint as .params, for GluonCV's load_parameters or MXNet.
 
-    CHECKPOINT is a .pth or .safetensors file in any layout, or a timm folder. GluonCV itself saves
-    the same bytes.
+    CHECKPOINT is a .pth or .safetensors file in any layout, or a timm folder: GluonCV itself saves
+    the same bytes. Of a network that was converted as a graph, it can be a .pt2, too, and its graph
+    is written beside the arrays, as NAME-symbol.json.
     """
-    from ..checkpoints.checkpoint import open_checkpoint
-    from ..sources.params_writer import write_params
+    from ..checkpoints.program import has_graph
 
     try:
-        opened = open_checkpoint(checkpoint, model)
-        arrays = opened.gluon_arrays()
-        write_params(out, arrays)
+        row = (_of_graph if has_graph(checkpoint) else _of_catalogue)(checkpoint, out, model)
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error
     if json_file is not None:
-        row = {"model": opened.entry.name, "file": str(out), "arrays": len(arrays)}
         write_json([row], json_file)
     if json_file != "-":
-        click.echo(f"{opened.entry.name}: {len(arrays)} arrays in {out}")
+        graph = f", its graph in {row['symbol']}" if "symbol" in row else ""
+        click.echo(f"{row['model']}: {row['arrays']} arrays in {out}{graph}")
+
+
+def _of_catalogue(checkpoint: Path, out: Path, model: str | None) -> dict[str, Any]:
+    from ..checkpoints.checkpoint import open_checkpoint
+    from ..sources.params_writer import write_params
+
+    opened = open_checkpoint(checkpoint, model)
+    arrays = opened.gluon_arrays()
+    write_params(out, arrays)
+    return {"model": opened.entry.name, "file": str(out), "arrays": len(arrays)}
+
+
+def _of_graph(checkpoint: Path, out: Path, model: str | None) -> dict[str, Any]:
+    from ..checkpoints.gluon_files import write_gluon_files
+    from ..checkpoints.program import open_program
+
+    opened = open_program(checkpoint, model)
+    symbol, arrays = write_gluon_files(opened, out)
+    name = opened.record.model or checkpoint.stem
+    return {"model": name, "file": str(out), "arrays": len(arrays), "symbol": str(symbol)}

@@ -22,7 +22,6 @@ from .shared_options import (
     LABELS,
     MODEL,
     PRESET,
-    PROGRAM,
     SEGMENTS,
     WORKERS,
     given,
@@ -76,7 +75,9 @@ def validate_command(
     list with lines of `video class`. Processes started by torchrun share the work: torchrun
     --nproc-per-node 4 -m gluon2torch validate …
     """
-    program = folder is None and bool(paths) and paths[0].suffix == PROGRAM
+    from ..checkpoints.program import has_graph
+
+    program = folder is None and bool(paths) and has_graph(paths[0])
     written = {"--predictions": predictions, "--confusion": confusion}
     _check_usage(paths, folder, program=program, written=written, **options)
     from ..inference.process_group import join_world

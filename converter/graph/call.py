@@ -16,7 +16,7 @@ from .attributes import Attributes
 from .builder import Builder, Values
 from .symbol import VARIABLE, Node
 
-_PACKAGE = __name__.partition(".")[0]
+_TRACED = frozenset({"torch", "_operator", "builtins", "math"})
 JOINING = frozenset({"_rnn_param_concat", "Concat"})
 MOST_JOINED = 1 << 12
 
@@ -30,9 +30,13 @@ SAME: Final = _Same.SAME
 Rank = int | None | _Same
 
 
-def _is_own(function: Callable[..., Any]) -> bool:
-    """Whether a function is this package's; methods of tensors have no module."""
-    return str(getattr(function, "__module__", "")).startswith(_PACKAGE)
+def _is_leaf(function: Callable[..., Any]) -> bool:
+    """Whether tracing must not look into a function: this package's, or one of a plugin.
+
+    Methods of tensors have no module.
+    """
+    module = getattr(function, "__module__", None) or "torch"
+    return module.partition(".")[0] not in _TRACED
 
 
 @dataclass(frozen=True)
@@ -273,8 +277,8 @@ class Call:
         builder = self._builder
         name = builder.names(self.node.name + suffix)
         node = builder.graph.create_node("call_function", function, args, kwargs, name)
-        # pickle traces the module again, which must not look into this package's functions
-        node.meta["is_wrapped"] = _is_own(function)
+        # pickle traces the module again
+        node.meta["is_wrapped"] = _is_leaf(function)
         return self._result(node, rank, args)
 
     def parts(

@@ -20,12 +20,13 @@ from .builder import SOURCE, Builder
 from .call import Call
 from .fixed_dtypes import HALF, SINGLE, with_own_dtype
 from .fusion import unfused
+from .graph_cut import arrays_of, cut, cut_hint, last_outputs
 from .initial_states import with_zero_states
 from .labels import without_labels
 from .layers.norms import use_gluon_statistics
-from .operators import OPERATORS
 from .operators.unsupported import reason_of
 from .ranks import input_ranks
+from .registry import find_operator, is_unknown
 from .roles import is_marked, optional_inputs
 from .symbol import VARIABLE, Graph, Node, read_symbol
 from .training_batch import inference_graph, training_batch
@@ -40,6 +41,7 @@ def import_graph(
     *,
     dtype: str = "float32",
     inputs: Mapping[str, tuple[int, ...]] | None = None,
+    outputs: Sequence[str] = (),
     gluon_batch_norm: bool = False,
     dequantize: bool = False,
 ) -> fx.GraphModule:
@@ -60,6 +62,8 @@ def import_graph(
             module runs at other sizes, too. Initial states of recurrent layers are inputs if they
             are named here, and zeros otherwise; without `inputs`, those of fused layers that come
             last in the graph are arguments that may be omitted.
+        outputs: Names of the nodes whose values the module returns, in place of the graph's heads;
+            `NODE:1` for a node's second output. The rest of the graph need not be supported.
         gluon_batch_norm: Keep the running statistics of BatchNorm as MXNet does in training
             (models/gluon_batch_norm.py); keys and outputs are the same.
         dequantize: Import the float network that a quantized graph stands for, whose weights are
@@ -74,7 +78,8 @@ def import_graph(
     found = match_names(graph, read_arrays(params))
     for note in found.notes:
         warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
-    arrays = found.arrays
+    graph = cut(graph, outputs)
+    arrays = arrays_of(graph, found.arrays) if outputs else found.arrays
     if dequantize:
         from .dequantization import dequantized
 
@@ -130,8 +135,14 @@ def build_module(
         graph, tensors, inputs or {}, getattr(torch, dtype), _nested, constants=constants
     )
     problems = _add_nodes(graph, builder, input_ranks(graph))
+    failed = {
+        node.name
+        for node, values in zip(graph.nodes, builder.values, strict=True)
+        if values is None and node.op != VARIABLE
+    }
+    hint = cut_hint(last_outputs(graph, lambda node: node.name in failed)) if failed else ""
     problems += [f"{name!r}: no node uses this array" for name in arrays if name not in used]
-    _refuse(problems, graph)
+    _refuse(problems, graph, hint)
     heads = _heads(graph, builder)
     builder.graph.output(heads[0] if len(heads) == 1 else heads)
     erase_unused(builder.graph)
@@ -178,9 +189,9 @@ def _add_nodes(graph: Graph, builder: Builder, ranks: Mapping[int, int | None]) 
     return problems
 
 
-def _refuse(problems: list[str], graph: Graph) -> None:
+def _refuse(problems: list[str], graph: Graph, hint: str = "") -> None:
     if problems:
-        summary = f"{graph.where}: cannot be imported ({len(problems)} problems):"
+        summary = f"{graph.where}: cannot be imported ({len(problems)} problems){hint}:"
         raise GraphError(summary, problems)
 
 
@@ -234,14 +245,15 @@ def refuse_unknown_operators(graph: Graph) -> None:
                 f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})"
                 + (f": {reason}" if reason else "")
             )
-        raise GraphError(f"{graph.where}: unsupported operators:", lines)
+        hint = cut_hint(last_outputs(graph, is_unknown))
+        raise GraphError(f"{graph.where}: unsupported operators{hint}:", lines)
 
 
 def unknown_operators(graph: Graph) -> dict[str, list[str]]:
     """Map each unsupported operator to the names of its nodes, but for nodes of labels."""
     unknown: defaultdict[str, list[str]] = defaultdict(list)
     for node in without_labels(graph).operators():
-        if node.op not in OPERATORS:
+        if find_operator(node) is None:
             unknown[node.written_op].append(node.name)
     return dict(unknown)
 
@@ -263,7 +275,9 @@ def _values(
     if any(builder.values[source] is None for source, _ in node.inputs):
         return None
     call = Call(node, builder)
-    result = OPERATORS[node.op](call)
+    function = find_operator(node)
+    assert function is not None, "unknown operators are refused before"
+    result = function(call)
     call.check_all_taken()
     if isinstance(result, tuple):
         return result

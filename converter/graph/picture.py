@@ -67,8 +67,12 @@ def _is_hidden(node: Node, hidden: set[str]) -> bool:
 def _label(node: Node) -> str:
     if node.op == VARIABLE:
         return node.name
-    details = [f"{key} {node.attributes[key]}" for key in _SHOWN if key in node.attributes]
-    return "\n".join([node.written_op, node.name, *([", ".join(details)] if details else [])])
+    return "\n".join(filter(None, (node.written_op, node.name, attribute_text(node))))
+
+
+def attribute_text(node: Node) -> str:
+    """The attributes of a node that drawings show."""
+    return ", ".join(f"{key} {node.attributes[key]}" for key in _SHOWN if key in node.attributes)
 
 
 def _quoted(text: str) -> str:

@@ -27,6 +27,17 @@ _ARRAYS = {
     "_contrib_DeformableConvolution": slice(2, None),
     "_contrib_ModulatedDeformableConvolution": slice(3, None),
 }
+# operator -> its inputs that are auxiliary states, which training changes but gradients do not
+_AUXILIARY = {
+    **dict.fromkeys(
+        (
+            *("BatchNorm", "BatchNorm_v1", "CuDNNBatchNorm", "_contrib_SyncBatchNorm"),
+            "_contrib_BatchNormWithReLU",
+        ),
+        slice(3, 5),
+    ),
+    "IdentityAttachKLSparseReg": slice(1, 2),
+}
 # attributes that Gluon writes for parameters but not for inputs
 _MARKS = ("__lr_mult__", "__init__")
 
@@ -67,6 +78,17 @@ def roles(graph: Graph) -> Roles:
         labels=tuple(label_names(graph)),
         arrays=tuple(name for name in names if name in arrays),
     )
+
+
+def auxiliary_names(graph: Graph) -> set[str]:
+    """Names of the arrays that MXNet calls auxiliary states: BatchNorm's running statistics."""
+    return {
+        graph.nodes[number].name
+        for node in graph.nodes
+        for number, _ in node.inputs[_AUXILIARY.get(node.op, slice(0))]
+    } | {
+        name for node in graph.nodes for inner in node.subgraphs for name in auxiliary_names(inner)
+    }
 
 
 def optional_inputs(graph: Graph) -> frozenset[int]:

@@ -20,22 +20,22 @@ CONVOLUTIONS = frozenset({"Convolution", "_contrib_quantized_conv"})
 FULLY_CONNECTED = frozenset({"FullyConnected", "_contrib_quantized_fully_connected"})
 
 
-def input_names(graph: Graph, arrays: Mapping[str, Array], given: Container[str] = ()) -> list[str]:
+def input_names(graph: Graph, arrays: Container[str], given: Container[str] = ()) -> list[str]:
     """The names of a graph's inputs, in the order in which its module takes them.
 
     Args:
-        arrays: The network's arrays; variables with their names are not inputs.
+        arrays: Names of the network's arrays; these variables are not inputs.
         given: Names of initial states that are inputs; the others are zeros.
     """
     zeros = {name for name in state_names(graph) if name not in given}
     return [name for name in roles(graph).inputs if name not in zeros and name not in arrays]
 
 
-def only_input(graph: Graph, arrays: Mapping[str, Array]) -> str:
+def only_input(graph: Graph, arrays: Container[str]) -> str:
     """The name of a graph's single input.
 
     Args:
-        arrays: The network's arrays; variables with their names are not inputs.
+        arrays: Names of the network's arrays; these variables are not inputs.
 
     Raises:
         GraphError: If it has no input, or several.
@@ -52,13 +52,13 @@ def only_input(graph: Graph, arrays: Mapping[str, Array]) -> str:
 
 def input_specs(
     graph: Graph,
-    arrays: Mapping[str, Array],
+    arrays: Container[str],
     given: Mapping[str, tuple[tuple[int, ...], str]],
 ) -> dict[str, InputSpec]:
     """The inputs of a graph with the shapes and data types that a user has given.
 
     Args:
-        arrays: The network's arrays; variables with their names are not inputs.
+        arrays: Names of the network's arrays; these variables are not inputs.
         given: Shapes and data types by name.
 
     Raises:

@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .graph_cut import last_outputs, value_name
 from .importer import unknown_operators
 from .initial_states import state_names
 from .precision import limits
+from .registry import is_unknown
 from .roles import roles
 from .symbol import Graph
 
@@ -24,9 +26,10 @@ class Summary:
         inputs: Names of the inputs.
         states: Names of the initial states, which are zeros by default.
         labels: Names of the labels, which only training uses.
-        outputs: Names of the nodes of the heads.
+        outputs: Names of the outputs (output_names).
         arrays: Names of the arrays that the `.params` file must contain.
         unsupported: Operators that cannot be imported → names of their nodes.
+        last_outputs: If there are such, the last outputs that can be converted (graph_cut.py).
         limits: Largest allowed difference between MXNet's and torch's outputs, by dtype.
     """
 
@@ -39,6 +42,7 @@ class Summary:
     outputs: tuple[str, ...]
     arrays: tuple[str, ...]
     unsupported: dict[str, list[str]]
+    last_outputs: tuple[str, ...]
     limits: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,9 +58,15 @@ def operator_counts(graph: Graph) -> dict[str, int]:
     return dict(Counter(node.written_op for node in graph.operators()).most_common())
 
 
+def output_names(graph: Graph) -> tuple[str, ...]:
+    """Names of a graph's outputs: those of their nodes, and `NODE:1` for a further output."""
+    return tuple(value_name(graph, edge) for edge in graph.heads)
+
+
 def summarize(graph: Graph) -> Summary:
     """Summarize a graph."""
     found, states = roles(graph), tuple(state_names(graph))
+    unknown = unknown_operators(graph)
     return Summary(
         file=graph.where,
         mxnet_version=graph.version,
@@ -64,8 +74,9 @@ def summarize(graph: Graph) -> Summary:
         inputs=tuple(name for name in found.inputs if name not in states),
         states=states,
         labels=found.labels,
-        outputs=tuple(graph.nodes[number].name for number, _ in graph.heads),
+        outputs=output_names(graph),
         arrays=found.arrays,
-        unsupported=unknown_operators(graph),
+        unsupported=unknown,
+        last_outputs=last_outputs(graph, is_unknown) if unknown else (),
         limits=limits(graph),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ import numpy as np
 import torch
 
 from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ..checkpoints.program import Program
 from ..files.atomic_file import publish, temporary_file
 from ..sources.arrays import Array, Arrays
 from .classification import BATCH_SIZE
+from .graph_network import GraphNetwork, PixelScale
 from .images.batches import default_workers, load_batches
 from .images.image_file import find_images
-from .images.presets import make_crop
+from .images.presets import Crop, make_crop
 from .runner import Setup, make_runner
 
 POOLED = "features"
@@ -30,8 +32,8 @@ class Features:
     Attributes:
         images: the files, in the order of the arrays.
         arrays: `features` (N, num_features), pooled over the image; or the feature maps of the
-            stem and of each stage, `stem`, `stage1` … (N, channels, height, width). The dtype is
-            float32, or float64 if the weights are float64.
+            stem and of each stage, `stem`, `stage1` … (N, channels, height, width); or the outputs
+            of a graph's network. The dtype is float32, or float64 if the weights are float64.
         broken: an error message for each file that could not be read; the arrays leave these out.
     """
 
@@ -72,24 +74,64 @@ def extract_features(
     if not stages:
         network: Any = run.network
         network.reset_classifier(0)
+
+    def outputs(pixels: torch.Tensor) -> list[Array]:
+        out = run(pixels)
+        return [_array(each) for each in (out if stages else [out])]
+
+    crop = make_crop(checkpoint.preprocessing, preset)
+    images, together, broken = _extract(files, crop, outputs, batch_size, workers)
+    names = ["stem", *(f"stage{n}" for n in range(1, len(together)))] if stages else [POOLED]
+    return Features(images, dict(zip(names, together, strict=False)), broken)
+
+
+def extract_outputs(
+    program: Program,
+    images: Iterable[str | os.PathLike[str]],
+    *,
+    preset: str = "gluon",
+    scale: PixelScale | None = None,
+    setup: Setup | None = None,
+    batch_size: int = BATCH_SIZE,
+    workers: int | None = None,
+) -> Features:
+    """Compute the outputs of a graph's network for images, by the names of MXNet's nodes.
+
+    Args:
+        program: the opened file.
+        images, preset, setup, batch_size, workers: as in `extract_features`.
+        scale: mean and standard deviation of its inputs.
+
+    Raises:
+        ImageError: a file or folder does not exist, or a folder has no images.
+        CheckpointError: the network does not take one batch of RGB images.
+    """
+    files = find_images(images)
+    setup = setup or Setup(torch.device("cpu"))
+    network = GraphNetwork(program, setup, preset=preset, scale=scale)
+    found, together, broken = _extract(files, network.crop, network, batch_size, workers)
+    return Features(found, dict(zip(network.outputs, together, strict=False)), broken)
+
+
+def _extract(
+    files: list[str],
+    crop: Crop,
+    run: Callable[[torch.Tensor], list[Array]],
+    batch_size: int,
+    workers: int | None,
+) -> tuple[tuple[str, ...], list[Array], tuple[str, ...]]:
+    """The images that could be read, the network's outputs for them, and messages on the others."""
     found: list[int] = []
     broken: dict[int, str] = {}
     batches: list[list[Array]] = []
-    for batch in load_batches(
-        files,
-        make_crop(checkpoint.preprocessing, preset),
-        batch_size=batch_size,
-        workers=default_workers() if workers is None else workers,
-    ):
+    workers = default_workers() if workers is None else workers
+    for batch in load_batches(files, crop, batch_size=batch_size, workers=workers):
         broken |= batch.broken
         if batch.indices:
             found += batch.indices
-            out = run(batch.pixels)
-            batches.append([_array(each) for each in (out if stages else [out])])
+            batches.append(run(batch.pixels))
     together = [np.concatenate(each) for each in zip(*batches, strict=True)]
-    names = ["stem", *(f"stage{n}" for n in range(1, len(together)))] if stages else [POOLED]
-    arrays = dict(zip(names, together, strict=False))
-    return Features(tuple(files[index] for index in found), arrays, tuple(broken.values()))
+    return tuple(files[index] for index in found), together, tuple(broken.values())
 
 
 def write_features(features: Features, path: Path) -> None:

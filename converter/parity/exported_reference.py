@@ -53,7 +53,10 @@ class ExportedReference:
             loaded = self._edited(self._edited(loaded, with_own_labels), with_masked_regions)
         except self._mxnet.MXNetError as error:
             where = os.fspath(symbol)
-            raise GraphError(f"{where}: MXNet cannot load it ({_reason(error)})") from error
+            raise GraphError(
+                f"{where}: MXNet cannot load it ({_reason(error)}); if it has operators of another "
+                "MXNet, `--reference none` converts it unproved"
+            ) from error
         # CachedOp refuses operators that have no gradient unless none is asked for
         self._original = self._symbol = sym.Group([sym.BlockGrad(head) for head in loaded])
         self._arrays, self._any_dtype = arrays, any_dtype

@@ -207,4 +207,4 @@ def write_report(
             layers = compare_layers(converted, reference, every, size)
         finally:
             reference.close()
-    write_pages(folder, facts, parity, converted, layers)
+    write_pages(folder, facts, parity, layers, converted=converted)

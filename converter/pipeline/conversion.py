@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..checkpoints.record import GraphRecord, Record
-from ..errors import ConversionError, GraphError
+from ..errors import CheckpointError, ConversionError, GraphError
 from ..files.download import Progress
 from ..mappings.catalog import Size
-from ..mappings.choices import OURS
+from ..mappings.choices import FORMATS, OURS
 from ..mappings.zoo import find_network
 from ..sources.arrays import Arrays
 from .request import PathLike, Request
@@ -115,6 +115,11 @@ def run(
         from .zoo_conversion import run_zoo_request
 
         return run_zoo_request(request, progress)
+    if others := [each for each in request.formats or () if each not in FORMATS]:
+        raise CheckpointError(
+            f"the format {others[0]} is for networks that are converted as graphs; choose from "
+            f"{', '.join(FORMATS)}"
+        )
     from .catalog_conversion import run_request
 
     return run_request(request, progress, load)

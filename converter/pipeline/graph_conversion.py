@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ..checkpoints.clock import Clock
-from ..checkpoints.record import Failure, GraphRecord, to_json
-from ..checkpoints.record_draft import versions
-from ..errors import ConversionError, ParityError
+from ..checkpoints.formats import GRAPH_WRITERS, require_libraries
+from ..checkpoints.record import GraphRecord, to_json
+from ..errors import ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
-from ..graph.importer import read_arrays
-from ..graph.summary import operator_counts
+from ..graph.graph_cut import cut
+from ..graph.importer import read_arrays, refuse_unknown_operators
+from ..graph.registry import arrays_of_registered
 from ..graph.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size
+from ..mappings.choices import GRAPH_FORMATS
 from ..parity.result import Parity
-from ..sources.arrays import Array, Arrays
+from ..sources.arrays import Arrays
 from ..sources.mxnet_compat import has_mxnet
 from ..sources.source import Source
-from ..weights.content_hash import content_sha256
 from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
-from .graph_output import WrittenGraph, write_graph
-from .graph_proof import Network, network_of, prove_graph, reference_notes
+from .graph_output import write_graph
+from .graph_proof import Network, network_of, prove_sizes, reference_notes
+from .graph_record import Attempt, draft_graph_record, path_text, record_of_file
+from .graph_report import explained, write_graph_report
 from .request import InputShape, PathLike, Request, input_shapes
 
 
@@ -42,15 +42,18 @@ def convert_graph(
     save_reference: PathLike | None = None,
     sizes: Sequence[Size] | None = None,
     inputs: Mapping[str, InputShape] | None = None,
+    outputs: Sequence[str] = (),
     seed: int = 0,
     dequantize: bool = False,
+    formats: Sequence[str] | None = None,
+    report: PathLike | None = None,
 ) -> GraphRecord:
     """Convert an exported network, prove it equal to MXNet and write it.
 
     Args:
         symbol: Path of the `-symbol.json`.
         params: Path of the `.params` exported with it.
-        out: Folder to write `gluon_<stem>-<hash>.pt2` to.
+        out: Folder to write `gluon_<stem>-<hash>.pt2` to, or the files of other formats.
         reference: `gluon` for MXNet itself, `none`, `auto` for MXNet if it is installed, or the
             path of a saved reference.
         save_reference: A `.npz` to save MXNet's outputs to, as a reference where MXNet is not
@@ -60,9 +63,14 @@ def convert_graph(
         inputs: Shape of each of the graph's inputs, with the batch, or the shape and a data type
             (`float32`, `int32`, `int64`, `uint8`); instead of `sizes`. If all have the same batch,
             the program accepts any other, where the network does.
+        outputs: Names of the nodes whose values are the outputs, in place of the graph's; `NODE:1`
+            for a node's second output. Only what they depend on is converted, with its arrays.
         seed: Seed of the inputs that parity is measured with.
         dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
             network, too.
+        formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`.
+        report: Folder for an HTML report of the differences at each node; if parity fails, also
+            for the graph of the first wrong node alone, with its arrays and inputs.
 
     Raises:
         ConversionError: One of its subclasses (errors.py); no file is written then.
@@ -76,8 +84,11 @@ def convert_graph(
         save_reference=save_reference,
         sizes=tuple(sizes or ()),
         inputs=input_shapes(inputs),
+        outputs=tuple(outputs),
         seed=seed,
         dequantize=dequantize,
+        formats=formats,
+        report=report,
     )
     return run_graph_request(request)
 
@@ -95,12 +106,18 @@ def run_graph_request(request: Request) -> GraphRecord:
     with attempt.failures():
         for folder in request.folders():
             check_writable(folder)
+        require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             graph, arrays = read_symbol(request.symbol), read_arrays(request.params)
             attempt.source = replace(attempt.source, sha1=file_sha1(Path(request.params)))
-            check_sound(model, arrays)
         with attempt.clock("map"):
-            network = network_of(graph, arrays, dequantize=request.dequantize)
+            network = network_of(
+                graph, arrays, dequantize=request.dequantize, outputs=request.outputs
+            )
+            graph = cut(graph, request.outputs)
+            refuse_unknown_operators(network.graph)
+            packed = arrays_of_registered(network.graph)
+            check_sound(model, {n: each for n, each in network.arrays.items() if n not in packed})
             built = build_with_inputs(network.graph, network.arrays, request)
         return prove_and_write(attempt, request, graph, network, built)
 
@@ -125,7 +142,7 @@ def prove_and_write(
     built: BuiltGraph,
     proved: tuple[BuiltGraph, Network] | None = None,
 ) -> GraphRecord:
-    """Prove a network that has been built equal to MXNet's, and write its program and record.
+    """Prove a network that has been built equal to MXNet's, and write its files and records.
 
     Args:
         graph: The graph as it was read.
@@ -135,20 +152,41 @@ def prove_and_write(
         ConversionError: As `convert_graph`.
     """
     reference = reference_of(request)
-    with attempt.clock("parity"):
-        save = Path(request.save_reference) if request.save_reference is not None else None
-        parity = prove_graph(*(proved or (built, network)), reference, request.seed, save)
+    compared = proved or (built, network)
+    save = Path(request.save_reference) if request.save_reference is not None else None
+    folder = Path(request.report) if request.report is not None else None
+    try:
+        with attempt.clock("parity"):
+            parity, differs = prove_sizes(*compared, reference, request.seed, save)
+    except ParityError as error:
+        wrong = None
+        if folder is not None:
+            facts = attempt.failure(error).as_dict()
+            wrong = write_graph_report(folder, facts, error.parity, *compared, request.seed)
+        raise explained(error, wrong, folder) from error
+    notes = network.notes + built.notes + constant_heads(parity)
+    if differs is not None:
+        built = replace(built, free=replace(built.free, sides=None))
+        notes += (f"images of this size only are proved: {differs}",)
+    if reference != "none":
+        notes += reference_notes(network)
     built.module.float()
     with staging(Path(request.out)) as staged:
         with attempt.clock("write"):
-            program = write_graph(built, network, staged, attempt.name)
-        notes = network.notes + built.notes + program.notes + constant_heads(parity)
-        if reference != "none":
-            notes += reference_notes(network)
-        program = replace(program, notes=notes)
-        record = _record(attempt, request, graph, network, built, program, parity)
-        write_text(to_json(record.as_dict()), record_path(Path(program.file.file)))
-    return record
+            formats = request.formats or GRAPH_FORMATS[:1]
+            written = write_graph(built, network, staged, attempt.name, formats)
+        record = draft_graph_record(attempt, graph, network, built, parity, notes)
+        records = [
+            record_of_file(record, written, place, request.out) for place in range(len(written))
+        ]
+        for each, about in zip(written, records, strict=True):
+            beside = {"graph": each.graph} if each.graph is not None else {}
+            text = to_json({**about.as_dict(), **beside})
+            write_text(text, record_path(Path(each.file.file)))
+    if folder is not None:
+        facts = records[0].as_dict()
+        write_graph_report(folder, facts, parity, *compared, request.seed)
+    return records[0]
 
 
 def constant_heads(parity: Parity) -> tuple[str, ...]:
@@ -159,101 +197,9 @@ def constant_heads(parity: Parity) -> tuple[str, ...]:
     )
 
 
-@dataclass
-class Attempt:
-    """The facts known during a conversion, for its record or that of a failure.
-
-    Attributes:
-        model: Name of the network, or stem of the `-symbol.json`.
-        source: The source of the arrays; a file's hash is added when it has been read.
-        family: `graph`, or the name of the architecture.
-        clock: Times of the steps.
-    """
-
-    model: str
-    source: Source
-    family: str = "graph"
-    clock: Clock = field(default_factory=Clock)
-
-    @property
-    def name(self) -> str:
-        """Start of the program's file name."""
-        return "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", self.model)
-
-    @contextmanager
-    def failures(self) -> Iterator[None]:
-        """Give errors of the conversion their record."""
-        try:
-            yield
-        except ConversionError as error:
-            error.failure = Failure(
-                model=self.model,
-                name=self.name,
-                family=self.family,
-                error=str(error),
-                source=self.source,
-                parity=error.parity if isinstance(error, ParityError) else None,
-                seconds=self.clock.seconds(),
-            )
-            raise
-
-
-def path_text(path: str | os.PathLike[str]) -> str:
-    """A path as text that JSON can store."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
 def reference_of(request: Request) -> str:
     """`gluon`, `none`, or the path of a saved reference."""
     chosen = os.fspath(request.reference)
     if chosen == "auto":
         return "gluon" if has_mxnet() or request.save_reference is not None else "none"
     return chosen
-
-
-def _classes(network: Network, heads: Sequence[Array]) -> int | None:
-    """The number of classes of a network of the zoo, or the number of logits of a classifier."""
-    if network.num_classes is not None:
-        return network.num_classes
-    return heads[0].shape[1] if heads[0].ndim == 2 and not network.detections else None
-
-
-def _record(
-    attempt: Attempt,
-    request: Request,
-    graph: Graph,
-    network: Network,
-    built: BuiltGraph,
-    program: WrittenGraph,
-    parity: Parity,
-) -> GraphRecord:
-    """Make the record of a program, which `request.out` will contain.
-
-    Args:
-        graph: The graph as it was read.
-    """
-    file, inputs = program.file, program.inputs
-    only = inputs[0].name if len(inputs) == 1 else None
-    return GraphRecord(
-        model=attempt.model,
-        name=attempt.name,
-        family=attempt.family,
-        format=file.format,
-        file=str(Path(request.out) / Path(file.file).name),
-        sha256=file.sha256,
-        bytes=file.bytes,
-        content_sha256=content_sha256(built.module.state_dict()),
-        parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
-        num_classes=_classes(network, built.heads),
-        symbol=path_text(graph.where),
-        mxnet_version=graph.version,
-        operators=operator_counts(graph),
-        input=only,
-        input_shape=built.specs[only].shape[1:] if only is not None else None,
-        inputs=inputs,
-        notes=program.notes,
-        source=attempt.source,
-        parity=parity,
-        versions=versions(parity.reference),
-        seconds=attempt.clock.seconds(),
-    )

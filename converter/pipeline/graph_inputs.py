@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from torch import fx
 
 from ..errors import ConversionError, GraphError, ImageSizeError
+from ..graph.free_dimensions import MULTIPLES, Free, further_sizes, image_input, with_size
 from ..graph.importer import build_module
 from ..graph.input_spec import InputSpec, Specs, describe, with_batch
+from ..graph.plugin import plugin_place
 from ..graph.shapes import example_shape, input_specs, only_input
 from ..graph.symbol import Graph
 from ..graph.training_batch import replaced_batch
@@ -25,7 +27,10 @@ from .request import Request
 SIZES: tuple[Size, ...] = ((224, 224), (299, 299), (112, 112), (32, 32), (28, 28))
 # a network that runs with these batch sizes is taken to run with any
 BATCHES = (1, 2, 3)
-FIXED = "the program accepts the batch of its inputs' shapes only: {reason}"
+# what a module raises on inputs that do not fit, and what a plugin's function may raise
+_FAILURES = (RuntimeError, LookupError, ValueError, ArithmeticError, TypeError, AttributeError)
+FIXED = "the file accepts the batch of its inputs' shapes only: {reason}"
+MULTIPLE = "the height and width of images must be multiples of {sides}"
 
 
 @dataclass(frozen=True)
@@ -34,18 +39,19 @@ class BuiltGraph:
 
     Attributes:
         module: The module, in float64.
-        specs: Inputs that the program is written for: the shapes that were given, or one image.
-        any_batch: Whether all inputs have the same batch, and the module runs with other sizes of
-            it.
+        specs: Inputs that the files are written for: the shapes that were given, or one image.
+        free: Which of their dimensions may have other sizes, with which the module runs, too.
         examples: Inputs of the proof.
+        further: Inputs of the proof with images of other sizes; empty if these are fixed.
         heads: The outputs for zeros of `specs`.
         notes: What was replaced in the graph, and why the batch is fixed.
     """
 
     module: fx.GraphModule
     specs: dict[str, InputSpec]
-    any_batch: bool
+    free: Free
     examples: list[dict[str, InputSpec]]
+    further: list[dict[str, InputSpec]]
     heads: list[Array]
     notes: tuple[str, ...]
 
@@ -70,6 +76,7 @@ def build_with_inputs(
         module = _build(graph, arrays, given[0], constants)
     heads, *_ = [try_run(module, specs, graph.where) for specs in given]
     fixed = fixed_batch(module, given[0])
+    free = Free(fixed is None, free_sides(module, given[0]))
     notes = []
     if trained is not None:
         notes.append(
@@ -77,8 +84,11 @@ def build_with_inputs(
         )
     if fixed is not None:
         notes.append(FIXED.format(reason=fixed))
-    examples = _examples(given, fixed is None, trained, of_images=request.inputs is None)
-    return BuiltGraph(module, given[0], fixed is None, examples, heads, tuple(notes))
+    if free.sides not in (None, 1):
+        notes.append(MULTIPLE.format(sides=free.sides))
+    examples = _examples(given, free.batch, trained, of_images=request.inputs is None)
+    further = _further(examples[0], free)
+    return BuiltGraph(module, given[0], free, examples, further, heads, tuple(notes))
 
 
 def build_for_shapes(
@@ -91,7 +101,7 @@ def build_for_shapes(
     """Build a graph's module for inputs of known shapes, which is proved with other shapes.
 
     Args:
-        specs: Inputs that the program is written for.
+        specs: Inputs that the files are written for.
         proof: Smaller inputs, with which the network runs faster.
         constants: Names of the arrays that are not trained.
 
@@ -99,12 +109,32 @@ def build_for_shapes(
         GraphError: If the graph cannot be imported.
         ImageSizeError: If it does not run on the inputs of the proof.
     """
-    module = _build(graph, arrays, specs, constants)
-    heads = try_run(module, proof, graph.where)
+    return with_inputs(_build(graph, arrays, specs, constants), specs, proof, graph.where)
+
+
+def with_inputs(
+    module: fx.GraphModule, specs: dict[str, InputSpec], proof: dict[str, InputSpec], where: str
+) -> BuiltGraph:
+    """A module with the inputs that it was built for, and those of its proof.
+
+    Args:
+        module: The module, in float64.
+        specs: Inputs that the files are written for.
+        proof: Smaller inputs, with which it runs faster.
+        where: File name of the graph, for errors.
+
+    Raises:
+        ImageSizeError: If it does not run on the inputs of the proof.
+    """
+    heads = try_run(module, proof, where)
     fixed = fixed_batch(module, proof)
-    notes = () if fixed is None else (FIXED.format(reason=fixed),)
-    examples = _examples([proof], fixed is None, None, of_images=True)
-    return BuiltGraph(module, specs, fixed is None, examples, heads, notes)
+    free = Free(fixed is None, free_sides(module, proof))
+    notes = [] if fixed is None else [FIXED.format(reason=fixed)]
+    if free.sides not in (None, 1):
+        notes.append(MULTIPLE.format(sides=free.sides))
+    examples = _examples([proof], free.batch, None, of_images=True)
+    further = _further(examples[0], free)
+    return BuiltGraph(module, specs, free, examples, further, heads, tuple(notes))
 
 
 def _examples(
@@ -135,6 +165,31 @@ def fixed_batch(module: fx.GraphModule, specs: Specs) -> str | None:
         if size not in sizes and not _runs(module, with_batch(specs, size)):
             return f"the network does not run with a batch of {size}"
     return None
+
+
+def free_sides(module: fx.GraphModule, specs: Specs) -> int | None:
+    """Of what the height and width of images must be multiples for a module to run; None if fixed.
+
+    It is tried at two further sizes.
+    """
+    name = image_input(specs)
+    if name is None:
+        return None
+    sides = specs[name].shape[-2:]
+    for multiple in MULTIPLES:
+        sizes = further_sizes(specs, multiple)
+        if all(side % multiple == 0 for side in sides) and all(
+            _runs(module, with_size(specs, size)) for size in sizes
+        ):
+            return multiple
+    return None
+
+
+def _further(example: Specs, free: Free) -> list[dict[str, InputSpec]]:
+    """The proof's inputs with images of two further sizes, where their size is free."""
+    if free.sides is None:
+        return []
+    return [with_size(example, size) for size in further_sizes(example, free.sides)]
 
 
 def _for_images(
@@ -188,9 +243,9 @@ def try_run(module: fx.GraphModule, specs: Specs, where: str) -> list[Array]:
     try:
         with redirect_stderr(io.StringIO()):  # torch.fx prints the generated code of a failed node
             return run(module, {name: spec.zeros() for name, spec in specs.items()})
-    except (RuntimeError, IndexError, ValueError, ZeroDivisionError) as error:
+    except _FAILURES as error:
         size = describe({name: spec.shape for name, spec in specs.items()})
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = plugin_place(error) or (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageSizeError(
             f"{where}: cannot run on inputs of shape {size} ({reason}); give other shapes with "
             "`--input NAME=SHAPE`, or the size of the images with `--size HxW`"

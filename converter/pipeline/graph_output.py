@@ -1,72 +1,104 @@
-"""The program of an imported graph, as a file."""
+"""The files of an imported graph, in each of the requested formats."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..checkpoints.formats.pt2 import write_program
-from ..checkpoints.program import GRAPH_FILE, graph_text
+from ..checkpoints.formats import write_graph_file
+from ..checkpoints.formats.job import GraphJob
+from ..checkpoints.graph_text import graph_text
 from ..checkpoints.record import RecordedInput, WrittenFile
 from ..errors import ExportError
+from ..graph.free_dimensions import Free
 from ..graph.input_spec import with_batch
-from .graph_inputs import FIXED, BuiltGraph
+from ..graph.summary import output_names
+from .graph_inputs import BuiltGraph
 from .graph_proof import Network
+
+FIXED = "the {format} file accepts {what} only: torch cannot export it otherwise ({reason})"
 
 
 @dataclass(frozen=True)
 class WrittenGraph:
-    """A program that was written.
+    """A file that was written.
 
     Attributes:
-        file: Its file.
+        file: The file.
         inputs: The inputs that it accepts.
         notes: Remarks for the user.
+        graph: MXNet's graph as text, if the file's record has to contain it.
     """
 
     file: WrittenFile
     inputs: tuple[RecordedInput, ...]
     notes: tuple[str, ...] = ()
+    graph: str | None = None
 
 
-def write_graph(built: BuiltGraph, network: Network, folder: Path, name: str) -> WrittenGraph:
-    """Write a module's program, for any batch size if it has one.
+def write_graph(
+    built: BuiltGraph, network: Network, folder: Path, name: str, formats: Sequence[str]
+) -> list[WrittenGraph]:
+    """Write a module in each format, with all dimensions free that may be.
 
-    Where the module runs with any batch size, but torch cannot export it so, the program is for the
-    given shapes only, and a note says why.
+    Where torch cannot export what the module can do, fewer dimensions are free in that file, and a
+    note says why.
 
     Args:
-        built: The module and its inputs.
-        network: Its graph and arrays; the graph is written beside the program.
+        built: The module, in float32, and its inputs.
+        network: Its graph and arrays; the graph is written beside the weights.
         folder: Folder to write to.
-        name: Start of the file name.
+        name: Start of the file names.
+        formats: The formats.
 
     Raises:
         ExportError: If torch cannot export the module for the given shapes either.
-        CheckpointError: If the program differs from the module, or the folder is not writable.
+        CheckpointError: If a file differs from the module, a format cannot express it, or the
+            folder is not writable.
     """
-    module, specs, any_batch = built.module, built.specs, built.any_batch
-    notes = []
+    return [_write(format_, built, network, folder, name) for format_ in formats]
 
-    def write(*, any_batch: bool) -> WrittenFile:
-        example = with_batch(specs, 1) if any_batch else specs
-        shapes = {key: spec.shape for key, spec in example.items()}
-        beside = {GRAPH_FILE: graph_text(network.graph, network.arrays, shapes, network.constants)}
-        return write_program(module, specs, folder, name, any_batch=any_batch, beside=beside)
 
-    try:
-        written = write(any_batch=any_batch)
-    except ExportError as error:
-        if not any_batch:
-            raise
-        any_batch = False
-        written = write(any_batch=any_batch)
-        reason = f"torch.export cannot export the network with a variable batch ({error.reason})"
-        notes.append(FIXED.format(reason=reason))
-    inputs = []
-    for key, spec in specs.items():
-        shape: list[int | None] = list(spec.shape)
-        if any_batch:
-            shape[spec.batch_axis] = None
-        inputs.append(RecordedInput(key, tuple(shape), spec.dtype))
-    return WrittenGraph(written, tuple(inputs), tuple(notes))
+def _write(
+    format_: str, built: BuiltGraph, network: Network, folder: Path, name: str
+) -> WrittenGraph:
+    specs = with_batch(built.specs, 1) if built.free.batch else built.specs
+    text = graph_text(
+        network.graph, network.arrays, specs, network.constants, network.detection_order
+    )
+    tensors = built.module.state_dict()
+    reasons: list[tuple[Free, str]] = []
+    for free in built.free.less(built.specs):
+        outputs = output_names(network.graph)
+        job = GraphJob(tensors, folder, name, built.module, built.specs, outputs, free, text)
+        try:
+            file = write_graph_file(format_, job)
+        except ExportError as error:
+            if free == Free():
+                raise
+            reasons.append((free, error.reason))
+            continue
+        inputs = tuple(
+            RecordedInput(key, free.shape(key, built.specs), spec.dtype)
+            for key, spec in built.specs.items()
+        )
+        return WrittenGraph(
+            file, inputs, tuple(_notes(format_, free, reasons)), text if format_ == "pth" else None
+        )
+    raise AssertionError("the last attempt has no free dimension")
+
+
+def _notes(format_: str, free: Free, reasons: Sequence[tuple[Free, str]]) -> list[str]:
+    """Why fewer dimensions of a file are free than of the module."""
+    notes: dict[str, str] = {}
+    for tried, reason in reasons:
+        if tried.sides is not None and tried.sides != free.sides:
+            multiples = f"images whose sides are multiples of {free.sides}"
+            what = "images of this size" if free.sides is None else multiples
+            notes[what] = notes.get(what, reason)
+        elif tried.batch and not free.batch:
+            notes["this batch"] = reason
+    return [
+        FIXED.format(format=format_, what=what, reason=reason) for what, reason in notes.items()
+    ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from ..errors import ImageSizeError
+from ..errors import ImageSizeError, ParityError
 from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.fusion import is_quantized, unfused
+from ..graph.graph_cut import arrays_of, cut
 from ..graph.input_spec import in_dtype
 from ..graph.labels import without_labels
 from ..graph.precision import limits
@@ -53,28 +54,70 @@ class Network:
     sorted_rows: bool = True
     num_classes: int | None = None
 
+    @property
+    def detection_order(self) -> str | None:
+        """Of detections, whether they are `sorted` by score, or `all`; None of other outputs."""
+        if not self.detections:
+            return None
+        return "sorted" if self.sorted_rows else "all"
 
-def network_of(graph: Graph, arrays: Arrays, *, dequantize: bool) -> Network:
+
+def network_of(
+    graph: Graph, arrays: Arrays, *, dequantize: bool, outputs: Sequence[str] = ()
+) -> Network:
     """Match the arrays of a file to its graph.
 
     Args:
+        outputs: Names of the nodes up to which the graph is taken; all of it by default.
         dequantize: Take the float network that the graph, which is quantized, stands for.
 
     Raises:
         GraphError: If the arrays do not belong to the graph, or it cannot be dequantized.
     """
     named = match_names(graph, arrays)
+    graph = cut(graph, outputs)
     fused = [node for node in graph.nodes if node.op.startswith(FUSED)]
-    graph, arrays = unfused(graph), named.arrays
+    graph, arrays = unfused(graph), arrays_of(graph, named.arrays) if outputs else named.arrays
     if dequantize:
         graph, arrays = dequantized(graph, arrays)
     # MXNet computes fused nodes in float32 only, and their layers in float64, too
-    rewritten = dequantize or (fused and not any(map(is_quantized, fused)))
+    rewritten = dequantize or outputs or (fused and not any(map(is_quantized, fused)))
     return Network(graph, arrays, symbol_json(graph) if rewritten else None, named.notes)
 
 
-def prove_graph(
+def prove_sizes(
     built: BuiltGraph, network: Network, reference: str, seed: int, save: Path | None = None
+) -> tuple[Parity, str | None]:
+    """Measure parity with MXNet, also with images of further sizes, in the first data type.
+
+    Returns:
+        The parity, and the reason why it does not hold at the further sizes; None if it does.
+
+    Raises:
+        ConversionError: As `prove_graph`.
+    """
+    parity = prove_graph(built, network, reference, seed, save)
+    if reference == "none" or not built.further:
+        return parity, None
+    if reference.endswith(SAVED):
+        return parity, "the saved reference has no others"
+    (dtype, limit), *_ = _allowed(network).items()
+    others = replace(built, examples=built.further)
+    try:
+        further = prove_graph(others, network, reference, seed, allowed={dtype: limit})
+    except (ParityError, ImageSizeError) as error:
+        return parity, str(error)
+    return replace(parity, checks=(*parity.checks, *further.checks)), None
+
+
+def prove_graph(
+    built: BuiltGraph,
+    network: Network,
+    reference: str,
+    seed: int,
+    save: Path | None = None,
+    *,
+    allowed: Mapping[str, float] | None = None,
 ) -> Parity:
     """Measure parity with MXNet and raise an error unless it holds.
 
@@ -84,6 +127,7 @@ def prove_graph(
         reference: `gluon`, `none`, or the path of a saved reference.
         seed: Seed of the inputs' values.
         save: A `.npz` to save MXNet's outputs to, to prove the conversion elsewhere.
+        allowed: Largest allowed differences by data type; by default those of the graph.
 
     Raises:
         ParityError: If parity does not hold.
@@ -94,10 +138,7 @@ def prove_graph(
     """
     if reference == "none":
         return Parity("none", None)
-    graph, allowed = network.graph, limits(without_labels(network.graph))
-    if network.detections and "float64" in allowed:
-        # the rounding of float32 can put nearly equal scores in another order
-        allowed = {"float64": allowed["float64"]}
+    graph, allowed = network.graph, allowed or _allowed(network)
     inputs = draw_inputs(built.examples, seed)
     original: SavedHeads | ExportedReference
     if reference.endswith(SAVED):
@@ -125,6 +166,15 @@ def prove_graph(
     if save is not None:
         recording.save(save, graph, network.arrays, inputs)
     return parity
+
+
+def _allowed(network: Network) -> dict[str, float]:
+    """The largest allowed difference by data type."""
+    allowed = limits(without_labels(network.graph))
+    if network.detections and "float64" in allowed:
+        # the rounding of float32 can put nearly equal scores in another order
+        return {"float64": allowed["float64"]}
+    return allowed
 
 
 def _first_difference(

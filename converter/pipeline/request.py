@@ -14,6 +14,7 @@ from ..mappings.choices import (
     DTYPES,
     FOLDER,
     FORMATS,
+    GRAPH_FORMATS,
     GRAPH_REFERENCES,
     INITS,
     INPUT_DTYPES,
@@ -67,6 +68,7 @@ class Request:
     save_reference: PathLike | None = None
     sizes: Sequence[Size] = ()
     inputs: Mapping[str, tuple[tuple[int, ...], str]] | None = None
+    outputs: Sequence[str] = ()
     nms_thresh: float | None = None
     score_thresh: float | None = None
     nms_topk: int | None = None
@@ -86,10 +88,12 @@ class Request:
             check_choice("init", self.init, INITS)
         check_choice("dtype", self.dtype, DTYPES)
         check_choice("layout", self.layout, (*LAYOUTS, FOLDER))
+        # a file without a name can be that of a network that is converted as a graph
+        choices = GRAPH_FORMATS if self.is_graph or self.model is None else FORMATS
         if self.formats is not None and not self.formats:
-            raise ValueError(f"formats is empty; choose from {', '.join(FORMATS)}")
+            raise ValueError(f"formats is empty; choose from {', '.join(choices)}")
         for each in self.formats or ():
-            check_choice("formats", each, FORMATS)
+            check_choice("formats", each, choices)
         for each in self.prove:
             check_choice("prove", each, PROOFS)
         for name, (_, dtype) in (self.inputs or {}).items():
@@ -194,7 +198,10 @@ OF_GRAPHS = (
     "save_reference",
     "sizes",
     "inputs",
+    "outputs",
     "seed",
+    "formats",
+    "report",
     *SETTINGS,
 )
 """Options of the conversion of an exported graph."""
@@ -253,6 +260,10 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
         lambda r: r.inputs is not None and not r.is_graph,
         "{inputs} gives the shape of a graph's input: give the graph with {symbol}, or name one of "
         "GluonCV's other networks as {model}.",
+    ),
+    (
+        lambda r: bool(r.outputs) and not r.is_graph,
+        "{outputs} names nodes of a graph: give the graph with {symbol}.",
     ),
     (
         lambda r: r.inputs is not None and bool(r.sizes),

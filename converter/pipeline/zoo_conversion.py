@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..checkpoints.file_detection import other_networks
+from ..checkpoints.formats import GRAPH_WRITERS, require_libraries
 from ..checkpoints.record import GraphRecord
 from ..errors import GraphError
 from ..files.atomic_file import check_writable
@@ -33,14 +34,13 @@ from ..sources.params import read_params
 from ..sources.source import Source, describe_source
 from ..sources.zoo_arrays import load_zoo_arrays
 from .graph_conversion import (
-    Attempt,
     check_sound,
-    path_text,
     prove_and_write,
     reference_of,
 )
 from .graph_inputs import BuiltGraph, build_for_shapes, build_with_inputs
 from .graph_proof import Network, network_of
+from .graph_record import Attempt, path_text
 from .request import InputShape, PathLike, Request, input_shapes
 
 WITHOUT_THRESHOLD = (
@@ -59,14 +59,17 @@ def convert_zoo(
     reference: PathLike = "auto",
     save_reference: PathLike | None = None,
     inputs: Mapping[str, InputShape] | None = None,
+    outputs: Sequence[str] = (),
     nms_thresh: float | None = None,
     score_thresh: float | None = None,
     nms_topk: int | None = None,
     post_nms: int | None = None,
     nms: bool = True,
+    formats: Sequence[str] | None = None,
+    report: PathLike | None = None,
     progress: Progress | None = None,
 ) -> GraphRecord:
-    """Convert a network of mappings/zoo/ to a program, prove it equal to MXNet's and write it.
+    """Convert a network of mappings/zoo/, prove it equal to MXNet's and write it.
 
     Args:
         model: GluonCV's name.
@@ -78,8 +81,10 @@ def convert_zoo(
             path of a saved reference.
         save_reference: A `.npz` to save MXNet's outputs to, as a reference where MXNet is not
             installed.
-        inputs: Shapes of the inputs that the program is for, with the batch; by default the
+        inputs: Shapes of the inputs that the files are for, with the batch; by default the
             published ones.
+        outputs: Names of the nodes of the stored graph whose values are the outputs, in place of
+            the network's.
         nms_thresh: Overlap (intersection over union) above which a detector's NMS suppresses a box,
             instead of GluonCV's setting. Networks that do not have one of these settings refuse it.
         score_thresh: Lowest score of a detection.
@@ -88,6 +93,8 @@ def convert_zoo(
         post_nms: Number of detections that are returned, the best first; −1 for all.
         nms: Whether there is NMS; without it, a detector's outputs are all boxes with their classes
             and scores.
+        formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`.
+        report: Folder for an HTML report, as in `convert_graph`.
         progress: Called during the download with the bytes so far and in total.
 
     Raises:
@@ -103,11 +110,14 @@ def convert_zoo(
         reference=reference,
         save_reference=save_reference,
         inputs=input_shapes(inputs),
+        outputs=tuple(outputs),
         nms_thresh=nms_thresh,
         score_thresh=score_thresh,
         nms_topk=nms_topk,
         post_nms=post_nms,
         nms=nms,
+        formats=formats,
+        report=report,
     )
     if not request.is_graph:
         raise ValueError(f"{request.model} is a network of the catalogue: use convert")
@@ -123,11 +133,14 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
     assert request.model is not None, "requests without a model are for run_request"
     entry, params = load_zoo()[request.model], request.params
     init = request.init or INITS[0]
-    attempt = Attempt(entry.name, Source("params" if params is not None else init), entry.family)
+    # what is cut off elsewhere is not the network that predictions are known for
+    name = f"{entry.name}-cut" if request.outputs else entry.name
+    attempt = Attempt(name, Source("params" if params is not None else init), entry.family)
     with attempt.failures():
         attempt.source = source = describe_source(entry, params, init, request.seed)
         for folder in request.folders():
             check_writable(folder)
+        require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             stored = load_zoo_graph(entry)
             head = load_heads()[entry.head] if entry.head is not None else None
@@ -147,7 +160,8 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             wanted = {name: shape for name, (shape, _) in (request.inputs or {}).items()}
             graph = for_inputs(fitting.graph, entry.inputs, wanted)
             graph = with_settings(graph, head, request.settings)
-            network = network_of(graph, arrays, dequantize=False)
+            whole = not request.outputs
+            network = network_of(graph, arrays, dequantize=False, outputs=request.outputs)
             network = replace(
                 network,
                 text=symbol_json(network.graph),
@@ -156,13 +170,13 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                     *_changes(stored, head, count, request.settings),
                     *other_constants(stored, network.arrays),
                 ),
-                constants=tuple(stored.constants),
-                detections=entry.task == "detection",
+                constants=tuple(name for name in stored.constants if name in network.arrays),
+                detections=whole and entry.task == "detection",
                 sorted_rows=request.nms,
-                num_classes=count,
+                num_classes=count if whole else None,
             )
             built = _build(entry, network, request)
-            proved = _with_detections(entry, network, head, built, request)
+            proved = _with_detections(entry, network, head, built, request) if whole else None
             if proved is not None:
                 network = replace(network, notes=(*network.notes, WITHOUT_THRESHOLD))
         return prove_and_write(attempt, request, graph, network, built, proved)
@@ -191,22 +205,29 @@ def _build(entry: ZooEntry, network: Network, request: Request) -> BuiltGraph:
 def _with_detections(
     entry: ZooEntry, network: Network, head: Head | None, built: BuiltGraph, request: Request
 ) -> tuple[BuiltGraph, Network] | None:
+    """What is proved in place of a detector that finds nothing in random images."""
+    if reference_of(request) == "none" or not request.settings.nms:
+        return None
+    lowered = without_threshold(network, head, built, request.seed)
+    return (_build(entry, lowered, request), lowered) if lowered is not None else None
+
+
+def without_threshold(
+    network: Network, head: Head | None, built: BuiltGraph, seed: int
+) -> Network | None:
     """The network without its score threshold, if random images have no detections with it.
 
     Their outputs would be the same for all inputs, which proves nothing: trained detectors seldom
     find something in noise.
     """
-    if reference_of(request) == "none" or head is None or not request.settings.nms:
+    if head is None or "score_thresh" not in head.settings:
         return None
-    if "score_thresh" not in head.settings:
-        return None
-    inputs = random_inputs(built.examples[0], np.random.default_rng(request.seed))
+    inputs = random_inputs(built.examples[0], np.random.default_rng(seed))
     ids, *_ = run(built.module, inputs)
     if (ids >= 0).any():
         return None
     graph = with_settings(network.graph, head, NmsSettings(score_thresh=0))
-    lowered = replace(network, graph=graph, text=symbol_json(graph))
-    return _build(entry, lowered, request), lowered
+    return replace(network, graph=graph, text=symbol_json(graph))
 
 
 def check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:

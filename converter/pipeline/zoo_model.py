@@ -19,8 +19,9 @@ from ..mappings.zoo import ZooEntry, find_network
 from ..sources.arrays import Arrays
 from ..sources.source import Source
 from ..sources.zoo_arrays import load_zoo_arrays
-from .graph_conversion import check_sound, path_text
+from .graph_conversion import check_sound
 from .graph_proof import network_of
+from .graph_record import path_text
 from .zoo_conversion import check_network
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..record import WrittenFile
-from .job import Job, Writer
+from .job import GraphJob, GraphWriter, Job, Writer
 
 WRITERS = {
     "pth": ("pth", "write_pth"),
@@ -15,9 +15,17 @@ WRITERS = {
     "timm-folder": ("timm_folder", "write_timm_folder"),
 }
 NEED_LIBRARIES = ("onnx",)  # their modules have a function `require_libraries`
+GRAPH_WRITERS = {
+    "pt2": ("pt2", "write_program"),
+    "pth": ("pth", "write_pth"),
+    "safetensors": ("safetensors", "write_safetensors"),
+    "onnx": ("graph_onnx", "write_graph_onnx"),
+}
+Writers = Mapping[str, tuple[str, str]]
+"""Module and function of each format."""
 
 
-def require_libraries(formats: Iterable[str]) -> None:
+def require_libraries(formats: Iterable[str], writers: Writers = WRITERS) -> None:
     """Check, before any work, that the libraries of the formats are installed.
 
     Raises:
@@ -25,7 +33,7 @@ def require_libraries(formats: Iterable[str]) -> None:
     """
     for format_ in formats:
         if format_ in NEED_LIBRARIES:
-            importlib.import_module(f".{WRITERS[format_][0]}", __name__).require_libraries()
+            importlib.import_module(f".{writers[format_][0]}", __name__).require_libraries()
 
 
 def write_file(format_: str, job: Job) -> WrittenFile:
@@ -37,4 +45,16 @@ def write_file(format_: str, job: Job) -> WrittenFile:
     """
     module, function = WRITERS[format_]
     writer: Writer = getattr(importlib.import_module(f".{module}", __name__), function)
+    return writer(job)
+
+
+def write_graph_file(format_: str, job: GraphJob) -> WrittenFile:
+    """Write the module of a graph in one of the formats; its libraries are imported only now.
+
+    Raises:
+        ExportError: If the format cannot have the module with these free dimensions.
+        CheckpointError: If the file cannot be written, or is not as expected.
+    """
+    module, function = GRAPH_WRITERS[format_]
+    writer: GraphWriter = getattr(importlib.import_module(f".{module}", __name__), function)
     return writer(job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,7 +63,7 @@ def require_libraries() -> Any:
 def _export(network: torch.nn.Module, job: Job) -> bytes:
     images = torch.zeros(2, *job.image)  # the exporter treats a batch size of one as a constant
     batch = torch.export.Dim("batch")
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             network,
             (images,),
@@ -75,15 +75,25 @@ def _export(network: torch.nn.Module, job: Job) -> bytes:
             verbose=False,
         )
     assert program is not None
-    model = program.model_proto
-    graph = model.graph
-    # the exporter stores source paths of this machine, which do not belong in a published file
-    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+    return to_bytes(program.model_proto, job.metadata)
+
+
+def to_bytes(model: Any, metadata: Mapping[str, str]) -> bytes:
+    """The content of a file, with metadata in place of what the exporter writes.
+
+    The exporter stores source paths of this machine, which do not belong in a published file.
+
+    Args:
+        model: The `ModelProto`, which is changed.
+        metadata: Strings by name.
+    """
+    for graph in (model.graph, *model.functions):
+        for part in (graph, *graph.node, *graph.value_info):
+            del part.metadata_props[:]
+    for part in (*model.graph.input, *model.graph.output, *model.graph.initializer):
         del part.metadata_props[:]
-    for tensor in graph.initializer:
-        del tensor.metadata_props[:]
     del model.metadata_props[:]
-    for key, value in sorted(job.metadata.items()):
+    for key, value in sorted(metadata.items()):
         model.metadata_props.add(key=key, value=value)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
@@ -107,7 +117,7 @@ def _check(onnxruntime: Any, content: bytes, network: torch.nn.Module, job: Job)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence the exporter's progress messages and other libraries' deprecation warnings."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

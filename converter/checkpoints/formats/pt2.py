@@ -5,87 +5,35 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import fx
 
-from ...errors import CheckpointError, ExportError
+from ...errors import ExportError
 from ...files.atomic_file import publish, temporary_file
-from ...files.hashes import HASH_DIGITS
-from ...graph.input_spec import Specs, describe, in_dtype, random_inputs, with_batch
+from ...graph.free_dimensions import Free
+from ...graph.input_spec import Specs, in_dtype, with_batch
 from ...parity.head_measurement import run
-from ...parity.measurement import LIMITS
-from ...parity.output_comparison import difference
 from ..record import WrittenFile
+from .job import GraphJob
+from .module_check import check_equal
 
+GRAPH_FILE = "mxnet-graph.json"  # in the archive
 EXAMPLE_BATCH = 2
-BATCHES = (1, 3)  # batch sizes that are checked; the program accepts any
 # where a node came from: useless to readers of the file, and different in every process
 _TRACES = ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node", "torch_fn", "custom")
 
 
-def write_program(
-    module: fx.GraphModule,
-    specs: Specs,
-    folder: Path,
-    name: str,
-    *,
-    any_batch: bool = True,
-    beside: Mapping[str, str] | None = None,
-) -> WrittenFile:
+def write_program(job: GraphJob) -> WrittenFile:
     """Write `folder/name-<hash>.pt2`, a program that takes the inputs in order and returns heads.
 
     Equal modules give equal bytes. The program is loaded and run before the file gets its name.
 
-    Args:
-        module: The module to export.
-        specs: Its inputs; float32 unless they are integers.
-        folder: Folder to write to.
-        name: Start of the file name.
-        any_batch: All inputs have the same batch, which may have any size; otherwise, the program
-            accepts the given shapes only.
-        beside: Further files of the archive, by name.
-
     Raises:
-        ExportError: If the module cannot be exported.
+        ExportError: If the module cannot be exported with these free dimensions.
         CheckpointError: If the loaded program's outputs differ, or the folder is not writable.
     """
-    content = _export(module, specs, name, any_batch, beside or {})
-    _check(content, module, specs, name, any_batch)
-    sha256 = hashlib.sha256(content).hexdigest()
-    target = folder / f"{name}-{sha256[:HASH_DIGITS]}.pt2"
-    with temporary_file(folder) as (file, path):
-        file.write(content)
-        publish(file, path, target)
-    return WrittenFile("pt2", str(target), sha256, len(content))
-
-
-def _export(
-    module: fx.GraphModule, specs: Specs, name: str, any_batch: bool, beside: Mapping[str, str]
-) -> bytes:
-    # the exporter treats a batch size of one as a constant
-    example = with_batch(specs, EXAMPLE_BATCH) if any_batch else specs
-    zeros = in_dtype({key: spec.zeros() for key, spec in example.items()}, "float32")
-    batch = torch.export.Dim("batch")
-    shapes = tuple({spec.batch_axis: batch} for spec in example.values()) if any_batch else None
-    try:
-        with warnings.catch_warnings():
-            # about torch's own recurrent layers; the outputs are compared afterwards
-            warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export")
-            program = torch.export.export(
-                module, tuple(map(torch.from_numpy, zeros.values())), dynamic_shapes=shapes
-            )
-    except (RuntimeError, ValueError, torch._dynamo.exc.UserError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        size = "a variable batch size" if any_batch else "inputs of these shapes"
-        raise ExportError(
-            f"{name}: torch.export cannot export it with {size} ({reason}); "
-            "use gluon2torch.import_graph and save its module",
-            reason,
-        ) from error
+    program = export_program(job.module, job.specs, job.free, job.name)
     # with the graphs of loops, such as the one in non-maximum suppression
     graphs = [
         each.graph for each in program.graph_module.modules() if isinstance(each, fx.GraphModule)
@@ -93,23 +41,68 @@ def _export(
     for node in [node for graph in graphs for node in graph.nodes]:
         for trace in _TRACES:
             node.meta.pop(trace, None)
-    content = io.BytesIO()
-    torch.export.save(program, content, extra_files=dict(beside))
-    return content.getvalue()
-
-
-def _check(
-    content: bytes, module: fx.GraphModule, specs: Specs, name: str, any_batch: bool
-) -> None:
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={GRAPH_FILE: job.graph})
+    content = buffer.getvalue()
     loaded = torch.export.load(io.BytesIO(content)).module()
-    rng = np.random.default_rng(0)
-    for example in [with_batch(specs, batch) for batch in BATCHES] if any_batch else [specs]:
-        inputs = in_dtype(random_inputs(example, rng), "float32")
-        for one, other in zip(run(loaded, inputs), run(module, inputs), strict=True):
-            _, relative = difference(one, other)
-            if not relative <= LIMITS["float32"]:
-                shape = describe({key: spec.shape for key, spec in example.items()})
-                raise CheckpointError(
-                    f"{name}: the program differs from the module by {relative:.1e} of the largest "
-                    f"output on inputs of shape {shape}; no .pt2 was written"
-                )
+    check_equal(job, lambda inputs: run(loaded, inputs), "the program")
+    sha256 = hashlib.sha256(content).hexdigest()
+    target = job.named(sha256, ".pt2")
+    with temporary_file(job.folder) as (file, path):
+        file.write(content)
+        publish(file, path, target)
+    return WrittenFile("pt2", str(target), sha256, len(content))
+
+
+def export_program(
+    module: fx.GraphModule, specs: Specs, free: Free, name: str
+) -> torch.export.ExportedProgram:
+    """Export a module with torch.export.
+
+    Args:
+        module: The module.
+        specs: Its inputs; float32 unless they are integers.
+        free: Their dimensions that may have any size.
+        name: Name of the network, for errors.
+
+    Raises:
+        ExportError: If torch cannot export it so.
+    """
+    # the exporter treats a batch size of one as a constant
+    example = with_batch(specs, EXAMPLE_BATCH) if free.batch else specs
+    zeros = in_dtype({key: spec.zeros() for key, spec in example.items()}, "float32")
+    try:
+        with warnings.catch_warnings():
+            # about torch's own recurrent layers; the outputs are compared afterwards
+            warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export")
+            return torch.export.export(
+                module,
+                tuple(map(torch.from_numpy, zeros.values())),
+                dynamic_shapes=_dynamic_shapes(specs, free),
+            )
+    except (RuntimeError, ValueError, torch._dynamo.exc.UserError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        what = {"a variable batch size": free.batch, "a variable image size": free.sides}
+        size = " and ".join(each for each, wanted in what.items() if wanted)
+        raise ExportError(
+            f"{name}: torch.export cannot export it with {size or 'inputs of these shapes'} "
+            f"({reason}); use gluon2torch.import_graph and save its module",
+            reason,
+        ) from error
+
+
+def _dynamic_shapes(specs: Specs, free: Free) -> tuple[dict[int, object], ...] | None:
+    """torch.export's dimensions of each input.
+
+    A side that may be any number has the range that torch infers.
+    """
+    sizes: dict[str, object] = {"batch": torch.export.Dim("batch")}
+    for side in ("height", "width"):
+        if free.sides is not None and free.sides > 1:
+            sizes[side] = free.sides * torch.export.Dim(f"{side}_part", min=1)
+        else:
+            sizes[side] = torch.export.Dim.DYNAMIC
+    shapes = tuple(
+        {axis: sizes[what] for axis, what in free.axes(name, specs).items()} for name in specs
+    )
+    return shapes if any(shapes) else None

@@ -14,10 +14,10 @@ from ...weights.state_dict import Tensors
 from ..read_back import places_of, read_back
 from ..record import WrittenFile
 from ..torch_archive import read_archive
-from .job import Job
+from .job import WeightsJob
 
 
-def write_pth(job: Job) -> WrittenFile:
+def write_pth(job: WeightsJob) -> WrittenFile:
     """Write `folder/name-<hash>.pth`.
 
     The bytes depend only on the tensors: when torch saves to a stream, it writes neither times nor

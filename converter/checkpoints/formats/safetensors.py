@@ -14,10 +14,10 @@ from ...files.atomic_file import make_public, staging
 from ..read_back import places_of, read_back
 from ..record import WrittenFile
 from ..safetensors_head import read_head
-from .job import Job
+from .job import WeightsJob
 
 
-def write_safetensors(job: Job) -> WrittenFile:
+def write_safetensors(job: WeightsJob) -> WrittenFile:
     """Write `folder/name-<hash>.safetensors`; its bytes depend only on tensors and metadata.
 
     Raises:
@@ -32,7 +32,7 @@ def write_safetensors(job: Job) -> WrittenFile:
     return WrittenFile("safetensors", str(target), sha256, size)
 
 
-def fill_safetensors(job: Job, path: Path) -> str:
+def fill_safetensors(job: WeightsJob, path: Path) -> str:
     """Write the tensors to a private temporary file and return its SHA-256."""
     tensors = {name: tensor.contiguous() for name, tensor in job.tensors.items()}
     try:

@@ -31,10 +31,10 @@ REASONS: dict[str, tuple[str, ...]] = {
         r"_?random_pdf_.*",
         r"_contrib_hawkesll",
     ),
-    "it calls code that the graph does not contain; write that layer in PyTorch": (
+    "it calls code that the graph does not contain; register a function for it (`--plugin`)": (
         r"Custom|_npi_Custom|_CustomFunction|_Native|_NDArray",
     ),
-    "it is a layer of BMXNet, a modified MXNet with binary weights": (
+    "it is a layer of BMXNet, a modified MXNet; register a function for it (`--plugin`)": (
         r"Q(Activation|Convolution|Convolution_v1|FullyConnected|Embedding|Pooling)",
         r"BinaryInference(Convolution|FullyConnected)|_contrib_(det_sign|gradcancel)",
     ),

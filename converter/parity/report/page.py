@@ -19,6 +19,7 @@ from ...files.atomic_file import write_text
 from ...mappings.schema import Row, structure
 from ...weights.converted import Converted
 from ..measurement import LIMITS
+from ..node_differences import NodeDifference, WrongNode
 from ..result import Parity
 from .layer_differences import LayerDifference
 from .svg_plot import Plot, draw
@@ -41,8 +42,12 @@ def write_pages(
     folder: Path,
     facts: Mapping[str, Any],
     parity: Parity | None,
-    converted: Converted,
-    layers: Sequence[LayerDifference],
+    layers: Sequence[LayerDifference | NodeDifference],
+    *,
+    converted: Converted | None = None,
+    limits: Mapping[str, float] = LIMITS,
+    wrong: WrongNode | None = None,
+    alone: Sequence[Path] = (),
 ) -> Path:
     """Write a network's page, and the index of all pages in the folder.
 
@@ -50,8 +55,11 @@ def write_pages(
         folder: Folder of the report.
         facts: The record of the conversion, or of its failure, as `--json` prints it.
         parity: The measured parity; None if it was not measured.
-        converted: The converted network.
-        layers: Differences by layer; empty if the reference has only stages.
+        layers: Differences by layer, or of a graph's nodes; empty if they are not known.
+        converted: The converted network of the catalogue; None for graphs.
+        limits: Largest allowed differences by data type.
+        wrong: The first node of a graph that differs from MXNet's; None if there is none.
+        alone: The files of the graph of that node alone, in the folder.
 
     Returns:
         Path of the network's page.
@@ -64,17 +72,31 @@ def write_pages(
         result=facts,
         badge=_badge(parity),
         parity=parity,
-        plot=_plot(parity, layers),
-        points="Layer by layer" if layers else "Stage by stage",
+        plot=_plot(parity, layers, limits),
+        points="Stage by stage"
+        if not layers
+        else "Layer by layer"
+        if converted
+        else "Node by node",
         worst=_worst(layers),
+        nodes=_largest(layers),
+        wrong=wrong,
+        alone=[path.name for path in alone],
         facts=_facts(facts),
-        keys=_keys(converted),
+        keys=_keys(converted) if converted is not None else [],
         summary=_embedded(_summary(facts, parity)),
     )
     path = folder / f"{facts['name']}.html"
     write_text(page, path)
     write_index(folder)
     return path
+
+
+def _points(layers: Sequence[LayerDifference | NodeDifference], converted: Converted | None) -> str:
+    """Heading of the plot."""
+    if not layers:
+        return "Stage by stage" if converted is not None else "Outputs"
+    return "Layer by layer" if converted is not None else "Node by node"
 
 
 def write_index(folder: Path) -> None:
@@ -107,27 +129,43 @@ def _badge(parity: Parity | None) -> dict[str, str]:
     return {"kind": "good", "text": "equal"} if parity.passed else {"kind": "", "text": "differs"}
 
 
-def _lines(dtypes: Sequence[str]) -> dict[str, dict[str, float]]:
+def _lines(
+    dtypes: Sequence[str], limits: Mapping[str, float] = LIMITS
+) -> dict[str, dict[str, float]]:
     return {
-        dtype: {"limit": LIMITS[dtype], "epsilon": float(np.finfo(dtype).eps)} for dtype in dtypes
+        dtype: {"limit": limits[dtype], "epsilon": float(np.finfo(dtype).eps)} for dtype in dtypes
     }
 
 
-def _plot(parity: Parity | None, layers: Sequence[LayerDifference]) -> Plot | None:
+def _plot(
+    parity: Parity | None,
+    layers: Sequence[LayerDifference | NodeDifference],
+    limits: Mapping[str, float],
+) -> Plot | None:
     if layers:
         dtypes = list(layers[0].relative)
         values = {dtype: [layer.relative[dtype] for layer in layers] for dtype in dtypes}
-        return draw([layer.name for layer in layers], values, _lines(dtypes))
+        return draw([layer.name for layer in layers], values, _lines(dtypes, limits))
     if parity is None or not parity.stages:
         return None
     dtype = parity.checks[0].dtype
     values = {dtype: [stage.max_rel for stage in parity.stages]}
-    return draw([stage.name for stage in parity.stages], values, _lines([dtype]))
+    return draw([stage.name for stage in parity.stages], values, _lines([dtype], limits))
 
 
-def _worst(layers: Sequence[LayerDifference]) -> list[tuple[float, int, LayerDifference]]:
-    rows = [(relative, channel, layer) for layer in layers for channel, relative in layer.worst]
+def _worst(
+    layers: Sequence[LayerDifference | NodeDifference],
+) -> list[tuple[float, int, LayerDifference]]:
+    """The channels with the largest differences."""
+    found = [layer for layer in layers if isinstance(layer, LayerDifference)]
+    rows = [(relative, channel, layer) for layer in found for channel, relative in layer.worst]
     return sorted(rows, key=lambda row: -row[0])[:SHOWN_WORST]
+
+
+def _largest(layers: Sequence[LayerDifference | NodeDifference]) -> list[NodeDifference]:
+    """The nodes with the largest differences in the first data type."""
+    found = [node for node in layers if isinstance(node, NodeDifference)]
+    return sorted(found, key=lambda node: -next(iter(node.relative.values())))[:SHOWN_WORST]
 
 
 def _facts(plain: Mapping[str, Any]) -> list[tuple[str, str]]:

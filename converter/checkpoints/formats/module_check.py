@@ -1,0 +1,47 @@
+"""Comparison of a file that was written with the module that it was written from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...errors import CheckpointError, ExportError
+from ...graph.free_dimensions import trials
+from ...graph.input_spec import describe, in_dtype, random_inputs
+from ...parity.head_measurement import run
+from ...parity.measurement import LIMITS
+from ...parity.output_comparison import difference
+from ...sources.arrays import Array, Arrays
+from .job import GraphJob
+
+
+def check_equal(job: GraphJob, loaded: Callable[[Arrays], list[Array]], what: str) -> None:
+    """Require that what was written computes as its module, for all dimensions that are free.
+
+    Args:
+        job: The module.
+        loaded: Runs what was written on inputs by name, and returns its outputs.
+        what: What was written, for the error.
+
+    Raises:
+        ExportError: If it does not run at a size of a free dimension.
+        CheckpointError: If an output differs.
+    """
+    rng = np.random.default_rng(0)
+    for example in trials(job.specs, job.free):
+        inputs = in_dtype(random_inputs(example, rng), "float32")
+        shape = describe({key: spec.shape for key, spec in example.items()})
+        try:
+            outputs = loaded(inputs)
+        except (RuntimeError, AssertionError) as error:  # AssertionError: torch.export's guards
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            message = f"{job.name}: {what} does not run on inputs of shape {shape} ({reason})"
+            raise ExportError(message, reason) from error
+        for one, other in zip(outputs, run(job.module, inputs), strict=True):
+            _, relative = difference(one, other)
+            if not relative <= LIMITS["float32"]:
+                raise CheckpointError(
+                    f"{job.name}: {what} differs from the module by {relative:.1e} of the largest "
+                    f"output on inputs of shape {shape}; no file was written"
+                )

@@ -1,0 +1,68 @@
+"""The most probable classes of images, by a network that was converted as a graph."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from ..checkpoints.program import Program
+from ..errors import CheckpointError
+from ..mappings.class_labels import Labels
+from .graph_network import GraphNetwork, PixelScale
+from .images.image_file import read_image
+from .prediction import Prediction, check_count, top_guesses
+from .runner import Setup
+
+
+class GraphPredictor:
+    """A graph's network that classifies image files.
+
+    Args:
+        program: The opened file; its first output is the logits (N, classes).
+        topk: Number of classes to return, at most all of them.
+        labels: Names of the classes; their numbers by default.
+        preset: How images are cropped (images/presets.py).
+        scale: Mean and standard deviation of its inputs.
+        setup: Device and precision; the CPU by default.
+
+    Raises:
+        CheckpointError: If it does not take one batch of RGB images.
+        LabelsError: If the number of names is not the number of classes.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        topk: int = 5,
+        labels: Labels | None = None,
+        preset: str = "gluon",
+        scale: PixelScale | None = None,
+        setup: Setup | None = None,
+    ) -> None:
+        setup = setup or Setup(torch.device("cpu"))
+        self._network = GraphNetwork(program, setup, preset=preset, scale=scale)
+        count = program.record.num_classes
+        if labels is not None and count is not None:
+            check_count(program.path, labels, count)
+        self._names = labels.names if labels is not None else ()
+        self._path, self._topk = program.path, topk
+
+    def __call__(self, image: str | os.PathLike[str]) -> Prediction:
+        """Classify an image file; `-` reads standard input.
+
+        Raises:
+            ImageError: If the file cannot be read, or is not a valid image.
+            CheckpointError: If the first output is not one vector per image.
+        """
+        pixels = torch.from_numpy(self._network.crop(read_image(image)).copy())
+        logits = self._network(pixels[None])[0]
+        if logits.ndim != 2:
+            shape = "x".join(map(str, logits.shape))
+            raise CheckpointError(
+                f"{self._path}: its output {self._network.outputs[0]} has shape {shape}, which is "
+                "not one number per class; write it with `gluon2torch features`"
+            )
+        top = top_guesses(torch.from_numpy(logits[0]).double(), self._names, self._topk)
+        return Prediction(os.fspath(image), top)

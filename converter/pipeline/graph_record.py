@@ -1,0 +1,146 @@
+"""The record of a graph's conversion, and that of a failed one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..checkpoints.clock import Clock
+from ..checkpoints.record import Failure, GraphRecord
+from ..checkpoints.record_draft import versions
+from ..errors import ConversionError, ParityError
+from ..graph.summary import operator_counts, output_names
+from ..graph.symbol import Graph
+from ..parity.result import Parity
+from ..sources.arrays import Array
+from ..sources.source import Source
+from ..weights.content_hash import content_sha256
+from .graph_inputs import BuiltGraph
+from .graph_output import WrittenGraph
+from .graph_proof import Network
+from .request import PathLike
+
+LOAD = """from gluon2torch import open_program
+
+network = open_program({file!r}).module()
+"""
+
+
+@dataclass
+class Attempt:
+    """The facts known during a conversion, for its record or that of a failure.
+
+    Attributes:
+        model: Name of the network, or stem of the `-symbol.json`.
+        source: The source of the arrays; a file's hash is added when it has been read.
+        family: `graph`, or the name of the architecture.
+        clock: Times of the steps.
+    """
+
+    model: str
+    source: Source
+    family: str = "graph"
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def name(self) -> str:
+        """Start of the program's file name."""
+        return "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", self.model)
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Give errors of the conversion their record."""
+        try:
+            yield
+        except ConversionError as error:
+            error.failure = self.failure(error)
+            raise
+
+    def failure(self, error: ConversionError) -> Failure:
+        """Make the record of a conversion that failed with this error."""
+        return Failure(
+            model=self.model,
+            name=self.name,
+            family=self.family,
+            error=str(error),
+            source=self.source,
+            parity=error.parity if isinstance(error, ParityError) else None,
+            seconds=self.clock.seconds(),
+        )
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """A path as text that JSON can store."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _classes(network: Network, heads: Sequence[Array]) -> int | None:
+    """The number of classes of a network of the zoo, or the number of logits of a classifier."""
+    if network.num_classes is not None:
+        return network.num_classes
+    return heads[0].shape[1] if heads[0].ndim == 2 and not network.detections else None
+
+
+def draft_graph_record(
+    attempt: Attempt,
+    graph: Graph,
+    network: Network,
+    built: BuiltGraph,
+    parity: Parity,
+    notes: tuple[str, ...],
+) -> GraphRecord:
+    """Make the record of a network, still without files.
+
+    Args:
+        graph: The graph as it was read.
+    """
+    names = list(built.specs)
+    only = names[0] if len(names) == 1 else None
+    return GraphRecord(
+        model=attempt.model,
+        name=attempt.name,
+        family=attempt.family,
+        files=(),
+        content_sha256=content_sha256(built.module.state_dict()),
+        parameters=sum(p.numel() for p in built.module.parameters() if p.requires_grad),
+        num_classes=_classes(network, built.heads),
+        symbol=path_text(graph.where),
+        mxnet_version=graph.version,
+        operators=operator_counts(graph),
+        input=only,
+        input_shape=built.specs[only].shape[1:] if only is not None else None,
+        inputs=(),
+        outputs=output_names(network.graph),
+        notes=notes,
+        source=attempt.source,
+        parity=parity,
+        versions=versions(parity.reference),
+        seconds=attempt.clock.seconds(),
+    )
+
+
+def record_of_file(
+    record: GraphRecord, written: Sequence[WrittenGraph], place: int, out: PathLike
+) -> GraphRecord:
+    """The record of one of the files, which it lists first.
+
+    Args:
+        record: The record without files.
+        written: All files.
+        place: The number of the file.
+        out: The folder that will contain them.
+    """
+    order = [written[place], *written[:place], *written[place + 1 :]]
+    files = [replace(each.file, file=str(Path(out) / Path(each.file.file).name)) for each in order]
+    one = written[place]
+    return replace(
+        record,
+        files=tuple(files),
+        inputs=one.inputs,
+        notes=record.notes + one.notes,
+        load=LOAD.format(file=files[0].file) if one.file.format != "onnx" else None,
+    )

@@ -1,0 +1,133 @@
+"""Verification of a file of a graph's network: its hashes, and parity measured again from it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..checkpoints.program import Program, open_program
+from ..checkpoints.record import RecordedFacts, read_record
+from ..checkpoints.verification import Claims, Verification, hash_file
+from ..errors import CheckpointError, GraphError, ImageSizeError, ParityError
+from ..graph.image_sizes import for_inputs
+from ..graph.importer import build_module
+from ..graph.input_spec import InputSpec
+from ..graph.shapes import input_specs
+from ..graph.symbol_writer import symbol_json
+from ..mappings.heads import load_heads
+from ..mappings.zoo import load_zoo
+from ..parity.result import Parity
+from ..sources.mxnet_compat import has_mxnet
+from ..weights.content_hash import content_sha256
+from .graph_inputs import with_inputs
+from .graph_proof import Network, prove_sizes
+from .zoo_conversion import without_threshold
+
+_FAULTS = (CheckpointError, GraphError, ImageSizeError)
+
+
+def verify_graph(
+    path: str | os.PathLike[str], model: str | None = None, *, reference: str = "auto"
+) -> Verification:
+    """Compare a file of a graph's network with its record and its name, and measure its parity.
+
+    Parity is not measured if a hash differs.
+
+    Args:
+        path: Path of the `.pt2`, `.pth` or `.safetensors`.
+        model: Name of the network, if the record is missing.
+        reference: `gluon` for MXNet, `none`, or `auto` for MXNet if it is installed.
+
+    Raises:
+        MissingDependencyError: If MXNet is not installed.
+        CheckpointError: If the file does not exist, its record is invalid, or the reference is one
+            of the catalogue's networks.
+    """
+    path = Path(path)
+    if reference == "auto":
+        reference = "gluon" if has_mxnet() else "none"
+    if reference not in ("gluon", "none"):
+        raise CheckpointError(
+            f"{path}: a graph's network is compared with MXNet: use `--reference gluon`, or none"
+        )
+    sha256, size = hash_file(path)
+    record, claims = read_record(path) or RecordedFacts(), Claims()
+    claims.check_file(path, sha256, record)
+    opened, content, parity = None, None, None
+    try:
+        opened = open_program(path, model)
+        content = content_sha256(opened.tensors)
+        claims.check("content_sha256", record.content_sha256, content, "content SHA-256")
+        if not claims.problems:
+            parity = prove_program(opened, reference)
+    except ParityError as error:
+        parity = error.parity
+        claims.problems.append(str(error))
+    except _FAULTS as error:
+        claims.problems.append(str(error).removeprefix(f"{path}: "))
+    return Verification(
+        model=opened.record.model if opened is not None else None,
+        file=str(path),
+        sha256=sha256,
+        bytes=size,
+        content_sha256=content,
+        compared=tuple(claims.compared),
+        parity=parity,
+        problems=tuple(claims.problems),
+    )
+
+
+def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
+    """Measure parity of the weights in a file with MXNet, which gets the arrays made from them.
+
+    Args:
+        program: The opened file.
+        reference: `gluon` or `none`.
+        seed: Seed of the inputs' values.
+
+    Raises:
+        ParityError: If parity does not hold.
+        CheckpointError: If the weights are not those of the graph.
+    """
+    module = program.module()
+    if reference == "none":
+        return Parity("none", None)
+    network = Network(
+        program.graph,
+        program.gluon_arrays(),
+        symbol_json(program.graph),
+        (),
+        program.constants,
+        detections=program.detections is not None,
+        sorted_rows=program.detections == "sorted",
+    )
+    proof = _proof_inputs(program)
+    built = with_inputs(module.double(), program.specs, proof, program.graph.where)
+    entry = load_zoo().get(program.record.model or "")
+    head = load_heads()[entry.head] if entry is not None and entry.head is not None else None
+    if program.detections == "sorted":
+        lowered = without_threshold(network, head, built, seed)
+        if lowered is not None:
+            network = lowered
+            lower = build_module(
+                lowered.graph,
+                lowered.arrays,
+                dtype="float64",
+                inputs=program.inputs,
+                any_dtype=True,
+                constants=program.constants,
+            )
+            built = with_inputs(lower, program.specs, proof, program.graph.where)
+    parity, _ = prove_sizes(built, network, reference, seed)
+    return parity
+
+
+def _proof_inputs(program: Program) -> dict[str, InputSpec]:
+    """The inputs with which the network is proved: smaller ones where it takes them."""
+    entry = load_zoo().get(program.record.model or "")
+    if entry is None or dict(program.inputs) != dict(entry.inputs):
+        return program.specs
+    if for_inputs(program.graph, entry.inputs, entry.proof) != program.graph:
+        return program.specs
+    given = {name: (shape, "float32") for name, shape in entry.proof.items()}
+    return input_specs(program.graph, program.arrays, given)
