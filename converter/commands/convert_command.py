@@ -43,7 +43,7 @@ def convert_command(
     if listing:
         show_networks(catalog.values(), load_zoo().values(), json_file)
         return
-    check_usage(models, everything, json_file, options)
+    check_usage(models, everything, options)
     try:
         chosen = catalog.published_set if everything else models
         names: list[str | None] = [find_network(name).name for name in chosen]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..mappings.choices import DTYPES, FOLDER, FORMATS, INITS, INPUT_DTYPES, LAYOUTS, OURS, PROOFS
-from .option_types import ReferenceType, SizeType
+from .option_types import OutputFile, OutputFolder, ReferenceType, SizeType
 from .shared_options import JSON
 
 _OPTIONS = (
@@ -52,7 +52,7 @@ _OPTIONS = (
     click.option(
         "-o",
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=OutputFolder(),
         default="weights",
         show_default=True,
         metavar="DIR",
@@ -82,7 +82,7 @@ _OPTIONS = (
     ),
     click.option(
         "--report",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=OutputFolder(),
         metavar="DIR",
         help="Write an HTML report of parity, layer by layer, to this folder.",
     ),
@@ -96,7 +96,7 @@ _OPTIONS = (
     ),
     click.option(
         "--save-reference",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=OutputFile(),
         metavar="FILE.npz",
         help="Save the reference's outputs, to measure parity where MXNet is not installed.",
     ),

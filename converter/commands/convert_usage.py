@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,9 +12,7 @@ from ..pipeline.request import Request, RequestError
 from .input_option import parse_inputs
 
 
-def check_usage(
-    models: Sequence[str], everything: bool, json_file: str | None, options: Mapping[str, Any]
-) -> None:
+def check_usage(models: Sequence[str], everything: bool, options: Mapping[str, Any]) -> None:
     """Check what only the command line accepts: several models, or none.
 
     Raises:
@@ -28,10 +25,6 @@ def check_usage(
         raise click.UsageError("--params accepts only one MODEL; without one, it is detected.")
     if options["save_reference"] is not None and (everything or len(models) > 1):
         raise click.UsageError("--save-reference accepts only one network.")
-    if json_file not in (None, "-"):
-        target = Path(str(json_file)).resolve()
-        if target.is_dir() or not target.parent.is_dir():
-            raise click.UsageError(f"--json: {json_file} is a folder, or is in no existing folder.")
     if not (everything or models or params or options["symbol"]):
         raise click.UsageError("give a MODEL, or --all; --list shows the known models.")
 

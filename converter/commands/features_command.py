@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import ConversionError
+from .option_types import OutputFile
 from .shared_options import (
     AMP,
     BATCH_SIZE,
@@ -30,7 +31,7 @@ from .shared_options import (
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     required=True,
     metavar="FILE",
     help="The .npz file to write.",

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ConversionError
+from .option_types import OutputFile
 from .shared_options import CONTEXT, JSON, shortened, write_json
 
 if TYPE_CHECKING:
     from ..graph.summary import Summary
 
-TARGET = click.Path(path_type=Path, dir_okay=False)
 SHOWN_NODES = 3
 
 
 @click.command("graph", context_settings=CONTEXT)
 @click.argument("symbol", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--dot", type=TARGET, metavar="FILE", help="Write it in Graphviz's DOT language.")
-@click.option("--svg", type=TARGET, metavar="FILE", help="Draw it as SVG with Graphviz's `dot`.")
+@click.option(
+    "--dot", type=OutputFile(), metavar="FILE", help="Write it in Graphviz's DOT language."
+)
+@click.option(
+    "--svg", type=OutputFile(), metavar="FILE", help="Draw it as SVG with Graphviz's `dot`."
+)
 @JSON
 def graph_command(symbol: Path, dot: Path | None, svg: Path | None, json_file: str | None) -> None:
     """Show what a -symbol.json computes: operators, inputs, outputs, and what is not supported."""

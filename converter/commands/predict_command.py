@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError, ImageError
+from .option_types import OutputFolder
 from .program_options import check_options
 from .shared_options import (
     AMP,
@@ -48,7 +49,7 @@ Line = tuple[dict[str, Any], Iterable[str]]
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputFolder(),
     metavar="DIR",
     help="Draw detections, segments, poses or depth into this folder.",
 )

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from ..errors import ConversionError
 from ..mappings.choices import REFERENCES
-from .option_types import ReferenceType, SizeType
+from .option_types import OutputFolder, ReferenceType, SizeType
 from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ SIZE = click.option(
 
 
 @click.command("release", context_settings=CONTEXT)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=OutputFolder())
 @click.option(
     "--from",
     "source",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import ConversionError
+from .option_types import OutputFile
 from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
 
 
@@ -15,7 +16,7 @@ from .shared_options import CONTEXT, JSON, MODEL, shortened, write_json
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     required=True,
     metavar="FILE",
     help="The .params file to write.",

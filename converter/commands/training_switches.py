@@ -10,6 +10,7 @@ import click
 
 from ..errors import ConversionError
 from ..mappings.choices import OPTIMIZERS, SCHEDULES
+from .option_types import OutputFolder
 from .shared_options import (
     AMP,
     CHANNELS_LAST,
@@ -106,7 +107,7 @@ def training_options(out: str) -> Callable[[Callable[..., Any]], Callable[..., A
     folder = click.option(
         "-o",
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=OutputFolder(),
         default=out,
         show_default=True,
         metavar="DIR",

@@ -11,6 +11,7 @@ import click
 
 from ..errors import ConversionError
 from .checkpoint_validation import validate_checkpoints
+from .option_types import OutputFile
 from .program_validation import DETECTOR, METRIC, validate_program
 from .shared_options import (
     AMP,
@@ -30,8 +31,6 @@ from .shared_options import (
     shortened,
     write_json,
 )
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("validate", context_settings=CONTEXT)
@@ -53,8 +52,12 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @DEVICE
 @AMP
 @CHANNELS_LAST
-@click.option("--predictions", type=FILE, metavar="FILE", help="Write every prediction as CSV.")
-@click.option("--confusion", type=FILE, metavar="FILE", help="Draw the confusion matrix, as PNG.")
+@click.option(
+    "--predictions", type=OutputFile(), metavar="FILE", help="Write every prediction as CSV."
+)
+@click.option(
+    "--confusion", type=OutputFile(), metavar="FILE", help="Draw the confusion matrix, as PNG."
+)
 @MODEL
 @JSON
 def validate_command(

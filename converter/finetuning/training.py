@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ..errors import CheckpointError
-from ..files.atomic_file import publish, temporary_file
+from ..files.atomic_file import new_file
 from ..inference.classification import Progress, classify
 from ..inference.images.presets import make_crop
 from ..inference.process_group import World
@@ -187,9 +187,8 @@ class Training:
             "best": self.best,
             "parts": {name: part.state_dict() for name, part in self._parts().items()},
         }
-        with temporary_file(path.parent) as (file, temporary):
+        with new_file(path) as file:
             torch.save(state, file)
-            publish(file, temporary, path)
 
     def load(self, path: Path) -> None:
         """Restore the state that `save` wrote.
