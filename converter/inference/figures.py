@@ -88,7 +88,6 @@ def require_matplotlib() -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingDependencyError(
-            "drawing figures needs matplotlib, which is not installed: "
-            "`pip install 'gluon2torch[plots]'`"
+            "drawing figures needs matplotlib, which is not installed: `pip install matplotlib`"
         ) from error
     return Figure

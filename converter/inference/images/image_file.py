@@ -92,8 +92,7 @@ def require_pillow() -> ModuleType:
         import PIL.Image
     except ImportError as error:
         raise MissingDependencyError(
-            "reading images needs Pillow, which is not installed: "
-            "`pip install 'gluon2torch[images]'`"
+            "reading images needs Pillow, which is not installed: `pip install Pillow`"
         ) from error
     return PIL.Image
 
