@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -134,10 +135,10 @@ def test_a_users_file_that_is_wrong_is_status_1_and_one_line(
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {path}: ")
+    assert line.startswith(f"Error: {path}: ")
     assert message in line
     (record,) = json.loads(done.stdout)
-    assert record["error"] == line.removeprefix("error: ")
+    assert record["error"] == line.removeprefix("Error: ")
     assert (record["model"], record["family"]) == ("resnet18_v1b", "resnet_v1b")
     assert record["name"] == "gluon_resnet18_v1b"
     assert (record["source"]["kind"], record["source"]["path"]) == ("params", str(path))
@@ -186,6 +187,18 @@ def test_the_catalogue_as_table_and_json() -> None:
     assert rows[-1]["task"] == "tracking"
     assert rows[0]["name"] == "resnet18_v1b"
     assert rows[0]["dataset"]["input_size"] == [224, 224]
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("verb", ["convert --list", "inspect mine.params", "detect mine.params"])
+def test_a_reader_that_ends_early_is_no_error(verb: str, tmp_path: Path) -> None:
+    write_params(tmp_path / "mine.params", arrays())
+    reading, writing = os.pipe()
+    os.close(reading)  # as of `| head` that has read enough
+    command = [sys.executable, "-m", "gluon2torch", *verb.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path)
+    os.close(writing)
+    assert done.stderr == b""
 
 
 def test_help_imports_nothing_heavy() -> None:

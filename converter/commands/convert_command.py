@@ -11,6 +11,7 @@ import click
 from ..errors import ConversionError, UnknownModelError
 from .convert_options import convert_options
 from .convert_usage import check_usage, make_requests
+from .interruption import NOTHING_LEFT, InterruptibleCommand, interruptible
 from .shared_options import CONTEXT, shortened, write_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..pipeline.request import Request
 
 
-@click.command("convert", context_settings=CONTEXT)
+@click.command("convert", cls=InterruptibleCommand, context_settings=CONTEXT)
 @convert_options
 def convert_command(
     models: tuple[str, ...],
@@ -76,17 +77,32 @@ def run_each(
     results: list[Record | GraphRecord | Failure] = []
     for request in requests:
         try:
-            with working(request.model or "the file") as progress:
+            with (
+                interruptible(lambda: _left(requests, results)),
+                working(request.model or "the file") as progress,
+            ):
                 result: Record | GraphRecord | Failure = one(request, progress)
         except ConversionError as error:
             result = error.failure or Failure(model=request.model, error=str(error))
-            click.echo(f"error: {shortened(str(error))}", err=True)
+            click.echo(f"Error: {shortened(str(error))}", err=True)
         results.append(result)
         if not quiet:
             click.echo(console.result_line(result))
     if len(results) > 1 and not quiet:
         click.echo(console.summary_line(results))
     return results
+
+
+def _left(requests: Sequence[Request], results: Sequence[Record | GraphRecord | Failure]) -> str:
+    """Say what an interrupted run has converted, and how to convert the rest."""
+    if len(requests) == 1:
+        return NOTHING_LEFT
+    finished = sum(result.succeeded for result in results)
+    rest = " ".join(str(each.model or each.params) for each in requests[len(results) :])
+    return (
+        f"{finished} of {len(requests)} are converted, and their files stay; go on with the same "
+        f"options for {rest}"
+    )
 
 
 def show_networks(

@@ -41,8 +41,9 @@ _OPTIONS = (
     click.option(
         "--symbol",
         type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="The -symbol.json of --params: convert its graph, of any network, to .pt2.",
+        metavar="FILE|auto",
+        help="The -symbol.json of --params: convert its graph, of any network, to .pt2. auto: the "
+        "one beside it, such as net-symbol.json beside net-0000.params, if it is there.",
     ),
     click.option(
         "--dequantize",

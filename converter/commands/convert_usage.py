@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from ..pipeline.request import Request, RequestError
+from ..sources.exported_pair import AUTO, symbol_beside
 from .input_option import parse_inputs
 
 
@@ -38,6 +40,8 @@ def make_requests(names: Sequence[str | None], options: Mapping[str, Any]) -> li
     given = {name: value for name, value in options.items() if _is_given(name)}
     if "formats" in given:
         given["formats"] = tuple(dict.fromkeys(given["formats"]))
+    if given.get("symbol") == Path(AUTO) and "params" in given:
+        given["symbol"] = symbol_beside(given["params"])
     if "inputs" in given:
         given["inputs"] = parse_inputs(given["inputs"], given.get("symbol"))
     try:

@@ -80,7 +80,7 @@ def features_command(
             workers=workers,
         )
         for message in found.broken:
-            click.echo(f"error: {message}", err=True)
+            click.echo(f"Error: {message}", err=True)
         if not found.images:
             raise click.ClickException("no image could be read; nothing was written")
         write_features(found, out)

@@ -51,7 +51,7 @@ def detect_command(files: tuple[Path, ...], json_file: str | None) -> None:
         try:
             detection = detect_file(array_specs(read_params(file)))
         except ConversionError as error:
-            click.echo(f"error: {shortened(str(error))}", err=True)
+            click.echo(f"Error: {shortened(str(error))}", err=True)
             rows.append({"file": str(file), "error": str(error)})
             continue
         rows.append({"file": str(file), **asdict(detection)})

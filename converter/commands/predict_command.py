@@ -96,7 +96,7 @@ def predict_command(
             try:
                 row, lines = predict(image)
             except ImageError as error:
-                click.echo(f"error: {error}", err=True)
+                click.echo(f"Error: {error}", err=True)
                 rows.append({"image": image, "error": str(error)})
                 failed = True
                 continue
@@ -209,7 +209,7 @@ def _draw(result: TaskResult, folder: Path, used: set[Path]) -> Iterator[str]:
     from ..files.atomic_file import write_bytes
     from ..inference.tasks.task_result import png
 
-    stem = "stdin" if result.image == "-" else Path(result.image).stem
+    stem = Path(result.image).stem.strip("<>")  # of standard input, which is called <stdin>
     for kind, draw in result.pictures.items():
         path, number = folder / f"{stem}-{kind}.png", 1
         while path in used:

@@ -10,6 +10,7 @@ import click
 
 from ..errors import ConversionError
 from ..mappings.choices import OPTIMIZERS, SCHEDULES
+from .interruption import interruptible
 from .option_types import OutputFolder
 from .shared_options import (
     AMP,
@@ -122,6 +123,15 @@ def training_options(out: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return add
 
 
+def _left(out: Path) -> str:
+    """Say what an interrupted training has written, and how to go on."""
+    from ..finetuning.fine_tuning import STATE
+
+    if not (out / STATE).exists():
+        return "no epoch is finished, and nothing is left; the same command starts again"
+    return f"{out / STATE} has the finished epochs; go on with the same command and `--resume`"
+
+
 def train_and_show(
     start: Callable[..., Finetuned | None],
     images: Path,
@@ -147,7 +157,7 @@ def train_and_show(
 
     setup = make_setup(device, amp, channels_last)
     try:
-        with join_world(setup.device) as world:
+        with interruptible(lambda: _left(out)), join_world(setup.device) as world:
             silent = world.rank > 0
             done = start(
                 images,

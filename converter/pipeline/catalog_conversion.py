@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..checkpoints.clock import Clock
-from ..checkpoints.file_detection import detect_file, other_networks
+from ..checkpoints.file_detection import detect_file, next_step, other_networks
 from ..checkpoints.output import write
 from ..checkpoints.record import Failure, Record
-from ..errors import ConversionError, LabelsError, ParityError
+from ..errors import ConversionError, KeyMapError, LabelsError, ParityError
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
 from ..mapping.assignment import array_specs, refuse
 from ..mapping.detection import require_one
-from ..mapping.fit import Fit, fit
-from ..mapping.trunk import take_trunk
+from ..mapping.fit import Fit, Specs, fit
+from ..mapping.trunk import Trunk, take_trunk
 from ..mappings.catalog import Entry, load_catalog
 from ..mappings.choices import FOLDER, INITS, OURS
 from ..mappings.class_labels import Labels, read_labels
@@ -30,6 +30,7 @@ from ..parity.proof import (
     write_report,
 )
 from ..parity.result import Parity
+from ..sources.arrays import Arrays
 from ..sources.source import Source, describe_source, load_arrays
 from ..weights.converted import Converted, assemble
 from .request import Request
@@ -60,18 +61,16 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
             if params is not None:
                 sha1 = background.submit(file_sha1, Path(params))
             with clock("map"):
-                trunk = take_trunk(arrays) if request.backbone else None
+                trunk = _take_trunk(arrays) if request.backbone else None
                 if trunk is not None:
                     arrays = {name: arrays[original] for original, name in trunk.names.items()}
                 specs = array_specs(arrays)
                 if entry is None:
-                    entry = require_one(detect_file(specs, headless=request.backbone), params)
+                    found = detect_file(specs, headless=request.backbone)
+                    entry = require_one(found, params, next_step(specs, params or ""))
                     attempt.entry = entry
                 fitted = fit(entry, specs, headless=request.backbone)
-                if fitted.problems and (others := other_networks(specs, entry.name)):
-                    summary = f"the arrays are not those of {entry.name}; convert them as {others}"
-                    refuse(summary, fitted.problems)
-                fitted.require()
+                _require_fit(fitted, specs, request)
                 check_output(fitted, request.layout, labels)
                 require_libraries(formats)
                 converted = assemble(fitted, arrays, request.dtype, request.allow_nonfinite)
@@ -94,6 +93,34 @@ def run_request(request: Request, progress: Progress | None = None) -> Record:
     except ConversionError as error:
         error.failure = attempt.failure(error)
         raise
+
+
+def _take_trunk(arrays: Arrays) -> Trunk:
+    """Find the trunk; an error names the networks that the whole file fits, if there are any."""
+    try:
+        return take_trunk(arrays)
+    except KeyMapError as error:
+        if not (models := detect_file(array_specs(arrays)).models):
+            raise
+        raise KeyMapError(
+            f"the file is no network with a backbone, but fits {' and '.join(models)}: omit "
+            "`--backbone`"
+        ) from error
+
+
+def _require_fit(fitted: Fit, specs: Specs, request: Request) -> None:
+    """Require that the arrays are those of a network; an error says how to convert them instead.
+
+    Raises:
+        KeyMapError: If they are not.
+    """
+    if not fitted.problems:
+        return
+    name = fitted.entry.name
+    summary = f"the arrays are not those of {name}"
+    if others := other_networks(specs, name, headless=request.backbone):
+        raise KeyMapError(f"{summary}; convert them as {others}")
+    refuse(f"{summary}{next_step(specs, request.params or '')}", fitted.problems)
 
 
 def _prove(converted: Converted, reference: str, request: Request, clock: Clock) -> Parity:
