@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +42,13 @@ def convert_command(
 
     catalog = load_catalog()
     if listing:
-        show_networks(catalog.values(), load_zoo().values(), json_file)
+        from ..mappings.network_filter import matching
+
+        entries, others = catalog.values(), load_zoo().values()
+        try:
+            show_networks(*matching(entries, others, models), json_file)
+        except UnknownModelError as error:
+            raise click.UsageError(str(error)) from error
         return
     check_usage(models, everything, options)
     try:
@@ -106,15 +112,14 @@ def _left(requests: Sequence[Request], results: Sequence[Record | GraphRecord | 
 
 
 def show_networks(
-    entries: Iterable[Entry], others: Iterable[ZooEntry], json_file: str | None
+    entries: Collection[Entry], others: Collection[ZooEntry], json_file: str | None
 ) -> None:
     """Print the known networks as tables or as JSON: the catalogue's, and then the zoo's."""
     from ..mappings.schema import plain
     from . import console
 
     if json_file is None:
-        console.print_catalog(entries)
-        console.print_zoo(others)
+        console.print_networks(entries, others)
     else:
         rows = [*map(plain, entries), *map(plain, others)]
         write_json(rows, json_file)

@@ -16,7 +16,11 @@ _OPTIONS = (
     click.argument("models", metavar="[MODEL]...", nargs=-1),
     click.option("--all", "everything", is_flag=True, help="Convert the whole published set."),
     click.option(
-        "--list", "listing", is_flag=True, help="List the known models, and convert nothing."
+        "--list",
+        "listing",
+        is_flag=True,
+        help="List the known models, and convert nothing; or only those that MODEL names: "
+        "'resnet50*', a family, a task such as detection, or published.",
     ),
     click.option(
         "--init",
