@@ -61,7 +61,7 @@ def test_results_as_lines_and_as_json(tmp_path: Path) -> None:
     assert set(record["seconds"]) == {"source", "map", "reference", "parity", "write", "total"}
 
     done = run("cifar_resnet20_v1", "--init", "random", "-o", "w", cwd=tmp_path)
-    assert "equal: float64" in done.stdout
+    assert "equal to gluon: float64" in done.stdout
     assert record["file"] in done.stdout  # the same bytes again
     done = run("cifar_resnet20_v1", "--init", "random", "-o", "w", "-q", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -199,6 +199,24 @@ def test_a_reader_that_ends_early_is_no_error(verb: str, tmp_path: Path) -> None
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path)
     os.close(writing)
     assert done.stderr == b""
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    def complete(*words: str) -> list[str]:
+        environment = {
+            **os.environ,
+            "_GLUON2TORCH_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(("gluon2torch", *words)),
+            "COMP_CWORD": str(len(words)),
+        }
+        code = "import sys; sys.argv = ['gluon2torch']; from gluon2torch.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        return done.stdout.split()
+
+    assert complete("val") == ["plain,validate"]
+    assert complete("convert", "--save") == ["plain,--save-reference"]
 
 
 def test_help_imports_nothing_heavy() -> None:

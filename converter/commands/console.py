@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..mappings.catalog import Entry
     from ..mappings.zoo import ZooEntry
 
-WIDTHS = (24, 42)  # of a network's name, and of its parity
+WIDTHS = (24, 50)  # of a network's name, and of its parity
 
 
 def result_line(result: Record | GraphRecord | Failure) -> str:
@@ -58,13 +58,14 @@ def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:
 
 
 def parity_line(parity: Parity) -> str:
-    """Format the largest relative difference that parity measured, for each dtype."""
+    """Format the reference, and the largest relative difference from it for each dtype."""
     if parity.passed is None:
         return "parity was not run"
     worst: dict[str, float] = {}
     for check in parity.checks:
         worst[check.dtype] = max(worst.get(check.dtype, 0.0), check.max_rel)
-    return "equal: " + ", ".join(f"{dtype} {value:.1e}" for dtype, value in worst.items())
+    figures = ", ".join(f"{dtype} {value:.1e}" for dtype, value in worst.items())
+    return f"equal to {parity.reference}: {figures}"
 
 
 def print_networks(entries: Collection[Entry], others: Iterable[ZooEntry]) -> None:

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from ..finetuning.fine_tuning import Finetuned
 
 _OPTIONS = (
-    click.option("--resume", is_flag=True, help="Resume a training that was interrupted."),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Resume an interrupted training, or add epochs.",
+    ),
     click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True),
     click.option(
         "-b",
@@ -171,6 +175,7 @@ def train_and_show(
                 watch=lambda epoch: scoreboard.counting(f"epoch {epoch}", silent=silent),
                 report=(lambda row: None) if json_file == "-" else scoreboard.print_epoch,
                 warn=lambda message: click.echo(f"skipped: {message}", err=True),
+                note=lambda message: click.echo(f"note: {message}", err=True),
             )
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..errors import ConversionError
+from ..errors import ConversionError, MissingDependencyError
 from .checkpoint_validation import validate_checkpoints
 from .option_types import OutputFile
 from .program_validation import DETECTOR, METRIC, validate_program
@@ -87,11 +87,11 @@ def validate_command(
 
     setup = make_setup(device, amp, channels_last)
     try:
-        if confusion is not None:
-            from ..inference.figures import require_matplotlib
-
-            require_matplotlib()
         with join_world(setup.device) as world:
+            if confusion is not None and (reason := _no_figures()) is not None:
+                confusion = None
+                if world.rank == 0:
+                    click.echo(f"note: {reason}; --confusion is left out", err=True)
             if program:
                 row = validate_program(*paths, setup=setup, world=world, **options)
                 rows = [row] if row is not None else []
@@ -116,6 +116,17 @@ def validate_command(
     elif json_file != "-":
         scoreboard.print_accuracy([row for row in rows if "error" not in row])
     sys.exit(1 if any("error" in row for row in rows) else 0)
+
+
+def _no_figures() -> str | None:
+    """Say why figures cannot be drawn; None if they can."""
+    from ..inference.figures import require_matplotlib
+
+    try:
+        require_matplotlib()
+    except MissingDependencyError as error:
+        return str(error)
+    return None
 
 
 def _check_usage(
