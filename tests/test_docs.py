@@ -78,8 +78,7 @@ def test_the_commands_run(title: str) -> None:
             source, _, piped = line.rpartition(" | ")
             assert not source or source.startswith("curl")
             result = run(piped, stdin=Path("cat.jpg").read_bytes() if source else None)
-            assert result is not None
-            assert result.exit_code == 0, (line, result.output)
+            assert result is None or result.exit_code == 0, (line, result and result.output)
 
 
 def require_options(line: str) -> None:

@@ -61,6 +61,7 @@ def test_an_unknown_file_is_told_of_what_is_beside_it(tmp_path: Path) -> None:
     (tmp_path / "net-symbol.json").touch()
     expected = "net-symbol.json is beside it: convert its graph with `--symbol auto`"
     assert error_of(tmp_path, "--params", path).split("; ", 1)[1] == expected
+    assert run("detect", path).output.splitlines()[1:] == [f"  {expected}"]
 
 
 def test_only_a_file_with_a_trunk_is_told_of_backbone(tmp_path: Path) -> None:
