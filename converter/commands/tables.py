@@ -10,9 +10,7 @@ from collections.abc import Collection, Sequence
 import click
 
 GAP = 2  # columns between cells, and the indent of what does not fit beside the first cell
-
-
-NO_BREAK = "\xa0"
+NO_BREAK = "\xa0"  # a space at which no line ends
 
 
 def terminal_width() -> int | None:
@@ -24,10 +22,9 @@ def print_table(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
     right: Collection[str] = (),
-    width: int | None = None,
 ) -> None:
-    """Print a table; see `format_table`."""
-    click.echo(format_table(headings, rows, right, width or terminal_width()))
+    """Print a table as wide as the terminal; see `format_table`."""
+    click.echo(format_table(headings, rows, right, terminal_width()))
 
 
 def format_table(
