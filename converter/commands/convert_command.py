@@ -30,6 +30,7 @@ def convert_command(
     listing: bool,
     json_file: str | None,
     quiet: bool,
+    verbose: bool,
     **options: Any,
 ) -> None:
     """Convert GluonCV networks to PyTorch; each is proved equal before it is written.
@@ -60,7 +61,7 @@ def convert_command(
 
     from ..pipeline.conversion import run
 
-    results = run_each(requests, run, quiet=quiet or json_file == "-")
+    results = run_each(requests, run, quiet=quiet or json_file == "-", verbose=verbose)
     if json_file is not None:
         write_json([result.as_dict() for result in results], json_file)
     sys.exit(0 if all(result.succeeded for result in results) else 1)
@@ -71,6 +72,7 @@ def run_each(
     one: Callable[[Request, Progress], Record | GraphRecord],
     *,
     quiet: bool,
+    verbose: bool = False,
 ) -> list[Record | GraphRecord | Failure]:
     """Convert one after another.
 
@@ -85,7 +87,7 @@ def run_each(
         try:
             with (
                 interruptible(lambda: _left(requests, results)),
-                working(request.model or "the file") as progress,
+                working(request.model or "the file", verbose=verbose) as progress,
             ):
                 result: Record | GraphRecord | Failure = one(request, progress)
         except ConversionError as error:

@@ -178,6 +178,9 @@ _OPTIONS = (
     ),
     JSON,
     click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Print a line for each stage to stderr, for a log."
+    ),
 )
 
 
