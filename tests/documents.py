@@ -64,7 +64,8 @@ def run(line: str, stdin: bytes | None = None) -> Result | None:
     if words[0] == "make":
         subprocess.run(["make", "-n", *words[1:]], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         return None
-    paths = [sorted(glob.glob(word)) if "*" in word else [word] for word in words[1:]]
+    quoted = re.findall(r"'([^']*)'", line)
+    paths = [(word not in quoted and sorted(glob.glob(word))) or [word] for word in words[1:]]
     return CliRunner().invoke(main, [str(each) for path in paths for each in path], input=stdin)
 
 
