@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gluon2torch.files.stages import announce_step, watched
+from gluon2torch.parity import proof
 from gluon2torch.sources.params_writer import write_params
 
 from .conftest import random_network
@@ -15,7 +16,10 @@ from .images import run
 
 
 @pytest.mark.mxnet
-def test_verbose_prints_each_stage_as_a_line(tmp_path: Path) -> None:
+def test_verbose_prints_each_stage_as_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "_PROVED_MAPS", {})  # of other tests in this process
     path = tmp_path / "mine.params"
     write_params(path, random_network("cifar_resnet20_v1").arrays)
     options = ("--params", path, "--reference", "gluon", "-o", tmp_path / "out")
