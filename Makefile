@@ -1,7 +1,6 @@
 # `make convert` and `make test` do everything on a fresh machine with Python 3.10, 3.11 or 3.12.
 
 MODEL ?= resnet50_v1d
-INIT ?= random
 OUT ?= weights
 SAMPLE ?= 120
 
@@ -10,6 +9,16 @@ PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 py
 	$(shell $(each) -c '$(SUITABLE)' 2>/dev/null && echo $(each))))
 BIN := .venv/bin
 CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or pycocotools or linters
+
+# MXNet, which also draws the random weights, has no packages for Apple silicon
+ifeq ($(shell uname -sm),Darwin arm64)
+INIT ?= pretrained
+EXTRAS ?= images,plots
+else
+INIT ?= random
+EXTRAS ?= gluon,images,plots
+endif
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 # with GPU_PYTHON=python3, `make gpu` uses that Python's torch, and no .venv is made
 GPU_PYTHON ?= $(BIN)/python
@@ -25,10 +34,10 @@ test: lint
 	$(BIN)/pytest -n 2 -m 'not (slow or cuda)'
 
 # the tests without other libraries, for the inner loop
-quick: .venv/installed
+quick: .venv/developing
 	$(BIN)/pytest -n 2 -m 'not (slow or costly or cuda or $(CLIENTS))'
 
-lint: .venv/installed view
+lint: .venv/developing view
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd build/view && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p gluon2torch
@@ -41,15 +50,15 @@ view:
 	@ln -s $(foreach each,$(wildcard converter/*) models mappings,../../../$(each)) build/view/gluon2torch
 
 # the proofs at full size
-proof: .venv/installed
+proof: .venv/developing
 	$(BIN)/pytest -m slow
 
 # parity of all of GluonCV's networks outside the catalogue, with random weights at small sizes
-zoo: .venv/installed
+zoo: .venv/developing
 	$(BIN)/pytest -n 2 -m zoo
 
 # networks, graphs, operators, validate and finetune on a GPU, and how fast validate is there
-gpu: view $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/installed)
+gpu: view $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/developing)
 	@if ! $(GPU_PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
 		echo 'make gpu: torch finds no GPU; nothing was run'; exit 0; fi; \
 	mkdir -p $(GPU_OUT); export PYTHONPATH=$(CURDIR)/build/view:$$PYTHONPATH; \
@@ -58,15 +67,15 @@ gpu: view $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/installed)
 		--tests $(GPU_OUT)/tests.xml --json $(GPU_OUT)/figures.json && exit $$failed
 
 # MXNet's logits, which `make gpu` compares with where MXNet is not installed, if they are copied
-gpu-reference: .venv/installed
+gpu-reference: .venv/developing
 	$(BIN)/python -m tests.mxnet_logits
 
 # SAMPLE small changes of each folder, which the tests must detect; about half an hour
-mutants: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutation]'
+mutants: .venv/developing
+	$(INSTALL) --quiet -e '.[mutation]'
 	$(BIN)/python -m tests.mutation --sample $(SAMPLE)
 
-bench: .venv/installed
+bench: .venv/developing
 	$(BIN)/python benchmarks/bench_process.py
 	$(BIN)/python benchmarks/bench_params.py --plot docs/growth.svg
 	$(BIN)/python benchmarks/bench_convert.py
@@ -77,8 +86,16 @@ bench: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11 or 3.12 is needed; name it with make PYTHON=…" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[gluon,onnx,images,plots,tensorboard,dev]'
+	@echo "Installing into .venv: PyTorch, and MXNet and GluonCV where they run; about 2 GB, and"
+	@echo "3 GB more where pip takes PyTorch with CUDA. pip says what it downloads, and how large:"
+	$(INSTALL) -e '.[$(EXTRAS)]'
+	ln -sf $(BIN)/gluon2torch gluon2torch
+	touch $@
+
+.venv/developing: .venv/installed
+	@echo "Installing what only the tests need into .venv: about 1 GB"
+	$(INSTALL) -e '.[$(EXTRAS),onnx,tensorboard,dev]'
 	touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist *.egg-info gluon2torch

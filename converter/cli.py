@@ -18,6 +18,7 @@ from .commands.features_command import features_command
 from .commands.file_commands import detect_command, diff_command, inspect_command
 from .commands.finetune_command import finetune_command
 from .commands.graph_command import graph_command
+from .commands.interruption import interruptible
 from .commands.predict_command import predict_command
 from .commands.release_commands import release_command, verify_command
 from .commands.to_gluon_command import to_gluon_command
@@ -77,6 +78,10 @@ def orderly_end() -> Iterator[None]:
 
 class Program(click.Group):
     """The commands; called, as by a console script, they are a whole program."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with interruptible():
+            return super().invoke(ctx)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         with orderly_end():

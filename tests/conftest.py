@@ -191,6 +191,19 @@ def untrained(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory; images are read without the costs of other processes."""
+    monkeypatch.chdir(tmp_path)
+    for user in (
+        "finetuning.fine_tuning",
+        "inference.classification",
+        "inference.feature_extraction",
+    ):
+        monkeypatch.setattr(f"gluon2torch.{user}.default_workers", lambda: 0)
+    return tmp_path
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reaches the published store or the user's cache."""

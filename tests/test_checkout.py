@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +58,27 @@ def test_convert_py_needs_no_install(python: Path, mine: Path, tmp_path: Path) -
     assert "cifar_resnet20_v1" in shown
     (path,) = (tmp_path / "out").glob("*.pth")
     assert json.loads(path.with_suffix(".json").read_text())["model"] == "cifar_resnet20_v1"
+
+
+def test_without_its_libraries_one_line_says_what_to_run(tmp_path: Path) -> None:
+    program = tmp_path / "convert.py"
+    shutil.copy(ROOT / "convert.py", program)
+    command = [sys.executable, "-I", "-S", program, "--list"]  # -S: without installed libraries
+    for advice in ("run `make convert` first, or `python -m pip install -e .`", "run `./gluon2to"):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("Error: convert.py needs torch, numpy, click, ")
+        assert advice in line
+        (tmp_path / "gluon2torch").touch()
+
+
+def test_the_libraries_asked_for_are_the_dependencies() -> None:
+    needed = {name.lower() for name in runpy.run_path(str(ROOT / "convert.py"))["NEEDED"]}
+    table = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    block = table[table.index("\ndependencies = [") :].split("]", 1)[0]
+    names = {each.lower().replace("-", "_") for each in re.findall(r'"([\w-]+)>=', block)}
+    assert needed == names - {"pyyaml"} | {"yaml"}
 
 
 @pytest.mark.costly

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -61,7 +62,7 @@ def test_results_as_lines_and_as_json(tmp_path: Path) -> None:
     assert set(record["seconds"]) == {"source", "map", "reference", "parity", "write", "total"}
 
     done = run("cifar_resnet20_v1", "--init", "random", "-o", "w", cwd=tmp_path)
-    assert "equal: float64" in done.stdout
+    assert "equal to gluon: float64" in done.stdout
     assert record["file"] in done.stdout  # the same bytes again
     done = run("cifar_resnet20_v1", "--init", "random", "-o", "w", "-q", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -110,9 +111,9 @@ def test_reference_none_is_said_and_recorded(tmp_path: Path) -> None:
         (["--all", "--shard", "5/4"], "'5/4' is not a shard"),
         (["--all", "--jobs", "0"], "0 is not in the range"),
         (["resnet18_v1b", "--size", "224"], "'224' is not a size"),
-        (["resnet18_v1b", "--json", "/no/such/folder/r.json"], "or is in no existing folder"),
+        (["resnet18_v1b", "--json", "/no/such/folder/r.json"], "is in no existing folder"),
         (["resnet18_v1b", "--seed", "-1"], "-1 is not in the range"),
-        (["resnet18_v1b", "--json", "/"], "--json: / is a folder"),
+        (["resnet18_v1b", "--json", "/"], "'--json': / is a folder"),
         (["resnet18_v1b", "--backbone"], "--backbone extracts the trunk from a file"),
         (["resnet18_v1b", "--size", "0x4"], "'0x4' is not a size"),
         (["resnet18_v1b", "--init", "magic"], "'magic' is not one of"),
@@ -146,10 +147,10 @@ def test_a_users_file_that_is_wrong_is_status_1_and_one_line(
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {path}: ")
+    assert line.startswith(f"Error: {path}: ")
     assert message in line
     (record,) = json.loads(done.stdout)
-    assert record["error"] == line.removeprefix("error: ")
+    assert record["error"] == line.removeprefix("Error: ")
     assert (record["model"], record["family"]) == ("resnet18_v1b", "resnet_v1b")
     assert record["name"] == "gluon_resnet18_v1b"
     assert (record["source"]["kind"], record["source"]["path"]) == ("params", str(path))
@@ -199,6 +200,36 @@ def test_the_catalogue_as_table_and_json() -> None:
     assert rows[-1]["task"] == "tracking"
     assert rows[0]["name"] == "resnet18_v1b"
     assert rows[0]["dataset"]["input_size"] == [224, 224]
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("verb", ["convert --list", "inspect mine.params", "detect mine.params"])
+def test_a_reader_that_ends_early_is_no_error(verb: str, tmp_path: Path) -> None:
+    write_params(tmp_path / "mine.params", arrays())
+    reading, writing = os.pipe()
+    os.close(reading)  # as of `| head` that has read enough
+    command = [sys.executable, "-m", "gluon2torch", *verb.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path)
+    os.close(writing)
+    assert done.stderr == b""
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    def complete(*words: str) -> list[str]:
+        environment = {
+            **os.environ,
+            "_GLUON2TORCH_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(("gluon2torch", *words)),
+            "COMP_CWORD": str(len(words)),
+        }
+        code = "import sys; sys.argv = ['gluon2torch']; from gluon2torch.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        return done.stdout.split()
+
+    assert complete("val") == ["plain,validate"]
+    assert complete("convert", "--save") == ["plain,--save-reference"]
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -159,7 +159,7 @@ def test_an_image_must_be_of_the_data_set(cases: list[Case]) -> None:
 
 def test_without_pycocotools(cases: list[Case], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pycocotools.coco", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'gluon2torch\[coco\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install pycocotools"):
         CocoDetection().result(cases[0].truth)
 
 

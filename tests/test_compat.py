@@ -44,7 +44,7 @@ def test_a_machine_without_mxnet_is_told_which_extra_it_needs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "mxnet", None)
-    with pytest.raises(MissingDependencyError, match=r"gluon2torch\[gluon\].*--reference graph"):
+    with pytest.raises(MissingDependencyError, match="pip install mxnet==1.*--reference graph"):
         mxnet_compat.import_mxnet()
 
 

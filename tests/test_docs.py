@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 
-from gluon2torch.cli import main
 from gluon2torch.graph import registry
 from gluon2torch.mappings.class_labels import dataset_labels
 
+from .documents import ROOT, commands, make_files, parse, run, sections
 from .images import encode, noise
 from .test_graph_inputs import save_detector
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = ROOT / "docs"
 
 
 @pytest.mark.mxnet
@@ -57,21 +57,61 @@ def test_the_example_of_graphs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert torch.equal(tensor, weights[name])
 
 
+SECTIONS = {
+    f"{path.stem}: {title}": text
+    for path in sorted(DOCS.glob("*.md"))
+    for title, text in sections(path)
+    if commands(text)
+}
+# too costly here, or the files are not
+PARSED = ("graphs: Inputs", "zoo: ")
+
+
+@pytest.mark.mxnet
+@pytest.mark.costly
+@pytest.mark.parametrize("title", SECTIONS)
+@pytest.mark.usefixtures("sandbox")
+def test_the_commands_run(title: str) -> None:
+    lines = commands(SECTIONS[title])
+    if title.startswith(PARSED):
+        for line in lines:
+            parse(line)
+        return
+    make_files(SECTIONS[title])
+    for line in lines:
+        if line.startswith("python -m tests.fuzz"):
+            require_options(line)
+        elif line.startswith("torchrun"):
+            parse(line[line.index("gluon2torch") :])
+        else:
+            source, _, piped = line.rpartition(" | ")
+            assert not source or source.startswith("curl")
+            result = run(piped, stdin=Path("cat.jpg").read_bytes() if source else None)
+            assert result is None or result.exit_code == 0, (line, result and result.output)
+
+
+def require_options(line: str) -> None:
+    """Fail unless a program of the tests has the options of a command line."""
+    _, _, module, *words = shlex.split(line)
+    text = Path(ROOT, *module.split(".")).with_suffix(".py").read_text()
+    for word in words:
+        assert not word.startswith("--") or f'"{word}"' in text, line
+
+
+@pytest.mark.mxnet
+def test_several_inputs_are_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_detector(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (line,) = (each for each in commands(SECTIONS["graphs: Inputs"]) if "im_info" in each)
+    result = run(line)
+    assert result is not None
+    assert result.exit_code == 0, result.output
+
+
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
-def test_the_options_that_are_shown_exist(path: Path) -> None:
-    """Every `gluon2torch VERB … --option` in a block of code is one of that verb's."""
-    for block in re.findall(r"```\n(.*?)```", path.read_text(), flags=re.DOTALL):
-        for line in block.splitlines():
-            found = re.search(r"(?:gluon2torch|-m gluon2torch) ([a-z-]+)(.*)", line)
-            if found is None:
-                continue
-            usage = CliRunner().invoke(main, [found[1], "--help"])
-            assert usage.exit_code == 0, line
-            for option in re.findall(r" (--?[a-z-]{1,})", found[2]):
-                assert re.search(rf"(^|[ ,]){option}\b", usage.output, flags=re.MULTILINE), (
-                    line,
-                    option,
-                )
+def test_commands_within_the_text_are_ours(path: Path) -> None:
+    for line in re.findall(r"`(gluon2torch [a-z-]+ [^`…]+)`", path.read_text()):
+        parse(line)
 
 
 def test_links_lead_somewhere() -> None:

@@ -63,7 +63,7 @@ def test_a_broken_image_is_reported_and_left_out(untrained: Path, tmp_path: Path
     out = tmp_path / "out.npz"
     result = run("features", untrained, *paths, "-o", out, *OPTIONS)
     assert result.exit_code == 1
-    assert f"error: {paths[1]}: is not a valid image" in result.output
+    assert f"Error: {paths[1]}: is not a valid image" in result.output
     with np.load(out) as file:
         assert file["images"].tolist() == [str(paths[0]), str(paths[2])]
         assert file["features"].shape == (2, 64)

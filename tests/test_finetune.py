@@ -183,6 +183,33 @@ def test_the_results_are_checkpoints_as_any_other(
 
 
 @pytest.mark.costly
+def test_resuming_says_what_there_is_and_adds_epochs(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = ("finetune", untrained, colours, "-o", out, "-j", 0, "--device", "cpu", "--resume")
+    result = run(*arguments, "--epochs", 2)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == f"note: {out / STATE} does not exist: a new training starts\n"
+    result = run(*arguments, "--epochs", 2)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == (
+        "note: all 2 epochs are finished; resume with a larger `--epochs` to train on\n"
+    )
+    assert not any(line.startswith("epoch") for line in result.stdout.splitlines())
+    result = run(*arguments, "--epochs", 4)
+    assert (result.exit_code, result.stderr) == (0, "")
+    rows = list(csv.DictReader((out / "curves.csv").read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
+    # cosine over four epochs, from the third on
+    rates = [float(row["learning rate"]) for row in rows]
+    assert rates[2:] == pytest.approx([0.01 / 2, 0.01 * (1 - 0.5**0.5) / 2])
+    result = run(*arguments, "--epochs", 3)
+    assert result.exit_code == 1
+    assert "4 epochs are finished already; resume it with at least as many" in result.output
+
+
+@pytest.mark.costly
 def test_colours_are_learnt_from_scratch(untrained: Path, colours: Path, tmp_path: Path) -> None:
     (colours / "red" / "0.png").write_bytes(b"broken")
     told: list[str] = []

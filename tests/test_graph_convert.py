@@ -232,7 +232,7 @@ def test_a_network_for_another_batch_size_is_one_line(tmp_path: Path) -> None:
     result = run(*options, "--reference", "none", "--size", "28x28")
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
-    assert f"error: {symbol}: cannot run on inputs of shape 1x3x28x28" in line
+    assert f"Error: {symbol}: cannot run on inputs of shape 1x3x28x28" in line
     assert "--input NAME=SHAPE" in line
     assert run(*options, "--reference", "none", "--input", "data=4,3,28,28").exit_code == 0
 
@@ -316,5 +316,5 @@ def test_a_users_mistake_is_one_line(mine: tuple[Path, Path], tmp_path: Path) ->
     result = run("--symbol", mine[1], "--params", mine[1], "-o", tmp_path / "out")
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"error: {mine[1]}: not a -symbol.json, but a .params file")
+    assert line.startswith(f"Error: {mine[1]}: not a -symbol.json, but a .params file")
     assert "my-net" in result.stdout

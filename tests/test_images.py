@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, features
 
 from gluon2torch.errors import ImageError, MissingDependencyError
-from gluon2torch.inference.images.image_file import find_images, read_image
+from gluon2torch.inference.images.image_file import find_images, read_image, suffixes
 from gluon2torch.inference.images.linear_resize import resize_linear
 from gluon2torch.inference.images.normalisation import normalise
 from gluon2torch.inference.images.presets import Crop, make_crop
@@ -235,13 +235,36 @@ def test_folders_are_searched(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     assert find_images([tmp_path, "-"]) == [
         *map(str, (tmp_path / "a.png", tmp_path / "b/2.JPG")),
-        "-",
+        "<stdin>",
     ]
-    with pytest.raises(ImageError, match="no such file"):
-        find_images([tmp_path / "c"])
+    assert find_images([tmp_path / "c"]) == [str(tmp_path / "c")]
+    with pytest.raises(ImageError, match="No such file"):
+        read_image(tmp_path / "c")
     (tmp_path / "c").mkdir()
+    assert find_images([tmp_path / "c"]) == [str(tmp_path / "c")]
     with pytest.raises(ImageError, match="has no images"):
-        find_images([tmp_path / "c"])
+        read_image(tmp_path / "c")
+
+
+def test_formats_that_not_every_pillow_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.avif", "b.heic", "c.png"):
+        (tmp_path / name).write_bytes(b"")
+    for known, found in (
+        ({".png": "PNG"}, ["c.png"]),
+        ({".avif": "AVIF", ".png": "PNG"}, ["a.avif", "c.png"]),
+        ({".heic": "HEIF", ".xyz": "XYZ"}, ["b.heic", "c.png"]),
+    ):
+        monkeypatch.setattr(Image, "registered_extensions", known.copy)
+        suffixes.cache_clear()
+        assert [Path(each).name for each in find_images([tmp_path])] == found
+    monkeypatch.undo()
+    suffixes.cache_clear()
+    if features.check("avif"):
+        (tmp_path / "a.avif").write_bytes(encode(Image.fromarray(smooth(20, 30)), "AVIF"))
+        assert str(tmp_path / "a.avif") in find_images([tmp_path])
+        assert read_image(tmp_path / "a.avif").shape == (20, 30, 3)
 
 
 def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +276,7 @@ def test_without_pillow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         return real(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingDependencyError, match=r"gluon2torch\[images\]"):
+    with pytest.raises(MissingDependencyError, match="pip install Pillow"):
         read_image("x.png")
 
 

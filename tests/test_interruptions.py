@@ -22,17 +22,26 @@ import numpy as np
 import pytest
 
 from gluon2torch import convert, read_params
+from gluon2torch.checkpoints.record import Record
 from gluon2torch.cli import main, orderly_end
+from gluon2torch.commands.convert_command import run_each
+from gluon2torch.commands.interruption import Interrupted
 from gluon2torch.files import atomic_file, temporary_names
 from gluon2torch.files.temporary_names import PREFIX, is_abandoned, new_name
+from gluon2torch.finetuning.fine_tuning import STATE
+from gluon2torch.pipeline.request import Request
 from gluon2torch.sources.params_writer import write_params
 
+from .conftest import record
+from .images import run
 from .test_cli import ROOT
 from .test_commands import arrays
+from .test_finetune import make_colours
 
 pytestmark = [pytest.mark.posix, pytest.mark.costly]
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 TERMINATED = 128 + signal.SIGTERM
+INTERRUPTED = 128 + signal.SIGINT
 DAY = 86400
 
 # what a child does: `moment` is called in the middle of writing, with the temporary file's path
@@ -145,6 +154,65 @@ def test_sigterm_leaves_nothing(code: str, mine: Path, out: Path) -> None:
     assert not out.exists()
 
 
+@pytest.mark.parametrize("code", [COMMAND, SCRIPT], ids=["gluon2torch", "convert.py"])
+def test_an_interrupted_conversion_says_what_is_left(code: str, mine: Path, out: Path) -> None:
+    with writing(code, mine, out) as process:
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert errors == (
+        "Interrupted: no unfinished file is left; the same command starts again, and resumes a "
+        "download\n"
+    )
+    assert not out.exists()
+
+
+def test_several_conversions_say_which_are_left(capsys: pytest.CaptureFixture[str]) -> None:
+    def one(request: Request, progress: object) -> Record:
+        if request.model == "c":
+            raise KeyboardInterrupt
+        return record()
+
+    requests = [Request(model=name) for name in "abcd"]
+    with pytest.raises(Interrupted) as caught:
+        run_each(requests, one, quiet=True)
+    caught.value.show()
+    assert capsys.readouterr().err == (
+        "Interrupted: 2 of 4 are converted, and their files stay; go on with the same options for "
+        "c d\n"
+    )
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_an_interrupted_training_says_how_to_go_on(
+    epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gluon2torch.finetuning.training import Training
+
+    run_epoch = Training.run_epoch
+
+    def interrupted(self: Training, progress: Any) -> Any:
+        if len(self.history) == epochs:
+            raise KeyboardInterrupt
+        return run_epoch(self, progress)
+
+    monkeypatch.setattr(Training, "run_epoch", interrupted)
+    images, out = make_colours(tmp_path / "images", 4), tmp_path / "out"
+    options = ("-o", out, "--epochs", "3", "-j", "0", "--device", "cpu")
+    result = run("train", "cifar_resnet20_v1", images, *options)
+    assert result.exit_code == INTERRUPTED
+    assert result.stderr == (
+        f"Interrupted: {out / STATE} has the finished epochs; go on with the same command and "
+        "`--resume`\n"
+        if epochs
+        else "Interrupted: no epoch is finished, and nothing is left; the same command starts "
+        "again\n"
+    )
+    monkeypatch.setattr(Training, "run_epoch", run_epoch)
+    resume = ("--resume",) if epochs else ()
+    assert run("train", "cifar_resnet20_v1", images, *options, *resume).exit_code == 0
+
+
 def test_more_signals_do_not_stop_the_clean_up(mine: Path, out: Path) -> None:
     more = """
 def insist(path):
@@ -175,7 +243,7 @@ def moment(path):
 """
     out.mkdir()
     with child(late + COMMAND, mine, out) as process:
-        assert ended(process) == (TERMINATED if number == "SIGTERM" else 1)
+        assert ended(process) == (TERMINATED if number == "SIGTERM" else INTERRUPTED)
     assert temporaries(out) == []
 
 

@@ -82,10 +82,26 @@ def test_lines_for_people_and_bytes_from_a_pipe(trained: Callable[[str], Path]) 
     assert result.output.splitlines() == [str(image), "   99.3%  cat", "    0.6%  dog"]
     piped = run("predict", trained("structural"), "-", "--json", "-", input=image.read_bytes())
     (row,) = json.loads(piped.output)
-    assert row["image"] == "-"
+    assert row["image"] == "<stdin>"
     assert row["top"][0]["label"] == "cat"
     assert row["top"][0]["index"] == 3
     assert sum(guess["probability"] for guess in row["top"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_missing_path_and_an_empty_folder_stop_no_other(untrained: Path, tmp_path: Path) -> None:
+    image, empty = tmp_path / "a.png", tmp_path / "empty"
+    image.write_bytes(encode(Image.fromarray(noise(40, 50)), "PNG"))
+    empty.mkdir()
+    result = run("predict", untrained, tmp_path / "no.png", image, empty, "--topk", 1)
+    assert result.exit_code == 1
+    assert f"{image}\n" in result.stdout
+    missing, no_images = result.stderr.splitlines()
+    assert missing == f"Error: {tmp_path / 'no.png'}: cannot be read (No such file or directory)"
+    assert no_images.startswith(f"Error: {empty}: has no images (.avif, .bmp, ")
+    result = run("predict", untrained, "-", input=b"text")
+    assert result.stderr == (
+        "Error: <stdin>: is not a valid image (Pillow does not recognise its format)\n"
+    )
 
 
 def test_a_broken_image_stops_no_other(untrained: Path, tmp_path: Path) -> None:
@@ -93,7 +109,7 @@ def test_a_broken_image_stops_no_other(untrained: Path, tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(encode(Image.fromarray(noise(40, 50)), "PNG"))
     result = run("predict", untrained, tmp_path, "--json", tmp_path / "out.json")
     assert result.exit_code == 1
-    assert f"error: {tmp_path / 'a.png'}: is not a valid image" in result.output
+    assert f"Error: {tmp_path / 'a.png'}: is not a valid image" in result.output
     broken, sound = json.loads((tmp_path / "out.json").read_text())
     assert "is not a valid image" in broken["error"]
     assert [guess["index"] for guess in sound["top"]] == list(

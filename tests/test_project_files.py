@@ -59,6 +59,25 @@ def check(command: str) -> None:
         assert context.params["json_file"] == "-"
 
 
+def test_the_image_has_all_that_is_installed() -> None:
+    """The Dockerfile copies what the package is built from, and asks for extras that exist."""
+    folder, table = ROOT / "docker", (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    text = (folder / "Dockerfile").read_text(encoding="utf-8")
+    copied = [
+        word for line in re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE) for word in line.split()
+    ]
+    assert all((ROOT / each).exists() for each in copied)
+    assert {"converter", "models", "mappings", "pyproject.toml", "LICENSE"} <= set(copied)
+    ignored = (folder / "Dockerfile.dockerignore").read_text(encoding="utf-8")
+    assert set(re.findall(r"^!(.*)$", ignored, re.MULTILINE)) == set(copied)
+    (extras,) = re.findall(r'"/source\[([\w,]+)\]"', text)
+    assert set(extras.split(",")) <= set(re.findall(r"^(\w+) = \[", table, re.MULTILINE))
+    (version,) = re.findall(r"^FROM python:3\.(\d+)-", text, re.MULTILINE)
+    assert 10 <= int(version) <= 12  # MXNet's
+    for line in re.findall(r"docker run .* gluon2torch (.*)", text):
+        check(line)
+
+
 def test_the_citation_is_of_this_version() -> None:
     citation = load(ROOT / "CITATION.cff")
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()  # what CFF demands

@@ -486,7 +486,7 @@ def test_parity_is_measured_from_the_folder(tmp_path: Path) -> None:
     flip(checkpoint(release), 5000)
     result = run("release", "--check", release, "--size", "17x17")
     assert result.exit_code == 1
-    assert f"error: {checkpoint(release)}: has the SHA-256 " in result.output
+    assert f"Error: {checkpoint(release)}: has the SHA-256 " in result.output
     assert "0 models proved equal" in result.output
 
 
@@ -522,7 +522,7 @@ def test_the_21_built_checked_and_one_byte_flipped(tmp_path: Path) -> None:
     flip(victim, victim.stat().st_size // 2)
     result = run("release", "--check", release, "--reference", "none")
     assert result.exit_code == 1
-    assert f"error: {victim}: has the SHA-256 " in result.output
+    assert f"Error: {victim}: has the SHA-256 " in result.output
     assert "1 wrong" in result.output
     # the third witness: its name
     output = run("verify", victim, "--model", "senet_154").output

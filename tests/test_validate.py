@@ -63,7 +63,7 @@ def test_the_trained_networks_score_as_with_mxnet(
     outputs = ("--predictions", table, "--confusion", picture, "--json", tmp_path / "r.json")
     result = run("validate", trained(which), SHEET, *CPU, *outputs, "--batch-size", 32)
     assert result.exit_code == 0, result.output
-    assert f"100        0  {right}.00  100.00      92.10" in result.output
+    assert f" 100 0 {right}.00 100.00 92.10 - " in " ".join(result.output.split())
     assert "classes: the folders' names are the classes'" in result.output
     row = json.loads((tmp_path / "r.json").read_text())
     assert [row[key] for key in ("images", "top1", "top5", "skipped")] == [100, right, 100, 0]
@@ -238,3 +238,21 @@ def test_the_answers_do_not_depend_on_who_reads(untrained: Path, tmp_path: Path)
     answers = [validate(untrained, folder, workers=n, batch_size=2).answers for n in (0, 2)]
     assert np.array_equal(answers[0].top, answers[1].top)
     assert np.array_equal(answers[0].probability, answers[1].probability)
+
+
+def test_a_matrix_that_cannot_be_drawn_is_noted_before_the_work(
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(encode(Image.fromarray(noise(40, 50)), "PNG"))
+    (tmp_path / "list.txt").write_text("a.png 3\nno.png 4\n")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    options = ("--confusion", tmp_path / "c.png", "-j", 0, "--device", "cpu")
+    result = run("validate", untrained, tmp_path / "list.txt", *options)
+    assert result.exit_code == 0, result.output
+    note, skipped = result.stderr.splitlines()
+    assert note == (
+        "note: drawing figures needs matplotlib, which is not installed: `pip install matplotlib`; "
+        "--confusion is left out"
+    )
+    assert skipped.startswith("skipped: ")
+    assert not (tmp_path / "c.png").exists()

@@ -83,7 +83,7 @@ def test_a_flipped_byte_is_reported(weights: Path) -> None:
         result = check(weights)
         assert result.exit_code == 1
         assert "whose first digits are in the file name, is " in result.output
-        assert "error: " + str(weights) in result.output
+        assert "Error: " + str(weights) in result.output
         assert "Traceback" not in result.output
         flip(weights, at)
     assert check(weights).exit_code == 0

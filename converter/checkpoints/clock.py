@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..files.stages import announce_step
+
 
 class Clock:
-    """Measures the wall time of each step, in seconds."""
+    """Measures the wall time of each step, in seconds, and announces it (files/stages.py)."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
@@ -16,6 +18,7 @@ class Clock:
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
+        announce_step(step)
         start = time.perf_counter()
         yield
         self._steps[step] = time.perf_counter() - start

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+
 from ..graph.zoo_detection import ZooFit, detect_zoo
 from ..mapping.detection import Detection, detect
 from ..mapping.dialects import dialect_of
 from ..mapping.fit import Specs
+from ..mapping.trunk import trunk_kind
+from ..sources.exported_pair import symbol_beside
 
 
 def detect_file(specs: Specs, *, headless: bool = False) -> Detection:
@@ -26,10 +31,23 @@ def detect_file(specs: Specs, *, headless: bool = False) -> Detection:
     return detect(specs, headless=headless) if found is None else _detection(found, len(specs))
 
 
-def other_networks(specs: Specs, model: str) -> str | None:
+def other_networks(specs: Specs, model: str, *, headless: bool = False) -> str | None:
     """The names of the networks that a file fits, if they are others than the given one."""
-    found = detect_file(specs).models
+    found = detect_file(specs, headless=headless).models
     return " or ".join(found) if found and model not in found else None
+
+
+def next_step(names: Iterable[str], params: str | os.PathLike[str]) -> str:
+    """Say, as the end of a sentence, how to convert a file that fits no network; may be empty.
+
+    Args:
+        names: The names of its arrays.
+    """
+    if (symbol := symbol_beside(params)) is not None:
+        return f"; {symbol.name} is beside it: convert its graph with `--symbol auto`"
+    if (kind := trunk_kind(names)) is not None:
+        return f"; it has the names of a {kind} network, whose trunk `--backbone` converts"
+    return ""
 
 
 def _detection(found: ZooFit, count: int) -> Detection:

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
+
+import click
 
 from ..checkpoints.record import Failure, GraphRecord, Record
 from ..mappings.choices import OURS
 from ..parity.result import Parity
+from .tables import format_line, print_table, terminal_width
 
 IMAGE_AXES = 4
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ..mappings.catalog import Entry
     from ..mappings.zoo import ZooEntry
+
+WIDTHS = (24, 50)  # of a network's name, and of its parity
 
 
 def result_line(result: Record | GraphRecord | Failure) -> str:
     """Format the result of one conversion: a line, and its notes below."""
     if isinstance(result, Failure):
-        line = f"{result.model or 'unknown':24} {'not converted':42}"
         path = result.source.path if result.source is not None else None
+        line = f"{result.model or 'unknown':24} {'not converted':{WIDTHS[1]}}"
         return (line if path is None else f"{line} {path}").rstrip()
-    lines = [f"{result.model:24} {parity_line(result.parity):42} {result.file}"]
+    cells, width = (result.model, parity_line(result.parity), result.file), terminal_width()
+    lines = [format_line(cells, WIDTHS, width)]
     if isinstance(result, GraphRecord):
-        lines += [f"{'':67} {each.file}" for each in result.files[1:]]
+        lines += [format_line(("", "", each.file), WIDTHS, width) for each in result.files[1:]]
         lines.append(f"  takes {_inputs(result)}")
         return "\n".join([*lines, *(f"  note: {note}" for note in result.notes)])
-    lines += [f"{'':67} {each.file}" for each in result.files[1:]]
+    lines += [format_line(("", "", each.file), WIDTHS, width) for each in result.files[1:]]
     if result.left_out is not None:
         left_out = ", ".join(f"{len(names)} {rule}*" for rule, names in result.left_out.items())
         lines.append(f"  the trunk of a {result.backbone_of} network; left out: {left_out}")
@@ -63,26 +66,26 @@ def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:
 
 
 def parity_line(parity: Parity) -> str:
-    """Format the largest relative difference that parity measured, for each dtype."""
+    """Format the reference, and the largest relative difference from it for each dtype."""
     if parity.passed is None:
         return "parity was not run"
     worst: dict[str, float] = {}
     for check in parity.checks:
         worst[check.dtype] = max(worst.get(check.dtype, 0.0), check.max_rel)
-    return "equal: " + ", ".join(f"{dtype} {value:.1e}" for dtype, value in worst.items())
+    figures = ", ".join(f"{dtype} {value:.1e}" for dtype, value in worst.items())
+    return f"equal to {parity.reference}: {figures}"
 
 
-def print_catalog(entries: Iterable[Entry]) -> None:
-    """Print the known models as a table."""
-    from rich.table import Table
+def print_networks(entries: Collection[Entry], others: Iterable[ZooEntry]) -> None:
+    """Print networks of the catalogue as a table, and others as a table for each task."""
+    if entries:
+        _print_catalog(entries)
+    _print_zoo(others, below=bool(entries))
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    for title in ("GluonCV", "published as", "input"):
-        table.add_column(title, no_wrap=True)
-    for title in ("params", "top-1", "top-5"):
-        table.add_column(title, no_wrap=True, justify="right")
-    for entry in entries:
-        table.add_row(
+
+def _print_catalog(entries: Iterable[Entry]) -> None:
+    rows = [
+        (
             entry.name,
             entry.published if entry.sha1 else "never published",
             "{}x{}".format(*entry.dataset.input_size),
@@ -92,36 +95,27 @@ def print_catalog(entries: Iterable[Entry]) -> None:
                 for accuracy in (entry.top1, entry.top5)
             ),
         )
-    _print(table)
+        for entry in entries
+    ]
+    figures = ("params", "top-1", "top-5")
+    print_table(("GluonCV", "published as", "input", *figures), rows, right=figures)
 
 
-def print_zoo(entries: Iterable[ZooEntry]) -> None:
-    """Print the networks of mappings/zoo/, a table for each task."""
-    from rich.table import Table
-
-    by_task: dict[str, list[ZooEntry]] = {}
+def _print_zoo(entries: Iterable[ZooEntry], *, below: bool) -> None:
+    by_task: dict[str, list[tuple[str, ...]]] = {}
     for entry in entries:
-        by_task.setdefault(entry.task, []).append(entry)
-    for task, group in by_task.items():
-        table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-        for title in (task, "classes", "input", "published"):
-            table.add_column(title, no_wrap=True)
-        for entry in group:
-            shapes = ("x".join(map(str, shape[1:])) for shape in entry.inputs.values())
-            metrics = (f"{name} {value:g}" for name, value in entry.metrics.items())
-            weights = f"the weights of {entry.float_name}" if entry.float_name else "-"
-            table.add_row(
+        shapes = ("x".join(map(str, shape[1:])) for shape in entry.inputs.values())
+        metrics = (f"{name} {value:g}" for name, value in entry.metrics.items())
+        weights = f"the weights of {entry.float_name}" if entry.float_name else "-"
+        by_task.setdefault(entry.task, []).append(
+            (
                 entry.name,
                 str(entry.classes or "-"),
                 ", ".join(shapes),
                 ", ".join(metrics) or ("without figures" if entry.sha1 else weights),
             )
-        print()
-        _print(table)
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    # in a pipe each model is one line, whatever its length
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+        )
+    for number, (task, rows) in enumerate(by_task.items()):
+        if below or number > 0:
+            click.echo()
+        print_table((task, "classes", "input", "published"), rows)

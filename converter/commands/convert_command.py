@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,7 @@ import click
 from ..errors import UnknownModelError
 from .convert_options import convert_options
 from .convert_usage import check_usage, make_requests, params_files
+from .interruption import NOTHING_LEFT, InterruptibleCommand, interruptible
 from .shared_options import CONTEXT, shortened, write_json
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from ..mappings.catalog import Entry
     from ..mappings.zoo import ZooEntry
     from ..pipeline.batch import Outcome
+    from ..pipeline.request import Request
 
 
-@click.command("convert", context_settings=CONTEXT)
+@click.command("convert", cls=InterruptibleCommand, context_settings=CONTEXT)
 @convert_options
 def convert_command(
     models: tuple[str, ...],
@@ -28,6 +30,7 @@ def convert_command(
     listing: bool,
     json_file: str | None,
     quiet: bool,
+    verbose: bool,
     **options: Any,
 ) -> None:
     """Convert GluonCV networks to PyTorch; each is proved equal before it is written.
@@ -40,11 +43,17 @@ def convert_command(
 
     catalog = load_catalog()
     if listing:
-        show_networks(catalog.values(), load_zoo().values(), json_file)
+        from ..mappings.network_filter import matching
+
+        entries, others = catalog.values(), load_zoo().values()
+        try:
+            show_networks(*matching(entries, others, models), json_file)
+        except UnknownModelError as error:
+            raise click.UsageError(str(error)) from error
         return
     shard, jobs = options.pop("shard"), options.pop("jobs")
     files = params_files(options.pop("params"))
-    check_usage(models, files, everything, json_file, options)
+    check_usage(models, files, everything, options)
     try:
         chosen = catalog.published_set if everything else models
         names: list[str | None] = [find_network(name).name for name in chosen]
@@ -57,40 +66,60 @@ def convert_command(
 
     from ..pipeline.batch import convert_in_processes, convert_in_turn
 
-    together = jobs > 1 and len(requests) > 1
-    outcomes = convert_in_processes(requests, jobs) if together else convert_in_turn(requests)
-    results = show_each(outcomes, quiet=quiet or json_file == "-")
+    if jobs > 1 and len(requests) > 1:
+        outcomes = convert_in_processes(requests, jobs)
+    else:
+        outcomes = convert_in_turn(requests, verbose=verbose)
+    results = show_each(outcomes, requests, quiet=quiet or json_file == "-")
     if json_file is not None:
         write_json([result.as_dict() for result in results], json_file)
     sys.exit(0 if all(result.succeeded for result in results) else 1)
 
 
-def show_each(outcomes: Iterable[Outcome], *, quiet: bool) -> list[Record | GraphRecord | Failure]:
-    """Print a line for each outcome as it comes, and a failure to stderr."""
+def show_each(
+    outcomes: Iterable[Outcome], requests: Sequence[Request], *, quiet: bool
+) -> list[Record | GraphRecord | Failure]:
+    """Print a line for each outcome as it comes, and a failure to stderr.
+
+    Raises:
+        Interrupted: If the user interrupts the conversion; says what is left.
+    """
     from . import console
 
     results: list[Record | GraphRecord | Failure] = []
-    for outcome in outcomes:
-        if outcome.error is not None:
-            click.echo(f"error: {shortened(outcome.error)}", err=True)
-        results.append(outcome.result)
-        if not quiet:
-            click.echo(console.result_line(outcome.result))
+    with interruptible(lambda: _left(requests, results)):
+        for outcome in outcomes:
+            if outcome.error is not None:
+                click.echo(f"Error: {shortened(outcome.error)}", err=True)
+            results.append(outcome.result)
+            if not quiet:
+                click.echo(console.result_line(outcome.result))
     if len(results) > 1 and not quiet:
         click.echo(console.summary_line(results))
     return results
 
 
+def _left(requests: Sequence[Request], results: Sequence[Record | GraphRecord | Failure]) -> str:
+    """Say what an interrupted run has converted, and how to convert the rest."""
+    if len(requests) == 1:
+        return NOTHING_LEFT
+    finished = sum(result.succeeded for result in results)
+    rest = " ".join(str(each.model or each.params) for each in requests[len(results) :])
+    return (
+        f"{finished} of {len(requests)} are converted, and their files stay; go on with the same "
+        f"options for {rest}"
+    )
+
+
 def show_networks(
-    entries: Iterable[Entry], others: Iterable[ZooEntry], json_file: str | None
+    entries: Collection[Entry], others: Collection[ZooEntry], json_file: str | None
 ) -> None:
     """Print the known networks as tables or as JSON: the catalogue's, and then the zoo's."""
     from ..mappings.schema import plain
     from . import console
 
     if json_file is None:
-        console.print_catalog(entries)
-        console.print_zoo(others)
+        console.print_networks(entries, others)
     else:
         rows = [*map(plain, entries), *map(plain, others)]
         write_json(rows, json_file)

@@ -18,14 +18,18 @@ from ..mappings.choices import (
     OURS,
     PROOFS,
 )
-from .option_types import ReferenceType, ShardType, SizeType
+from .option_types import OutputFile, OutputFolder, ReferenceType, ShardType, SizeType
 from .shared_options import JSON, PLUGIN
 
 _OPTIONS = (
     click.argument("models", metavar="[MODEL]...", nargs=-1),
     click.option("--all", "everything", is_flag=True, help="Convert the whole published set."),
     click.option(
-        "--list", "listing", is_flag=True, help="List the known models, and convert nothing."
+        "--list",
+        "listing",
+        is_flag=True,
+        help="List the known models, and convert nothing; or only those that MODEL names: "
+        "'resnet50*', a family, a task such as detection, or published.",
     ),
     click.option(
         "--init",
@@ -52,8 +56,9 @@ _OPTIONS = (
     click.option(
         "--symbol",
         type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="The -symbol.json of --params: convert its graph, of any network.",
+        metavar="FILE|auto",
+        help="The -symbol.json of --params: convert its graph, of any network. auto: the "
+        "one beside it, such as net-symbol.json beside net-0000.params, if it is there.",
     ),
     click.option(
         "--dequantize",
@@ -63,7 +68,7 @@ _OPTIONS = (
     click.option(
         "-o",
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=OutputFolder(),
         default="weights",
         show_default=True,
         metavar="DIR",
@@ -92,7 +97,7 @@ _OPTIONS = (
     ),
     click.option(
         "--report",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=OutputFolder(),
         metavar="DIR",
         help="Write an HTML report of parity, layer by layer, to this folder.",
     ),
@@ -106,7 +111,7 @@ _OPTIONS = (
     ),
     click.option(
         "--save-reference",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=OutputFile(),
         metavar="FILE.npz",
         help="Save the reference's outputs, to measure parity where MXNet is not installed.",
     ),
@@ -206,6 +211,9 @@ _OPTIONS = (
     ),
     JSON,
     click.option("-q", "--quiet", is_flag=True, help="Print only errors."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="Print a line for each stage to stderr, for a log."
+    ),
 )
 
 

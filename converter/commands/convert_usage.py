@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ..pipeline.request import Request, RequestError
+from ..sources.exported_pair import AUTO, symbol_beside
 from .input_option import parse_inputs
 
 LIST = "@"  # before the name of a file that lists files
@@ -45,11 +46,7 @@ def _listed(path: Path) -> list[Path]:
 
 
 def check_usage(
-    models: Sequence[str],
-    files: Sequence[Path],
-    everything: bool,
-    json_file: str | None,
-    options: Mapping[str, Any],
+    models: Sequence[str], files: Sequence[Path], everything: bool, options: Mapping[str, Any]
 ) -> None:
     """Check what only the command line accepts: several models or files, or none.
 
@@ -62,13 +59,10 @@ def check_usage(
         raise click.UsageError("--params accepts only one MODEL; without one, it is detected.")
     if options["save_reference"] is not None and (everything or max(len(models), len(files)) > 1):
         raise click.UsageError("--save-reference accepts only one network.")
-    for name in ("symbol", "report"):
-        if options[name] is not None and len(files) > 1:
+    several = {"symbol": options["symbol"] not in (None, Path(AUTO)), "report": options["report"]}
+    for name, given in several.items():
+        if given and len(files) > 1:
             raise click.UsageError(f"--{name} accepts only one file of --params.")
-    if json_file not in (None, "-"):
-        target = Path(str(json_file)).resolve()
-        if target.is_dir() or not target.parent.is_dir():
-            raise click.UsageError(f"--json: {json_file} is a folder, or is in no existing folder.")
     if not (everything or models or files or options["symbol"]):
         raise click.UsageError("give a MODEL, or --all; --list shows the known models.")
 
@@ -84,16 +78,25 @@ def make_requests(
     given = {name: value for name, value in options.items() if _is_given(name)}
     if "formats" in given:
         given["formats"] = tuple(dict.fromkeys(given["formats"]))
-    if "inputs" in given:
-        given["inputs"] = parse_inputs(given["inputs"], given.get("symbol"))
+    wanted: list[tuple[str | None, Path | None]] = [(names[0], file) for file in files]
+    wanted = wanted or [(name, None) for name in names]
     try:
-        if files:
-            return [Request(model=names[0], params=file, **given) for file in files]
-        return [Request(model=name, **given) for name in names]
+        return [_request(name, file, given) for name, file in wanted]
     except RequestError as error:
         raise click.UsageError(error.message(_option)) from error
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
+
+
+def _request(model: str | None, file: Path | None, given: Mapping[str, Any]) -> Request:
+    values = dict(given)
+    if file is not None:
+        values["params"] = file
+        if values.get("symbol") == Path(AUTO):
+            values["symbol"] = symbol_beside(file)
+    if "inputs" in values:
+        values["inputs"] = parse_inputs(values["inputs"], values.get("symbol"))
+    return Request(model=model, **values)
 
 
 def _is_given(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..errors import ConversionError
+from .option_types import OutputFile
 from .shared_options import (
     AMP,
     BATCH_SIZE,
@@ -36,7 +37,7 @@ from .shared_options import (
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     required=True,
     metavar="FILE",
     help="The .npz file to write.",
@@ -100,7 +101,7 @@ def features_command(
             opened = open_checkpoint(checkpoint, model)
             found = extract_features(opened, images, stages=stages, **options)
         for message in found.broken:
-            click.echo(f"error: {message}", err=True)
+            click.echo(f"Error: {message}", err=True)
         if not found.images:
             raise click.ClickException("no image could be read; nothing was written")
         write_features(found, out)

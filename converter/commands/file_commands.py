@@ -42,21 +42,24 @@ def detect_command(files: tuple[Path, ...], json_file: str | None) -> None:
     """Show which network each FILE belongs to, and why."""
     from dataclasses import asdict
 
-    from ..checkpoints.file_detection import detect_file
+    from ..checkpoints.file_detection import detect_file, next_step
     from ..mapping.assignment import array_specs
     from ..sources.params import read_params
 
     rows: list[dict[str, Any]] = []
     for file in files:
         try:
-            detection = detect_file(array_specs(read_params(file)))
+            specs = array_specs(read_params(file))
+            detection = detect_file(specs)
         except ConversionError as error:
-            click.echo(f"error: {shortened(str(error))}", err=True)
+            click.echo(f"Error: {shortened(str(error))}", err=True)
             rows.append({"file": str(file), "error": str(error)})
             continue
         rows.append({"file": str(file), **asdict(detection)})
         if json_file != "-":
             click.echo(f"{file}: {_detection_text(detection)}")
+            if not detection.models and (step := next_step(specs, file)):
+                click.echo(f"  {step.removeprefix('; ')}")
     if json_file is not None:
         write_json(rows, json_file)
     sys.exit(0 if all(len(row.get("models", ())) == 1 for row in rows) else 1)

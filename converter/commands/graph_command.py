@@ -9,20 +9,26 @@ import click
 
 from ..errors import ConversionError
 from .input_option import parse_inputs
+from .option_types import OutputFile
 from .shared_options import CONTEXT, JSON, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
     from ..graph.summary import Summary
 
-TARGET = click.Path(path_type=Path, dir_okay=False)
 SHOWN_NODES = 3
 
 
 @click.command("graph", context_settings=CONTEXT)
 @click.argument("symbol", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--dot", type=TARGET, metavar="FILE", help="Write it in Graphviz's DOT language.")
-@click.option("--svg", type=TARGET, metavar="FILE", help="Draw it as SVG with Graphviz's `dot`.")
-@click.option("--html", type=TARGET, metavar="FILE", help="Draw it as a page, its blocks folded.")
+@click.option(
+    "--dot", type=OutputFile(), metavar="FILE", help="Write it in Graphviz's DOT language."
+)
+@click.option(
+    "--svg", type=OutputFile(), metavar="FILE", help="Draw it as SVG with Graphviz's `dot`."
+)
+@click.option(
+    "--html", type=OutputFile(), metavar="FILE", help="Draw it as a page, its blocks folded."
+)
 @click.option(
     "--params",
     type=click.Path(path_type=Path, dir_okay=False),

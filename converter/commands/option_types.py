@@ -4,11 +4,49 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ..files.output_path import kind_of
 from ..mappings.choices import REFERENCES, SAVED
+
+
+class OutputFile(click.ParamType[Path]):
+    """The path of a file to write, which is nothing else yet, such as a folder or a device."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:
+        path = Path(value)
+        if (kind := kind_of(path)) is not None:
+            self.fail(f"{value} is {kind}, not a regular file; choose another name", param, ctx)
+        return path
+
+
+class OutputFolder(click.ParamType[Path]):
+    """The path of a folder to write to, which may not exist yet."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:
+        path = Path(value)
+        if path.exists() and not path.is_dir():
+            kind = kind_of(path) or "a file"
+            self.fail(f"{value} is {kind}, not a folder; choose another name", param, ctx)
+        return path
+
+
+class JsonTarget(click.ParamType[str]):
+    """The path of a JSON file in an existing folder, or `-` for stdout."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if value != "-" and not OutputFile().convert(value, param, ctx).parent.is_dir():
+            self.fail(f"{value} is in no existing folder", param, ctx)
+        return str(value)
 
 
 class SizeType(click.ParamType[tuple[int, int]]):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError, ImageError
+from .option_types import OutputFolder
 from .program_options import check_options
 from .shared_options import (
     AMP,
@@ -54,7 +55,7 @@ Line = tuple[dict[str, Any], Iterable[str]]
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=OutputFolder(),
     metavar="DIR",
     help="Draw detections, segments, poses or depth into this folder.",
 )
@@ -106,7 +107,7 @@ def predict_command(
             try:
                 row, lines = predict(image)
             except ImageError as error:
-                click.echo(f"error: {error}", err=True)
+                click.echo(f"Error: {error}", err=True)
                 rows.append({"image": image, "error": str(error)})
                 failed = True
                 continue
@@ -239,7 +240,7 @@ def _draw(result: TaskResult, folder: Path, used: set[Path]) -> Iterator[str]:
     from ..files.atomic_file import write_bytes
     from ..inference.tasks.task_result import png
 
-    stem = "stdin" if result.image == "-" else Path(result.image).stem
+    stem = Path(result.image).stem.strip("<>")  # of standard input, which is called <stdin>
     for kind, draw in result.pictures.items():
         path, number = folder / f"{stem}-{kind}.png", 1
         while path in used:

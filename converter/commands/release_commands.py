@@ -13,7 +13,8 @@ from click.core import ParameterSource
 
 from ..errors import ConversionError
 from ..mappings.choices import REFERENCES
-from .option_types import ReferenceType, SizeType
+from .interruption import interruptible
+from .option_types import OutputFolder, ReferenceType, SizeType
 from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SIZE = click.option(
 
 
 @click.command("release", context_settings=CONTEXT)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=OutputFolder())
 @click.option(
     "--from",
     "sources",
@@ -144,7 +145,7 @@ def verify_command(
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error
     for problem in found.problems:
-        click.echo(f"error: {checkpoint}: {shortened(problem)}", err=True)
+        click.echo(f"Error: {checkpoint}: {shortened(problem)}", err=True)
     if found.passed:
         _make_printer(json_file)(_verified_line(found))
     if json_file is not None:
@@ -206,7 +207,7 @@ def _check(
 
     report = check(folder, reference=reference, sizes=sizes or None, verified=verified)
     for file, problem in report.problems.items():
-        click.echo(f"error: {folder / file}: {shortened(problem)}", err=True)
+        click.echo(f"Error: {folder / file}: {shortened(problem)}", err=True)
     if report.note is not None:
         show(report.note)
     proved = sum(one.parity is not None and one.parity.passed is True for one in report.models)
@@ -230,8 +231,9 @@ def _upload(
     for step in plan:
         if dry_run:
             show(f"would {step.text}")
-        else:
-            show(step.text)
+            continue
+        show(step.text)
+        with interruptible(lambda: "what was sent stays; the same command sends the rest"):
             step.do()
     if not plan:
         show(f"nothing to do: {destination.text} already has all of {folder}")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import click
 import rich.progress
 from rich.console import Console
-from rich.table import Table
+
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..inference.classification import Progress
@@ -48,43 +49,41 @@ def counting(name: str, *, silent: bool = False) -> Iterator[Callable[[Progress]
 
 def print_accuracy(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the accuracy of each checkpoint on a line, beside the published accuracy."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for title in ("images", "skipped", "top-1", "top-5", "published", "published", "images/s"):
-        table.add_column(title, no_wrap=True, justify="right")
+    figures = ("images", "skipped", "top-1", "top-5", "published top-1", "published top-5")
+    lines = []
     for row in rows:
         shares = (100 * row[top] / max(row["images"], 1) for top in ("top1", "top5"))
         published = (row["published_top1"], row["published_top5"])
         rate = row["images_per_second"]
-        table.add_row(
-            row["model"],
-            f"{row['images']:,}",
-            f"{row['skipped']:,}",
-            *(f"{share:.2f}" for share in shares),
-            *("-" if share is None else f"{share:.2f}" for share in published),
-            "-" if rate is None else f"{rate:.1f}",
+        lines.append(
+            (
+                row["model"],
+                f"{row['images']:,}",
+                f"{row['skipped']:,}",
+                *(f"{share:.2f}" for share in shares),
+                *("-" if share is None else f"{share:.2f}" for share in published),
+                "-" if rate is None else f"{rate:.1f}",
+            )
         )
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    print_table(("model", *figures, "images/s"), lines, right=(*figures, "images/s"))
     for by in dict.fromkeys(row["classes"] for row in rows):
-        print(f"classes: {by}")
+        click.echo(f"classes: {by}")
 
 
 def print_metrics(row: Mapping[str, Any]) -> None:
     """Print the metrics of a network on a data set, beside the published ones, in per cent."""
-    print(f"{row['model']}: {row['images']:,} {row['data']}, {row['skipped']:,} skipped")
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-    table.add_column("metric", no_wrap=True)
-    for title in ("measured", "published"):
-        table.add_column(title, no_wrap=True, justify="right")
+    click.echo(f"{row['model']}: {row['images']:,} {row['data']}, {row['skipped']:,} skipped")
     measured, published = row["metrics"], row["published"]
+    lines = []
     for name in dict.fromkeys((*measured, *published)):
         figures = (measured.get(name), published.get(name))
-        table.add_row(name, *("-" if each is None else f"{each:.2f}" for each in figures))
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+        lines.append((name, *("-" if each is None else f"{each:.2f}" for each in figures)))
+    titles = ("measured", "published")
+    print_table(("metric", *titles), lines, right=titles)
 
 
 def print_epoch(row: Mapping[str, float]) -> None:
     """Print one epoch of a training on a line."""
     accuracies = (f"{name} {row[name]:.4f}" for name in row if name.endswith("accuracy"))
     parts = [f"loss {row['train loss']:.4f}", *accuracies, f"lr {row['learning rate']:.2g}"]
-    print(f"epoch {row['epoch']:>3}  " + "  ".join(parts), flush=True)
+    click.echo(f"epoch {row['epoch']:>3}  " + "  ".join(parts))

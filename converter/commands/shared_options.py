@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ..errors import PluginError
+from ..errors import CheckpointError, PluginError
 from ..mappings.choices import PRESETS
-from .option_types import ChannelsType
+from .option_types import ChannelsType, JsonTarget
 
 if TYPE_CHECKING:
     from ..inference.graph_network import PixelScale
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 SHOWN_PROBLEMS = 10
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 JSON = click.option(
-    "--json", "json_file", metavar="FILE|-", help="Write the results as JSON; - for stdout."
+    "--json",
+    "json_file",
+    type=JsonTarget(),
+    metavar="FILE|-",
+    help="Write the results as JSON; - for stdout.",
 )
 
 
@@ -182,15 +186,16 @@ def write_json(records: list[dict[str, Any]] | dict[str, Any], json_file: str) -
     """Write records, or a single one, as JSON to a file or to stdout (`-`).
 
     Raises:
-        click.FileError: the file cannot be written.
+        click.ClickException: the file cannot be written.
     """
     from ..checkpoints.record import to_json
+    from ..files.atomic_file import write_text
 
     text = to_json(records)
     if json_file == "-":
         click.echo(text, nl=False)
         return
     try:
-        Path(json_file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.FileError(json_file, error.strerror or str(error)) from error
+        write_text(text, Path(json_file))
+    except CheckpointError as error:
+        raise click.ClickException(str(error)) from error

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..errors import ConversionError
+from .option_types import OutputFile
 from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
 
@@ -16,7 +17,7 @@ from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     required=True,
     metavar="FILE",
     help="The .params file to write.",

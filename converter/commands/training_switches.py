@@ -10,6 +10,8 @@ import click
 
 from ..errors import ConversionError
 from ..mappings.choices import OPTIMIZERS, SCHEDULES
+from .interruption import interruptible
+from .option_types import OutputFolder
 from .shared_options import (
     AMP,
     CHANNELS_LAST,
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
     from ..finetuning.fine_tuning import Finetuned
 
 _OPTIONS = (
-    click.option("--resume", is_flag=True, help="Resume a training that was interrupted."),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Resume an interrupted training, or add epochs.",
+    ),
     click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True),
     click.option(
         "-b",
@@ -106,7 +112,7 @@ def training_options(out: str) -> Callable[[Callable[..., Any]], Callable[..., A
     folder = click.option(
         "-o",
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=OutputFolder(),
         default=out,
         show_default=True,
         metavar="DIR",
@@ -119,6 +125,15 @@ def training_options(out: str) -> Callable[[Callable[..., Any]], Callable[..., A
         return command
 
     return add
+
+
+def _left(out: Path) -> str:
+    """Say what an interrupted training has written, and how to go on."""
+    from ..finetuning.fine_tuning import STATE
+
+    if not (out / STATE).exists():
+        return "no epoch is finished, and nothing is left; the same command starts again"
+    return f"{out / STATE} has the finished epochs; go on with the same command and `--resume`"
 
 
 def train_and_show(
@@ -146,7 +161,7 @@ def train_and_show(
 
     setup = make_setup(device, amp, channels_last)
     try:
-        with join_world(setup.device) as world:
+        with interruptible(lambda: _left(out)), join_world(setup.device) as world:
             silent = world.rank > 0
             done = start(
                 images,
@@ -160,6 +175,7 @@ def train_and_show(
                 watch=lambda epoch: scoreboard.counting(f"epoch {epoch}", silent=silent),
                 report=(lambda row: None) if json_file == "-" else scoreboard.print_epoch,
                 warn=lambda message: click.echo(f"skipped: {message}", err=True),
+                note=lambda message: click.echo(f"note: {message}", err=True),
             )
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from ..errors import ConversionError
+from ..errors import ConversionError, MissingDependencyError
 from .checkpoint_validation import validate_checkpoints
+from .option_types import OutputFile
 from .program_validation import DETECTOR, METRIC, validate_program
 from .shared_options import (
     AMP,
@@ -29,8 +30,6 @@ from .shared_options import (
     shortened,
     write_json,
 )
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("validate", context_settings=CONTEXT)
@@ -52,8 +51,12 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @DEVICE
 @AMP
 @CHANNELS_LAST
-@click.option("--predictions", type=FILE, metavar="FILE", help="Write every prediction as CSV.")
-@click.option("--confusion", type=FILE, metavar="FILE", help="Draw the confusion matrix, as PNG.")
+@click.option(
+    "--predictions", type=OutputFile(), metavar="FILE", help="Write every prediction as CSV."
+)
+@click.option(
+    "--confusion", type=OutputFile(), metavar="FILE", help="Draw the confusion matrix, as PNG."
+)
 @MODEL
 @JSON
 def validate_command(
@@ -85,11 +88,11 @@ def validate_command(
 
     setup = make_setup(device, amp, channels_last)
     try:
-        if confusion is not None:
-            from ..inference.figures import require_matplotlib
-
-            require_matplotlib()
         with join_world(setup.device) as world:
+            if confusion is not None and (reason := _no_figures()) is not None:
+                confusion = None
+                if world.rank == 0:
+                    click.echo(f"note: {reason}; --confusion is left out", err=True)
             if program:
                 row = validate_program(*paths, setup=setup, world=world, **options)
                 rows = [row] if row is not None else []
@@ -114,6 +117,17 @@ def validate_command(
     elif json_file != "-":
         scoreboard.print_accuracy([row for row in rows if "error" not in row])
     sys.exit(1 if any("error" in row for row in rows) else 0)
+
+
+def _no_figures() -> str | None:
+    """Say why figures cannot be drawn; None if they can."""
+    from ..inference.figures import require_matplotlib
+
+    try:
+        require_matplotlib()
+    except MissingDependencyError as error:
+        return str(error)
+    return None
 
 
 def _check_usage(

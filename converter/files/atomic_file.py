@@ -1,7 +1,7 @@
 """Atomic writes: a file is written completely or not at all.
 
 A temporary is removed by the process that made it, and, if that was killed, by the next process
-that writes to the same folder.
+that writes to the same folder. A symbolic link is not replaced, but the file that it points at.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import CheckpointError
+from .output_path import output_file
 from .temporary_names import PREFIX, is_abandoned, new_name
 
 _own: set[Path] = set()  # temporaries of this process that are not yet removed
@@ -23,7 +24,7 @@ def write_text(text: str, path: Path) -> None:
     """Write a small text file.
 
     Raises:
-        CheckpointError: the folder cannot be written to.
+        CheckpointError: see `new_file`.
     """
     write_bytes(text.encode(), path)
 
@@ -32,11 +33,23 @@ def write_bytes(data: bytes, path: Path) -> None:
     """Write a small file.
 
     Raises:
-        CheckpointError: the folder cannot be written to.
+        CheckpointError: see `new_file`.
     """
-    with temporary_file(path.parent) as (file, temporary):
+    with new_file(path) as file:
         file.write(data)
-        publish(file, temporary, path)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that gets the name `path` if the block succeeds, and is deleted if it fails.
+
+    Raises:
+        CheckpointError: in place of any OSError, or `path` exists and is not a regular file.
+    """
+    target = output_file(path)
+    with temporary_file(target.parent) as (file, temporary):
+        yield file
+        publish(file, temporary, target)
 
 
 def record_path(path: Path) -> Path:
@@ -75,22 +88,36 @@ def staging(folder: Path) -> Iterator[Path]:
     Existing files and folders of the same names are replaced only then.
 
     Raises:
-        CheckpointError: in place of any OSError.
+        CheckpointError: in place of any OSError, or a name belongs to something that is not a
+            regular file.
     """
     missing = _missing(folder)
     try:
         with temporary_folder(folder) as staged:
             yield staged
-            for path in sorted(staged.iterdir()):
-                target = folder / path.name
-                if path.is_dir() and target.is_dir():  # replace() needs a free name
-                    target.rename(staged / new_name())  # a kill leaves no half of it
-                path.replace(target)
+            paths = sorted(staged.iterdir())
+            for path in paths:
+                if path.is_file():
+                    output_file(folder / path.name)  # all are checked before any is replaced
+            for path in paths:
+                _move(path, folder / path.name)
             _sync(folder)
     except OSError as error:
         raise _write_error(folder, error) from error
     finally:
         _remove_empty(missing)
+
+
+def _move(path: Path, target: Path) -> None:
+    """Give a staged file or folder its name, or that of what a link of this name points at."""
+    if path.is_file() and target.is_symlink():  # perhaps to another file system: no rename
+        with path.open("rb") as source, new_file(target) as file:
+            shutil.copyfileobj(source, file)
+        return
+    target = Path(os.path.realpath(target))
+    if path.is_dir() and target.is_dir():  # replace() needs a free name
+        target.rename(path.parent / new_name())  # a kill leaves no half of it
+    path.replace(target)
 
 
 def make_public(path: Path) -> None:
@@ -144,7 +171,7 @@ def _temporary(folder: Path) -> Iterator[Path]:
     path = folder / new_name()
     _own.add(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        Path(os.path.realpath(folder)).mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         yield path
     finally:

@@ -7,11 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .download import Progress
+from .stages import watched
 
 
 @contextmanager
-def working(name: str) -> Iterator[Progress]:
-    """Show a spinner on stderr, and a bar during downloads; nothing if stderr is not a terminal."""
+def working(name: str, *, verbose: bool = False) -> Iterator[Progress]:
+    """Show the stage of a conversion on stderr, and a bar during downloads.
+
+    Args:
+        verbose: Print a line for each stage, for a log. Otherwise, nothing is shown if stderr is
+            not a terminal.
+    """
+    if verbose:
+        with watched(lambda stage, share: _print(f"{name}: {stage} ({share:.0%})")):
+            yield lambda done, total: None
+        return
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
@@ -41,4 +51,13 @@ def working(name: str) -> Iterator[Progress]:
                 total=total,
             )
 
-        yield progress
+        def show(stage: str, share: float) -> None:
+            live.columns = (spinner, description)
+            live.update(task, description=f"converting {name}: {stage} ({share:.0%})")
+
+        with watched(show):
+            yield progress
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -67,6 +67,7 @@ class Keywords(TypedDict, total=False):
             epoch's progress callback.
         report: called with the row of each finished epoch.
         warn: called with a message for each image that cannot be read.
+        note: called with what `resume` found, if that is nothing.
     """
 
     resume: bool
@@ -77,6 +78,7 @@ class Keywords(TypedDict, total=False):
     watch: Watch
     report: Callable[[Row], None]
     warn: Callable[[str], None]
+    note: Callable[[str], None]
 
 
 def finetune(
@@ -98,8 +100,8 @@ def finetune(
             form.
         out: the folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
         options: hyperparameters.
-        keywords: `resume`, `tensorboard`, `setup`, `world`, `workers`, `watch`, `report` and
-            `warn`; see `Keywords`.
+        keywords: `resume`, `tensorboard`, `setup`, `world`, `workers`, `watch`, `report`,
+            `warn` and `note`; see `Keywords`.
 
     Returns:
         The result; None in every process of a world but the first.
@@ -179,6 +181,7 @@ def run_training(
     watch: Watch = lambda epoch: nullcontext(lambda progress: None),
     report: Callable[[Row], None] = lambda row: None,
     warn: Callable[[str], None] = lambda message: None,
+    note: Callable[[str], None] = lambda message: None,
 ) -> Finetuned | None:
     """Train the network that `make` builds for a number of classes, and write the results."""
     setup, world = setup or Setup(torch.device("cpu")), world or World()
@@ -213,8 +216,8 @@ def run_training(
     network.to(compute_dtype(network))
     place(network, setup)
     training = Training(network, work)
-    if (out / STATE).exists():
-        training.load(out / STATE)
+    if resume and (message := _resume(training, out / STATE)) is not None and first:
+        note(message)
     while len(training.history) < options.epochs:
         with watch(len(training.history) + 1) as progress:
             row = training.run_epoch(progress)
@@ -231,14 +234,29 @@ def run_training(
 
     if not first:
         return None
-    note = write_curves(training.history, out)
+    missing = write_curves(training.history, out)
     return Finetuned(
         best=write("best", training.best),
         last=write("last", training.weights()),
         best_accuracy=training.best_accuracy,
         history=training.history,
-        notes=(note,) if note else (),
+        notes=(missing,) if missing else (),
     )
+
+
+def _resume(training: Training, state: Path) -> str | None:
+    """Restore the state of an earlier run, and say if there is nothing to resume.
+
+    Raises:
+        CheckpointError: the state is that of another training.
+    """
+    if not state.exists():
+        return f"{state} does not exist: a new training starts"
+    training.load(state)
+    if len(training.history) < training.work.options.epochs:
+        return None
+    finished = len(training.history)
+    return f"all {finished} epochs are finished; resume with a larger `--epochs` to train on"
 
 
 def _with_new_classifier(

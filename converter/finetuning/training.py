@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ..errors import CheckpointError
-from ..files.atomic_file import publish, temporary_file
+from ..files.atomic_file import new_file
 from ..inference.classification import Progress, classify
 from ..inference.images.presets import make_crop
 from ..inference.process_group import World
@@ -187,12 +187,11 @@ class Training:
             "best": self.best,
             "parts": {name: part.state_dict() for name, part in self._parts().items()},
         }
-        with temporary_file(path.parent) as (file, temporary):
+        with new_file(path) as file:
             torch.save(state, file)
-            publish(file, temporary, path)
 
     def load(self, path: Path) -> None:
-        """Restore the state that `save` wrote.
+        """Restore the state that `save` wrote; the number of epochs may be another one now.
 
         Raises:
             CheckpointError: the file belongs to another training, or cannot be read.
@@ -204,7 +203,8 @@ class Training:
         if not isinstance(state, dict) or "parts" not in state:
             raise CheckpointError(f"{path}: is not the state of a training")
         options = asdict(self.work.options)
-        differ = [name for name in options if state["options"].get(name) != options[name]]
+        before = {**state["options"], "epochs": options["epochs"]}
+        differ = [name for name in options if before.get(name) != options[name]]
         differ += [
             name for name in ("model", "kind") if state.get(name) != getattr(self.work, name)
         ]
@@ -217,8 +217,16 @@ class Training:
                 f"{path}: was started with different {', '.join(differ)}; resume it with the "
                 "same, or choose another folder with `--out`"
             )
+        if options["epochs"] < (finished := len(state["history"])):
+            raise CheckpointError(
+                f"{path}: {finished} epochs are finished already; resume it with at least as many, "
+                "or choose another folder with `--out`"
+            )
         for name, part in self._parts().items():
             part.load_state_dict(state["parts"][name])
+        rates = zip(self.schedule.base_lrs, self.schedule.lr_lambdas, strict=True)
+        for group, (rate, factor) in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * factor(self.schedule.last_epoch)  # of the new number of epochs
         self.history, self.best = state["history"], state["best"]
         self.best_accuracy = state["best_accuracy"]
 

@@ -118,7 +118,7 @@ class Board:
         except ImportError as error:
             raise MissingDependencyError(
                 "--tensorboard needs tensorboardX, which is not installed: "
-                "`pip install 'gluon2torch[tensorboard]'`"
+                "`pip install tensorboardX`"
             ) from error
         self._writer = SummaryWriter(str(folder))
 

@@ -13,7 +13,7 @@ import torch
 
 from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ..checkpoints.program import Program
-from ..files.atomic_file import publish, temporary_file
+from ..files.atomic_file import new_file
 from ..sources.arrays import Array, Arrays
 from .classification import BATCH_SIZE
 from .graph_network import GraphNetwork, PixelScale
@@ -138,11 +138,10 @@ def write_features(features: Features, path: Path) -> None:
     """Write the arrays to an `.npz` file, with the image file names as `images`.
 
     Raises:
-        CheckpointError: the folder cannot be written to.
+        CheckpointError: the file cannot be written.
     """
-    with temporary_file(path.parent) as (file, temporary):
+    with new_file(path) as file:
         np.savez(file, images=np.array(features.images, dtype=np.str_), **features.arrays)
-        publish(file, temporary, path)
 
 
 def _array(tensor: torch.Tensor) -> Array:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import MissingDependencyError
-from ..files.atomic_file import publish, temporary_file
+from ..files.atomic_file import new_file
 
 NAMED_CLASSES = 40  # more tick labels are illegible
 
@@ -74,10 +74,8 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure in the format of the path's suffix; PNG if matplotlib does not support it."""
     kind = path.suffix[1:] if path.suffix[1:] in figure.canvas.get_supported_filetypes() else "png"
-    file: IO[bytes]
-    with temporary_file(path.parent) as (file, temporary):
+    with new_file(path) as file:
         figure.savefig(file, format=kind, dpi=120)
-        publish(file, temporary, path)
 
 
 def require_matplotlib() -> Any:
@@ -90,7 +88,6 @@ def require_matplotlib() -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingDependencyError(
-            "drawing figures needs matplotlib, which is not installed: "
-            "`pip install 'gluon2torch[plots]'`"
+            "drawing figures needs matplotlib, which is not installed: `pip install matplotlib`"
         ) from error
     return Figure

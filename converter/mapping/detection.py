@@ -16,6 +16,9 @@ from .fit import Fit, Specs, fit
 
 CLASSIFIER_ARRAYS = 2  # weight and bias
 _PARAMETER = re.compile("(weight|bias|gamma|beta|running_mean|running_var)$")
+ANY_NETWORK = (
+    "; to convert any other network, pass the -symbol.json that was exported with it as `--symbol`"
+)
 NEAR = 0.5  # report a nearest network if less than this share of the names has problems
 
 
@@ -83,8 +86,12 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
     )
 
 
-def require_one(detection: Detection, path: object) -> Entry:
+def require_one(detection: Detection, path: object, advice: str = "") -> Entry:
     """Return the single network of the catalogue that a file fits.
+
+    Args:
+        path: of the file, for error messages.
+        advice: how to convert a file that fits none, as the end of a sentence.
 
     Raises:
         UnknownModelError: it fits none, or several, or one of GluonCV's other networks.
@@ -108,11 +115,7 @@ def require_one(detection: Detection, path: object) -> Entry:
         if detection.nearest
         else ""
     )
-    raise UnknownModelError(
-        f"{path}: {detection.why}{nearest}; to convert the trunk of a segmentation, detection "
-        "or pose network, use `--backbone`; to convert any other network, pass the -symbol.json "
-        "that MXNet exported with it as `--symbol`"
-    )
+    raise UnknownModelError(f"{path}: {detection.why}{nearest}{advice or ANY_NETWORK}")
 
 
 def _candidates(catalog: Catalog, specs: Specs, headless: bool) -> Iterable[Entry]:

@@ -30,6 +30,14 @@ class Trunk:
     left_out: dict[str, tuple[str, ...]]
 
 
+def trunk_kind(names: Iterable[str]) -> str | None:
+    """Return the kind of network whose trunk could be taken; None if it is none of them."""
+    try:
+        return take_trunk(names).kind
+    except KeyMapError:
+        return None
+
+
 def take_trunk(names: Iterable[str]) -> Trunk:
     """Find the trunk in a file's names.
 

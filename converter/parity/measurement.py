@@ -69,6 +69,7 @@ def measure(
     dtypes: Sequence[str] | None = None,
     condition: bool = True,
     seed: int = 0,
+    announce: Callable[[str, float], None] = lambda what, done: None,
 ) -> Parity:
     """Compare a converted network with its reference; both run at the same time.
 
@@ -83,6 +84,7 @@ def measure(
         dtypes: Data types to compare in; by default all that the reference supports.
         condition: Whether to measure the condition number, too.
         seed: Seed of the direction in which the condition number is measured.
+        announce: Called with the data type and size of each part, and the share before it.
     """
     dtypes = reference.dtypes if dtypes is None else dtypes
     network.eval()
@@ -90,7 +92,7 @@ def measure(
     order = ("float64", "float32") if wide else ("float32", "float64")
     perturbation = seed if condition else None
     (outputs, conditioned), expected = run_both(
-        lambda: _run_network(network, stages, order, inputs, perturbation),
+        lambda: _run_network(network, stages, order, inputs, perturbation, announce),
         lambda: run_reference(
             reference, [each for each in order if each in dtypes], inputs, images_in_dtype
         ),
@@ -112,12 +114,20 @@ def _run_network(
     dtypes: Sequence[str],
     inputs: Sequence[Array],
     seed: int | None,
+    announce: Callable[[str, float], None],
 ) -> tuple[Outputs, float | None]:
-    """The outputs of all stages, and the condition number unless its seed is None."""
+    """The outputs of all stages, and the condition number unless its seed is None.
+
+    Args:
+        announce: Called with the data type and size of each part, and the share before it.
+    """
     outputs, condition = {}, None
+    whole, done = len(dtypes) * sum(images.size for images in inputs), 0
     for dtype in dtypes:
         network.to(getattr(torch, dtype))
         for number, images in enumerate(inputs):
+            announce("{} {}x{}".format(dtype, *images.shape[-2:]), done / whole)
+            done += images.size
             cast = images_in_dtype(images, dtype)
             outputs[dtype, number] = stage_outputs(network, stages, cast)
         if dtype == "float64" and seed is not None:

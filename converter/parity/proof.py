@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..files.stages import announce_map_proof, announce_proof
 from ..mappings.catalog import Size
 from ..mappings.choices import SAVED
 from ..mappings.key_map import Stage
@@ -129,12 +130,15 @@ def prove_against(
             images = random_images(sizes, converted.fit.in_chans, seed)
             small = map_images(converted)
         network = converted.network()
-        parity = measure(network, recording or original, stages, images, seed=seed)
+        parity = measure(
+            network, recording or original, stages, images, seed=seed, announce=announce_proof
+        )
         network.to("meta")  # frees the memory of the weights, which measure_map replaces
         require(parity, entry.name)
         converted.require_placed()
         map_proof = _PROVED_MAPS.get(key) if recording is None else None
         if map_proof is None:
+            announce_map_proof()
             drawn = draw_network(converted, uniform=True)
             if isinstance(original, SavedReference):
                 original.require_map(content_sha256(drawn.values))

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from ..errors import ParamsFileError
-from ..files.atomic_file import publish, temporary_file
+from ..files.atomic_file import new_file
 from ..mappings.schema import Row, structure
 from ..sources.arrays import Array, Arrays
 
@@ -29,9 +29,8 @@ def write_reference(path: Path, about: Row, arrays: Mapping[str, Array]) -> None
         CheckpointError: If the file cannot be written.
     """
     text = json.dumps(msgspec.to_builtins(about))
-    with temporary_file(path.parent) as (file, temporary):
+    with new_file(path) as file:
         np.savez(file, about=np.array(text), **arrays)
-        publish(file, temporary, path)
 
 
 def read_reference(

@@ -58,11 +58,17 @@ def convert_one(
         return Outcome(failure, str(error))
 
 
-def convert_in_turn(requests: Sequence[Request], one: One = run) -> Iterator[Outcome]:
+def convert_in_turn(
+    requests: Sequence[Request], one: One = run, *, verbose: bool = False
+) -> Iterator[Outcome]:
     """Run requests one after another; during one of them, the next one's arrays are loaded.
 
     Random weights are drawn ahead only if both networks need no more memory than the largest one
     does alone. Arrays of files are not copied into memory.
+
+    Args:
+        one: The function that converts.
+        verbose: Print a line for each stage to stderr.
     """
     sizes = [_random_bytes(request) for request in requests]
     largest = max(sizes, default=0)
@@ -75,7 +81,7 @@ def convert_in_turn(requests: Sequence[Request], one: One = run) -> Iterator[Out
                 # two requests of one network would download one file
                 if fit and following.model != request.model:
                     ahead = _load_ahead(following, background)
-            with working(_name(request)) as progress:
+            with working(_name(request), verbose=verbose) as progress:
                 outcome = convert_one(request, progress, load, one)
             load = None if ahead is None else ahead.result
             return_memory()

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..checkpoints.clock import Clock
-from ..checkpoints.file_detection import detect_file, other_networks
+from ..checkpoints.file_detection import detect_file, next_step, other_networks
 from ..checkpoints.output import write
 from ..checkpoints.record import Failure, Record
-from ..errors import ConversionError, LabelsError, ParityError
+from ..errors import ConversionError, KeyMapError, LabelsError, ParityError
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
 from ..mapping.assignment import array_specs, refuse
 from ..mapping.detection import require_one
-from ..mapping.fit import Fit, fit
+from ..mapping.fit import Fit, Specs, fit
 from ..mapping.trunk import Trunk, take_trunk
 from ..mappings.catalog import Entry, load_catalog
 from ..mappings.choices import FOLDER, INITS, OURS
@@ -123,17 +123,44 @@ def _fit(entry: Entry | None, arrays: Arrays, request: Request) -> tuple[Fit, Ar
     Raises:
         ConversionError: If the arrays are not those of the network, or of no known one.
     """
-    trunk = take_trunk(arrays) if request.backbone else None
+    trunk = _take_trunk(arrays) if request.backbone else None
     if trunk is not None:
         arrays = {name: arrays[original] for original, name in trunk.names.items()}
     specs = array_specs(arrays)
     if entry is None:
-        entry = require_one(detect_file(specs, headless=request.backbone), request.params)
+        found = detect_file(specs, headless=request.backbone)
+        entry = require_one(found, request.params, next_step(specs, request.params or ""))
     fitted = fit(entry, specs, headless=request.backbone)
-    if fitted.problems and (others := other_networks(specs, entry.name)):
-        summary = f"the arrays are not those of {entry.name}; convert them as {others}"
-        refuse(summary, fitted.problems)
-    return fitted.require(), arrays, trunk
+    _require_fit(fitted, specs, request)
+    return fitted, arrays, trunk
+
+
+def _take_trunk(arrays: Arrays) -> Trunk:
+    """Find the trunk; an error names the networks that the whole file fits, if there are any."""
+    try:
+        return take_trunk(arrays)
+    except KeyMapError as error:
+        if not (models := detect_file(array_specs(arrays)).models):
+            raise
+        raise KeyMapError(
+            f"the file is no network with a backbone, but fits {' and '.join(models)}: omit "
+            "`--backbone`"
+        ) from error
+
+
+def _require_fit(fitted: Fit, specs: Specs, request: Request) -> None:
+    """Require that the arrays are those of a network; an error says how to convert them instead.
+
+    Raises:
+        KeyMapError: If they are not.
+    """
+    if not fitted.problems:
+        return
+    name = fitted.entry.name
+    summary = f"the arrays are not those of {name}"
+    if others := other_networks(specs, name, headless=request.backbone):
+        raise KeyMapError(f"{summary}; convert them as {others}")
+    refuse(f"{summary}{next_step(specs, request.params or '')}", fitted.problems)
 
 
 def _prove(converted: Converted, reference: str, request: Request, clock: Clock) -> Parity:

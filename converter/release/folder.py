@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import ReleaseError
-from ..files.atomic_file import publish, temporary_file, write_text
+from ..files.atomic_file import new_file, write_text
 from ..files.hashes import BLOCK
 from .choice import Choice
 from .contents import generate
@@ -34,14 +35,15 @@ def build(folder: Path, choices: Sequence[Choice]) -> None:
     check_empty(folder)
     temporary = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
+        target = Path(os.path.realpath(folder))  # what a link points at
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".writing-"))
         for choice in choices:
             _copy(choice.path, temporary / choice.path.name)
         for name, text in texts(choices).items():
             write_text(text, temporary / name)
         temporary.chmod(0o755)
-        temporary.replace(folder)
+        temporary.replace(target)
     except OSError as error:
         raise ReleaseError(f"{folder}: cannot be written ({error.strerror})", []) from error
     finally:
@@ -50,9 +52,8 @@ def build(folder: Path, choices: Sequence[Choice]) -> None:
 
 
 def _copy(path: Path, target: Path) -> None:
-    with path.open("rb") as source, temporary_file(target.parent) as (file, temporary):
+    with path.open("rb") as source, new_file(target) as file:
         shutil.copyfileobj(source, file, BLOCK)
-        publish(file, temporary, target)
 
 
 def check_empty(folder: Path) -> None:

@@ -33,7 +33,7 @@ def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> li
     except ImportError as error:
         raise MissingDependencyError(
             "publishing on the Hub needs huggingface_hub, which is not installed: "
-            "`pip install 'gluon2torch[hub]'`"
+            "`pip install huggingface_hub`"
         ) from error
     api = HfApi(library_name="gluon2torch")
     remote: dict[str, Any] = {}

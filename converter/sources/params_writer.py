@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ParamsFileError
-from ..files.atomic_file import publish, temporary_file
+from ..files.atomic_file import new_file
 from .arrays import MAX_NDIM, Array, StoredArray, name_problem
 from .params import BFLOAT16, DTYPES, LIST_MAGIC, V1_MAGIC, V2_MAGIC, V3_MAGIC
 
@@ -39,18 +39,16 @@ def write_params(
 
     Raises:
         ParamsFileError: If the version cannot store an array, or a name would not be readable.
-        CheckpointError: If the folder is not writable.
+        CheckpointError: If the file cannot be written.
     """
     seen: set[str] = set()
     for name in arrays if named else ():
         if problem := name_problem(name, seen):
             raise ParamsFileError(f"{path}: the name {name!r} {problem}")
     chunks = _chunks(arrays, version, named, bfloat16)
-    target = Path(path)
-    with temporary_file(target.parent) as (file, temporary):
+    with new_file(Path(path)) as file:
         for chunk in chunks:
             file.write(chunk)
-        publish(file, temporary, target)
 
 
 def _chunks(

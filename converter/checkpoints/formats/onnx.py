@@ -55,7 +55,8 @@ def require_libraries() -> Any:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            f"--format onnx needs {error.name}: `pip install 'gluon2torch[onnx]'`"
+            f"--format onnx needs {error.name}, which is not installed: "
+            "`pip install onnx onnxscript onnxruntime`"
         ) from error
     return onnxruntime
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import io
 import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +20,8 @@ from ...errors import ImageError, MissingDependencyError
 from .linear_resize import Image
 
 SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
-STDIN = "-"
+SOMETIMES = frozenset((".avif", ".heic", ".heif"))  # where Pillow, or pillow-heif, reads them
+STDIN = "<stdin>"
 # what Pillow raises on damaged files: its own errors are OSErrors, except DecompressionBombError
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
 
@@ -27,7 +30,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     """Read an image as 8-bit RGB pixels (H, W, 3), turned upright by its EXIF orientation.
 
     Transparency is dropped, as OpenCV does; of 16-bit values the upper 8 bits are kept; of an
-    animation the first frame. `-` reads standard input.
+    animation the first frame. `-` and `<stdin>` read standard input.
 
     Raises:
         ImageError: the file cannot be read, or is not a valid image.
@@ -36,8 +39,10 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     pillow = require_pillow()
     name = os.fspath(path)
     try:
-        content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        content = sys.stdin.buffer.read() if name in ("-", STDIN) else Path(name).read_bytes()
     except OSError as error:
+        if os.path.isdir(name):
+            raise ImageError(f"{name}: has no images ({', '.join(sorted(suffixes()))})") from error
         raise ImageError(f"{name}: cannot be read ({error.strerror or error})") from error
     try:
         with warnings.catch_warnings():
@@ -54,31 +59,33 @@ def read_image(path: str | os.PathLike[str]) -> Image:
 def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     """List image files; a folder is replaced by the images in it and below, sorted.
 
-    Raises:
-        ImageError: a path does not exist, or a folder has no images.
+    A path that does not exist stays, and so does a folder without images: reading them fails. `-`
+    becomes `<stdin>`.
     """
     found: list[str] = []
     for each in paths:
         path = os.fspath(each)
-        if not os.path.isdir(path):
-            if path != STDIN and not os.path.exists(path):
-                raise ImageError(f"{path}: no such file or folder")
-            found.append(path)
-            continue
-        inside = images_below(Path(path))
-        if not inside:
-            raise ImageError(f"{path}: has no images ({', '.join(sorted(SUFFIXES))})")
-        found += map(str, inside)
+        inside = images_below(Path(path)) if os.path.isdir(path) else []
+        found += map(str, inside) if inside else [STDIN if path == "-" else path]
     return found
+
+
+@functools.cache
+def suffixes() -> frozenset[str]:
+    """The suffixes of image files, with those that only some installations of Pillow read."""
+    with suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+    return SUFFIXES | SOMETIMES.intersection(require_pillow().registered_extensions())
 
 
 def images_below(folder: Path) -> list[Path]:
     """List the images in a folder and below, in an order that is the same on every machine."""
+    known = suffixes()
     return sorted(
         Path(parent, name)
         for parent, _, names in os.walk(folder, followlinks=True)
         for name in names
-        if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
+        if os.path.splitext(name)[1].lower() in known and not name.startswith(".")
     )
 
 
@@ -92,8 +99,7 @@ def require_pillow() -> ModuleType:
         import PIL.Image
     except ImportError as error:
         raise MissingDependencyError(
-            "reading images needs Pillow, which is not installed: "
-            "`pip install 'gluon2torch[images]'`"
+            "reading images needs Pillow, which is not installed: `pip install Pillow`"
         ) from error
     return PIL.Image
 

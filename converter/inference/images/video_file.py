@@ -90,7 +90,7 @@ def _require_av() -> ModuleType:
         import av
     except ImportError as error:
         raise MissingDependencyError(
-            "reading videos needs PyAV, which is not installed: "
-            "`pip install 'gluon2torch[video]'`; or give a folder of frames"
+            "reading videos needs PyAV, which is not installed: `pip install av`; or give a folder "
+            "of frames"
         ) from error
     return av

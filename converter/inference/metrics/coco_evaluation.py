@@ -60,7 +60,7 @@ def require_pycocotools() -> tuple[Any, Any]:
     except ImportError as error:
         raise MissingDependencyError(
             "COCO's average precision needs pycocotools, which is not installed: "
-            "`pip install 'gluon2torch[coco]'`"
+            "`pip install pycocotools`"
         ) from error
     return COCO, COCOeval
 
