@@ -175,7 +175,7 @@ def test_a_failure_does_not_stop_the_rest(capsys: pytest.CaptureFixture[str]) ->
         return a_record()
 
     requests = [Request(model=name, params=f"{name}.params") for name in "abc"]
-    results = show_each(convert_in_turn(requests, one), quiet=False)
+    results = show_each(convert_in_turn(requests, one), requests, quiet=False)
     assert [result.succeeded for result in results] == [True, False, True]
     assert "problem 39" in results[1].as_dict()["error"]  # the record has them all
     out, err = capsys.readouterr()

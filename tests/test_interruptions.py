@@ -24,11 +24,12 @@ import pytest
 from gluon2torch import convert, read_params
 from gluon2torch.checkpoints.record import Record
 from gluon2torch.cli import main, orderly_end
-from gluon2torch.commands.convert_command import run_each
+from gluon2torch.commands.convert_command import show_each
 from gluon2torch.commands.interruption import Interrupted
 from gluon2torch.files import atomic_file, temporary_names
 from gluon2torch.files.temporary_names import PREFIX, is_abandoned, new_name
 from gluon2torch.finetuning.fine_tuning import STATE
+from gluon2torch.pipeline.batch import convert_in_turn
 from gluon2torch.pipeline.request import Request
 from gluon2torch.sources.params_writer import write_params
 
@@ -168,14 +169,14 @@ def test_an_interrupted_conversion_says_what_is_left(code: str, mine: Path, out:
 
 
 def test_several_conversions_say_which_are_left(capsys: pytest.CaptureFixture[str]) -> None:
-    def one(request: Request, progress: object) -> Record:
+    def one(request: Request, *_: object) -> Record:
         if request.model == "c":
             raise KeyboardInterrupt
         return record()
 
-    requests = [Request(model=name) for name in "abcd"]
+    requests = [Request(model=name, params=f"{name}.params") for name in "abcd"]
     with pytest.raises(Interrupted) as caught:
-        run_each(requests, one, quiet=True)
+        show_each(convert_in_turn(requests, one), requests, quiet=True)
     caught.value.show()
     assert capsys.readouterr().err == (
         "Interrupted: 2 of 4 are converted, and their files stay; go on with the same options for "

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gluon2torch.cli import main
-from gluon2torch.graph.blocks import find_repeats, layers_of, shown_nodes
+from gluon2torch.graph.graph_blocks import find_repeats, layers_of, shown_nodes
 from gluon2torch.graph.layered_drawing import BOX, draw_layers
 from gluon2torch.graph.network_page import to_html
 from gluon2torch.graph.roles import roles

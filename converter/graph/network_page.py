@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from .blocks import Block, Repeat, find_repeats, shown_nodes
+from .graph_blocks import Block, Repeat, find_repeats, shown_nodes
 from .labels import without_labels
 from .layered_drawing import BOX, Drawing, draw_layers
 from .picture import attribute_text
