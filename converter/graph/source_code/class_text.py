@@ -1,0 +1,131 @@
+"""The text of a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .blocks import result_shape
+from .classes import SourceClass
+from .constructors import init_lines
+from .forward_text import forward_lines
+from .fx_operations import Flow
+from .operations import Operation
+from .parameters import Parameter
+
+Shape = tuple[int, ...] | None
+IMAGES = 4  # dimensions of a batch of images
+AXES = "HW"
+MOST_NAMED = 4
+
+
+def class_lines(made: SourceClass, flow: Flow | None) -> list[str]:
+    """The lines of a class.
+
+    Args:
+        made: The class.
+        flow: The inputs and outputs of the network, for its class.
+    """
+    sequence = made.is_sequence and flow is None
+    base = "nn.Sequential" if sequence else "nn.Module"
+    document = block_document(made) if flow is None else network_document(flow)
+    found = [f"class {made.name}({base}):", f'    """{document}"""', "", *_buffers(made)]
+    found += init_lines(made)
+    if not sequence:
+        inputs = ["x"] if flow is None else input_names(flow)
+        found += ["", *forward_lines(made, inputs)]
+    return found
+
+
+def _buffers(made: SourceClass) -> list[str]:
+    """Annotations of buffers, which register_buffer does not give them."""
+    from .classes import array_name
+
+    names = [
+        array_name(item, array.slot, made.attributes.names[number, index])
+        for number, chain in enumerate(made.body.chains)
+        for index, item in enumerate(chain.items)
+        if isinstance(item, Operation)
+        for array in item.arrays
+        if not array.is_parameter
+    ]
+    return [*(f"    {name}: Tensor" for name in names), ""] if names else []
+
+
+def input_names(flow: Flow) -> list[str]:
+    """The arguments of the network's `forward`."""
+    return [name if name.isidentifier() else f"input{at}" for at, name in enumerate(flow.inputs)]
+
+
+def network_document(flow: Flow) -> str:
+    """The docstring of the network: the shapes of its inputs and outputs."""
+    inputs = [
+        f"{name} {_shape_text(shape)}"
+        for name, shape in zip(input_names(flow), flow.inputs.values(), strict=True)
+    ]
+    outputs = [_shape_text(shape) for shape in flow.results]
+    return f"{', '.join(inputs)} → {', '.join(outputs)}"
+
+
+def _shape_text(shape: Sequence[int]) -> str:
+    return f"({', '.join(['N', *map(str, shape[1:])])})"
+
+
+def block_document(made: SourceClass) -> str:
+    """The docstring of a block: what it is, and the shapes of its input and result."""
+    parts = made.parts
+    inputs = [part.shapes[0] for part in parts]
+    outputs = [result_shape(part.chains[-1].items[-1]) for part in parts]
+    title = _title(made)
+    if not all(shape is not None and len(shape) == IMAGES for shape in [*inputs, *outputs]):
+        return f"{title}."
+    before = _size(made.parameters.items, [shape[1] for shape in inputs if shape], "C")
+    after = _size(made.parameters.items, [shape[1] for shape in outputs if shape], "C'")
+    pairs = [(i, o) for i, o in zip(inputs, outputs, strict=True) if i and o]
+    sides = [_side(axis, pairs, made.parameters.items) for axis in (2, 3)]
+    return f"{title}: (N, {before}, H, W) → (N, {after}, {', '.join(sides)})."
+
+
+def _size(parameters: Sequence[Parameter], values: list[int], unknown: str) -> str:
+    if len(set(values)) == 1:
+        return str(values[0])
+    return next((each.name for each in parameters if each.values == values), unknown)
+
+
+def _side(
+    axis: int, pairs: list[tuple[tuple[int, ...], tuple[int, ...]]], parameters: Sequence[Parameter]
+) -> str:
+    letter = AXES[axis - 2]
+    if all(before[axis] == after[axis] for before, after in pairs):
+        return letter
+    for each in parameters:
+        if each.name.startswith("stride") and all(
+            type(step) is int and after[axis] == -(-before[axis] // step)
+            for (before, after), step in zip(pairs, each.values, strict=True)
+        ):
+            return f"{letter} / {each.name}"
+    for step in (2, 4):
+        if all(before[axis] // step == after[axis] for before, after in pairs):
+            return f"{letter} / {step}"
+    return f"{letter}'"
+
+
+def _list_of(forms: Sequence[str]) -> str:
+    names = [form.split(".")[-1] for form in forms]
+    if len(names) > MOST_NAMED:
+        return "A sequence of layers"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _title(made: SourceClass) -> str:
+    if made.is_sequence:
+        return _list_of([item.form for item in made.body.operations()])
+    last = made.body.chains[-1]
+    takes_input = any(value.is_input for value in last.inputs) or made.optional is not None
+    forms = [item.form for item in last.items if isinstance(item, Operation)]
+    if "{0} + {1}" in forms:
+        return "The sum of layers and a shortcut" if takes_input else "The sum of branches"
+    if any(form.startswith("torch.cat") for form in forms):
+        return "Layers, concatenated to their input" if takes_input else "Concatenated branches"
+    if "{0} * {1}" in forms:
+        return "The product of branches"
+    return "A block of layers"

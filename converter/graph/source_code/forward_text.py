@@ -1,0 +1,203 @@
+"""The text of `forward`: statements from top to bottom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .classes import SourceClass, array_name
+from .operations import Operation, Value
+from .parameters import text_of
+from .text_layout import INDENT, WIDTH, CallExpression, lines
+
+DEEPEST = 3  # calls within one another in a statement
+INLINED = 100  # columns up to which the result of a chain is written where it is taken
+_JOINED = re.compile(r"^\{0\} [-+*/] \{1\}$|^torch.cat\(")
+
+
+def forward_lines(made: SourceClass, inputs: Sequence[str]) -> list[str]:
+    """The lines of a class's `forward`.
+
+    Args:
+        made: The class.
+        inputs: Names of the inputs.
+    """
+    outputs = made.body.outputs
+    result = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+    texts = [f"{name}: Tensor" for name in inputs]
+    head = lines(CallExpression("def forward", ["self", *texts]), 1, after=f" -> {result}:")
+    return [*head, *_Statements(made, inputs).lines()]
+
+
+class _Statements:
+    def __init__(self, made: SourceClass, inputs: Sequence[str]) -> None:
+        self._made, self._body = made, made.body
+        self._names: dict[Value, str] = {
+            Value(True, number): name for number, name in enumerate(inputs)
+        }
+        self._used = set(inputs)
+        self._found: list[str] = []
+        self._inline: dict[Value, str] = {}
+
+    def lines(self) -> list[str]:
+        """The statements."""
+        for number in range(len(self._body.chains)):
+            self._add_chain(number)
+        outputs = [self._text(value) for value in self._body.outputs]
+        if len(outputs) == 1 and self._found and self._found[-1].startswith(f"{outputs[0]} = "):
+            self._found[-1] = "return " + self._found[-1].removeprefix(f"{outputs[0]} = ")
+        else:
+            self._found.append(f"return {', '.join(outputs)}")
+        return [line for text in self._found for line in _statement_lines(text)]
+
+    def _text(self, value: Value) -> str:
+        if value in self._inline:
+            return self._inline[value]
+        return self._names[value]
+
+    def _add_chain(self, number: int) -> None:
+        chain, result = self._body.chains[number], Value(False, number)
+        inputs = [self._text(value) for value in chain.inputs]
+        if number == self._made.optional:
+            run = self._made.attributes.runs.get((number, 0))
+            name = run.name if run is not None else self._made.attributes.names[number, 0]
+            self._finish(number, f"self.{name}({inputs[0]})", None)
+            return
+        name: str | None = None
+        depth = index = 0
+        text = inputs[0] if inputs else ""
+        while index < len(chain.items):
+            operation = chain.items[index]
+            assert isinstance(operation, Operation)
+            values = inputs if index == 0 else [text]
+            if self._must_be_named(operation, values, depth):
+                name = name or self._new_name(number)
+                self._found.append(f"{name} = {values[0]}")
+                values, depth = [name], 0
+            run = self._made.attributes.runs.get((number, index))
+            if run is not None:
+                text, index = f"self.{run.name}({values[0]})", run.end
+            else:
+                text, index = self._call(operation, values, (number, index)), index + 1
+            depth += 1
+            ends = operation.is_layer and operation.call is not None and operation.block is None
+            if ends and index < len(chain.items) and depth > 1:
+                name = name or self._new_name(number)
+                self._found.append(f"{name} = {text}")
+                text, depth = name, 0
+        if not chain.items:
+            text = inputs[0]
+        self._finish(number, text, name)
+
+    def _must_be_named(self, operation: Operation, values: list[str], depth: int) -> bool:
+        """Whether what an operation takes needs a statement of its own before it."""
+        if len(values) != 1 or values[0].isidentifier():
+            return False
+        return depth >= DEEPEST or (not operation.is_layer and operation.form.count("{0}") > 1)
+
+    def _finish(self, number: int, text: str, name: str | None) -> None:
+        """Assign a chain's result to a variable, or leave it to the only statement that takes it."""
+        result = Value(False, number)
+        users = [chain for chain in self._body.chains if result in chain.inputs]
+        is_output = result in self._body.outputs
+        if text == name and not is_output:
+            self._names[result] = name
+            return
+        if (
+            not is_output
+            and len(users) == 1
+            and len(users[0].inputs) == 2
+            and users[0].inputs.count(result) == 1
+            and isinstance(users[0].items[0], Operation)
+            and _JOINED.search(users[0].items[0].form)
+            and len(text) < INLINED // 2
+            and self._body.chains[number + 1] is users[0]
+        ):
+            self._inline[result] = text
+            return
+        name = name or self._new_name(number)
+        if text != name:
+            self._found.append(f"{name} = {text}")
+        self._names[result] = name
+
+    def _new_name(self, number: int) -> str:
+        """The variable of a chain: that of its input, if nothing else takes this any more."""
+        chain = self._body.chains[number]
+        later = [each for other in self._body.chains[number + 1 :] for each in other.inputs]
+        later += self._body.outputs
+        alive = {self._names[value] for value in later if value in self._names}
+        if not _is_tensor(chain.items[-1]):
+            return self._unique("parts")
+        result = Value(False, number)
+        joins = [other for other in self._body.chains[number + 1 :] if result in other.inputs]
+        if joins and len(set(joins[0].inputs)) > 2:
+            return self._unique("branch1")
+        if "x" not in alive:
+            self._used.add("x")
+            return "x"
+        known = [self._names[value] for value in chain.inputs if value in self._names]
+        return next((name for name in known if name not in alive), None) or self._unique("out")
+
+    def _unique(self, name: str) -> str:
+        base = name.rstrip("0123456789")
+        number = int(name[len(base) :] or 1)
+        while name in self._used:
+            number += 1
+            name = f"{base}{number}"
+        self._used.add(name)
+        return name
+
+    def _call(self, operation: Operation, values: list[str], place: tuple[int, int]) -> str:
+        name = self._made.attributes.names.get(place)
+        if operation.is_layer and name is not None:
+            return f"self.{name}({', '.join(values)})"
+        form = operation.call if operation.is_layer else operation.form
+        assert form is not None
+        arrays = {each.slot for each in operation.arrays}
+        given = {
+            slot.name: f"self.{array_name(operation, slot.name, name or '')}"
+            if slot.name in arrays
+            else text_of(slot.value)
+            for slot in operation.slots
+        }
+        return filled(form, values, given)
+
+
+def filled(form: str, values: Sequence[str], arguments: dict[str, str]) -> str:
+    """The text of a call with its inputs and arguments; sums within it get parentheses."""
+
+    def place(match: re.Match[str]) -> str:
+        key = match[1]
+        if not key.isdigit():
+            return arguments[key]
+        value = values[int(key)]
+        before, after = form[: match.start()], form[match.end() :]
+        is_alone = (not before or before.endswith(("(", "[", ", ", "="))) and (
+            not after or after.startswith((")", "]", ","))
+        )
+        return value if is_alone or not _is_joined(value) else f"({value})"
+
+    return re.sub(r"\{(\w+)\}", place, form)
+
+
+def _is_joined(text: str) -> bool:
+    """Whether a text is a sum or the like, outside parentheses."""
+    depth, outside = 0, ""
+    for letter in text:
+        depth += (letter in "([") - (letter in ")]")
+        outside += letter if depth == 0 else ""
+    return " " in outside or outside.startswith("-")
+
+
+def _is_tensor(item: object) -> bool:
+    return isinstance(item, Operation) and item.shape is not None
+
+
+def _statement_lines(text: str) -> list[str]:
+    one = INDENT * 2 + text
+    if len(one) <= WIDTH:
+        return [one]
+    before, separator, value = text.partition(" = ") if " = " in text.split("(")[0] else ("", "", text)
+    if not separator and text.startswith("return "):
+        before, separator, value = "return", " ", text.removeprefix("return ")
+    return lines(value, 2, before + separator)

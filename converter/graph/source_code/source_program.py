@@ -1,0 +1,87 @@
+"""The Python source of an imported module, and the state_dict that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, fx
+
+from .attribute_names import leaves
+from .blocks import region_blocks
+from .class_names import camel_case
+from .class_text import class_lines
+from .classes import SourceClass, make_classes
+from .fx_operations import Flow, read_flow
+from .name_groups import NameGroups
+from .region_tree import body_of
+from .sequences import sequence_blocks
+from .support_code import support_code
+
+
+@dataclass(frozen=True)
+class SourceProgram:
+    """The source of a network.
+
+    Attributes:
+        text: The source.
+        network: Name of the network's class.
+        keys: Keys of the source's state_dict → those of the imported module.
+        classes: The number of its classes.
+    """
+
+    text: str
+    network: str
+    keys: dict[str, str]
+    classes: int
+
+
+def write_source(
+    module: fx.GraphModule, examples: Mapping[str, Tensor], name: str, head: str
+) -> SourceProgram:
+    """Write the source of an imported module.
+
+    Equal modules have equal sources.
+
+    Args:
+        module: The module.
+        examples: Its inputs by name, for the shapes and data types of its values.
+        name: Name of the network, such as `resnet18_v1`.
+        head: The text of the source's docstring.
+
+    Raises:
+        GraphError: If the module contains what has no source.
+    """
+    flow = read_flow(module, examples)
+    groups = NameGroups([operation.name for operation, _ in flow.operations])
+    root = body_of(flow)
+    blocks = list(region_blocks(root))
+    blocks += sequence_blocks(root, blocks)
+    classes = make_classes(camel_case(name), root, groups)
+    return SourceProgram(_text(flow, classes, head), classes[-1].name, classes[-1].keys, len(classes))
+
+
+def _text(flow: Flow, classes: list[SourceClass], head: str) -> str:
+    support = [each for operation, _ in flow.operations for each in operation.support]
+    carried = support_code(support)
+    bodies = [*carried.definitions]
+    for number, made in enumerate(classes):
+        is_network = number == len(classes) - 1
+        bodies.append("\n".join(class_lines(made, flow if is_network else None)))
+    code = "\n\n\n".join(bodies)
+    imports = [
+        line
+        for line, used in (
+            ("import torch", "torch."),
+            ("import torch.nn.functional as F", "F."),
+        )
+        if any(used in each for each in _words(code))
+    ]
+    names = ["Tensor", "nn"]
+    imports.append(f"from torch import {', '.join(names)}")
+    standard = [*sorted(carried.imports), ""] if carried.imports else []
+    return "\n".join([f'"""{head}"""', "", *standard, *imports, "", "", code, ""])
+
+
+def _words(code: str) -> list[str]:
+    return code.replace("(", " ").replace("[", " ").split()
