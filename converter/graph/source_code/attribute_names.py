@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import os.path
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ Place = tuple[int, int]
 """The number of a chain, and that of an operation in it."""
 LEAST_RUN = 2
 LEAST_LAYERS = 4  # of a block that is a part of a network
+MOST_OF_BLOCK = 0.7
 MOST_OF_ALL = 0.6  # a group with more of the network than this is not one of its parts
 
 
@@ -73,11 +73,10 @@ class AttributeNames:
 
 def leaves(operation: Operation) -> Iterator[Operation]:
     """The operations that an instance of a block stands for."""
-    if operation.block is None:
+    if operation.part is None:
         yield operation
         return
-    body = operation.block.bodies[operation.block.uses.index(operation)]
-    for each in body.operations():
+    for each in operation.part.operations():
         yield from leaves(each)
 
 
@@ -162,7 +161,7 @@ def _parts(
         if name is not None:
             yield name, indices[0], indices[-1] + 1
             continue
-        for is_run, each in groupby(indices, lambda i: _is_part(operations[i])):
+        for is_run, each in groupby(indices, lambda i: is_large(operations[i])):
             found = list(each)
             words = {re.sub(r"\d+$", "", stage(i) or "block") for i in found}
             long = is_run and len(found) >= LEAST_RUN
@@ -170,7 +169,8 @@ def _parts(
             yield name if long else None, found[0], found[-1] + 1
 
 
-def _is_part(operation: Operation) -> bool:
+def is_large(operation: Operation) -> bool:
+    """Whether an operation is a block that is a part of a network, and not a layer with its norm."""
     return operation.block is not None and sum(1 for _ in leaves(operation)) >= LEAST_LAYERS
 
 
@@ -205,9 +205,15 @@ def _common_prefix(body: Body, groups: NameGroups) -> tuple[str, ...]:
 
 
 def path_of(operation: Operation, groups: NameGroups) -> tuple[str, ...]:
-    """The levels of names that all operations of a block have in common."""
+    """The levels of names that most operations of a block have in common."""
     paths = [groups.path(each.name) for each in leaves(operation)]
-    return tuple(os.path.commonprefix([list(path) for path in paths]))
+    common: tuple[str, ...] = ()
+    while True:
+        longer = Counter(p[: len(common) + 1] for p in paths if len(p) > len(common) and p[: len(common)] == common)
+        best, count = longer.most_common(1)[0] if longer else ((), 0)
+        if count < MOST_OF_BLOCK * len(paths):
+            return common
+        common = best
 
 
 def _own_name(operation: Operation, groups: NameGroups, prefix: tuple[str, ...]) -> str:

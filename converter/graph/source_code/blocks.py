@@ -32,8 +32,8 @@ class Block:
     def add(self, body: Body) -> Operation:
         """Add a part; returns the operation that stands for it."""
         first, last = next(body.operations()), list(body.operations())[-1]
-        use = Operation("block", first.name, block=self, shape=last.shape)
-        use.form = f"block {id(self)}"
+        form = f"block {id(self)}"  # its name is found later
+        use = Operation(form, first.name, block=self, part=body, shape=last.shape)
         self.bodies.append(body)
         self.uses.append(use)
         return use

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..functions.elementwise import ARITHMETIC, LOGIC, UNARY, binary, unary, with_scalar
+from ..functions.reductions import reduce
 from .operations import Operation, Slot
 
 INFIX: dict[Any, str] = {
@@ -208,10 +209,26 @@ def _binary(call: CallText, x: Any, y: Any, name: str) -> Operation | None:
     return call.operation(f"{text}.to({one}.dtype)" if name in LOGIC else text)
 
 
+REDUCTIONS = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin"}
+
+
+def _reduce(
+    call: CallText, x: fx.Node, name: str, axis: Any, keepdims: bool, exclude: bool
+) -> Operation | None:
+    if name not in REDUCTIONS or not _is_float(call.example(x)) or exclude or not axis:
+        return None
+    if not keepdims and call.example(x).dim() == len(axis):
+        return None
+    dim = call.argument("dim", axis[0] if len(axis) == 1 else tuple(axis))
+    keep = ", keepdim=True" if keepdims else ""
+    return call.operation(f"{call.input(x)}.{REDUCTIONS[name]}({dim}{keep})")
+
+
 _SPECIAL: dict[Any, Callable[..., Operation | None]] = {
     **dict.fromkeys(INFIX, _infix),
     operator.getitem: _getitem,
     with_scalar: _with_scalar,
     unary: _unary,
     binary: _binary,
+    reduce: _reduce,
 }

@@ -11,6 +11,7 @@ from .forward_text import forward_lines
 from .fx_operations import Flow
 from .operations import Operation
 from .parameters import Parameter
+from .text_layout import WIDTH
 
 Shape = tuple[int, ...] | None
 IMAGES = 4  # dimensions of a batch of images
@@ -28,12 +29,20 @@ def class_lines(made: SourceClass, flow: Flow | None) -> list[str]:
     sequence = made.is_sequence and flow is None
     base = "nn.Sequential" if sequence else "nn.Module"
     document = block_document(made) if flow is None else network_document(flow)
-    found = [f"class {made.name}({base}):", f'    """{document}"""', "", *_buffers(made)]
+    found = [f"class {made.name}({base}):", *_docstring(document), "", *_buffers(made)]
     found += init_lines(made)
     if not sequence:
         inputs = ["x"] if flow is None else input_names(flow)
         found += ["", *forward_lines(made, inputs)]
     return found
+
+
+def _docstring(text: str) -> list[str]:
+    one = f'    """{text}"""'
+    title, separator, shapes = text.partition(": ")
+    if len(one) <= WIDTH or not separator:
+        return [one]
+    return [f'    """{title}.', "", f"    {shapes}", '    """']
 
 
 def _buffers(made: SourceClass) -> list[str]:
@@ -127,5 +136,5 @@ def _title(made: SourceClass) -> str:
     if any(form.startswith("torch.cat") for form in forms):
         return "Layers, concatenated to their input" if takes_input else "Concatenated branches"
     if "{0} * {1}" in forms:
-        return "The product of branches"
+        return "The input, multiplied by a gate" if takes_input else "The product of branches"
     return "A block of layers"

@@ -91,14 +91,14 @@ def _class(
     name: str, parts: list[Body], optional: int | None, attributes: Attributes
 ) -> SourceClass:
     model, parameters = _largest(parts), Parameters(len(parts))
+    places = [
+        (number, index) for number, chain in enumerate(model.chains) for index in range(len(chain.items))
+    ]
+    # the optional chain comes last, so that it has the parameters of the others
+    places.sort(key=lambda place: place[0] == optional)
+    items = {place: _with_code(parts, place, parameters, attributes) for place in places}
     chains = [
-        Chain(
-            chain.inputs,
-            [
-                _with_code(parts, (number, index), parameters, attributes)
-                for index in range(len(chain.items))
-            ],
-        )
+        Chain(chain.inputs, [items[number, index] for index in range(len(chain.items))])
         for number, chain in enumerate(model.chains)
     ]
     condition = None

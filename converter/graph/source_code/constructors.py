@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -23,6 +24,7 @@ def init_lines(made: SourceClass) -> list[str]:
     ]
     found = lines(CallExpression("def __init__", ["self", *texts]), 1, after=" -> None:")
     found.append("        super().__init__()")
+    found += [f"        self.{name} = {name}" for name in _stored_parameters(made)]
     for number, chain in enumerate(made.body.chains):
         index = 0
         while index < len(chain.items):
@@ -42,6 +44,20 @@ def init_lines(made: SourceClass) -> list[str]:
                     found += _array_lines(operation, array.slot, name)
             index = end
     return found
+
+
+def _stored_parameters(made: SourceClass) -> list[str]:
+    """The parameters that calls in `forward` take."""
+    codes = [
+        slot.value.text
+        for number, chain in enumerate(made.body.chains)
+        for index, item in enumerate(chain.items)
+        if isinstance(item, Operation) and (number, index) not in made.attributes.names
+        for slot in item.slots
+        if isinstance(slot.value, Code)
+    ]
+    words = {word for code in codes for word in re.findall(r"\w+", code)}
+    return [each.name for each in made.parameters.items if each.name in words]
 
 
 def _stored(made: SourceClass, name: str, value: Expression, chain: int) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .attribute_names import is_large
 from .classes import SourceClass, array_name
 from .operations import Operation, Value
-from .parameters import text_of
+from .parameters import stored_text
 from .text_layout import INDENT, WIDTH, CallExpression, lines
 
+WEIGHTED = "nn.Conv", "nn.Linear"
 DEEPEST = 3  # calls within one another in a statement
 INLINED = 100  # columns up to which the result of a chain is written where it is taken
 _JOINED = re.compile(r"^\{0\} [-+*/] \{1\}$|^torch.cat\(")
@@ -69,31 +71,26 @@ class _Statements:
         while index < len(chain.items):
             operation = chain.items[index]
             assert isinstance(operation, Operation)
+            run = self._made.attributes.runs.get((number, index))
             values = inputs if index == 0 else [text]
-            if self._must_be_named(operation, values, depth):
+            before = chain.items[index - 1] if index else None
+            if len(values) == 1 and not values[0].isidentifier() and (
+                depth >= DEEPEST
+                or run is not None
+                or _starts_statement(operation, before)
+                or (not operation.is_layer and operation.form.count("{0}") > 1)
+            ):
                 name = name or self._new_name(number)
                 self._found.append(f"{name} = {values[0]}")
                 values, depth = [name], 0
-            run = self._made.attributes.runs.get((number, index))
             if run is not None:
                 text, index = f"self.{run.name}({values[0]})", run.end
             else:
                 text, index = self._call(operation, values, (number, index)), index + 1
             depth += 1
-            ends = operation.is_layer and operation.call is not None and operation.block is None
-            if ends and index < len(chain.items) and depth > 1:
-                name = name or self._new_name(number)
-                self._found.append(f"{name} = {text}")
-                text, depth = name, 0
         if not chain.items:
             text = inputs[0]
         self._finish(number, text, name)
-
-    def _must_be_named(self, operation: Operation, values: list[str], depth: int) -> bool:
-        """Whether what an operation takes needs a statement of its own before it."""
-        if len(values) != 1 or values[0].isidentifier():
-            return False
-        return depth >= DEEPEST or (not operation.is_layer and operation.form.count("{0}") > 1)
 
     def _finish(self, number: int, text: str, name: str | None) -> None:
         """Assign a chain's result to a variable, or leave it to the only statement that takes it."""
@@ -132,6 +129,8 @@ class _Statements:
         joins = [other for other in self._body.chains[number + 1 :] if result in other.inputs]
         if joins and len(set(joins[0].inputs)) > 2:
             return self._unique("branch1")
+        if number == self._made.optional:
+            return self._unique("shortcut")
         if "x" not in alive:
             self._used.add("x")
             return "x"
@@ -157,10 +156,20 @@ class _Statements:
         given = {
             slot.name: f"self.{array_name(operation, slot.name, name or '')}"
             if slot.name in arrays
-            else text_of(slot.value)
+            else stored_text(slot.value, [each.name for each in self._made.parameters.items])
             for slot in operation.slots
         }
         return filled(form, values, given)
+
+
+def _starts_statement(operation: Operation, before: object) -> bool:
+    """Whether an operation is not written into the same statement as the one before it."""
+    assert isinstance(before, Operation), "the first one takes a variable"
+    large = any(each.block is not None and is_large(each) for each in (operation, before))
+    activated = before.is_layer and before.block is None and (bool(before.call) or "Norm" in before.form)
+    flattened = before.form == "nn.Flatten"
+    weighted = operation.block is not None or operation.form.startswith(WEIGHTED)
+    return large or (activated and not flattened and weighted)
 
 
 def filled(form: str, values: Sequence[str], arguments: dict[str, str]) -> str:

@@ -67,7 +67,8 @@ class Operation:
         is_layer: Whether it is constructed once and then called.
         arrays: Arrays that the call takes besides its inputs, as `{name}`.
         support: Functions and classes of this package that it uses.
-        block: The class that it is an instance of.
+        block: The block that it is an instance of.
+        part: The part of the network that it stands for then.
         shape: Shape of its result, if that is one tensor.
     """
 
@@ -79,7 +80,8 @@ class Operation:
     is_layer: bool = True
     arrays: list[Array] = field(default_factory=list)
     support: tuple[Any, ...] = ()
-    block: int | None = None
+    block: Any = field(default=None, repr=False)
+    part: Body | None = field(default=None, repr=False)
     shape: tuple[int, ...] | None = None
 
     @property

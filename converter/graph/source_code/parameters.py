@@ -66,15 +66,20 @@ class Parameters:
             name: The name of a new parameter.
         """
         known = [value for value in values if value is not ABSENT]
-        if all(_same(value, known[0]) for value in known):
-            return known[0]
         kind = _kind(slot)
-        for parameter in reversed(self.items):
+        is_constant = all(_same(value, known[0]) for value in known)
+        if is_constant and (len(known) == len(values) or kind in ("kernel_size", "padding")):
+            return known[0]
+        for parameter in sorted(reversed(self.items), key=lambda each: each.name != slot):
             if _related(kind, _kind(parameter.name)) and _matches(values, parameter.values):
                 _fill(parameter.values, values)
                 return Code(parameter.name)
+        if is_constant and kind != "channels":
+            return known[0]
         if (text := next(self._derived(values, kind), None)) is not None:
             return Code(text)
+        if is_constant:
+            return known[0]
         parameter = Parameter(self._unique(name), list(values))
         self.items.append(parameter)
         return Code(parameter.name)
@@ -109,7 +114,7 @@ class Parameters:
                 continue
             if kind == "padding" and own == "kernel_size" and all(v == p // 2 for v, p in pairs):
                 yield f"{parameter.name} // 2"
-            if own == "channels" and kind in ("channels", "groups"):
+            if own == "channels" and kind in ("channels", "groups", "size"):
                 (value, first), *_ = pairs
                 if first and value % first == 0 and all(v * first == p * value for v, p in pairs):
                     yield f"{parameter.name} * {value // first}"
@@ -180,6 +185,7 @@ def _kind(name: str) -> str:
 def _related(kind: str, other: str) -> bool:
     return kind == other or (kind, other) in {
         ("groups", "channels"),
+        ("size", "channels"),
         ("padding", "dilation"),
         ("dilation", "padding"),
     }
@@ -224,6 +230,8 @@ def text_of(value: Any) -> str:
     return repr(value)
 
 
-def texts_of(values: Sequence[Any]) -> list[str]:
-    """Literals or expressions as they are written."""
-    return [text_of(value) for value in values]
+def stored_text(value: Any, names: Sequence[str]) -> str:
+    """A literal or an expression, with the class's parameters as attributes."""
+    if not isinstance(value, Code):
+        return text_of(value)
+    return re.sub(r"[A-Za-z_]\w*", lambda m: f"self.{m[0]}" if m[0] in names else m[0], value.text)

@@ -77,11 +77,10 @@ def _lines(code: list[list[Body]]) -> Iterator[_Line]:
 def _all_operations(body: Body) -> Iterator[Operation]:
     """The operations of a network, with those in blocks."""
     for operation in body.operations():
-        if operation.block is None:
+        if operation.part is None:
             yield operation
         else:
-            part = operation.block.bodies[operation.block.uses.index(operation)]
-            yield from _all_operations(part)
+            yield from _all_operations(operation.part)
 
 
 def _is_region(operation: Operation) -> bool:

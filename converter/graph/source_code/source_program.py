@@ -79,8 +79,19 @@ def _text(flow: Flow, classes: list[SourceClass], head: str) -> str:
     ]
     names = ["Tensor", "nn"]
     imports.append(f"from torch import {', '.join(names)}")
-    standard = [*sorted(carried.imports), ""] if carried.imports else []
+    standard = [*_sorted_imports(carried.imports), ""] if carried.imports else []
     return "\n".join([f'"""{head}"""', "", *standard, *imports, "", "", code, ""])
+
+
+def _sorted_imports(imports: set[str]) -> list[str]:
+    """Import statements in isort's order, with one for each module."""
+    whole = sorted(each for each in imports if each.startswith("import "))
+    parts: dict[str, set[str]] = {}
+    for each in imports:
+        if each.startswith("from "):
+            module, _, name = each.removeprefix("from ").partition(" import ")
+            parts.setdefault(module, set()).add(name)
+    return [*whole, *(f"from {m} import {', '.join(sorted(parts[m]))}" for m in sorted(parts))]
 
 
 def _words(code: str) -> list[str]:

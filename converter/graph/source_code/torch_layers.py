@@ -57,6 +57,7 @@ def _parameters(kind: type) -> list[tuple[inspect.Parameter, bool]]:
         (each, each.name not in POSITIONAL)
         for each in parameters
         if each.name not in ("device", "dtype")
+        and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
     ]
 
 
