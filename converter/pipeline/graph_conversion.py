@@ -174,7 +174,9 @@ def prove_and_write(
     with staging(Path(request.out)) as staged:
         with attempt.clock("write"):
             formats = request.formats or GRAPH_FORMATS[:1]
-            written = write_graph(built, network, staged, attempt.name, formats)
+            written = write_graph(
+                built, network, staged, attempt.name, formats, attempt.origin
+            )
         record = draft_graph_record(attempt, graph, network, built, parity, notes)
         records = [
             record_of_file(record, written, place, request.out) for place in range(len(written))

@@ -15,6 +15,7 @@ from ..checkpoints.record_draft import versions
 from ..errors import ConversionError, ParityError
 from ..graph.summary import operator_counts, output_names
 from ..graph.symbol import Graph
+from ..mappings.catalog import load_catalog
 from ..parity.result import Parity
 from ..sources.arrays import Array
 from ..sources.source import Source
@@ -50,6 +51,14 @@ class Attempt:
     def name(self) -> str:
         """Start of the program's file name."""
         return "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", self.model)
+
+    @property
+    def origin(self) -> str:
+        """Where the network comes from, and its licence."""
+        if self.family != "graph":
+            return f"GluonCV's {self.model}, whose licence is {load_catalog().licence}"
+        file = Path(self.source.path or self.model).name
+        return f"the graph {self.model} and {file}, whose licence is that of their author"
 
     @contextmanager
     def failures(self) -> Iterator[None]:

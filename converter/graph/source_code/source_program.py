@@ -24,20 +24,24 @@ class SourceProgram:
     """The source of a network.
 
     Attributes:
-        text: The source.
+        code: The source without its docstring.
         network: Name of the network's class.
         keys: Keys of the source's state_dict → those of the imported module.
         classes: The number of its classes.
     """
 
-    text: str
+    code: str
     network: str
     keys: dict[str, str]
     classes: int
 
+    def with_head(self, head: str) -> str:
+        """The source with a docstring."""
+        return f'"""{head}"""\n\n{self.code}'
+
 
 def write_source(
-    module: fx.GraphModule, examples: Mapping[str, Tensor], name: str, head: str
+    module: fx.GraphModule, examples: Mapping[str, Tensor], name: str
 ) -> SourceProgram:
     """Write the source of an imported module.
 
@@ -47,7 +51,6 @@ def write_source(
         module: The module.
         examples: Its inputs by name, for the shapes and data types of its values.
         name: Name of the network, such as `resnet18_v1`.
-        head: The text of the source's docstring.
 
     Raises:
         GraphError: If the module contains what has no source.
@@ -58,10 +61,10 @@ def write_source(
     blocks = list(region_blocks(root))
     blocks += sequence_blocks(root, blocks)
     classes = make_classes(camel_case(name), root, groups)
-    return SourceProgram(_text(flow, classes, head), classes[-1].name, classes[-1].keys, len(classes))
+    return SourceProgram(_code(flow, classes), classes[-1].name, classes[-1].keys, len(classes))
 
 
-def _text(flow: Flow, classes: list[SourceClass], head: str) -> str:
+def _code(flow: Flow, classes: list[SourceClass]) -> str:
     support = [each for operation, _ in flow.operations for each in operation.support]
     carried = support_code(support)
     bodies = [*carried.definitions]
@@ -80,7 +83,7 @@ def _text(flow: Flow, classes: list[SourceClass], head: str) -> str:
     names = ["Tensor", "nn"]
     imports.append(f"from torch import {', '.join(names)}")
     standard = [*_sorted_imports(carried.imports), ""] if carried.imports else []
-    return "\n".join([f'"""{head}"""', "", *standard, *imports, "", "", code, ""])
+    return "\n".join([*standard, *imports, "", "", code, ""])
 
 
 def _sorted_imports(imports: set[str]) -> list[str]:
