@@ -110,7 +110,7 @@ def block_attributes(body: Body, optional: int | None) -> Attributes:
         for index in range(run.start, run.end):
             names[run.chain, index] = f"{name}.{index - run.start}"
     kept = [each for each in kept if each[0] not in names]
-    bases = [_base(operation) for _, operation in kept]
+    bases = [base_name(operation) for _, operation in kept]
     counts, seen = Counter(bases), Counter[str]()
     for (place, _), base in zip(kept, bases, strict=True):
         seen[base] += 1
@@ -124,6 +124,7 @@ def network_attributes(body: Body, groups: NameGroups) -> Attributes:
     unique = AttributeNames()
     names: dict[Place, str] = {}
     runs: dict[Place, Run] = {}
+    known: dict[tuple[str, ...] | None, str] = {}  # attributes of shared arrays
     for number, chain in enumerate(body.chains):
         for name, start, end in _parts(chain, groups, prefix):
             if name is not None:
@@ -134,8 +135,12 @@ def network_attributes(body: Body, groups: NameGroups) -> Attributes:
             for index in range(start, end):
                 operation = chain.items[index]
                 assert isinstance(operation, Operation)
-                if _is_stored(operation, in_sequence=False):
-                    names[number, index] = unique.unique(_own_name(operation, groups, prefix))
+                if not _is_stored(operation, in_sequence=False):
+                    continue
+                shared = tuple(operation.keys.values()) if operation.pinned is not None else None
+                if shared is None or shared not in known:
+                    known[shared] = unique.unique(_own_name(operation, groups, prefix))
+                names[number, index] = known[shared]
     return Attributes(names, runs)
 
 
@@ -147,7 +152,7 @@ def _parts(
 
     def stage(index: int) -> str | None:
         operation = operations[index]
-        if not operation.is_layer:
+        if not operation.is_layer or operation.pinned is not None:
             return None
         path = path_of(operation, groups)[len(prefix) :]
         return path[0] if path else None
@@ -255,7 +260,7 @@ def _main_layer(operation: Operation) -> Operation:
 _KINDS = {"nn.Conv": "conv", "nn.BatchNorm": "norm", "nn.Linear": "linear"}
 
 
-def _base(operation: Operation) -> str:
+def base_name(operation: Operation) -> str:
     """The last part of an operation's name without its number."""
     layers = list(leaves(operation))
     if len(layers) >= LEAST_LAYERS and operation.form.isidentifier():

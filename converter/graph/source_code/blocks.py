@@ -67,14 +67,17 @@ def region_blocks(root: Body) -> Iterator[Block]:
     """Replace repeated regions of a network by instances of blocks, the smallest regions first.
 
     A block that lacks an added branch, as a residual block without a projection does, is one with
-    those that have it. Large regions become blocks if there are others.
+    those that have it. Large regions become blocks, too, if there are others.
     """
     repeated = False
     while (group := _best_group(root)) is not None:
         places, optional = group
         repeated = True
         yield _replace(places, optional)
-    large = [place for place in _places(root) if place.is_top and _layers(place.body) >= LARGE]
+    half = _layers(root) / 2
+    large = [
+        place for place in _places(root) if place.is_top and LARGE <= _layers(place.body) < half
+    ]
     for place in large if repeated else ():
         yield _replace([place], None, alone=True)
 
@@ -222,6 +225,8 @@ def input_shape(body: Body, chain: Chain, index: int) -> tuple[int, ...] | None:
     """Shape of what the item at a place of a chain takes."""
     if index:
         return result_shape(chain.items[index - 1])
+    if not chain.inputs:
+        return None
     value = chain.inputs[0]
     if value.is_input:
         return body.shapes[value.number]
@@ -244,7 +249,7 @@ def _before(place: _Place, start: int, places: list[_Place], ends: list[int]) ->
         other.chain is place.chain and other.index < start <= end
         for other, end in zip(places, ends, strict=True)
     )
-    if taken or (start == 1 and len(place.chain.inputs) > 1):
+    if taken or (start == 1 and len(place.chain.inputs) != 1):
         return None
     return _item(place, start - 1)
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from ..functions.axes import repeat
 from ..functions.elementwise import ARITHMETIC, LOGIC, UNARY, binary, unary, with_scalar
 from ..functions.reductions import reduce
 from .operations import Operation, Slot
@@ -224,6 +225,13 @@ def _reduce(
     return call.operation(f"{call.input(x)}.{REDUCTIONS[name]}({dim}{keep})")
 
 
+def _repeat(call: CallText, x: fx.Node, repeats: int, axis: int | None) -> Operation | None:
+    if axis is None:
+        return None
+    counts = f"{call.argument('repeats', repeats)}, {call.argument('dim', axis)}"
+    return call.operation(f"{call.input(x)}.repeat_interleave({counts})")
+
+
 _SPECIAL: dict[Any, Callable[..., Operation | None]] = {
     **dict.fromkeys(INFIX, _infix),
     operator.getitem: _getitem,
@@ -231,4 +239,5 @@ _SPECIAL: dict[Any, Callable[..., Operation | None]] = {
     unary: _unary,
     binary: _binary,
     reduce: _reduce,
+    repeat: _repeat,
 }

@@ -57,7 +57,7 @@ def _buffers(made: SourceClass) -> list[str]:
         for array in item.arrays
         if not array.is_parameter
     ]
-    return [*(f"    {name}: Tensor" for name in names), ""] if names else []
+    return [*(f"    {name}: Tensor" for name in dict.fromkeys(names)), ""] if names else []
 
 
 def input_names(flow: Flow) -> list[str]:

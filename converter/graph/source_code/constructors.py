@@ -25,6 +25,7 @@ def init_lines(made: SourceClass) -> list[str]:
     found = lines(CallExpression("def __init__", ["self", *texts]), 1, after=" -> None:")
     found.append("        super().__init__()")
     found += [f"        self.{name} = {name}" for name in _stored_parameters(made)]
+    done: set[str] = set()
     for number, chain in enumerate(made.body.chains):
         index = 0
         while index < len(chain.items):
@@ -33,6 +34,10 @@ def init_lines(made: SourceClass) -> list[str]:
             assert isinstance(operation, Operation)
             end = run.end if run is not None else index + 1
             name = made.attributes.names.get((number, index))
+            if name in done:  # of arrays that several operations use
+                index = end
+                continue
+            done |= {name} if name is not None and run is None else set()
             if run is not None:
                 layers = [each for each in chain.items[index:end] if isinstance(each, Operation)]
                 value: Expression = CallExpression("nn.Sequential", list(_elements(layers)))

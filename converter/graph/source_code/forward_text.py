@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .attribute_names import is_large
+from .attribute_names import base_name, is_large
 from .classes import SourceClass, array_name
 from .operations import Operation, Value
 from .parameters import stored_text
@@ -86,7 +86,12 @@ class _Statements:
             if run is not None:
                 text, index = f"self.{run.name}({values[0]})", run.end
             else:
-                text, index = self._call(operation, values, (number, index)), index + 1
+                text = self._call(operation, values, (number, index))
+                if len(text) > INLINED and len(values) == 1 and not values[0].isidentifier():
+                    name = name or self._new_name(number)
+                    self._found.append(f"{name} = {values[0]}")
+                    text, depth = self._call(operation, [name], (number, index)), 0
+                index += 1
             depth += 1
         if not chain.items:
             text = inputs[0]
@@ -135,7 +140,11 @@ class _Statements:
             self._used.add("x")
             return "x"
         known = [self._names[value] for value in chain.inputs if value in self._names]
-        return next((name for name in known if name not in alive), None) or self._unique("out")
+        if "out" in self._used and "out" not in alive:
+            return "out"
+        if (found := next((name for name in known if name not in alive), None)) is not None:
+            return found
+        return self._unique("out" if "out" not in self._used else base_name(_operation(chain.items[-1])))
 
     def _unique(self, name: str) -> str:
         base = name.rstrip("0123456789")
@@ -196,6 +205,11 @@ def _is_joined(text: str) -> bool:
         depth += (letter in "([") - (letter in ")]")
         outside += letter if depth == 0 else ""
     return " " in outside or outside.startswith("-")
+
+
+def _operation(item: object) -> Operation:
+    assert isinstance(item, Operation), "regions have been inlined"
+    return item
 
 
 def _is_tensor(item: object) -> bool:

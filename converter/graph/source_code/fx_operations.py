@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,7 @@ def read_flow(module: fx.GraphModule, examples: Mapping[str, Tensor]) -> Flow:
     inputs = dict(zip(examples, (tuple(each.shape) for each in examples.values()), strict=True))
     for node in module.graph.nodes:
         reader.read(node)
+    _pin_shared(reader.operations)
     output = module.graph.output_node().args[0]
     heads = output if isinstance(output, tuple) else (output,)
     return Flow(
@@ -149,7 +150,11 @@ def _state_keys(module: nn.Module) -> dict[str, str]:
     return {name: name for name in module.state_dict(keep_vars=True)}
 
 
-def shared_keys(flow: Flow) -> Iterator[str]:
-    """Keys of arrays that several operations use."""
-    counts = Counter(key for operation, _ in flow.operations for key in operation.keys.values())
-    return (key for key, count in counts.items() if count > 1)
+def _pin_shared(operations: list[tuple[Operation, tuple[int, ...]]]) -> None:
+    """Mark the operations that use the same arrays, which the network's class stores once."""
+    counts = Counter(
+        key for operation, _ in operations for key in set(operation.keys.values())
+    )
+    for number, (operation, _) in enumerate(operations):
+        if any(counts[key] > 1 for key in operation.keys.values()):
+            operation.pinned = number

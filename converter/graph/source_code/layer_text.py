@@ -101,7 +101,7 @@ def _slice_like(module: SliceLike, call: CallText, nodes: list[fx.Node]) -> Oper
     data, like = map(call.input, nodes)
     rank = call.example(nodes[1]).dim()
     axes = {axis % rank for axis in module.axes or range(rank)}
-    parts = [f":{like}.shape[{axis}]" if axis in axes else ":" for axis in range(max(axes) + 1)]
+    parts = [f": {like}.shape[{axis}]" if axis in axes else ":" for axis in range(max(axes) + 1)]
     return call.operation(f"{data}[{', '.join(parts)}]")
 
 

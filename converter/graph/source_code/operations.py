@@ -70,6 +70,8 @@ class Operation:
         block: The block that it is an instance of.
         part: The part of the network that it stands for then.
         shape: Shape of its result, if that is one tensor.
+        pinned: A number of its own, if other operations use the same arrays. It is equal to no
+            other operation then, and so remains in the network's class.
     """
 
     form: str
@@ -83,11 +85,12 @@ class Operation:
     block: Any = field(default=None, repr=False)
     part: Body | None = field(default=None, repr=False)
     shape: tuple[int, ...] | None = None
+    pinned: int | None = None
 
     @property
     def signature(self) -> Any:
         """Equal for operations that differ in the values of their arguments alone."""
-        return self.form, tuple(slot.name for slot in self.slots), tuple(self.keys)
+        return self.form, self.pinned, tuple(slot.name for slot in self.slots), tuple(self.keys)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from .fx_operations import Flow
 from .operations import Body, Chain, Item, Operation, Region, Value
@@ -41,8 +41,11 @@ class _Arrangement:
                 users[each].append(value)
         self._users = users
         source, sink = _NONE, count
+        self._free = _free(self._inputs, self._first)
         self._before = _nearest(
-            range(count), lambda value: self._inputs[value] or (source,), source
+            range(count),
+            lambda value: [e for e in self._inputs[value] if e not in self._free] or (source,),
+            source,
         )
         returned = set(flow.outputs)
         self._after = _nearest(
@@ -94,19 +97,34 @@ class _Arrangement:
         return value == on
 
     def _between(self, start: int, end: int) -> Iterable[int]:
+        """The values on the paths between two, with those of arrays alone that only they take."""
         found: set[int] = set()
         left = [each for each in self._users[start] if each != end]
         while left:
             if (value := left.pop()) not in found:
                 found.add(value)
                 left += [each for each in self._users[value] if each != end]
+        for value in sorted(self._free, reverse=True):
+            if all(user in found or user == end for user in self._users[value]):
+                found.add(value)
         return found
 
     def _operation(self, value: int) -> Operation:
         return self._operations[value - self._first]
 
 
-def _nearest(order, neighbours, root: int) -> dict[int, int]:
+def _free(inputs: Sequence[tuple[int, ...]], first: int) -> set[int]:
+    """The values that depend on arrays alone."""
+    found: set[int] = set()
+    for value in range(first, len(inputs)):
+        if all(each in found for each in inputs[value]):
+            found.add(value)
+    return found
+
+
+def _nearest(
+    order: Iterable[int], neighbours: Callable[[int], Sequence[int]], root: int
+) -> dict[int, int]:
     """For each value, the nearest one that all paths to the root lead through."""
     found: dict[int, int] = {root: root}
     depth: dict[int, int] = {root: 0}

@@ -95,7 +95,7 @@ def _best(lines: list[_Line], groups: NameGroups) -> tuple[int, list[tuple[_Line
     for line in lines:
         items = line.first.items
         for start in range(len(items)):
-            if start == 0 and len(line.first.inputs) > 1:
+            if start == 0 and len(line.first.inputs) != 1:
                 continue
             pattern: tuple[Any, ...] = ()
             for item in items[start : start + LONGEST]:

@@ -80,7 +80,7 @@ def _value(module: nn.Module, parameter: str, name: str) -> Any:
         return 0.1
     if parameter == "stride" and value == getattr(module, "kernel_size", None) and _pools(module):
         return None
-    return _scalar(value)
+    return _scalar(value) if type(module).__module__.startswith("torch.") else value
 
 
 def _pools(module: nn.Module) -> bool:
