@@ -1,4 +1,4 @@
-"""Proof of a network's source: it is run in a process of its own, and equals the imported module."""
+"""Proof of a network's source, which is run in a process of its own."""
 
 from __future__ import annotations
 

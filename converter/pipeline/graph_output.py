@@ -77,7 +77,9 @@ def _write(
     reasons: list[tuple[Free, str]] = []
     for free in built.free.less(built.specs):
         outputs = output_names(network.graph)
-        job = GraphJob(tensors, folder, name, built.module, built.specs, outputs, free, text, origin)
+        job = GraphJob(
+            tensors, folder, name, built.module, built.specs, outputs, free, text, origin
+        )
         try:
             file = write_graph_file(format_, job)
         except ExportError as error:

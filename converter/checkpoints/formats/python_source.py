@@ -1,4 +1,4 @@
-"""The `py` format: readable source of a network, with its weights in a safetensors file beside it."""
+"""The `py` format: readable source of a network, and its weights in a safetensors file."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def _write_weights(
 
 def _head(name: str, network: str, weights: str, origin: str, classes: int) -> str:
     """The docstring of a source: what it is, where it came from, and how it is loaded."""
-    flat = "" if classes > 1 else "No block of the graph is repeated, so that the network is flat.\n\n"
+    flat = (
+        "" if classes > 1 else "No block of the graph is repeated, so that the network is flat.\n\n"
+    )
     return f"""{name}, written by gluon2torch from {origin}.
 
 {flat}    import safetensors.torch

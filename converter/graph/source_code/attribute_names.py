@@ -62,7 +62,12 @@ class AttributeNames:
     def unique(self, name: str) -> str:
         """A name that is an identifier, and no other attribute's."""
         name = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_") or "layer"
-        if name[0].isdigit() or keyword.iskeyword(name) or hasattr(nn.Module, name) or name == "training":
+        if (
+            name[0].isdigit()
+            or keyword.iskeyword(name)
+            or hasattr(nn.Module, name)
+            or name == "training"
+        ):
             name = f"layer_{name}"
         result, number = name, 2
         while result in self._used:
@@ -175,7 +180,7 @@ def _parts(
 
 
 def is_large(operation: Operation) -> bool:
-    """Whether an operation is a block that is a part of a network, and not a layer with its norm."""
+    """Whether an operation is a block with more than a layer, its norm and its activation."""
     return operation.block is not None and sum(1 for _ in leaves(operation)) >= LEAST_LAYERS
 
 
@@ -185,7 +190,7 @@ def _block_runs(body: Body, optional: int | None) -> Iterator[Run]:
             continue
         forms = [item.form if isinstance(item, Operation) else "" for item in chain.items]
         operations = [item for item in chain.items if isinstance(item, Operation)]
-        for _, span in groupby(range(len(forms)), lambda i: forms[i]):
+        for _, span in groupby(range(len(forms)), forms.__getitem__):
             indices = list(span)
             if len(indices) > LEAST_RUN and operations[indices[0]].block is not None:
                 yield Run("", number, indices[0], indices[-1] + 1)
@@ -214,7 +219,11 @@ def path_of(operation: Operation, groups: NameGroups) -> tuple[str, ...]:
     paths = [groups.path(each.name) for each in leaves(operation)]
     common: tuple[str, ...] = ()
     while True:
-        longer = Counter(p[: len(common) + 1] for p in paths if len(p) > len(common) and p[: len(common)] == common)
+        longer = Counter(
+            p[: len(common) + 1]
+            for p in paths
+            if len(p) > len(common) and p[: len(common)] == common
+        )
         best, count = longer.most_common(1)[0] if longer else ((), 0)
         if count < MOST_OF_BLOCK * len(paths):
             return common
@@ -226,7 +235,11 @@ def _own_name(operation: Operation, groups: NameGroups, prefix: tuple[str, ...])
     if operation.block is not None and path:
         return "_".join(path)
     parts = _main_layer(operation).name.split("_")
-    parts = parts[len(prefix) :] if tuple(each.lower() for each in parts[: len(prefix)]) == prefix else parts
+    parts = (
+        parts[len(prefix) :]
+        if tuple(each.lower() for each in parts[: len(prefix)]) == prefix
+        else parts
+    )
     return "_".join(parts)
 
 
@@ -254,7 +267,9 @@ def _is_stored(operation: Operation, *, in_sequence: bool) -> bool:
 def _main_layer(operation: Operation) -> Operation:
     """The layer that a short block is named after."""
     layers = list(leaves(operation))
-    return next((each for each in layers if each.form.startswith(("nn.Conv", "nn.Linear"))), layers[0])
+    return next(
+        (each for each in layers if each.form.startswith(("nn.Conv", "nn.Linear"))), layers[0]
+    )
 
 
 _KINDS = {"nn.Conv": "conv", "nn.BatchNorm": "norm", "nn.Linear": "linear"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from .operations import Body, Chain, Item, Operation, Region, Slot, Value
+from .operations import Body, Chain, Item, Operation, Region, Value
 
 HEAD_LINES = 8  # of a class, besides those of its layers
 LARGE = 5  # layers of a region that becomes a class even if it is not repeated
@@ -102,15 +102,14 @@ def _best_group(root: Body) -> tuple[list[_Place], int | None] | None:
     for places in groups.values():
         for number in _removable(places[0].body):
             wider[without_chain(places[0].body, number).signature].append((number, places))
-    found = []
+    found: list[tuple[int, int, list[_Place], int | None, list[_Place]]] = []
     for signature, places in groups.items():
-        number, more = max(
-            wider.get(signature, [(None, [])]), key=lambda each: len(each[1]), default=(None, [])
-        )
+        options: list[tuple[int | None, list[_Place]]] = [(None, []), *wider.get(signature, [])]
+        optional, more = max(options, key=lambda each: len(each[1]))
         count = len(places) + len(more)
         size = _lines((more or places)[0].body)
         if count > 1 and (count - 1) * size > HEAD_LINES + count:
-            found.append((_lines(places[0].body), len(found), places, number, more))
+            found.append((_lines(places[0].body), len(found), places, optional, more))
     if not found:
         return None
     _, _, places, number, more = min(found, key=lambda each: each[:2])
@@ -129,7 +128,11 @@ def _lines(body: Body) -> int:
 def _removable(body: Body) -> Iterator[int]:
     """Numbers of the chains that only the last sum takes, and which start at the region's input."""
     *others, last = body.chains
-    if len(others) < 2 or not isinstance(last.items[0], Operation) or last.items[0].form != "{0} + {1}":
+    if (
+        len(others) < 2
+        or not isinstance(last.items[0], Operation)
+        or last.items[0].form != "{0} + {1}"
+    ):
         return
     for number, chain in enumerate(others):
         used = [each for other in body.chains for each in other.inputs]
@@ -191,8 +194,15 @@ def _replace(places: list[_Place], optional: int | None, *, alone: bool = False)
         [_item(place, end) for place, end in zip(places, ends, strict=True)], suffix=True
     ):
         ends = [end + 1 for end in ends]
-    while not alone and all(place.is_top for place in places) and _all_equal(
-        [_before(place, start, places, ends) for place, start in zip(places, starts, strict=True)]
+    while (
+        not alone
+        and all(place.is_top for place in places)
+        and _all_equal(
+            [
+                _before(place, start, places, ends)
+                for place, start in zip(places, starts, strict=True)
+            ]
+        )
     ):
         starts = [start - 1 for start in starts]
     work = list(zip(places, bodies, starts, ends, strict=True))
@@ -207,9 +217,7 @@ def _replace(places: list[_Place], optional: int | None, *, alone: bool = False)
     return block
 
 
-def _joined(
-    place: _Place, body: Body, start: int, prefix: list[Item], suffix: list[Item]
-) -> Body:
+def _joined(place: _Place, body: Body, start: int, prefix: list[Item], suffix: list[Item]) -> Body:
     """A region's body with the operations before and behind it."""
     shape = input_shape(place.parent, place.chain, start)
     last = body.chains[-1]
@@ -261,9 +269,7 @@ def _all_equal(items: list[Item | None], *, suffix: bool = False) -> bool:
         return False
     if suffix and (first.keys or (first.is_layer and first.call is None)):
         return False
-    return all(
-        isinstance(item, Operation) and item.signature == first.signature for item in items
-    )
+    return all(isinstance(item, Operation) and item.signature == first.signature for item in items)
 
 
 def inlined(body: Body) -> Body:

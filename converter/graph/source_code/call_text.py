@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -89,9 +90,7 @@ class CallText:
 
     def operation(self, text: str, *support: Any) -> Operation:
         """The operation of the text."""
-        return Operation(
-            text, self.node.name, self.slots, is_layer=False, support=support
-        )
+        return Operation(text, self.node.name, self.slots, is_layer=False, support=support)
 
 
 def call_operation(call: CallText) -> Operation:
@@ -108,8 +107,8 @@ def call_operation(call: CallText) -> Operation:
         texts += [f"{key}={call.argument(key, value)}" for key, value in node.kwargs.items()]
         return call.operation(f"{call.argument('', subject)}.{method}({', '.join(texts)})")
     names = NAMES.get(function, ())
-    if not names and _is_own(function):
-        names = tuple(function.__code__.co_varnames)
+    if not names and isinstance(function, FunctionType) and _is_own(function):
+        names = function.__code__.co_varnames
     texts = [
         call.argument(_name_at(names, node.args, place), value)
         for place, value in enumerate(node.args)
@@ -204,9 +203,10 @@ def _binary(call: CallText, x: Any, y: Any, name: str) -> Operation | None:
     if name in COMPARISONS:
         return call.operation(f"({one} {COMPARISONS[name]} {other}).to({one}.dtype)")
     function: Any = (ARITHMETIC | LOGIC)[name]
-    if getattr(torch, getattr(function, "__name__", ""), None) is not function:
+    own = str(getattr(function, "__name__", ""))
+    if getattr(torch, own, None) is not function:
         return None
-    text = f"torch.{function.__name__}({one}, {other})"
+    text = f"torch.{own}({one}, {other})"
     return call.operation(f"{text}.to({one}.dtype)" if name in LOGIC else text)
 
 

@@ -57,7 +57,7 @@ class ClassNames:
         for use in block.uses:
             names = [each.name for each in leaves(use)]
             paths = [list(self._groups.path(name)) for name in names]
-            path = tuple(os.path.commonprefix(paths))
+            path = tuple(os.path.commonprefix(paths))  # noqa: RUF071 (of sequences)
             if not path or len(names) < MOST_OF_GROUP * self._groups.size(path):
                 return None
             seen[path] += 1
@@ -109,4 +109,6 @@ def _noun(operation: Operation) -> str:
             return noun
     if operation.is_layer:
         return operation.form.split(".")[-1]
-    return camel_case(re.split(r"\W", re.sub(r"\{.*?\}|torch\.|F\.", "", operation.form).strip(". "))[0] or "Call")
+    return camel_case(
+        re.split(r"\W", re.sub(r"\{.*?\}|torch\.|F\.", "", operation.form).strip(". "))[0] or "Call"
+    )

@@ -92,7 +92,9 @@ def _class(
 ) -> SourceClass:
     model, parameters = _largest(parts), Parameters(len(parts))
     places = [
-        (number, index) for number, chain in enumerate(model.chains) for index in range(len(chain.items))
+        (number, index)
+        for number, chain in enumerate(model.chains)
+        for index in range(len(chain.items))
     ]
     # the optional chain comes last, so that it has the parameters of the others
     places.sort(key=lambda place: place[0] == optional)

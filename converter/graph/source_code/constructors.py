@@ -9,7 +9,7 @@ from itertools import pairwise
 from .classes import SourceClass, array_name
 from .operations import REQUIRED, Operation, Slot
 from .parameters import Code, text_of
-from .text_layout import CallExpression, Expression, flat, lines
+from .text_layout import INDENT, CallExpression, Expression, flat, lines
 
 LEAST_LOOP = 3
 
@@ -41,9 +41,15 @@ def init_lines(made: SourceClass) -> list[str]:
             if run is not None:
                 layers = [each for each in chain.items[index:end] if isinstance(each, Operation)]
                 value: Expression = CallExpression("nn.Sequential", list(_elements(layers)))
-                found += _stored(made, run.name, value, number)
+                fixed = [
+                    f"self.{run.name}[{place}].{parameter}"
+                    for place, each in enumerate(layers)
+                    for parameter in each.fixed
+                ]
+                found += _stored(made, run.name, value, number, fixed)
             elif name is not None and operation.is_layer:
-                found += _stored(made, name, constructor(operation), number)
+                fixed = [f"self.{name}.{parameter}" for parameter in operation.fixed]
+                found += _stored(made, name, constructor(operation), number, fixed)
             elif name is not None:
                 for array in operation.arrays:
                     found += _array_lines(operation, array.slot, name)
@@ -65,19 +71,20 @@ def _stored_parameters(made: SourceClass) -> list[str]:
     return [each.name for each in made.parameters.items if each.name in words]
 
 
-def _stored(made: SourceClass, name: str, value: Expression, chain: int) -> list[str]:
+def _stored(
+    made: SourceClass, name: str, value: Expression, chain: int, fixed: Sequence[str]
+) -> list[str]:
+    """The lines that store a layer, and those that keep some of its parameters fixed."""
     before = f"self.{name} = "
+    depth = 2 if chain != made.optional else 3
+    layer = lines(value, depth, before)
+    layer += [f"{INDENT * depth}{parameter}.requires_grad_(False)" for parameter in fixed]
     if chain != made.optional:
-        return lines(value, 2, before)
-    after = f" if {made.condition} else nn.Identity()"
-    one = lines(value, 2, before, after)
-    if len(one) == 1:
+        return layer
+    one = lines(value, 2, before, f" if {made.condition} else nn.Identity()")
+    if len(one) == 1 and not fixed:
         return one
-    return [
-        f"        {before}nn.Identity()",
-        f"        if {made.condition}:",
-        *lines(value, 3, before),
-    ]
+    return [f"        {before}nn.Identity()", f"        if {made.condition}:", *layer]
 
 
 def _array_lines(operation: Operation, slot: str, attribute: str) -> list[str]:
@@ -99,21 +106,25 @@ def constructor(operation: Operation) -> Expression:
 def _arguments(slots: Sequence[Slot]) -> list[str]:
     texts, positional = [], True
     for slot in slots:
-        if not isinstance(slot.value, Code) and slot.default is not REQUIRED:
-            if type(slot.value) is type(slot.default) and slot.value == slot.default:
-                positional = False
-                continue
+        if _is_default(slot):
+            positional = False
+            continue
         text = text_of(slot.value)
         positional = positional and not slot.keyword
         texts.append(text if positional else f"{slot.name}={text}")
     return texts
 
 
+def _is_default(slot: Slot) -> bool:
+    value, default = slot.value, slot.default
+    return not isinstance(value, Code) and type(value) is type(default) and bool(value == default)
+
+
 def _elements(operations: Sequence[Operation]) -> Iterator[Expression]:
     """Layers of a run; three or more equal ones, or with a growing number, are a loop."""
     start = 0
     while start < len(operations):
-        same = _while(operations, start, _is_equal)
+        same = _equal(operations, start)
         growing, slot, step = _growing(operations, start)
         if max(same, growing) < LEAST_LOOP:
             yield constructor(operations[start])
@@ -126,7 +137,8 @@ def _elements(operations: Sequence[Operation]) -> Iterator[Expression]:
             start += growing
 
 
-def _while(operations: Sequence[Operation], start: int, holds: object) -> int:
+def _equal(operations: Sequence[Operation], start: int) -> int:
+    """How many equal layers there are from a place on."""
     count = 1
     for one, other in pairwise(operations[start:]):
         if not _is_equal(one, other):

@@ -58,12 +58,12 @@ class _Statements:
         return self._names[value]
 
     def _add_chain(self, number: int) -> None:
-        chain, result = self._body.chains[number], Value(False, number)
+        chain = self._body.chains[number]
         inputs = [self._text(value) for value in chain.inputs]
         if number == self._made.optional:
             run = self._made.attributes.runs.get((number, 0))
-            name = run.name if run is not None else self._made.attributes.names[number, 0]
-            self._finish(number, f"self.{name}({inputs[0]})", None)
+            stored = run.name if run is not None else self._made.attributes.names[number, 0]
+            self._finish(number, f"self.{stored}({inputs[0]})", None)
             return
         name: str | None = None
         depth = index = 0
@@ -74,11 +74,15 @@ class _Statements:
             run = self._made.attributes.runs.get((number, index))
             values = inputs if index == 0 else [text]
             before = chain.items[index - 1] if index else None
-            if len(values) == 1 and not values[0].isidentifier() and (
-                depth >= DEEPEST
-                or run is not None
-                or _starts_statement(operation, before)
-                or (not operation.is_layer and operation.form.count("{0}") > 1)
+            if (
+                len(values) == 1
+                and not values[0].isidentifier()
+                and (
+                    depth >= DEEPEST
+                    or run is not None
+                    or _starts_statement(operation, before)
+                    or (not operation.is_layer and operation.form.count("{0}") > 1)
+                )
             ):
                 name = name or self._new_name(number)
                 self._found.append(f"{name} = {values[0]}")
@@ -98,7 +102,7 @@ class _Statements:
         self._finish(number, text, name)
 
     def _finish(self, number: int, text: str, name: str | None) -> None:
-        """Assign a chain's result to a variable, or leave it to the only statement that takes it."""
+        """Assign a chain's result to a variable, or leave it to the statement that takes it."""
         result = Value(False, number)
         users = [chain for chain in self._body.chains if result in chain.inputs]
         is_output = result in self._body.outputs
@@ -144,7 +148,9 @@ class _Statements:
             return "out"
         if (found := next((name for name in known if name not in alive), None)) is not None:
             return found
-        return self._unique("out" if "out" not in self._used else base_name(_operation(chain.items[-1])))
+        return self._unique(
+            "out" if "out" not in self._used else base_name(_operation(chain.items[-1]))
+        )
 
     def _unique(self, name: str) -> str:
         base = name.rstrip("0123456789")
@@ -175,7 +181,9 @@ def _starts_statement(operation: Operation, before: object) -> bool:
     """Whether an operation is not written into the same statement as the one before it."""
     assert isinstance(before, Operation), "the first one takes a variable"
     large = any(each.block is not None and is_large(each) for each in (operation, before))
-    activated = before.is_layer and before.block is None and (bool(before.call) or "Norm" in before.form)
+    activated = (
+        before.is_layer and before.block is None and (bool(before.call) or "Norm" in before.form)
+    )
     flattened = before.form == "nn.Flatten"
     weighted = operation.block is not None or operation.form.startswith(WEIGHTED)
     return large or (activated and not flattened and weighted)
@@ -220,7 +228,9 @@ def _statement_lines(text: str) -> list[str]:
     one = INDENT * 2 + text
     if len(one) <= WIDTH:
         return [one]
-    before, separator, value = text.partition(" = ") if " = " in text.split("(")[0] else ("", "", text)
+    before, separator, value = (
+        text.partition(" = ") if " = " in text.split("(")[0] else ("", "", text)
+    )
     if not separator and text.startswith("return "):
         before, separator, value = "return", " ", text.removeprefix("return ")
     return lines(value, 2, before + separator)

@@ -51,7 +51,7 @@ def read_flow(module: fx.GraphModule, examples: Mapping[str, Tensor]) -> Flow:
         reader.read(node)
     _pin_shared(reader.operations)
     output = module.graph.output_node().args[0]
-    heads = output if isinstance(output, tuple) else (output,)
+    heads: list[Any] = list(output) if isinstance(output, tuple) else [output]
     return Flow(
         inputs,
         reader.operations,
@@ -152,9 +152,7 @@ def _state_keys(module: nn.Module) -> dict[str, str]:
 
 def _pin_shared(operations: list[tuple[Operation, tuple[int, ...]]]) -> None:
     """Mark the operations that use the same arrays, which the network's class stores once."""
-    counts = Counter(
-        key for operation, _ in operations for key in set(operation.keys.values())
-    )
+    counts = Counter(key for operation, _ in operations for key in set(operation.keys.values()))
     for number, (operation, _) in enumerate(operations):
         if any(counts[key] > 1 for key in operation.keys.values()):
             operation.pinned = number

@@ -65,6 +65,7 @@ class Operation:
         keys: Names of its arrays → their keys in the imported module.
         call: For a layer, the text of a call that does the same, if it has no arrays.
         is_layer: Whether it is constructed once and then called.
+        fixed: Names of a layer's parameters that are not trained.
         arrays: Arrays that the call takes besides its inputs, as `{name}`.
         support: Functions and classes of this package that it uses.
         block: The block that it is an instance of.
@@ -80,6 +81,7 @@ class Operation:
     keys: dict[str, str] = field(default_factory=dict)
     call: str | None = None
     is_layer: bool = True
+    fixed: tuple[str, ...] = ()
     arrays: list[Array] = field(default_factory=list)
     support: tuple[Any, ...] = ()
     block: Any = field(default=None, repr=False)
@@ -90,7 +92,7 @@ class Operation:
     @property
     def signature(self) -> Any:
         """Equal for operations that differ in the values of their arguments alone."""
-        return self.form, self.pinned, tuple(slot.name for slot in self.slots), tuple(self.keys)
+        return self.form, self.pinned, self.fixed, tuple(slot.name for slot in self.slots), tuple(self.keys)
 
 
 @dataclass(frozen=True)

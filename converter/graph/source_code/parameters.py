@@ -11,7 +11,9 @@ from typing import Any
 
 from .operations import ABSENT, REQUIRED
 
-LEAST_INSTANCES = 3  # for a sum or a product of parameters, which two instances could have by chance
+LEAST_INSTANCES = (
+    3  # for a sum or a product of parameters, which two instances could have by chance
+)
 Vector = list[Any]
 """The values of an argument, one for each instance."""
 
@@ -70,7 +72,8 @@ class Parameters:
         is_constant = all(_same(value, known[0]) for value in known)
         if is_constant and (len(known) == len(values) or kind in ("kernel_size", "padding")):
             return known[0]
-        for parameter in sorted(reversed(self.items), key=lambda each: each.name != slot):
+        same_name = [each for each in self.items if each.name == slot]
+        for parameter in [*same_name, *reversed(self.items)]:
             if _related(kind, _kind(parameter.name)) and _matches(values, parameter.values):
                 _fill(parameter.values, values)
                 return Code(parameter.name)

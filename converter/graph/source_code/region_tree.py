@@ -50,7 +50,10 @@ class _Arrangement:
         returned = set(flow.outputs)
         self._after = _nearest(
             reversed(range(count)),
-            lambda value: [*users[value], *([sink] if value in returned or not users[value] else [])],
+            lambda value: [
+                *users[value],
+                *([sink] if value in returned or not users[value] else []),
+            ],
             sink,
         )
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from torch import Tensor, fx
 
-from .attribute_names import leaves
 from .blocks import region_blocks
 from .class_names import camel_case
 from .class_text import class_lines

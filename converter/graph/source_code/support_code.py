@@ -43,7 +43,9 @@ def _add(name: str, module: ModuleType, found: SupportCode, done: set[str]) -> N
     done.add(name)
     value = getattr(module, name)
     if isinstance(value, ModuleType):
-        found.imports.add(f"import {value.__name__}" + ("" if value.__name__ == name else f" as {name}"))
+        found.imports.add(
+            f"import {value.__name__}" + ("" if value.__name__ == name else f" as {name}")
+        )
         return
     home = sys.modules.get(getattr(value, "__module__", ""), module)
     defined = inspect.isclass(value) or inspect.isfunction(value)

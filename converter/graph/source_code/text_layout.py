@@ -46,7 +46,9 @@ def lines(expression: Expression, depth: int, before: str = "", after: str = "")
         return [one]
     if isinstance(expression, str):
         if expression.startswith("[") and expression.endswith("]"):
-            items = [INDENT * (depth + 1) + each + "," for each in split_arguments(expression[1:-1])]
+            items = [
+                INDENT * (depth + 1) + each + "," for each in split_arguments(expression[1:-1])
+            ]
             return [f"{INDENT * depth}{before}[", *items, f"{INDENT * depth}]{after}"]
         parsed = _parsed(expression)
         if parsed is None:

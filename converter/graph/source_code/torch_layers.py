@@ -47,7 +47,8 @@ def layer(module: nn.Module, name: str, keys: dict[str, str], text: str | None =
         Slot(each.name, _value(module, each.name, name), _default(each), keyword)
         for each, keyword in _parameters(type(module))
     ]
-    return Operation(form, name, slots, keys, CALLS.get(form))
+    fixed = tuple(key for key, each in module.named_parameters() if not each.requires_grad)
+    return Operation(form, name, slots, keys, CALLS.get(form), fixed=fixed)
 
 
 def _parameters(kind: type) -> list[tuple[inspect.Parameter, bool]]:
