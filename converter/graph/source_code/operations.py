@@ -92,7 +92,13 @@ class Operation:
     @property
     def signature(self) -> Any:
         """Equal for operations that differ in the values of their arguments alone."""
-        return self.form, self.pinned, self.fixed, tuple(slot.name for slot in self.slots), tuple(self.keys)
+        return (
+            self.form,
+            self.pinned,
+            self.fixed,
+            tuple(slot.name for slot in self.slots),
+            tuple(self.keys),
+        )
 
 
 @dataclass(frozen=True)
