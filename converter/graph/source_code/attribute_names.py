@@ -65,7 +65,7 @@ class AttributeNames:
         if (
             name[0].isdigit()
             or keyword.iskeyword(name)
-            or hasattr(nn.Module, name)
+            or hasattr(nn.Sequential, name)
             or name == "training"
         ):
             name = f"layer_{name}"
@@ -282,6 +282,6 @@ def base_name(operation: Operation) -> str:
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", operation.form).lower()
     first = _main_layer(operation)
     base = re.sub(r"\d+$", "", first.name.split("_")[-1]).lower()
-    if re.fullmatch(r"[a-z]\w+", base):
+    if re.fullmatch(r"[a-z]\w+", base) and not keyword.iskeyword(base):
         return base
     return next((name for kind, name in _KINDS.items() if first.form.startswith(kind)), "layer")

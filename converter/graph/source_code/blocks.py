@@ -112,9 +112,9 @@ def _best_group(root: Body) -> tuple[list[_Place], int | None] | None:
             found.append((_lines(places[0].body), len(found), places, optional, more))
     if not found:
         return None
-    _, _, places, number, more = min(found, key=lambda each: each[:2])
+    _, _, places, optional, more = min(found, key=lambda each: each[:2])
     order = {id(place.body): at for at, place in enumerate(_places(root))}
-    return sorted([*places, *more], key=lambda place: order[id(place.body)]), number
+    return sorted([*places, *more], key=lambda place: order[id(place.body)]), optional
 
 
 def _layers(body: Body) -> int:

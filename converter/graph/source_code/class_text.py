@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Sequence
 
 from .blocks import result_shape
@@ -16,6 +17,7 @@ from .text_layout import WIDTH
 Shape = tuple[int, ...] | None
 IMAGES = 4  # dimensions of a batch of images
 AXES = "HW"
+_TAKEN = frozenset({*keyword.kwlist, "self", "torch", "nn", "F", "Tensor"})
 MOST_NAMED = 4
 
 
@@ -62,7 +64,10 @@ def _buffers(made: SourceClass) -> list[str]:
 
 def input_names(flow: Flow) -> list[str]:
     """The arguments of the network's `forward`."""
-    return [name if name.isidentifier() else f"input{at}" for at, name in enumerate(flow.inputs)]
+    return [
+        name if name.isidentifier() and name not in _TAKEN else f"input{at}"
+        for at, name in enumerate(flow.inputs)
+    ]
 
 
 def network_document(flow: Flow) -> str:

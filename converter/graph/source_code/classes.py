@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +17,11 @@ from .blocks import Block, inlined, result_shape
 from .class_names import ClassNames
 from .name_groups import NameGroups
 from .operations import ABSENT, REQUIRED, Body, Chain, Item, Operation, Slot
-from .parameters import Parameters, Vector
+from .parameters import Code, Parameter, Parameters, Vector
+
+CLASSES = "num_classes"
+CLASSIFIERS = "nn.Linear", "nn.Conv2d"
+IMPORTED = frozenset({"torch", "nn", "F", "Tensor"})
 
 
 @dataclass(eq=False)
@@ -49,19 +54,45 @@ class SourceClass:
         return is_sequence(self.body) and not self.attributes.runs
 
 
-def make_classes(name: str, root: Body, groups: NameGroups) -> list[SourceClass]:
-    """Make the classes of a network, each behind those that it uses; the network's is the last."""
-    maker = _Maker(groups, name)
+def make_classes(name: str, root: Body, groups: NameGroups, taken: Set[str]) -> list[SourceClass]:
+    """Make the classes of a network, each behind those that it uses; the network's is the last.
+
+    Args:
+        name: Name of the network's class, which gets a number if it is taken.
+        root: The network.
+        groups: The names of its operations.
+        taken: Names that the source uses otherwise.
+    """
+    names = ClassNames(groups, {*taken, *IMPORTED})
+    network = names.unique(name)
+    maker = _Maker(names)
     maker.make_used(root)
     whole = inlined(root)
-    maker.made.append(_class(name, [whole], None, network_attributes(whole, groups)))
-    return maker.made
+    made = _class(network, [whole], None, network_attributes(whole, groups))
+    _add_class_count(made)
+    return [*maker.made, made]
+
+
+def _add_class_count(network: SourceClass) -> None:
+    """Make the number of classes an argument of a network that ends in a layer of that size."""
+    if len(network.body.outputs) != 1:
+        return
+    for operation in reversed(list(network.body.operations())):
+        count = _channels(operation.shape)
+        for slot in operation.slots:
+            is_size = slot.name in ("out_features", "out_channels") and slot.value == count
+            if is_size and count is not None and count > 1 and operation.form in CLASSIFIERS:
+                slot.value = Code(CLASSES)
+                network.parameters.items.append(Parameter(CLASSES, [count], count))
+                return
+        if operation.call is None:  # neither an activation nor a flattening
+            return
 
 
 class _Maker:
-    def __init__(self, groups: NameGroups, name: str) -> None:
+    def __init__(self, names: ClassNames) -> None:
         self.made: list[SourceClass] = []
-        self._names = ClassNames(groups, {name})
+        self._names = names
         self._blocks: set[int] = set()
 
     def make_used(self, body: Body) -> None:
@@ -90,7 +121,10 @@ class _Maker:
 def _class(
     name: str, parts: list[Body], optional: int | None, attributes: Attributes
 ) -> SourceClass:
-    model, parameters = _largest(parts), Parameters(len(parts))
+    model, parameters = (
+        _largest(parts),
+        Parameters(len(parts), {each.split(".")[0] for each in attributes.names.values()}),
+    )
     places = [
         (number, index)
         for number, chain in enumerate(model.chains)

@@ -37,7 +37,10 @@ class _Statements:
         self._names: dict[Value, str] = {
             Value(True, number): name for number, name in enumerate(inputs)
         }
-        self._used = set(inputs)
+        words = {
+            w for each in made.body.operations() for w in re.findall(r"[a-zA-Z]\w*", each.form)
+        }
+        self._used = {*inputs, *words, "self"}
         self._found: list[str] = []
         self._inline: dict[Value, str] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -55,9 +55,15 @@ class Parameters:
         items: The parameters.
     """
 
-    def __init__(self, instances: int) -> None:
+    def __init__(self, instances: int, taken: Set[str] = frozenset()) -> None:
+        """Start without parameters.
+
+        Args:
+            instances: The number of instances of the class.
+            taken: Names that parameters cannot have.
+        """
         self.items: list[Parameter] = []
-        self._instances = instances
+        self._instances, self._taken = instances, taken
 
     def expression(self, values: Vector, slot: str, name: str) -> Any:
         """What is written for an argument: a literal, or code with parameters.
@@ -152,7 +158,7 @@ class Parameters:
             yield f"{one[0]} or {other[0]}", [a or b for a, b in zip(one[1], other[1], strict=True)]
 
     def _unique(self, name: str) -> str:
-        used = {parameter.name for parameter in self.items}
+        used = {*self._taken, *(parameter.name for parameter in self.items)}
         unique, number = name, 2
         while unique in used:
             unique, number = f"{name}{number}", number + 1

@@ -15,7 +15,7 @@ from .fx_operations import Flow, read_flow
 from .name_groups import NameGroups
 from .region_tree import body_of
 from .sequences import sequence_blocks
-from .support_code import support_code
+from .support_code import SupportCode, support_code
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,14 @@ def write_source(
     root = body_of(flow)
     blocks = list(region_blocks(root))
     blocks += sequence_blocks(root, blocks)
-    classes = make_classes(camel_case(name), root, groups)
-    return SourceProgram(_code(flow, classes), classes[-1].name, classes[-1].keys, len(classes))
+    carried = support_code([each for operation, _ in flow.operations for each in operation.support])
+    classes = make_classes(camel_case(name), root, groups, carried.names)
+    return SourceProgram(
+        _code(flow, classes, carried), classes[-1].name, classes[-1].keys, len(classes)
+    )
 
 
-def _code(flow: Flow, classes: list[SourceClass]) -> str:
-    support = [each for operation, _ in flow.operations for each in operation.support]
-    carried = support_code(support)
+def _code(flow: Flow, classes: list[SourceClass], carried: SupportCode) -> str:
     bodies = [*carried.definitions]
     for number, made in enumerate(classes):
         is_network = number == len(classes) - 1

@@ -23,24 +23,26 @@ class SupportCode:
     Attributes:
         definitions: The definitions, each behind those that it uses.
         imports: Import statements that they need.
+        names: The names that they define or import.
     """
 
     definitions: list[str] = field(default_factory=list)
     imports: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
 
 
 def support_code(needed: Iterable[Any]) -> SupportCode:
     """The source of functions and classes, with all of this package that they use."""
-    found, done = SupportCode(), set[str]()
+    found = SupportCode()
     for each in needed:
-        _add(each.__name__, sys.modules[each.__module__], found, done)
+        _add(each.__name__, sys.modules[each.__module__], found)
     return found
 
 
-def _add(name: str, module: ModuleType, found: SupportCode, done: set[str]) -> None:
-    if name in done or name in _PROVIDED:
+def _add(name: str, module: ModuleType, found: SupportCode) -> None:
+    if name in found.names or name in _PROVIDED:
         return
-    done.add(name)
+    found.names.add(name)
     value = getattr(module, name)
     if isinstance(value, ModuleType):
         found.imports.add(
@@ -61,13 +63,14 @@ def _add(name: str, module: ModuleType, found: SupportCode, done: set[str]) -> N
             return
         source, original = origin
         if source.startswith(_PACKAGE):
-            _add(original, sys.modules[source], found, done - {name})
+            found.names.discard(name)
+            _add(original, sys.modules[source], found)
         else:
             found.imports.add(f"from {source} import {original}")
         return
     for each in _names(text):
         if hasattr(home, each) and (not hasattr(builtins, each) or each in vars(home)):
-            _add(each, home, found, done)
+            _add(each, home, found)
     found.definitions.append(text)
 
 
