@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 import subprocess
 import sys
 import warnings
@@ -192,3 +193,11 @@ def test_all_classifiers_have_exact_sources(name: str, tmp_path: Path) -> None:
     with torch.no_grad():
         expected = each.module(*each.inputs.values())
         assert difference(network(*each.inputs.values()), expected) <= LIMIT
+
+
+def test_the_sources_in_the_documentation_are_those_that_are_written() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "source.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert blocks == [
+        stored_case(name, 224).program.code for name in ("resnet18_v1", "densenet121")
+    ]

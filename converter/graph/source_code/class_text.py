@@ -100,9 +100,23 @@ def block_document(made: SourceClass) -> str:
 
 
 def _size(parameters: Sequence[Parameter], values: list[int], unknown: str) -> str:
+    """A number of channels in terms of the parameters; `unknown` if it is in no simple relation."""
     if len(set(values)) == 1:
         return str(values[0])
-    return next((each.name for each in parameters if each.values == values), unknown)
+    numbers = [each for each in parameters if all(type(v) is int for v in each.values)]
+    for each in numbers:
+        if each.values == values:
+            return each.name
+    for each in numbers:
+        pairs = list(zip(values, each.values, strict=True))
+        if (
+            len({value / own for value, own in pairs if own}) == 1
+            and pairs[0][0] % pairs[0][1] == 0
+        ):
+            return f"{each.name} * {pairs[0][0] // pairs[0][1]}"
+        if len({value - own for value, own in pairs}) == 1 and values[0] > each.values[0]:
+            return f"{each.name} + {values[0] - each.values[0]}"
+    return unknown
 
 
 def _side(
