@@ -198,6 +198,5 @@ def test_all_classifiers_have_exact_sources(name: str, tmp_path: Path) -> None:
 def test_the_sources_in_the_documentation_are_those_that_are_written() -> None:
     text = (Path(__file__).parents[1] / "docs" / "source.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert blocks == [
-        stored_case(name, 224).program.code for name in ("resnet18_v1", "densenet121")
-    ]
+    shown = "resnet18_v1", "densenet121"
+    assert blocks == [stored_case(name, 224).program.code for name in shown]

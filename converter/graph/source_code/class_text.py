@@ -109,13 +109,12 @@ def _size(parameters: Sequence[Parameter], values: list[int], unknown: str) -> s
             return each.name
     for each in numbers:
         pairs = list(zip(values, each.values, strict=True))
-        if (
-            len({value / own for value, own in pairs if own}) == 1
-            and pairs[0][0] % pairs[0][1] == 0
-        ):
-            return f"{each.name} * {pairs[0][0] // pairs[0][1]}"
-        if len({value - own for value, own in pairs}) == 1 and values[0] > each.values[0]:
-            return f"{each.name} + {values[0] - each.values[0]}"
+        times, rest = divmod(values[0], each.values[0] or 1)
+        if not rest and all(value == own * times for value, own in pairs):
+            return f"{each.name} * {times}"
+        more = values[0] - each.values[0]
+        if more > 0 and all(value == own + more for value, own in pairs):
+            return f"{each.name} + {more}"
     return unknown
 
 
