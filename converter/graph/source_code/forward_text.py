@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from .attribute_names import base_name, is_large
 from .classes import SourceClass, array_name
@@ -40,7 +40,7 @@ class _Statements:
         words = {
             w for each in made.body.operations() for w in re.findall(r"[a-zA-Z]\w*", each.form)
         }
-        self._used = {*inputs, *words, "self"}
+        self._words = {*inputs, *words, "self"} - {"x", "out"}
         self._found: list[str] = []
         self._inline: dict[Value, str] = {}
 
@@ -136,32 +136,28 @@ class _Statements:
         later += self._body.outputs
         alive = {self._names[value] for value in later if value in self._names}
         if not _is_tensor(chain.items[-1]):
-            return self._unique("parts")
+            return self._unique("parts", {*self._names.values()})
         result = Value(False, number)
         joins = [other for other in self._body.chains[number + 1 :] if result in other.inputs]
         if joins and len(set(joins[0].inputs)) > 2:
-            return self._unique("branch1")
+            return self._unique("branch1", alive)
         if number == self._made.optional:
-            return self._unique("shortcut")
+            return self._unique("shortcut", alive)
         if "x" not in alive:
-            self._used.add("x")
             return "x"
         known = [self._names[value] for value in chain.inputs if value in self._names]
-        if "out" in self._used and "out" not in alive:
-            return "out"
-        if (found := next((name for name in known if name not in alive), None)) is not None:
-            return found
-        return self._unique(
-            "out" if "out" not in self._used else base_name(_operation(chain.items[-1]))
-        )
+        names = [name for name in ["out", *known] if name not in alive]
+        if names and names[0] not in self._words:
+            return names[0]
+        return self._unique(base_name(_operation(chain.items[-1])), alive)
 
-    def _unique(self, name: str) -> str:
+    def _unique(self, name: str, alive: Set[str] = frozenset()) -> str:
+        """A name that no value that is still needed has."""
         base = name.rstrip("0123456789")
         number = int(name[len(base) :] or 1)
-        while name in self._used:
+        while name in self._words or name in alive:
             number += 1
             name = f"{base}{number}"
-        self._used.add(name)
         return name
 
     def _call(self, operation: Operation, values: list[str], place: tuple[int, int]) -> str:

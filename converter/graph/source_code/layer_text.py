@@ -13,7 +13,7 @@ from ..layers.norms import BatchNorm, L2Normalization
 from ..layers.reshaping import Flatten, Reshape, SliceLike
 from ..layers.resizing import BilinearResize
 from .call_text import CallText
-from .operations import Operation
+from .operations import Operation, Slot
 from .torch_layers import layer
 
 DIMENSIONS = {2: "nn.BatchNorm1d", 3: "nn.BatchNorm1d", 4: "nn.BatchNorm2d", 5: "nn.BatchNorm3d"}
@@ -127,12 +127,14 @@ def _bilinear_resize(
     return call.operation(f'F.interpolate({text}, {size}, mode="bilinear", align_corners=True)')
 
 
-def _own_dtype(module: OwnDtype, call: CallText, nodes: list[fx.Node]) -> Operation | None:
+def _own_dtype(module: OwnDtype, call: CallText, nodes: list[fx.Node]) -> Operation:
+    """Nothing for numbers of the network's data type, or else the layer that converts them."""
     value = call.example(nodes[0])
-    if not isinstance(value, Tensor) or value.dtype != module.own.dtype:
-        return None
     call.input(nodes[0])
-    return layer(nn.Identity(), call.node.name, {})
+    if isinstance(value, Tensor) and value.dtype == module.own.dtype:
+        return layer(nn.Identity(), call.node.name, {})
+    slot = Slot("dtype", torch.float32)  # until the network is converted
+    return Operation("OwnDtype", call.node.name, [slot], support=(OwnDtype,))
 
 
 _WRITERS: dict[type, Callable[..., Operation | None]] = {
