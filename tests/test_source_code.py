@@ -24,7 +24,7 @@ from gluon2torch.sources.source import Source, load_arrays
 from .conftest import DATA
 from .source_module import Case, code_lines, difference, file_case, stored_case
 
-WIDTH, LIMIT = 120, 1e-12
+WIDTH, LIMIT = 100, 1e-12
 MOST = 1.5  # lines of a source, as a multiple of those of the network written by hand
 # lines of code of the classes and functions that a network needs: in torchvision 0.20 (conv3x3,
 # conv1x1, BasicBlock and ResNet for `resnet18_v1`), in GluonCV 0.10 (yolo3.py and darknet.py, where

@@ -13,7 +13,7 @@ from .text_layout import INDENT, WIDTH, CallExpression, lines
 
 WEIGHTED = "nn.Conv", "nn.Linear"
 DEEPEST = 3  # calls within one another in a statement
-INLINED = 100  # columns up to which the result of a chain is written where it is taken
+INLINED = 90  # columns up to which a result is written where it is taken
 _JOINED = re.compile(r"^\{0\} [-+*/] \{1\}$|^torch.cat\(")
 
 

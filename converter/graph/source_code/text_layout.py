@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-WIDTH = 120
+WIDTH = 100
 INDENT = "    "
 
 
