@@ -39,7 +39,8 @@ BY_HAND = {
     "mobilefacenet": 66,
     "yolo3_darknet53_voc": 288,
 }
-SIZES = {"inceptionv3": 299, "squeezenet1.0": 224, "densenet121": 224, "googlenet": 224}  # pooled in fixed windows
+# pooled in windows of a fixed size
+SIZES = {"inceptionv3": 299, "squeezenet1.0": 224, "densenet121": 224, "googlenet": 224}
 MOST_OF_RESNET50 = 150
 CHEAP = ("resnet18_v1", "mobilenetv2_1.0", "cifar_resnet20_v2")
 REAL = {
