@@ -7,9 +7,9 @@ import re
 from collections import Counter
 
 from .attribute_names import leaves
-from .blocks import Block
 from .name_groups import NameGroups
 from .operations import Body, Operation, Region
+from .repeated_regions import Block
 
 GENERIC = frozenset({"stage", "unit", "block", "layer", "layers", "features", "feature", "group"})
 NOUNS = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import keyword
 from collections.abc import Sequence
 
-from .blocks import result_shape
 from .classes import SourceClass
 from .constructors import init_lines
 from .forward_text import forward_lines
 from .fx_operations import Flow
 from .operations import Operation
 from .parameters import Parameter
+from .repeated_regions import result_shape
 from .text_layout import WIDTH
 
 Shape = tuple[int, ...] | None

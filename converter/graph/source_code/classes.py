@@ -13,11 +13,11 @@ from .attribute_names import (
     is_sequence,
     network_attributes,
 )
-from .blocks import Block, inlined, result_shape
 from .class_names import ClassNames
 from .name_groups import NameGroups
 from .operations import ABSENT, REQUIRED, Body, Chain, Item, Operation, Slot
 from .parameters import Code, Parameter, Parameters, Vector
+from .repeated_regions import Block, inlined, result_shape
 
 CLASSES = "num_classes"
 CLASSIFIERS = "nn.Linear", "nn.Conv2d"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor, fx
 
-from .blocks import region_blocks
 from .class_names import camel_case
 from .class_text import class_lines
 from .classes import SourceClass, make_classes
 from .fx_operations import Flow, read_flow
 from .name_groups import NameGroups
 from .region_tree import body_of
-from .sequences import sequence_blocks
+from .repeated_regions import region_blocks
+from .repeated_sequences import sequence_blocks
 from .support_code import SupportCode, support_code
 
 

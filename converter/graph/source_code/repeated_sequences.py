@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .blocks import Block, input_shape
 from .name_groups import NameGroups
 from .operations import Body, Chain, Operation, Region, Value
+from .repeated_regions import Block, input_shape
 
 LONGEST = 16
 WEIGHTED = "nn.Conv", "nn.Linear"
