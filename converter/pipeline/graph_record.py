@@ -25,6 +25,7 @@ from .graph_output import WrittenGraph
 from .graph_proof import Network
 from .request import PathLike
 
+OPENED = "pt2", "pth", "safetensors"  # by open_program
 LOAD = """from gluon2torch import open_program
 
 network = open_program({file!r}).module()
@@ -151,5 +152,5 @@ def record_of_file(
         files=tuple(files),
         inputs=one.inputs,
         notes=record.notes + one.notes,
-        load=LOAD.format(file=files[0].file) if one.file.format != "onnx" else None,
+        load=LOAD.format(file=files[0].file) if one.file.format in OPENED else None,
     )
