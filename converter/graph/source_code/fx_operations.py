@@ -97,7 +97,8 @@ class _Reader:
             operation = self._layer(node, call)
         else:
             write = FUNCTIONS_AS_LAYERS.get(node.target)
-            is_real = self.values[node].is_floating_point() if write is not None else False
+            is_real = write is not None and self.values[node].is_floating_point()
+            is_real = is_real and all(isinstance(each, (int, float)) for each in node.args[1:])
             operation = (
                 write(call, *node.args, **node.kwargs)
                 if write is not None and is_real
