@@ -35,6 +35,16 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["--layout"],
     ),
     (
+        {"params": "x", "layout": "torchvision", "formats": ["py"]},
+        ["--params", "x", "--layout", "torchvision", "--format", "py"],
+        ["--layout"],
+    ),
+    (
+        {"params": "x", "backbone": True, "formats": ["py"]},
+        ["--params", "x", "--backbone", "--format", "py"],
+        ["--backbone"],
+    ),
+    (
         {"params": "x", "reference": "r.npz", "sizes": ((9, 9),)},
         ["--params", "x", "--reference", "r.npz", "--size", "9x9"],
         ["--size"],

@@ -68,7 +68,8 @@ def convert_graph(
         seed: Seed of the inputs that parity is measured with.
         dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
             network, too.
-        formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`.
+        formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`,
+            `py`.
         report: Folder for an HTML report of the differences at each node; if parity fails, also
             for the graph of the first wrong node alone, with its arrays and inputs.
 
@@ -174,7 +175,7 @@ def prove_and_write(
     with staging(Path(request.out)) as staged:
         with attempt.clock("write"):
             formats = request.formats or GRAPH_FORMATS[:1]
-            written = write_graph(built, network, staged, attempt.name, formats)
+            written = write_graph(built, network, staged, attempt.name, formats, attempt.origin)
         record = draft_graph_record(attempt, graph, network, built, parity, notes)
         records = [
             record_of_file(record, written, place, request.out) for place in range(len(written))

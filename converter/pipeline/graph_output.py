@@ -38,7 +38,12 @@ class WrittenGraph:
 
 
 def write_graph(
-    built: BuiltGraph, network: Network, folder: Path, name: str, formats: Sequence[str]
+    built: BuiltGraph,
+    network: Network,
+    folder: Path,
+    name: str,
+    formats: Sequence[str],
+    origin: str,
 ) -> list[WrittenGraph]:
     """Write a module in each format, with all dimensions free that may be.
 
@@ -51,17 +56,18 @@ def write_graph(
         folder: Folder to write to.
         name: Start of the file names.
         formats: The formats.
+        origin: Where the network comes from, and its licence.
 
     Raises:
         ExportError: If torch cannot export the module for the given shapes either.
         CheckpointError: If a file differs from the module, a format cannot express it, or the
             folder is not writable.
     """
-    return [_write(format_, built, network, folder, name) for format_ in formats]
+    return [_write(format_, built, network, folder, name, origin) for format_ in formats]
 
 
 def _write(
-    format_: str, built: BuiltGraph, network: Network, folder: Path, name: str
+    format_: str, built: BuiltGraph, network: Network, folder: Path, name: str, origin: str
 ) -> WrittenGraph:
     specs = with_batch(built.specs, 1) if built.free.batch else built.specs
     text = graph_text(
@@ -71,7 +77,9 @@ def _write(
     reasons: list[tuple[Free, str]] = []
     for free in built.free.less(built.specs):
         outputs = output_names(network.graph)
-        job = GraphJob(tensors, folder, name, built.module, built.specs, outputs, free, text)
+        job = GraphJob(
+            tensors, folder, name, built.module, built.specs, outputs, free, text, origin
+        )
         try:
             file = write_graph_file(format_, job)
         except ExportError as error:

@@ -15,6 +15,7 @@ from ..checkpoints.record_draft import versions
 from ..errors import ConversionError, ParityError
 from ..graph.summary import operator_counts, output_names
 from ..graph.symbol import Graph
+from ..mappings.catalog import load_catalog
 from ..parity.result import Parity
 from ..sources.arrays import Array
 from ..sources.source import Source
@@ -24,6 +25,7 @@ from .graph_output import WrittenGraph
 from .graph_proof import Network
 from .request import PathLike
 
+OPENED = "pt2", "pth", "safetensors"  # by open_program
 LOAD = """from gluon2torch import open_program
 
 network = open_program({file!r}).module()
@@ -50,6 +52,14 @@ class Attempt:
     def name(self) -> str:
         """Start of the program's file name."""
         return "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", self.model)
+
+    @property
+    def origin(self) -> str:
+        """Where the network comes from, and its licence."""
+        if self.family != "graph":
+            return f"GluonCV's {self.model}, whose licence is {load_catalog().licence}"
+        file = Path(self.source.path or self.model).name
+        return f"the graph {self.model} and {file}, whose licence is that of their author"
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -142,5 +152,5 @@ def record_of_file(
         files=tuple(files),
         inputs=one.inputs,
         notes=record.notes + one.notes,
-        load=LOAD.format(file=files[0].file) if one.file.format != "onnx" else None,
+        load=LOAD.format(file=files[0].file) if one.file.format in OPENED else None,
     )

@@ -224,6 +224,14 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
         "{layout} selects state_dict keys, which an ONNX file does not have.",
     ),
     (
+        lambda r: "py" in (r.formats or ()) and r.layout not in (OURS, FOLDER),
+        "{layout} selects state_dict keys; those of a source follow from it.",
+    ),
+    (
+        lambda r: "py" in (r.formats or ()) and r.backbone,
+        "{backbone} extracts a trunk, and the source is that of the whole network: omit py.",
+    ),
+    (
         lambda r: r.saved_reference and bool(r.sizes) and not r.is_graph,
         "a saved reference contains its own images: omit {sizes}.",
     ),

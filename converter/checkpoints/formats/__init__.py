@@ -12,6 +12,7 @@ WRITERS = {
     "pth": ("pth", "write_pth"),
     "safetensors": ("safetensors", "write_safetensors"),
     "onnx": ("onnx", "write_onnx"),
+    "py": ("python_source", "write_catalog_source"),
     "timm-folder": ("timm_folder", "write_timm_folder"),
 }
 NEED_LIBRARIES = ("onnx",)  # their modules have a function `require_libraries`
@@ -20,6 +21,7 @@ GRAPH_WRITERS = {
     "pth": ("pth", "write_pth"),
     "safetensors": ("safetensors", "write_safetensors"),
     "onnx": ("graph_onnx", "write_graph_onnx"),
+    "py": ("python_source", "write_graph_source"),
 }
 Writers = Mapping[str, tuple[str, str]]
 """Module and function of each format."""

@@ -85,6 +85,7 @@ class GraphJob(WeightsJob):
         outputs: Names of its outputs, in order.
         free: Which of their dimensions the file accepts in any size.
         graph: MXNet's graph, from which `open_program` builds the module again, as text.
+        origin: Where the network comes from, and its licence, for its readers.
     """
 
     module: fx.GraphModule
@@ -92,6 +93,7 @@ class GraphJob(WeightsJob):
     outputs: tuple[str, ...]
     free: Free
     graph: str
+    origin: str
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -1,0 +1,159 @@
+"""The operations of an imported module, and the values that they take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from ...errors import GraphError
+from .call_text import CallText, call_operation
+from .layer_text import FUNCTIONS_AS_LAYERS, layer_operation
+from .operations import Array, Operation, Slot
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The operations of a module in order.
+
+    Values are numbered: the module's inputs first, and then the results of the operations.
+
+    Attributes:
+        inputs: Names of the module's inputs, with the shapes of their examples.
+        operations: The operations, each with the numbers of its inputs.
+        outputs: Numbers of the values that the module returns.
+        results: Shapes of these.
+    """
+
+    inputs: dict[str, tuple[int, ...]]
+    operations: list[tuple[Operation, tuple[int, ...]]]
+    outputs: tuple[int, ...]
+    results: tuple[tuple[int, ...], ...]
+
+
+def read_flow(module: fx.GraphModule, examples: Mapping[str, Tensor]) -> Flow:
+    """Read a module's operations.
+
+    Args:
+        module: The imported module.
+        examples: Its inputs, by name, for the shapes and data types of its values.
+
+    Raises:
+        GraphError: If it contains what has no source, such as a loop.
+    """
+    reader = _Reader(module, tuple(examples.values()))
+    inputs = dict(zip(examples, (tuple(each.shape) for each in examples.values()), strict=True))
+    for node in module.graph.nodes:
+        reader.read(node)
+    _pin_shared(reader.operations)
+    output = module.graph.output_node().args[0]
+    heads: list[Any] = list(output) if isinstance(output, tuple) else [output]
+    return Flow(
+        inputs,
+        reader.operations,
+        tuple(reader.numbers[head] for head in heads),
+        tuple(tuple(reader.values[head].shape) for head in heads),
+    )
+
+
+class _Values(fx.Interpreter):
+    """Runs a module and keeps all values: tensors as tensors without memory."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.kept: dict[fx.Node, Any] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        self.kept[n] = result.to("meta") if isinstance(result, Tensor) else result
+        return result
+
+
+class _Reader:
+    def __init__(self, module: fx.GraphModule, examples: tuple[Tensor, ...]) -> None:
+        interpreter = _Values(module)
+        with torch.no_grad():
+            interpreter.run(*examples)
+        self.values = interpreter.kept
+        self.numbers: dict[fx.Node, int] = {}
+        self.operations: list[tuple[Operation, tuple[int, ...]]] = []
+        self._module = module
+        self._inputs = sum(node.op == "placeholder" for node in module.graph.nodes)
+        self._calls = Counter(n.target for n in module.graph.nodes if n.op == "call_module")
+        self._keys = _state_keys(module)
+
+    def read(self, node: fx.Node) -> None:
+        """Add a node's operation."""
+        if node.op == "placeholder":
+            self.numbers[node] = len(self.numbers)
+        if node.op not in ("call_module", "call_function"):
+            return
+        call = CallText(node, self.values.__getitem__)
+        if node.op == "call_module":
+            operation = self._layer(node, call)
+        else:
+            write = FUNCTIONS_AS_LAYERS.get(node.target)
+            is_real = write is not None and self.values[node].is_floating_point()
+            is_real = is_real and all(isinstance(each, (int, float)) for each in node.args[1:])
+            operation = (
+                write(call, *node.args, **node.kwargs)
+                if write is not None and is_real
+                else call_operation(call)
+            )
+        if operation.form == "nn.Identity":
+            self.numbers[node] = self.numbers[call.inputs[0]]
+            return
+        value = self.values[node]
+        operation.shape = tuple(value.shape) if isinstance(value, Tensor) else None
+        operation, inputs = self._with_arrays(operation, call.inputs)
+        self.numbers[node] = self._inputs + len(self.operations)
+        self.operations.append((operation, tuple(self.numbers[each] for each in inputs)))
+
+    def _layer(self, node: fx.Node, call: CallText) -> Operation:
+        target = str(node.target)
+        module = self._module.get_submodule(target)
+        if any(isinstance(each, fx.GraphModule) for each in module.modules()):
+            raise GraphError(f"{target}: source cannot be written for loops and conditions")
+        keys = {name: f"{target}.{name}" for name in module.state_dict()}
+        return layer_operation(module, call, keys)
+
+    def _with_arrays(
+        self, operation: Operation, inputs: list[fx.Node]
+    ) -> tuple[Operation, list[fx.Node]]:
+        """Take the arrays of the module from the inputs of an operation."""
+        arrays = [node for node in inputs if node.op == "get_attr"]
+        if not arrays:
+            return operation, inputs
+        others = [node for node in inputs if node.op != "get_attr"]
+        form = operation.form
+        for place, node in enumerate(inputs):
+            target = str(node.target)
+            text = f"<{target}>" if node.op == "get_attr" else f"<{others.index(node)}>"
+            form = form.replace(f"{{{place}}}", text)
+        for place in range(len(others)):
+            form = form.replace(f"<{place}>", f"{{{place}}}")
+        for number, node in enumerate(arrays):
+            target, tensor = str(node.target), getattr(self._module, str(node.target))
+            slot = f"array{number}"
+            form = form.replace(f"<{target}>", f"{{{slot}}}")
+            operation.slots.append(Slot(slot, tuple(tensor.shape)))
+            dtype = None if tensor.is_floating_point() else str(tensor.dtype)
+            operation.arrays.append(Array(slot, isinstance(tensor, nn.Parameter), dtype))
+            operation.keys[slot] = self._keys[target]
+        return replace(operation, form=form), others
+
+
+def _state_keys(module: nn.Module) -> dict[str, str]:
+    return {name: name for name in module.state_dict(keep_vars=True)}
+
+
+def _pin_shared(operations: list[tuple[Operation, tuple[int, ...]]]) -> None:
+    """Mark the operations that use the same arrays, which the network's class stores once."""
+    counts = Counter(key for operation, _ in operations for key in set(operation.keys.values()))
+    for number, (operation, _) in enumerate(operations):
+        if any(counts[key] > 1 for key in operation.keys.values()):
+            operation.pinned = number
