@@ -257,16 +257,24 @@ def test_outputs_of_different_shapes_never_pass() -> None:
         assert difference(one, other) == (np.inf, np.inf)
 
 
-def test_a_channel_may_round_256_times() -> None:
+@pytest.mark.parametrize(
+    ("dtype", "limit", "rounds_in"),
+    [
+        ("float64", 1e-12, "float64"),
+        ("float32", 1e-5, "float32"),
+        ("float64", 1e-5, "float32"),  # an operator that MXNet computes in float32
+    ],
+)
+def test_a_channel_may_round_256_times(dtype: str, limit: float, rounds_in: str) -> None:
     """Terms of size 1 that cancel to 1e-6 leave their own rounding."""
     expected = np.array([[1.0, 1e-6], [-1.0, 2e-6]])
     units = np.array([1.0, 1.0])
 
     def own(error: float) -> float:
         actual = expected + np.array([[0, error], [0, 0]])
-        return output_difference(actual, expected, units, 1e-12, "float64").max_own
+        return output_difference(actual, expected, units, limit, dtype).max_own
 
-    eps = np.finfo(np.float64).eps
+    eps = np.finfo(rounds_in).eps
     assert own(250 * eps) < 1 < own(260 * eps)
     assert own(512 * eps) == pytest.approx(2, rel=1e-2)
 

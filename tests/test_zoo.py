@@ -61,10 +61,11 @@ FULL_SIZE = (
     *("center_net_mobilenetv3_small_duc_voc", "custom_faster_rcnn_fpn", "custom_mask_rcnn_fpn"),
     *("faster_rcnn_resnet50_v1b_custom", "mask_rcnn_resnet18_v1b_coco"),
     *("alpha_pose_resnet101_v1b_coco", "mobile_pose_mobilenetv3_small", "simple_pose_resnet18_v1b"),
-    *("danet_resnet50_citys", "deeplab_resnet50_citys", "deeplab_v3b_plus_wideresnet_citys"),
-    *("fastscnn_citys", "fcn_resnet50_voc", "hrnet_w18_small_v1_s", "icnet_resnet50_citys"),
+    *("danet_resnet50_citys", "deeplab_resnet50_citys", "fastscnn_citys"),
+    *("fcn_resnet50_voc", "hrnet_w18_small_v1_s", "icnet_resnet50_citys"),
     "psp_resnet50_ade",
 )
+TOO_LARGE = "deeplab_v3b_plus"  # its Wide ResNet takes 20 GB at 480x480 in float64
 FEW = 20  # proposals of an R-CNN
 RCNNS = [name for name in OWN if "rcnn" in ZOO[name].family]
 
@@ -289,7 +290,7 @@ def test_each_family_is_proved_at_its_published_size() -> None:
         return [shape[1:] for shape in shapes.values()]  # batches may differ
 
     smaller = {entry.family for entry in ZOO.values() if sizes(entry.proof) != sizes(entry.inputs)}
-    assert smaller == {ZOO[name].family for name in FULL_SIZE}
+    assert smaller - {TOO_LARGE} == {ZOO[name].family for name in FULL_SIZE}
 
 
 @pytest.mark.mxnet
