@@ -30,6 +30,7 @@ from .mxnet_run import run_by_mxnet
 
 INPUTS = {"data": (1, 3, 64, 64)}
 SMALL = "mobilenet0.25"
+NAME = "odd_net_with_a_name_of_many_words"
 
 
 def test_a_network_of_the_zoo_has_a_source_and_its_weights(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def unusual() -> Any:
 
 @pytest.mark.mxnet
 def test_a_graph_file_has_a_source_equal_to_mxnet(tmp_path: Path) -> None:
-    symbol, params = export_symbol(unusual(), tmp_path / "odd_net", {"data": (2, 3, 6, 8)})
+    symbol, params = export_symbol(unusual(), tmp_path / NAME, {"data": (2, 3, 6, 8)})
     out = tmp_path / "out"
     record = convert_graph(
         symbol, params, inputs={"data": (2, 3, 6, 8)}, out=out, formats=["py"], reference="gluon"
@@ -125,12 +126,13 @@ def test_a_graph_file_has_a_source_equal_to_mxnet(tmp_path: Path) -> None:
     namespace: dict[str, Any] = {}
     text = Path(record.file).read_text()
     exec(compile(text, record.file, "exec"), namespace)
-    network = namespace["OddNet"]()
+    assert max(map(len, text.splitlines())) <= 100
+    network = namespace["OddNetWithANameOfManyWords"]()
     (weights,) = out.glob("*.safetensors")
     arrays = load_file(weights)
     network.load_state_dict(arrays)
     assert sum(value.shape == (3, 3, 3, 3) for value in arrays.values()) == 1
-    assert "the graph odd_net and odd_net-0000.params" in text
+    assert f"the graph {NAME} and {NAME}-0000.params" in " ".join(text.split())
     images = np.random.default_rng(1).standard_normal((2, 3, 6, 8))
     values = {**read_arrays(params), "data": images}
     expected = run_by_mxnet(symbol.read_text(), values, "float64")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from ...files.hashes import HASH_DIGITS
 from ...graph.free_dimensions import Free, trials
 from ...graph.input_spec import Specs, in_dtype
 from ...graph.source_code.source_program import SourceProgram, write_source
+from ...graph.source_code.text_layout import WIDTH
 from ...mappings.catalog import load_catalog
 from ...parity.source_proof import prove_source
 from ..record import WrittenFile
@@ -98,7 +100,14 @@ def _head(name: str, network: str, weights: str, origin: str, classes: int) -> s
     flat = (
         "" if classes > 1 else "No block of the graph is repeated, so that the network is flat.\n\n"
     )
-    return f"""{name}, written by gluon2torch from {origin}.
+    quotes = 3  # before the first line
+    first = textwrap.fill(
+        f"{name}, written by gluon2torch from {origin}.",
+        WIDTH,
+        initial_indent=" " * quotes,
+        break_long_words=False,
+    )
+    return f"""{first[quotes:]}
 
 {flat}    import safetensors.torch
 
