@@ -30,7 +30,7 @@ from .mxnet_run import run_by_mxnet
 
 INPUTS = {"data": (1, 3, 64, 64)}
 SMALL = "mobilenet0.25"
-NAME = "odd_net_with_a_name_of_many_words"
+NAME = "odd_net_of_many_words"
 
 
 def test_a_network_of_the_zoo_has_a_source_and_its_weights(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_graph_file_has_a_source_equal_to_mxnet(tmp_path: Path) -> None:
     text = Path(record.file).read_text()
     exec(compile(text, record.file, "exec"), namespace)
     assert max(map(len, text.splitlines())) <= 100
-    network = namespace["OddNetWithANameOfManyWords"]()
+    network = namespace["OddNetOfManyWords"]()
     (weights,) = out.glob("*.safetensors")
     arrays = load_file(weights)
     network.load_state_dict(arrays)

@@ -109,9 +109,9 @@ def _head(name: str, network: str, weights: str, origin: str, classes: int) -> s
     )
     return f"""{first[quotes:]}
 
-{flat}    import safetensors.torch
+{flat}    from safetensors.torch import load_file
 
     network = {network}()
-    network.load_state_dict(safetensors.torch.load_file("{weights}"))
+    network.load_state_dict(load_file("{weights}"))
     network.eval()
 """
