@@ -81,6 +81,11 @@ def _arrays() -> None:
         write_params(name, random_network(CLASSIFIER).arrays)
 
 
+def _folder() -> None:
+    Path("files").mkdir()
+    write_params("files/a.params", random_network(CLASSIFIER).arrays)
+
+
 def _pose() -> None:
     entry = load_zoo()["simple_pose_resnet18_v1b"]
     stored = load_zoo_graph(entry)
@@ -133,6 +138,7 @@ _CLASSES = dataset_labels("cifar10").ids[:2]
 _MAKERS: dict[str, Callable[[], None]] = {
     "my.params": _arrays,
     "pose.params": _pose,
+    "files/": _folder,
     "net-symbol.json": _graph,
     "weights/gluon_resnet50_v1d": _checkpoint,
     "CHECKPOINT": _own_checkpoint,

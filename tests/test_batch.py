@@ -75,12 +75,12 @@ def test_each_file_has_its_own_record_and_line(how: str, folder: Path, tmp_path:
     assert lines[4:] == ["2 of 4 converted, 0 proved equal"]
     assert lines[1].split()[1:] == ["not", "converted", str(files[1])]
     one, other = done.stderr.splitlines()
-    assert one.startswith(f"error: {files[1]}: ")
+    assert one.startswith(f"Error: {files[1]}: ")
     assert one.endswith(
         "too few for a .params file; the file is damaged or was not written by "
         "MXNet: copy or download it again"
     )
-    assert other.startswith(f"error: {files[3]}: 1 arrays that match no known network")
+    assert other.startswith(f"Error: {files[3]}: 1 arrays that match no known network")
     records = json.loads((tmp_path / "r.json").read_text())
     assert [each["source"]["path"] for each in records] == list(map(str, files))
     assert ["error" in each for each in records] == [False, True, False, True]

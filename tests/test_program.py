@@ -45,6 +45,7 @@ def file(arrays: Arrays, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("logits",),
         Free(batch=True),
         graph_text(graph, arrays, SHAPES),
+        "a test",
     )
     return Path(write_program(job).file)
 

@@ -65,7 +65,8 @@ def test_the_other_machine_measures_the_same(
     assert (here.parity.reference, there.parity.reference) == ("gluon", "gluon, saved")
     assert there.parity.passed is True
     assert len(there.parity.checks) == 2
-    assert there.parity.checks == here.parity.checks
+    # further sizes are measured with MXNet alone
+    assert there.parity.checks == here.parity.checks[:2]
     assert there.parity.stages == here.parity.stages
     assert there.sha256 == here.sha256
     assert "all outputs were compared in float64 only" in there.notes

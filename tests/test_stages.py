@@ -26,7 +26,8 @@ def test_verbose_prints_each_stage_as_a_line(
     result = run("convert", *options, "--verbose")
     assert result.exit_code == 0, result.output
     shown = [
-        re.fullmatch(r"the file: (.*) \((\d+)%\)", line) for line in result.stderr.splitlines()
+        re.fullmatch(rf"{re.escape(str(path))}: (.*) \((\d+)%\)", line)
+        for line in result.stderr.splitlines()
     ]
     found = [line for line in shown if line is not None]
     assert [line[1] for line in found] == [

@@ -241,8 +241,8 @@ def right(voc: Path, coco: Path) -> list[Any]:
 
 
 MUTATIONS = {
-    "boxes are not mapped back": ("placement.boxes_to_image(boxes))", "boxes)"),
-    "classes are off by one": ("return ids[0], scores", "return ids[0] - 1, scores"),
+    "boxes are not mapped back": ("scores, placement.boxes_to_image(boxes)", "scores, boxes"),
+    "classes are off by one": ("        ids[0],", "        ids[0] - 1,"),
     "objects are not mapped": ("placement.boxes_to_input(truth.boxes)", "truth.boxes"),
 }
 

@@ -314,7 +314,7 @@ def test_a_tag_converts_checks_and_publishes() -> None:
     convert, build, check, publish = map(check_command, commands("release.yml"))
     assert convert.params["everything"] is True
     assert convert.params["init"] == "pretrained"
-    assert convert.params["out"] == build.params["source"]
+    assert build.params["sources"] == (convert.params["out"],)
     assert (build.params["target"], build.params["checking"]) == (None, False)
     assert check.params["checking"] is True
     assert check.params["reference"] == "auto"

@@ -205,7 +205,6 @@ def test_a_graph_for_another_image_size_is_the_network_built_for_it(name: str) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"formats": ("pth",)}, "formats applies to catalogue networks, not to vgg16"),
         ({"sizes": ((96, 96),)}, "give the shapes of this one with inputs"),
         ({"reference": "graph"}, "compare the graph with itself"),
         ({"layout": "torchvision"}, "layout applies to catalogue networks"),

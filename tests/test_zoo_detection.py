@@ -205,9 +205,9 @@ def test_a_file_without_a_name_that_fits_several_networks_needs_one(tmp_path: Pa
 def test_options_that_do_not_apply_to_a_detected_network_are_refused(tmp_path: Path) -> None:
     shapes = load_zoo_shapes("mobile_pose")["mobile_pose_mobilenetv3_small"]
     file = write_file(tmp_path / "a.params", shapes)
-    message = "is a file of mobile_pose_mobilenetv3_small: formats applies to catalogue networks"
+    message = "is a file of mobile_pose_mobilenetv3_small: layout applies to catalogue networks"
     with pytest.raises(GraphError, match=message):
-        run(Request(params=file, formats=("onnx",), out=tmp_path / "out"))
+        run(Request(params=file, layout="torchvision", out=tmp_path / "out"))
 
 
 def test_the_stored_names_are_those_of_the_graphs() -> None:

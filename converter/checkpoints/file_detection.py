@@ -37,13 +37,14 @@ def other_networks(specs: Specs, model: str, *, headless: bool = False) -> str |
     return " or ".join(found) if found and model not in found else None
 
 
-def next_step(names: Iterable[str], params: str | os.PathLike[str]) -> str:
+def next_step(names: Iterable[str], params: str | os.PathLike[str] | None) -> str:
     """Say, as the end of a sentence, how to convert a file that fits no network; may be empty.
 
     Args:
         names: The names of its arrays.
+        params: Path of the file; None if the arrays are not from one.
     """
-    if (symbol := symbol_beside(params)) is not None:
+    if params is not None and (symbol := symbol_beside(params)) is not None:
         return f"; {symbol.name} is beside it: convert its graph with `--symbol auto`"
     if (kind := trunk_kind(names)) is not None:
         return f"; it has the names of a {kind} network, whose trunk `--backbone` converts"

@@ -129,7 +129,7 @@ def _fit(entry: Entry | None, arrays: Arrays, request: Request) -> tuple[Fit, Ar
     specs = array_specs(arrays)
     if entry is None:
         found = detect_file(specs, headless=request.backbone)
-        entry = require_one(found, request.params, next_step(specs, request.params or ""))
+        entry = require_one(found, request.params, next_step(specs, request.params))
     fitted = fit(entry, specs, headless=request.backbone)
     _require_fit(fitted, specs, request)
     return fitted, arrays, trunk
@@ -160,7 +160,7 @@ def _require_fit(fitted: Fit, specs: Specs, request: Request) -> None:
     summary = f"the arrays are not those of {name}"
     if others := other_networks(specs, name, headless=request.backbone):
         raise KeyMapError(f"{summary}; convert them as {others}")
-    refuse(f"{summary}{next_step(specs, request.params or '')}", fitted.problems)
+    refuse(f"{summary}{next_step(specs, request.params)}", fitted.problems)
 
 
 def _prove(converted: Converted, reference: str, request: Request, clock: Clock) -> Parity:

@@ -83,8 +83,7 @@ class TaskPredictor:
     def files(self, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
         """List what to predict on: image files, also those in folders; or videos as they are.
 
-        Raises:
-            ImageError: If a path does not exist, or a folder has no images.
+        A path that does not exist stays, and so does a folder without images: reading them fails.
         """
         if self.task == OF_VIDEOS:
             return [os.fspath(path) for path in paths]
