@@ -148,13 +148,18 @@ def test_float64_weights_are_proved_as_they_are(tmp_path: Path) -> None:
     assert np.abs(logits - expected).max() <= 1e-12 * np.abs(expected).max()
 
 
-def test_v1c_given_as_v1d_is_named(tmp_path: Path) -> None:
+def test_v1c_given_as_v1d_is_refused_by_the_keys_that_differ(tmp_path: Path) -> None:
     path = tmp_path / "mine.params"
     save_finetuned(path, "resnet50_v1c", 5)
     with pytest.raises(KeyMapError) as error:
         convert("resnet50_v1d", params=path, out=tmp_path / "out", sizes=[SMALL])
     message = "the arrays are not those of resnet50_v1d; convert them as resnet50_v1c"
     assert message in str(error.value)
+    assert (
+        "layer1.0.downsample.0.weight: no rule of mappings/resnet_v1d.yaml matches it"
+        in error.value.problems
+    )
+    assert "layer4.0.downsample.2.running_var: no array maps to it" in error.value.problems
     assert not (tmp_path / "out").exists()
 
 

@@ -84,6 +84,27 @@ class Claims:
         if (text[: len(str(value))] if key == "digits" else text) != str(value):
             self.problems.append(f"its {label} is {actual}; expected {value}")
 
+    def result(
+        self,
+        path: Path,
+        sha256: str,
+        size: int,
+        model: str | None,
+        content: str | None,
+        parity: Parity | None,
+    ) -> Verification:
+        """The result for a file of this hash and size, whose content has another."""
+        return Verification(
+            model=model,
+            file=str(path),
+            sha256=sha256,
+            bytes=size,
+            content_sha256=content,
+            compared=tuple(self.compared),
+            parity=parity,
+            problems=tuple(self.problems),
+        )
+
     def check_file(self, path: Path, sha256: str, record: RecordedFacts) -> None:
         """Compare the hash of a file with its name and its record."""
         digits = _DIGITS.search(path.name)
@@ -140,16 +161,8 @@ def verify(
         problems.append(str(error))
     except _FAULTS as error:
         problems.append(str(error).removeprefix(f"{path}: "))
-    return Verification(
-        model=opened.entry.name if opened is not None else None,
-        file=str(path),
-        sha256=sha256,
-        bytes=size,
-        content_sha256=content,
-        compared=tuple(claims.compared),
-        parity=parity,
-        problems=tuple(problems),
-    )
+    name = opened.entry.name if opened is not None else None
+    return claims.result(path, sha256, size, name, content, parity)
 
 
 def _facts(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -28,7 +28,7 @@ Outputs = dict[tuple[str, int], Arrays]
 
 
 class Castable(Protocol):
-    """A network that computes in the data type it is told to."""
+    """A network that computes in either data type."""
 
     def cast(self, dtype: str) -> None:
         """Compute in this data type from now on."""

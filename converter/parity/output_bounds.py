@@ -77,7 +77,8 @@ def output_difference(
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         # Inf - Inf is NaN, which never passes
         differences, scales = _channels(actual - expected), _channels(expected)
-        # some of MXNet's operators compute in float32 whatever the dtype
+        # MXNet computes PReLU in float32 whatever the dtype: composed of operators in float64, it
+        # agrees with a trained mobilefacenet to 6e-15, and by itself to 3e-7
         eps = np.finfo("float32" if limit >= ROUNDED else dtype).eps
         bounds = limit * scales + ROUNDING * eps * units
         own = np.where(differences == 0, 0.0, differences / bounds)

@@ -158,9 +158,9 @@ def _require_fit(fitted: Fit, specs: Specs, request: Request) -> None:
         return
     name = fitted.entry.name
     summary = f"the arrays are not those of {name}"
-    if others := other_networks(specs, name, headless=request.backbone):
-        raise KeyMapError(f"{summary}; convert them as {others}")
-    refuse(f"{summary}{next_step(specs, request.params)}", fitted.problems)
+    others = other_networks(specs, name, headless=request.backbone)
+    step = f"; convert them as {others}" if others else next_step(specs, request.params)
+    refuse(f"{summary}{step}", fitted.problems)
 
 
 def _prove(converted: Converted, reference: str, request: Request, clock: Clock) -> Parity:

@@ -65,16 +65,8 @@ def verify_graph(
         claims.problems.append(str(error))
     except _FAULTS as error:
         claims.problems.append(str(error).removeprefix(f"{path}: "))
-    return Verification(
-        model=opened.record.model if opened is not None else None,
-        file=str(path),
-        sha256=sha256,
-        bytes=size,
-        content_sha256=content,
-        compared=tuple(claims.compared),
-        parity=parity,
-        problems=tuple(claims.problems),
-    )
+    name = opened.record.model if opened is not None else None
+    return claims.result(path, sha256, size, name, content, parity)
 
 
 def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
