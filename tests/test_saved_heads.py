@@ -54,7 +54,8 @@ def saved(here: GraphRecord) -> Path:
 
 
 def convert(params: Path, out: Path, **options: Any) -> GraphRecord:
-    return convert_zoo(MODEL, params=params, out=out, **{"inputs": SMALL, **options})
+    given = {"inputs": SMALL, "formats": ["pth"], **options}
+    return convert_zoo(MODEL, params=params, out=out, **given)
 
 
 @pytest.mark.costly

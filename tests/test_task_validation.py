@@ -346,7 +346,7 @@ def test_the_folder_may_be_that_of_a_year_or_above(voc: Path) -> None:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("program")
-    return Path(convert_zoo(SSD, init="random", reference="none", out=out).file)
+    return Path(convert_zoo(SSD, init="random", reference="none", out=out, formats=["pth"]).file)
 
 
 @pytest.mark.costly
@@ -370,7 +370,7 @@ def test_the_command_and_torchrun(file: Path, voc: Path, tmp_path: Path) -> None
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr

@@ -109,7 +109,7 @@ def test_similar_names_are_suggested() -> None:
 @pytest.mark.costly
 @pytest.mark.parametrize("name", QUICK)
 def test_networks_are_equal(name: str) -> None:
-    assert prove(ZOO[name]).passed
+    assert prove(ZOO[name], proposals=FEW if name in RCNNS else None).passed
 
 
 @pytest.mark.mxnet
