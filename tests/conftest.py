@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import gc
 import importlib
 import importlib.util
 import json
@@ -52,6 +54,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Give freed memory back after a large test, or a process grows by gigabytes.
+
+    MXNet's blocks refer to one another with all their arrays, and glibc keeps what it has.
+    """
+    if item.get_closest_marker("costly") or item.get_closest_marker("slow"):
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -96,7 +96,6 @@ def test_a_rewritten_graph_is_gluoncvs(name: str) -> None:
 
 @pytest.mark.mxnet
 @pytest.mark.slow
-@pytest.mark.zoo
 @pytest.mark.parametrize("name", [name for name in NAMES if name != LITE])
 def test_all_rewritten_graphs_are_gluoncvs(name: str) -> None:
     check(name)

@@ -185,7 +185,6 @@ def classifiers() -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.zoo
 @pytest.mark.parametrize("name", classifiers())
 def test_all_classifiers_have_exact_sources(name: str, tmp_path: Path) -> None:
     size = 299 if name == "inceptionv3" else 224

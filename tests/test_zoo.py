@@ -55,7 +55,8 @@ QUICK = (
 FULL_SIZE = (
     *("i3d_inceptionv1_kinetics400", "i3d_inceptionv3_kinetics400", "i3d_resnet50_v1_custom"),
     *("i3d_nl5_resnet50_v1_kinetics400", "i3d_slow_resnet101_f16s4_kinetics700"),
-    *("p3d_resnet50_kinetics400", "slowfast_4x16_resnet50_custom"),
+    *("p3d_resnet50_kinetics400", "r2plus1d_resnet18_kinetics400"),
+    "slowfast_4x16_resnet50_custom",
     *("monodepth2_resnet18_kitti_mono_640x192", "monodepth2_resnet18_posenet_kitti_mono_640x192"),
     *("ssd_512_mobilenet1.0_custom", "yolo3_mobilenet0.25_custom"),
     *("center_net_mobilenetv3_small_duc_voc", "custom_faster_rcnn_fpn", "custom_mask_rcnn_fpn"),
