@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
+import os
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,8 +18,9 @@ from gluon2torch.checkpoints.formats.job import GraphJob
 from gluon2torch.checkpoints.formats.pt2 import write_program
 from gluon2torch.checkpoints.graph_text import graph_text
 from gluon2torch.checkpoints.program import GRAPH_FILE, open_program
+from gluon2torch.checkpoints.program_archive import CONFIG, WEIGHTS
 from gluon2torch.checkpoints.record import RecordedFacts
-from gluon2torch.errors import CheckpointError
+from gluon2torch.errors import CheckpointError, GraphError
 from gluon2torch.graph.free_dimensions import Free
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.input_spec import InputSpec
@@ -94,3 +101,108 @@ def test_weights_of_another_graph_are_refused(file: Path, tmp_path: Path, arrays
     torch.export.save(torch.export.load(file), own, extra_files=extra)
     with pytest.raises(CheckpointError, match="its weights are not those of its graph"):
         open_program(own).module()
+
+
+def with_members(file: Path, target: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    """Write an archive again, with the content of its files changed."""
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(target, "w") as archive:
+        for name in source.namelist():
+            archive.writestr(name, change(name.partition("/")[2], source.read(name)))
+    return target
+
+
+def test_the_weights_are_those_that_torch_reads(file: Path) -> None:
+    expected = torch.export.load(file).state_dict
+    tensors = open_program(file).tensors
+    assert list(tensors) == list(expected)
+    for name, tensor in tensors.items():
+        assert tensor.dtype == expected[name].dtype
+        assert torch.equal(tensor, expected[name])
+
+
+class Hostile:
+    """Runs code when it is unpickled: it makes a folder."""
+
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.made),)
+
+
+@pytest.mark.parametrize("member", ["weight_0", "model.pt"])
+def test_code_in_a_program_is_not_run(member: str, file: Path, tmp_path: Path) -> None:
+    made, content = tmp_path / "made", io.BytesIO()
+    torch.save(Hostile(made), content)
+
+    def change(name: str, data: bytes) -> bytes:
+        if name == CONFIG:
+            config = json.loads(data)
+            for entry in config["config"].values():
+                entry["use_pickle"] = entry["path_name"] == "weight_0"
+            return json.dumps(config).encode()
+        return content.getvalue() if name == f"{WEIGHTS}weight_0" else data
+
+    own = with_members(file, tmp_path / "own.pt2", change)
+    if member == "model.pt":
+        with zipfile.ZipFile(own, "a") as archive:
+            archive.writestr(f"archive/{WEIGHTS}model.pt", content.getvalue())
+    else:
+        with contextlib.suppress(Exception):
+            torch.export.load(own)
+        made.rmdir()  # torch runs the code
+    with pytest.raises(CheckpointError, match=r"own\.pt2: is not a program of torch\.export"):
+        open_program(own)
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    ("weights", "extra", "root"),
+    [
+        (f"{WEIGHTS}model.pt", "extra/", "archive/"),
+        ("serialized_state_dict.pt", "extra_files/", ""),
+    ],
+)
+def test_programs_of_older_torch_are_read(
+    weights: str, extra: str, root: str, file: Path, tmp_path: Path
+) -> None:
+    program, content = open_program(file), io.BytesIO()
+    torch.save(
+        {
+            name: torch.nn.Parameter(each) if each.is_floating_point() else each
+            for name, each in program.tensors.items()
+        },
+        content,
+    )
+    with zipfile.ZipFile(file) as source, zipfile.ZipFile(tmp_path / "old.pt2", "w") as archive:
+        archive.writestr(f"{root}{weights}", content.getvalue())
+        archive.writestr(f"{root}{extra}{GRAPH_FILE}", source.read(f"archive/extra/{GRAPH_FILE}"))
+        archive.writestr(f"{root}version", "1")
+    old = open_program(tmp_path / "old.pt2")
+    assert old.graph.nodes == program.graph.nodes
+    assert all(torch.equal(each, program.tensors[name]) for name, each in old.tensors.items())
+
+
+def test_a_compressed_program_is_refused(file: Path, tmp_path: Path) -> None:
+    """torch writes none, and a small file could take any memory."""
+    with zipfile.ZipFile(tmp_path / "own.pt2", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"archive/{CONFIG}", " " * 10**6)
+    with pytest.raises(CheckpointError, match="model_weights_config.json is compressed"):
+        open_program(tmp_path / "own.pt2")
+
+
+def test_damaged_programs_are_refused(file: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    content, own, refused = file.read_bytes(), tmp_path / "own.pt2", 0
+    head = content.index(b'{"config"')
+    for _ in range(150):
+        data = bytearray(content)
+        low, high = (head, head + 20_000) if rng.random() < 0.5 else (len(data) - 9_000, len(data))
+        for place in rng.integers(low, high, 4):
+            data[place] = rng.integers(256)
+        own.write_bytes(data)
+        try:
+            open_program(own).module()
+        except (CheckpointError, GraphError):
+            refused += 1
+    assert refused > 75

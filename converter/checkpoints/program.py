@@ -8,14 +8,12 @@ built again as a module, which takes images of other sizes and can be trained; t
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import safetensors
-import torch
 from torch import fx
 
 from ..errors import CheckpointError, GraphError
@@ -30,6 +28,7 @@ from ..weights.state_dict import Tensors
 from .formats.job import GRAPH_KEY
 from .formats.pt2 import GRAPH_FILE
 from .graph_text import parse_graph_text
+from .program_archive import read_program_archive
 from .record import RecordedFacts, read_record
 from .weights_file import read_tensors
 
@@ -145,7 +144,7 @@ def open_program(path: str | os.PathLike[str], model: str | None = None) -> Prog
     """
     path = Path(path)
     is_program = path.suffix not in (".pth", ".safetensors")
-    tensors, text = _read_program(path) if is_program else _read_weights(path)
+    tensors, text = read_program_archive(path, GRAPH_FILE) if is_program else _read_weights(path)
     place = GRAPH_FILE if is_program else GRAPH_KEY
     if not text:
         raise CheckpointError(
@@ -170,22 +169,6 @@ def open_program(path: str | os.PathLike[str], model: str | None = None) -> Prog
         found.dtypes,
         found.detections,
     )
-
-
-def _read_program(path: Path) -> tuple[Tensors, str]:
-    """The state_dict of a `.pt2`, and the text beside it; empty if there is none."""
-    extra = {GRAPH_FILE: ""}
-    try:
-        if not zipfile.is_zipfile(path):
-            path.open("rb").close()
-            raise ValueError("not a zip archive, or cut short")
-        program = torch.export.load(path, extra_files=extra)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (RuntimeError, ValueError, KeyError, AssertionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path}: is not a program of torch.export ({reason})") from error
-    return dict(program.state_dict), extra[GRAPH_FILE]
 
 
 def _read_weights(path: Path) -> tuple[Tensors, str | None]:
