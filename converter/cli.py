@@ -20,10 +20,11 @@ from .commands.finetune_command import finetune_command
 from .commands.graph_command import graph_command
 from .commands.interruption import interruptible
 from .commands.predict_command import predict_command
-from .commands.release_commands import release_command, verify_command
+from .commands.release_command import release_command
 from .commands.to_gluon_command import to_gluon_command
 from .commands.train_command import train_command
 from .commands.validate_command import validate_command
+from .commands.verify_command import verify_command
 from .files.atomic_file import remove_temporaries
 
 

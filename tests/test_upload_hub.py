@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from .folders import TINY, make_release, make_weights
-from .stand_in_hub import Hub, serving
+from .stand_in_hub import ONE, Hub, Repository, serving
 
 ROOT = Path(__file__).resolve().parents[1]
-HUB = "hf:somebody/networks"
+HUB = f"hf:{ONE}"
 pytestmark = pytest.mark.huggingface_hub
 
 
@@ -29,11 +29,11 @@ def release(tmp_path: Path) -> Path:
     return make_release(tmp_path / "release", make_weights(tmp_path / "weights"))
 
 
-def send(release: Path, hub: Hub | None, *options: str) -> subprocess.CompletedProcess[str]:
+def run_python(folder: Path, hub: Hub | None, *arguments: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own: the library reads its settings when it is imported."""
     settings = {
         "HF_ENDPOINT": hub.url if hub is not None else "http://127.0.0.1:9",
-        "HF_HOME": str(release.parent / "hf"),
+        "HF_HOME": str(folder / "hf"),
         "HF_TOKEN": "hf_of_nobody",
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -41,30 +41,39 @@ def send(release: Path, hub: Hub | None, *options: str) -> subprocess.CompletedP
         "NO_PROXY": "127.0.0.1",
     }
     return subprocess.run(
-        [sys.executable, "-m", "gluon2torch", "release", str(release), "--upload", HUB, *options],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
 
 
+def send(
+    release: Path, hub: Hub | None, *options: str, to: str = HUB
+) -> subprocess.CompletedProcess[str]:
+    command = ("-m", "gluon2torch", "release", str(release), "--upload", to)
+    return run_python(release.parent, hub, *command, *options)
+
+
 def assert_published(hub: Hub, release: Path) -> None:
-    assert hub.files == {path.name: path.read_bytes() for path in release.iterdir()}
+    assert hub.repositories[ONE].files == {
+        path.name: path.read_bytes() for path in release.iterdir()
+    }
 
 
 def test_all_is_sent_in_one_commit_and_once(hub: Hub, release: Path) -> None:
     done = send(release, hub, "--dry-run")
     assert done.returncode == 0, done.stderr
     create, commit = done.stdout.splitlines()
-    assert create == "would create somebody/networks"
-    assert commit.startswith("would commit 6 files (1.1 MB): ")
+    assert create == f"would create {ONE}"
+    assert commit.startswith(f"would commit 6 files (1.1 MB) to {ONE}: ")
     assert {call.split()[0] for call in hub.calls} == {"GET"}
 
     done = send(release, hub)
     assert done.returncode == 0, done.stderr
-    assert hub.commits == 1
+    assert hub.repositories[ONE].commits == 1
     assert len(hub.store) == 1  # the checkpoint; the texts are in the commit itself
     assert_published(hub, release)
 
@@ -82,12 +91,13 @@ def test_an_interrupted_commit_is_gone_on_with(hub: Hub, release: Path, tmp_path
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: {HUB}: the Hub refused or is unreachable (")
     assert len(done.stderr.splitlines()) == 1
-    assert (hub.commits, hub.files, len(hub.store)) == (0, {}, 1)
+    assert hub.repositories[ONE] == Repository({}, 0)
+    assert len(hub.store) == 1
     hub.calls.clear()
     done = send(both, hub)
     assert done.returncode == 0, done.stderr
     assert sum(call.startswith("PUT /store/") for call in hub.calls) == 1
-    assert hub.commits == 1
+    assert hub.repositories[ONE].commits == 1
     assert_published(hub, both)
 
 
@@ -96,7 +106,7 @@ def test_a_differing_file_is_never_written_over(hub: Hub, release: Path, kind: s
     (path,) = release.glob(kind)
     content = bytearray(path.read_bytes())
     content[-2] ^= 1  # as long as ours
-    hub.files = {path.name: bytes(content), ".gitattributes": b"x"}
+    hub.repositories[ONE] = Repository({path.name: bytes(content), ".gitattributes": b"x"})
     done = send(release, hub)
     assert done.returncode == 1
     assert (
@@ -104,10 +114,10 @@ def test_a_differing_file_is_never_written_over(hub: Hub, release: Path, kind: s
         in done.stderr
     )
     assert {call.split()[0] for call in hub.calls} == {"GET"}
-    hub.files = {path.name: path.read_bytes(), ".gitattributes": b"x"}
+    hub.repositories[ONE].files[path.name] = path.read_bytes()
     assert send(release, hub).returncode == 0
-    assert hub.commits == 1
-    del hub.files[".gitattributes"]
+    assert hub.repositories[ONE].commits == 1
+    del hub.repositories[ONE].files[".gitattributes"]
     assert_published(hub, release)
 
 

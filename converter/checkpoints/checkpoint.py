@@ -24,7 +24,7 @@ from ..weights.state_dict import Tensors
 from .formats.job import GRAPH_KEY
 from .metadata import from_metadata
 from .record import RecordedFacts, read_record
-from .weights_file import read_tensors
+from .weights_file import local_path, read_tensors
 
 
 @dataclass(frozen=True)
@@ -96,15 +96,18 @@ def open_checkpoint(path: str | os.PathLike[str], model: str | None = None) -> C
     """Open a `.pth`, a `.safetensors` or a timm folder, in any of the layouts.
 
     Args:
-        path: Path of the file or folder.
+        path: Path of the file or folder; or `hf:OWNER/NAME`, a repository on the Hugging Face Hub,
+            which is downloaded to the Hub's cache. `@REVISION` selects a tag or a commit in it.
         model: Name of the network; needed only if the record is missing.
 
     Raises:
         CheckpointError: If the file or its record cannot be read.
         UnknownModelError: If there is no record that names the network, and no model was given.
         KeyMapError: If the weights do not belong to that network.
+        DownloadError: If a repository on the Hub cannot be downloaded.
+        MissingDependencyError: If it needs huggingface_hub, which is not installed.
     """
-    path = Path(path)
+    path = local_path(path)
     tensors, metadata = read_tensors(path)
     record = read_record(path) or from_metadata(metadata, path)
     if record.graph is not None or GRAPH_KEY in metadata:

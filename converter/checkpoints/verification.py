@@ -126,7 +126,7 @@ def verify(
     Parity is not measured if a hash differs.
 
     Args:
-        path: Path of the checkpoint.
+        path: Path of the checkpoint, or its address on the Hub, as in `open_checkpoint`.
         model: Name of the network; needed only if the record is missing.
         expected: Facts with the expected hashes; by default those in the file's record.
         reference, sizes: As in `gluon2torch.convert`.
@@ -138,8 +138,9 @@ def verify(
     """
     from ..weights.content_hash import content_sha256
     from .checkpoint import open_checkpoint
+    from .weights_file import local_path
 
-    path = Path(path)
+    path = local_path(path)
     reference = choose_reference(reference)
     sha256, size = hash_file(path)
     record = expected or read_record(path) or RecordedFacts()

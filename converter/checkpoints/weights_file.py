@@ -8,11 +8,13 @@ import zipfile
 from pathlib import Path
 
 from ..errors import CheckpointError
+from ..files.hugging_face import download_repository, is_hub_address
 from ..mapping.assignment import ArraySpec
 from ..weights.state_dict import Tensors
 from .safetensors_head import read_head
 from .torch_archive import read_archive
 
+_WEIGHTS, _RECORD = "model.safetensors", "record.json"  # in a folder
 # exceptions of torch's unpickler on damaged files, besides its own
 _DAMAGED = (ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError)
 
@@ -101,10 +103,23 @@ def _reason(path: Path, error: Exception) -> str:
     return f"damaged or truncated: {str(text).splitlines()[0]}"
 
 
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a checkpoint; of a repository on the Hub, where it was downloaded to.
+
+    Raises:
+        DownloadError: If it cannot be downloaded.
+        MissingDependencyError: If it needs huggingface_hub, which is not installed.
+    """
+    address = Path(path).as_posix()
+    if not is_hub_address(address):
+        return Path(path)
+    return download_repository(address, (_WEIGHTS, _RECORD))
+
+
 def weights_file(path: str | os.PathLike[str]) -> Path:
     """Return the file with the weights: the path, or `model.safetensors` in a timm folder."""
     path = Path(path)
-    return path / "model.safetensors" if path.is_dir() else path
+    return path / _WEIGHTS if path.is_dir() else path
 
 
 def _read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:

@@ -15,6 +15,7 @@ from .tables import format_line, print_table, terminal_width
 IMAGE_AXES = 4
 
 if TYPE_CHECKING:
+    from ..checkpoints.verification import Verification
     from ..mappings.catalog import Entry
     from ..mappings.zoo import ZooEntry
 
@@ -74,6 +75,14 @@ def parity_line(parity: Parity) -> str:
         worst[check.dtype] = max(worst.get(check.dtype, 0.0), check.max_rel)
     figures = ", ".join(f"{dtype} {value:.1e}" for dtype, value in worst.items())
     return f"equal to {parity.reference}: {figures}"
+
+
+def verified_line(found: Verification) -> str:
+    """Format what was compared with a checkpoint's record, and its parity."""
+    names = ", ".join(found.compared)
+    hashes = f"matches its {names}" if names else "no hash to compare it with"
+    assert found.parity is not None, "parity is measured if there are no problems"
+    return f"{found.file}: {hashes}; {parity_line(found.parity)}"
 
 
 def print_networks(entries: Collection[Entry], others: Iterable[ZooEntry]) -> None:

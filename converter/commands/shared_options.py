@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from ..errors import CheckpointError, PluginError
 from ..mappings.choices import PRESETS
-from .option_types import ChannelsType, JsonTarget
+from .option_types import ChannelsType, JsonTarget, SizeType
 
 if TYPE_CHECKING:
     from ..inference.graph_network import PixelScale
@@ -52,6 +52,13 @@ PLUGIN = click.option(
 )
 MODEL = click.option(
     "--model", metavar="MODEL", help="Network of the checkpoint, if its record is missing."
+)
+SIZE = click.option(
+    "--size",
+    "sizes",
+    type=SizeType(),
+    multiple=True,
+    help="Image size for parity; repeatable. Default: the model's own size and an odd one.",
 )
 # shared by the commands that run a network
 LABELS = click.option(

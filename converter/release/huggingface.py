@@ -1,19 +1,23 @@
-"""Release in a repository on the Hugging Face Hub: all missing files in one commit."""
+"""Release on the Hugging Face Hub: a repository's missing files in one commit; a collection."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MissingDependencyError, UploadError
+from ..errors import UploadError
+from ..files.hugging_face import hub_errors, require_hub
 from .folder import PublishedFile
 from .target import Step, Target, megabytes, refuse_differing
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+
+_ABOUT = "Networks of MXNet Gluon, converted to PyTorch by gluon2torch, and proved equal."
+_LISTED = 3  # names in the text of a step
 
 
 def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> list[Step]:
@@ -27,15 +31,9 @@ def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> li
             reached.
         MissingDependencyError: huggingface_hub is not installed.
     """
-    try:
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import RepositoryNotFoundError
-    except ImportError as error:
-        raise MissingDependencyError(
-            "publishing on the Hub needs huggingface_hub, which is not installed: "
-            "`pip install huggingface_hub`"
-        ) from error
-    api = HfApi(library_name="gluon2torch")
+    api = _api()
+    from huggingface_hub.errors import RepositoryNotFoundError
+
     remote: dict[str, Any] = {}
     head, exists = None, True
     with _upload_errors(target):
@@ -58,7 +56,8 @@ def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> li
         steps.append(Step(f"create {target.repository}", lambda: _create(api, target)))
     if missing:
         size = megabytes(sum(file.bytes for file in missing))
-        text = f"commit {len(missing)} files ({size}): {', '.join(file.name for file in missing)}"
+        names = ", ".join(file.name for file in missing)
+        text = f"commit {len(missing)} files ({size}) to {target.repository}: {names}"
         steps.append(Step(text, lambda: _commit(api, target, folder, missing, head)))
     return steps
 
@@ -96,16 +95,56 @@ def _commit(
         )
 
 
-@contextmanager
-def _upload_errors(target: Target) -> Iterator[None]:
-    """Convert the library's errors to an UploadError; a failed file upload is a RuntimeError."""
-    from huggingface_hub.errors import HfHubHTTPError
+def plan_collection(target: Target, title: str, repositories: Sequence[str]) -> list[Step]:
+    """Plan the step that remains until the owner's collection of this title has the repositories.
 
-    # the base class of HTTP errors, connection errors among them, in whichever HTTP library this
-    # version uses
-    http_error: Any = HfHubHTTPError.__mro__[1]
-    try:
-        yield
-    except (http_error, OSError, ValueError, RuntimeError) as error:
-        reason = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-        raise UploadError(f"{target.text}: the Hub refused or is unreachable ({reason})") from error
+    Raises:
+        UploadError: the Hub refuses the request or cannot be reached.
+        MissingDependencyError: huggingface_hub is not installed.
+    """
+    api, owner = _api(), target.repository
+    slug, there = None, set()
+    with _upload_errors(target):
+        for collection in api.list_collections(owner=owner):
+            if collection.title == title:
+                slug = collection.slug
+                items = api.get_collection(slug).items  # the list has only the first of them
+                there = {item.item_id for item in items}
+    missing = [repository for repository in repositories if repository not in there]
+    if not missing:
+        return []
+    names = ", ".join([*missing[:_LISTED], *(["…"] if len(missing) > _LISTED else [])])
+    new = "new " if slug is None else ""
+    text = f"add {len(missing)} models to the {new}collection {title!r}: {names}"
+    return [Step(text, lambda: _collect(api, target, title, slug, missing))]
+
+
+def _collect(
+    api: HfApi, target: Target, title: str, slug: str | None, repositories: Sequence[str]
+) -> None:
+    """Add repositories to a collection; without a slug it is created."""
+    with _upload_errors(target):
+        if slug is None:
+            owner = target.repository
+            made = api.create_collection(title, namespace=owner, description=_ABOUT, exists_ok=True)
+            slug = made.slug
+        for repository in repositories:
+            api.add_collection_item(slug, repository, "model", exists_ok=True)
+
+
+def _api() -> HfApi:
+    require_hub()
+    from huggingface_hub import HfApi
+
+    return HfApi(library_name="gluon2torch")
+
+
+def _upload_errors(target: Target) -> AbstractContextManager[None]:
+    """Replace the library's errors by an UploadError that names the target."""
+    return hub_errors(
+        lambda reason: UploadError(
+            f"{target.text}: the Hub refused or is unreachable ({reason}); check the connection, "
+            "and that your token (`hf auth login`, or HF_TOKEN) may write there; the same command "
+            "sends what is missing"
+        )
+    )

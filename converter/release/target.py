@@ -11,18 +11,18 @@ from ..errors import UploadError
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _TARGETS = (
     re.compile(rf"(?P<kind>github):(?P<repository>{_NAME}/{_NAME})@(?P<tag>{_NAME}(/{_NAME})*)"),
-    re.compile(rf"(?P<kind>hf):(?P<repository>{_NAME}/{_NAME})"),
+    re.compile(rf"(?P<kind>hf):(?P<repository>{_NAME}(/{_NAME})?)"),
 )
 
 
 @dataclass(frozen=True)
 class Target:
-    """Target of an upload: `github:OWNER/REPO@TAG` or `hf:OWNER/NAME`.
+    """Target of an upload: `github:OWNER/REPO@TAG`, `hf:OWNER/NAME` or `hf:OWNER`.
 
     Attributes:
         text: the target as it was given.
         kind: `github` or `hf`.
-        repository: `OWNER/REPO` or `OWNER/NAME`.
+        repository: `OWNER/REPO` or `OWNER/NAME`; `OWNER` alone, if each model has a repository.
         tag: tag of the release on GitHub; None on the Hub, where a repository is the release.
     """
 
@@ -30,6 +30,15 @@ class Target:
     kind: str
     repository: str
     tag: str | None
+
+    @property
+    def each_model(self) -> bool:
+        """Whether each model has a repository of its own."""
+        return "/" not in self.repository
+
+    def of_model(self, name: str) -> Target:
+        """The repository of one model, on the Hub."""
+        return parse_target(f"{self.text}/{name}")
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,8 @@ def parse_target(text: str) -> Target:
             parts = match.groupdict()
             return Target(text, parts["kind"], parts["repository"], parts.get("tag"))
     raise UploadError(
-        f"{text!r} is not an upload target; write github:OWNER/REPO@TAG or hf:OWNER/NAME"
+        f"{text!r} is not an upload target; write github:OWNER/REPO@TAG, hf:OWNER/NAME, or "
+        "hf:OWNER for a repository per model"
     )
 
 

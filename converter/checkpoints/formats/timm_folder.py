@@ -11,11 +11,11 @@ from ...mappings.class_labels import recorded_labels
 from ...mappings.key_map import load_keymap
 from ...mappings.layout import load_layout
 from ..model_card import is_published_file, model_card
-from ..record import WrittenFile
+from ..record import Record, WrittenFile
 from .job import Job
 from .safetensors import fill_safetensors
 
-WEIGHTS = "model.safetensors"
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 CODE = """import timm, torch
 
 network = timm.create_model("local-dir:path/of/this/folder", pretrained=True)
@@ -29,36 +29,38 @@ def write_timm_folder(job: Job) -> WrittenFile:
         UnknownModelError: If timm does not have the network.
         CheckpointError: If the folder is not writable.
     """
-    config = timm_config(job)
+    config = timm_config(job.record)
     fix = load_layout("timm").networks[job.record.model].fix or ""
     with staging(job.folder) as staged:
         temporary = staged / "folder"
         temporary.mkdir()
         sha256 = fill_safetensors(job, temporary / WEIGHTS)
         size = (temporary / WEIGHTS).stat().st_size
-        text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-        write_text(text, temporary / "config.json")
-        write_text(model_card(job.record, CODE + fix), temporary / "README.md")
+        write_text(config, temporary / CONFIG)
+        write_text(model_card(job.record, CODE + fix), temporary / CARD)
         target = job.named(sha256, "")
         temporary.rename(staged / target.name)
     return WrittenFile("timm-folder", str(target), sha256, size)
 
 
-def timm_config(job: Job) -> dict[str, Any]:
-    """Return timm's config.json: the network and its preprocessing (timm/models/_hub.py)."""
-    record = job.record
+def timm_config(record: Record) -> str:
+    """Return timm's config.json, the network and its preprocessing (timm/models/_hub.py), as text.
+
+    Raises:
+        UnknownModelError: If timm does not have the network.
+    """
     entry = load_catalog()[record.model]
     keymap = load_keymap(entry.family)
     images = record.preprocessing
     config: dict[str, Any] = {
         "architecture": load_layout("timm").row(entry).build,
         "num_classes": record.num_classes,
-        "num_features": job.network().num_features,
+        "num_features": record.num_features,
         "global_pool": "avg",
         "pretrained_cfg": {
             "tag": "gluon_in1k" if is_published_file(record) else "gluon",
             "custom_load": False,
-            "input_size": job.image,
+            "input_size": (record.in_chans, *images.input_size),
             "fixed_input_size": False,
             "interpolation": images.interpolation,
             "crop_pct": images.crop_pct,
@@ -78,4 +80,4 @@ def timm_config(job: Job) -> dict[str, Any]:
     if labels is not None:
         config["label_names"] = labels.ids
         config["label_descriptions"] = dict(zip(labels.ids, labels.names, strict=True))
-    return config
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"

@@ -1,34 +1,27 @@
-"""The `release` and `verify` commands: a release folder, and one checkpoint."""
+"""The `release` command: a folder to publish."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from ..errors import ConversionError
 from ..mappings.choices import REFERENCES
 from .interruption import interruptible
-from .option_types import OutputFolder, ReferenceType, SizeType
-from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
+from .option_types import OutputFolder
+from .shared_options import CONTEXT, JSON, SIZE, given, shortened, write_json
 
 if TYPE_CHECKING:
     from ..checkpoints.verification import Verification
     from ..release.audit import Report
     from ..release.target import Target
-
-SIZE = click.option(
-    "--size",
-    "sizes",
-    type=SizeType(),
-    multiple=True,
-    help="Image size for parity; repeatable. Default: the model's own size and an odd one.",
-)
 
 
 @click.command("release", context_settings=CONTEXT)
@@ -64,7 +57,15 @@ SIZE = click.option(
     "--upload",
     "target",
     metavar="TARGET",
-    help="Send DIR to github:OWNER/REPO@TAG or hf:OWNER/NAME; build it first if it is missing.",
+    help="Send DIR to github:OWNER/REPO@TAG or hf:OWNER/NAME, or with hf:OWNER each network to a "
+    "repository of its own, for timm; build DIR first if it is missing.",
+)
+@click.option(
+    "--collection",
+    metavar="TITLE",
+    default="MXNet Gluon's networks in PyTorch",
+    show_default=True,
+    help="Collection on the Hub for the repositories of --upload hf:OWNER.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what --upload would do, without doing it.")
 @JSON
@@ -77,6 +78,7 @@ def release_command(
     reference: str,
     sizes: tuple[tuple[int, int], ...],
     target: str | None,
+    collection: str,
     dry_run: bool,
     json_file: str | None,
 ) -> None:
@@ -92,12 +94,14 @@ def release_command(
     result: dict[str, Any] = {"folder": str(folder), "passed": True}
     try:
         destination = parse_target(target) if target is not None else None
+        if given("collection") and not (destination is not None and destination.each_model):
+            raise click.UsageError("--collection is for --upload hf:OWNER.")
         if checking:
             result = _check(folder, reference, sizes, show).as_dict()
         elif destination is None or not _has_files(folder):
             result["files"] = _build(folder, sources, models, allow_random, dry_run, show)
         if destination is not None and result["passed"]:
-            result["upload"] = _upload(destination, folder, dry_run, show)
+            result["upload"] = _upload(destination, folder, collection, dry_run, show)
     except ConversionError as error:
         raise click.ClickException(str(error)) from error
     if json_file is not None:
@@ -105,61 +109,12 @@ def release_command(
     sys.exit(0 if result["passed"] else 1)
 
 
-@click.command("verify", context_settings=CONTEXT)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@PLUGIN
-@MODEL
-@click.option(
-    "--reference",
-    type=ReferenceType(),
-    default="auto",
-    show_default=True,
-    help="Reference for parity; none skips it.",
-)
-@SIZE
-@JSON
-def verify_command(
-    checkpoint: Path,
-    model: str | None,
-    reference: str,
-    sizes: tuple[tuple[int, int], ...],
-    json_file: str | None,
-) -> None:
-    """Compare a checkpoint with its name and its record, and measure its parity.
-
-    CHECKPOINT is a .pth or .safetensors file in any layout, or a timm folder; or a .pt2, .pth or
-    .safetensors file of a network that was converted as a graph, which is compared with MXNet.
-    """
-    from ..checkpoints.program import has_graph
-    from ..checkpoints.verification import verify
-
-    try:
-        if has_graph(checkpoint):
-            from ..pipeline.graph_verification import verify_graph
-
-            if sizes:
-                raise click.UsageError("--size is for networks of the catalogue.")
-            found = verify_graph(checkpoint, model, reference=reference)
-        else:
-            found = verify(checkpoint, model, reference=reference, sizes=sizes or None)
-    except ConversionError as error:
-        raise click.ClickException(shortened(str(error))) from error
-    for problem in found.problems:
-        click.echo(f"Error: {checkpoint}: {shortened(problem)}", err=True)
-    if found.passed:
-        _make_printer(json_file)(_verified_line(found))
-    if json_file is not None:
-        write_json([found.as_dict()], json_file)
-    sys.exit(0 if found.passed else 1)
-
-
 def _check_usage(checking: bool, target: str | None, dry_run: bool) -> None:
     """Reject options that would have no effect."""
-    context = click.get_current_context()
     building = {"sources": "--from", "models": "--model", "allow_random": "--allow-random"}
     looking = {"reference": "--reference", "sizes": "--size"}
     for name, option in (building if checking else looking).items():
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if given(name):
             what = "is for building a folder, not for --check" if checking else "needs --check"
             raise click.UsageError(f"{option} {what}.")
     if dry_run and target is None:
@@ -200,10 +155,11 @@ def _check(
     folder: Path, reference: str, sizes: Sequence[tuple[int, int]], show: Callable[[str], None]
 ) -> Report:
     from ..release.audit import check
+    from .console import verified_line
 
     def verified(one: Verification) -> None:
         if one.passed:
-            show(_verified_line(one))
+            show(verified_line(one))
 
     report = check(folder, reference=reference, sizes=sizes or None, verified=verified)
     for file, problem in report.problems.items():
@@ -217,33 +173,25 @@ def _check(
 
 
 def _upload(
-    destination: Target, folder: Path, dry_run: bool, show: Callable[[str], None]
+    destination: Target, folder: Path, collection: str, dry_run: bool, show: Callable[[str], None]
 ) -> dict[str, Any]:
     """Send a folder whose bytes are right; returns the target and the steps for `--json`."""
-    from ..release.audit import require_sound
     from ..release.upload import plan_upload
 
     if dry_run and not _has_files(folder):
         steps = [f"send all of {folder}, once it is built, to {destination.text}"]
         show(f"would {steps[0]}")
         return {"target": destination.text, "done": False, "steps": steps}
-    plan = plan_upload(destination, folder, require_sound(folder))
-    for step in plan:
-        if dry_run:
-            show(f"would {step.text}")
-            continue
-        show(step.text)
-        with interruptible(lambda: "what was sent stays; the same command sends the rest"):
-            step.do()
-    if not plan:
+    done = []
+    with closing(plan_upload(destination, folder, collection)) as plans:
+        for step in chain.from_iterable(plans):
+            done.append(step.text)
+            if dry_run:
+                show(f"would {step.text}")
+                continue
+            show(step.text)
+            with interruptible(lambda: "what was sent stays; the same command sends the rest"):
+                step.do()
+    if not done:
         show(f"nothing to do: {destination.text} already has all of {folder}")
-    return {"target": destination.text, "done": not dry_run, "steps": [step.text for step in plan]}
-
-
-def _verified_line(found: Verification) -> str:
-    from .console import parity_line
-
-    names = ", ".join(found.compared)
-    hashes = f"matches its {names}" if names else "no hash to compare it with"
-    assert found.parity is not None, "parity is measured if there are no problems"
-    return f"{found.file}: {hashes}; {parity_line(found.parity)}"
+    return {"target": destination.text, "done": not dry_run, "steps": done}
