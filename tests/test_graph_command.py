@@ -92,8 +92,11 @@ def test_without_graphviz_the_error_says_what_to_install(
 
 @pytest.mark.graphviz
 def test_a_picture_as_svg(symbol: Path, tmp_path: Path) -> None:
-    assert run(symbol, "--svg", tmp_path / "net.svg").exit_code == 0
-    assert "<svg" in (tmp_path / "net.svg").read_text()
+    link = tmp_path / "net.svg"
+    link.symlink_to(tmp_path / "far.svg")
+    assert run(symbol, "--svg", link).exit_code == 0
+    assert link.is_symlink()
+    assert "<svg" in (tmp_path / "far.svg").read_text()
 
 
 @pytest.mark.posix

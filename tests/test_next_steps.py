@@ -96,5 +96,9 @@ def test_symbol_auto_takes_the_one_beside_the_arrays(tmp_path: Path) -> None:
     alone = tmp_path / "alone.params"
     write_params(alone, arrays())
     options = ("--symbol", "auto", "--params", alone, "--json", "-", *OPTIONS)
-    (record,) = json.loads(run("convert", *options, "-o", tmp_path / "out").stdout)
+    result = run("convert", *options, "-o", tmp_path / "out")
+    (record,) = json.loads(result.stdout)
     assert (record["format"], record["model"]) == ("pth", "cifar_resnet20_v1")
+    note = f"note: {alone}: no -symbol.json is beside it; it is converted as a network of GluonCV\n"
+    assert result.stderr == note
+    assert run("convert", *options, "-q", "-o", tmp_path / "out").stderr == ""

@@ -21,6 +21,7 @@ from gluon2torch.files.atomic_file import new_file, staging, write_text
 from gluon2torch.files.output_path import kind_of, output_file
 from gluon2torch.sources.params_writer import write_params
 
+from .folders import make_weights
 from .images import encode, noise, run
 from .test_commands import arrays
 from .test_graph_reader import network
@@ -55,8 +56,8 @@ def test_every_output_has_the_type_of_one() -> None:
 
 
 @pytest.mark.parametrize(("verb", "option"), TARGETS)
-@pytest.mark.parametrize("make", ["FIFO", "socket"])
-def test_a_fifo_and_a_socket_are_refused_before_any_work(
+@pytest.mark.parametrize("make", ["FIFO", "link to a FIFO", "socket", "device"])
+def test_what_is_no_file_is_refused_before_any_work(
     verb: str,
     option: click.Parameter,
     make: str,
@@ -67,20 +68,33 @@ def test_a_fifo_and_a_socket_are_refused_before_any_work(
     with socket.socket(socket.AF_UNIX) as listening:
         if make == "FIFO":
             os.mkfifo("target")
+        elif make == "link to a FIFO":
+            os.mkfifo("far")
+            os.symlink("far", "target")
+        elif make == "device":
+            make_device("target")
         else:
             listening.bind("target")
-        before = os.stat("target")
+        before, names_before = os.stat("target"), os.listdir()
         names = [option.opts[-1]] if isinstance(option, click.Option) else []
         result = run(verb, "x", *(["x"] if names else []), *names, "target")
         if verb == "release" and not names:
             result = run(verb, "target")
     assert result.exit_code == 2, result.output
-    assert f"target is a {'named pipe (FIFO)' if make == 'FIFO' else 'socket'}, not a " in (
-        " ".join(result.output.split())
-    )
+    kind = "named pipe (FIFO)" if "FIFO" in make else make
+    assert f"target is a {kind}, not a " in " ".join(result.output.split())
     after = os.stat("target")
     assert (before.st_ino, before.st_mode) == (after.st_ino, after.st_mode)
-    assert os.listdir() == ["target"]
+    assert os.listdir() == names_before
+    assert os.path.islink("target") == ("link" in make)
+
+
+def make_device(path: str) -> None:
+    """A device of the kind of /dev/null, which only root may make, and not in every container."""
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("may not make a device")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +197,7 @@ def test_a_checkpoints_name_may_be_a_link(tmp_path: Path) -> None:
     assert f"{path}: is a named pipe (FIFO)" in result.output
 
 
-VERBS: dict[str, list[str]] = {
+FILES: dict[str, list[str]] = {
     "convert --json": ["convert", "--params", "mine.params", "--reference", "none"],
     "convert --save-reference": ["convert", "--params", "mine.params", "--reference", "graph"],
     "inspect --json": ["inspect", "mine.params"],
@@ -191,6 +205,7 @@ VERBS: dict[str, list[str]] = {
     "diff --json": ["diff", "mine.params", "mine.params"],
     "graph --json": ["graph", "net-symbol.json"],
     "graph --dot": ["graph", "net-symbol.json"],
+    "graph --html": ["graph", "net-symbol.json"],
     "to-gluon --out": ["to-gluon", "mine.pth"],
     "to-gluon --json": ["to-gluon", "mine.pth", "-o", "back.params"],
     "verify --json": ["verify", "mine.pth", "--reference", "none"],
@@ -206,22 +221,36 @@ VERBS: dict[str, list[str]] = {
 }
 
 
-@pytest.mark.costly
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_writes_through_a_link(
-    verb: str, untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+FOLDERS: dict[str, list[str]] = {
+    "convert --out": ["convert", "--params", "mine.params", "--reference", "none"],
+    "convert --report": ["convert", "--params", "mine.params", "--reference", "none"],
+    "finetune --out": FILES["finetune --json"],
+    "train --out": FILES["train --json"],
+    "release folder": ["release", "--model", "cifar_resnet20_v1", "--from", "proved"],
+}
+# written through a link in test_graph_command.py and test_task_predictions.py
+ELSEWHERE = {"graph --svg", "predict --out"}
+
+
+def test_each_output_is_tried() -> None:
+    """Of each command that writes, every option, and the argument of `release`."""
+    outputs = {
+        f"{verb} {each.opts[-1]}" for verb, each in options() if isinstance(each.type, OUTPUTS)
+    }
+    assert outputs == {*FILES, *FOLDERS} | ELSEWHERE
+
+
+@pytest.fixture
+def inputs(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory with what the commands read."""
     monkeypatch.chdir(untrained.parent)
-    option = verb.split()[-1]
-    values = arrays()
     rng = np.random.default_rng(0)
-    if option == "--save-reference":  # its outputs must depend on the images
-        values = {
-            name: rng.normal(0, 0.1, array.shape).astype("f4")
-            if array.ndim > 1
-            else np.ones_like(array)
-            for name, array in values.items()
-        }
+    values = {  # the outputs of the network depend on the images
+        name: rng.normal(0, 0.1, array.shape).astype("f4")
+        if array.ndim > 1
+        else np.ones_like(array)
+        for name, array in arrays().items()
+    }
     write_params("mine.params", values)
     Path("net-symbol.json").write_text(json.dumps(network()))
     for number in range(4):
@@ -230,15 +259,20 @@ def test_each_verb_writes_through_a_link(
         image = encode(Image.fromarray(noise(34, 38, number)), "PNG")
         (folder / f"{number}.png").write_bytes(image)
     Path("list.txt").write_text("images/a/0.png 0\nimages/b/1.png 1\n")
-    if verb.startswith("release"):
-        from .folders import make_weights
+    Path("far").mkdir()
 
+
+@pytest.mark.costly
+@pytest.mark.parametrize("verb", FILES)
+@pytest.mark.usefixtures("inputs")
+def test_each_verb_writes_through_a_link(verb: str) -> None:
+    option = verb.split()[-1]
+    if verb.startswith("release"):
         make_weights(Path("proved"))
     suffix = ".npz" if option == "--save-reference" else ""
-    Path("far").mkdir()
     link = Path(f"link{suffix}")
     link.symlink_to(Path("far", f"file{suffix}"))
-    result = run(*VERBS[verb], option, link)
+    result = run(*FILES[verb], option, link)
     failed = verb.startswith("verify")  # its name has no digits of its hash
     assert result.exit_code == failed, result.output
     assert link.is_symlink()
@@ -246,13 +280,16 @@ def test_each_verb_writes_through_a_link(
     assert written.stat().st_size > 0
 
 
-@pytest.mark.parametrize("verb", ["convert --out", "convert --report"])
-def test_a_folder_may_be_a_link(verb: str, tmp_path: Path) -> None:
-    write_params(tmp_path / "mine.params", arrays())
-    far, link = tmp_path / "far", tmp_path / "link"
+@pytest.mark.costly
+@pytest.mark.parametrize("verb", FOLDERS)
+@pytest.mark.usefixtures("inputs")
+def test_a_folder_may_be_a_link(verb: str) -> None:
+    if verb.startswith("release"):
+        make_weights(Path("proved"))
+    far, link = Path("far", "folder"), Path("link")
     link.symlink_to(far)  # not there yet
-    rest = ["--report", link, "-o", tmp_path / "out"] if "report" in verb else ["-o", link]
-    result = run("convert", "--params", tmp_path / "mine.params", "--reference", "none", *rest)
+    result = run(*FOLDERS[verb], *([] if verb == "release folder" else [verb.split()[-1]]), link)
     assert result.exit_code == 0, result.output
     assert link.is_symlink()
-    assert len(list(far.iterdir())) == 2
+    assert len(list(far.iterdir())) >= 2
+    assert not list(Path("far").glob(".writing-*"))

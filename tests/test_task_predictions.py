@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -287,6 +288,8 @@ def test_the_command_draws_and_goes_on_behind_a_broken_image(
     images.append(saved(noise(30, 40, 0), tmp_path / "other", "a.png"))
     (tmp_path / "b.jpg").write_bytes(b"no image")
     drawn, table = tmp_path / "drawn", tmp_path / "found.json"
+    if os.name == "posix":
+        drawn.symlink_to(tmp_path / "far")  # not there yet
     result = CliRunner().invoke(
         main, ["predict", converted, *images, "-o", str(drawn), "--json", str(table)]
     )
@@ -295,6 +298,7 @@ def test_the_command_draws_and_goes_on_behind_a_broken_image(
     assert "joints above 0.2" in result.stdout
     rows = json.loads(table.read_text())
     assert [Path(row["image"]).name for row in rows] == ["a.png", "b.jpg", "a.png"]
+    assert drawn.is_symlink() == (os.name == "posix")
     assert sorted(path.name for path in drawn.iterdir()) == ["a-2-poses.png", "a-poses.png"]
     assert rows[0]["pictures"] == [str(drawn / "a-poses.png")]
     with Image.open(drawn / "a-2-poses.png") as picture:

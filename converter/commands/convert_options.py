@@ -58,7 +58,8 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         metavar="FILE|auto",
         help="The -symbol.json of --params: convert its graph, of any network. auto: the "
-        "one beside it, such as net-symbol.json beside net-0000.params, if it is there.",
+        "one beside it, such as net-symbol.json beside net-0000.params; if none is there, a note "
+        "says so.",
     ),
     click.option(
         "--dequantize",

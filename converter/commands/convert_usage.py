@@ -93,10 +93,21 @@ def _request(model: str | None, file: Path | None, given: Mapping[str, Any]) -> 
     if file is not None:
         values["params"] = file
         if values.get("symbol") == Path(AUTO):
-            values["symbol"] = symbol_beside(file)
+            values["symbol"] = _symbol_of(file)
     if "inputs" in values:
         values["inputs"] = parse_inputs(values["inputs"], values.get("symbol"))
     return Request(model=model, **values)
+
+
+def _symbol_of(file: Path) -> Path | None:
+    """The `-symbol.json` beside a file; a note says if there is none, and `auto` does nothing."""
+    symbol = symbol_beside(file)
+    if symbol is None and file.is_file() and not click.get_current_context().params["quiet"]:
+        click.echo(
+            f"note: {file}: no -symbol.json is beside it; it is converted as a network of GluonCV",
+            err=True,
+        )
+    return symbol
 
 
 def _is_given(name: str) -> bool:
