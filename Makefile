@@ -8,7 +8,7 @@ SUITABLE := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 python,\
 	$(shell $(each) -c '$(SUITABLE)' 2>/dev/null && echo $(each))))
 BIN := .venv/bin
-CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or pycocotools or linters
+CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or pycocotools or nbclient or linters
 
 # MXNet, which also draws the random weights, has no packages for Apple silicon
 ifeq ($(shell uname -sm),Darwin arm64)

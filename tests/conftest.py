@@ -31,6 +31,7 @@ from gluon2torch.weights.converted import Converted, assemble
 # the shared folder of real files, in the same folder as the checkout; it is optional
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 CLIENTS = ("timm", "torchvision", "mmpretrain", "onnxruntime", "huggingface_hub", "pycocotools")
+NOTEBOOKS = ("nbclient", "nbformat", "ipykernel")
 _LIBRARIES: list[Any] = []
 SMALL = (65, 33)  # 2·32 + 1 and 32 + 1: odd before every strided layer
 
@@ -48,6 +49,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     needs["graphviz"] = functools.partial(shutil.which, "dot")
     needs["linters"] = functools.partial(importlib.util.find_spec, "importlinter")
     needs |= {name: functools.partial(importlib.util.find_spec, name) for name in CLIENTS}
+    needs["nbclient"] = lambda: all(map(importlib.util.find_spec, NOTEBOOKS))
     missing = [name for name, here in needs.items() if item.get_closest_marker(name) and not here()]
     if missing:
         reason = f"{', '.join(missing)} is not installed"
