@@ -48,6 +48,18 @@ def python_blocks(text: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
+def training_figures(title: str) -> dict[int, float]:
+    """The train accuracies that the example of a section of finetune.md quotes.
+
+    By the position of their epoch in the history; -1 is the last.
+    """
+    text = dict(sections(ROOT / "docs" / "finetune.md"))[title]
+    (example,) = re.findall(r"`train accuracy (.*?) and takes", text, flags=re.DOTALL)
+    positions = {"first": 0, "third": 2, "11th": 10, "21st": 20, "25th": 24, "last": -1}
+    found = re.findall(r"(\d\.\d{4})`?\s+in\s+the\s+(\w+)", example)
+    return {positions[word]: float(value) for value, word in found}
+
+
 def parse(line: str) -> None:
     """Fail unless the command line takes a command of ours."""
     _, verb, *words = shlex.split(line, comments=True)

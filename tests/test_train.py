@@ -18,6 +18,7 @@ from gluon2torch.finetuning.fine_tuning import STATE, finetune
 from gluon2torch.sources.source import Source
 
 from .conftest import require_data
+from .documents import training_figures
 from .images import SHEET, run
 from .test_finetune import Killed, make_colours
 
@@ -106,5 +107,7 @@ def test_the_real_images_are_learnt(tmp_path: Path) -> None:
     seconds = time.perf_counter() - start
     answers = validate(done.last.file, SHEET, workers=0).answers
     print(f"{answers.top1} of {answers.images} after {options.epochs} epochs, {seconds:.0f} s")
+    for epoch, accuracy in training_figures("Train from scratch").items():
+        assert done.history[epoch]["train accuracy"] == pytest.approx(accuracy, abs=5e-5)
     assert answers.images == 100
     assert answers.top1 > 95
