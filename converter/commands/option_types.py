@@ -81,6 +81,21 @@ class ChannelsType(click.ParamType[tuple[float, float, float]]):
         return red, green, blue
 
 
+class ScalesType(click.ParamType[tuple[float, ...]]):
+    """`A,B,…` → finite numbers above 0."""
+
+    name = "A,B,…"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        try:
+            scales = tuple(map(float, str(value).split(",")))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers, such as 0.5,1,1.5", param, ctx)
+        if not all(scale > 0 and math.isfinite(scale) for scale in scales):
+            self.fail(f"{value!r}: all must be finite and above 0", param, ctx)
+        return scales
+
+
 class ReferenceType(click.ParamType[str]):
     """The name of a reference, or the path of a saved one."""
 

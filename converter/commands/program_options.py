@@ -20,6 +20,7 @@ TASKS = {
     "segments": ("action",),
     "metric": ("detection",),
     "detector": ("pose",),
+    "scales": ("segmentation",),
 }
 
 

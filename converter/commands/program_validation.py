@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .option_types import ScalesType
 from .program_options import check_options
 
 if TYPE_CHECKING:
@@ -28,6 +29,20 @@ DETECTOR = click.option(
     help="The .pt2 of a detector, to find the people for a pose network, instead of the "
     "annotated boxes.",
 )
+SCALES = click.option(
+    "--scales",
+    type=ScalesType(),
+    help="Evaluate segmentation at several scales, in crops of the size that the .pt2 was written "
+    "for. GluonCV's are 0.5,0.75,1,1.25,1.5,1.75.",
+)
+FLIP = click.option("--flip", is_flag=True, help="With --scales: mirror the crops, too.")
+BASE_SIZE = click.option(
+    "--base-size",
+    type=click.IntRange(min=1),
+    metavar="PIXELS",
+    help="With --scales: longer side of an image at scale 1. Default: 520, and 2048 for "
+    "Cityscapes, as in GluonCV.",
+)
 
 
 def validate_program(
@@ -39,6 +54,9 @@ def validate_program(
     metric: str | None,
     detector: Path | None,
     segments: int,
+    scales: tuple[float, ...] | None,
+    flip: bool,
+    base_size: int | None,
     labels: Path | None,
     preset: str,
     model: str | None,
@@ -65,7 +83,13 @@ def validate_program(
         done: TaskValidation | None = validate_task(
             program,
             data,
-            TaskOptions(segments=segments, preset=preset),
+            TaskOptions(
+                segments=segments,
+                preset=preset,
+                scales=scales or (),
+                flip=flip,
+                base_size=base_size,
+            ),
             labels=read_labels(labels) if labels is not None else None,
             eleven_points=None if metric is None else metric == VOC_METRICS[0],
             detector=open_program(detector) if detector is not None else None,

@@ -12,7 +12,7 @@ import click
 from ..errors import ConversionError, MissingDependencyError
 from .checkpoint_validation import validate_checkpoints
 from .option_types import OutputFile
-from .program_validation import DETECTOR, METRIC, validate_program
+from .program_validation import BASE_SIZE, DETECTOR, FLIP, METRIC, SCALES, validate_program
 from .shared_options import (
     AMP,
     BATCH_SIZE,
@@ -48,6 +48,9 @@ from .shared_options import (
 @METRIC
 @DETECTOR
 @SEGMENTS
+@SCALES
+@FLIP
+@BASE_SIZE
 @DEVICE
 @AMP
 @CHANNELS_LAST
@@ -154,7 +157,11 @@ def _check_usage(
         )
     if program and any(written.values()):
         raise click.UsageError("--predictions and --confusion are for checkpoints of classifiers.")
-    for name in ("batch_size", "workers") if program else ("metric", "detector", "segments"):
+    for name in ("flip", "base_size"):
+        if given(name) and not given("scales"):
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --scales.")
+    of_programs = ("metric", "detector", "segments", "scales")
+    for name in ("batch_size", "workers") if program else of_programs:
         if given(name):
             where = "checkpoints of classifiers" if program else ".pt2 files"
             raise click.UsageError(f"--{name.replace('_', '-')} is for {where}.")

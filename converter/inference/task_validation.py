@@ -89,7 +89,8 @@ def validate_task(
     Args:
         program: the opened `.pt2`.
         data: the folder of the data set, or a list of images or videos with their classes.
-        options: clips of a video, and how images of classifiers are prepared.
+        options: clips of a video, scales of segmentation, and how images of classifiers are
+            prepared.
         labels: the classes, in place of those of GluonCV's network.
         eleven_points: how average precision is computed on Pascal VOC; see VocEvaluator.
         detector: finds the people for a pose network.
@@ -168,7 +169,7 @@ def _evaluator(
             return CocoEvaluator(network, data)
         return VocEvaluator(network, folder, eleven_points)
     if task == "segmentation":
-        return SegmentationEvaluator(network, data)
+        return SegmentationEvaluator(network, data, options)
     if task == "pose":
         return PoseEvaluator(network, data, detector)
     if task == "action":

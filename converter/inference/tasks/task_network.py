@@ -32,6 +32,7 @@ class TaskNetwork:
             metrics can be compared with.
         masks: Whether it is a detector that returns the masks of objects, too.
         path: File of the program.
+        size: Height and width of the images that the file was written for.
         multiple: Images' sides must be multiples of this number of pixels; None if the graph has no
             fixed sizes, so that one module takes images of any size.
     """
@@ -85,7 +86,8 @@ class TaskNetwork:
         self.masks = entry.task == "detection" and len(program.graph.heads) > len(BOX_OUTPUTS)
         self.path = program.path
         self._program, self._setup = program, setup
-        self.multiple = size_multiple(program.graph, (size[-2], size[-1]))
+        self.size = size[-2], size[-1]
+        self.multiple = size_multiple(program.graph, self.size)
         self._module_of: tuple[tuple[int, ...], fx.GraphModule] | None = None
 
     def __call__(self, pixels: torch.Tensor, image: str) -> list[Array]:

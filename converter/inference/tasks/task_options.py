@@ -17,9 +17,17 @@ class TaskOptions:
         segments: number of clips of a video whose logits are averaged; of frames for a network
             that takes single frames.
         preset: how images of classifiers are prepared, one of PRESETS.
+        scales: scales at which a segmentation network is evaluated in crops, as GluonCV's
+            MultiEvalModel does; none to evaluate each image once, as a whole.
+        flip: whether the mirror images of the crops count, too.
+        base_size: length of an image's longer side at scale 1, in pixels; None for that of
+            GluonCV's evaluation on the data set.
     """
 
     threshold: float = 0.5
     topk: int = 5
     segments: int = 1
     preset: str = PRESETS[0]
+    scales: tuple[float, ...] = ()
+    flip: bool = False
+    base_size: int | None = None
