@@ -128,9 +128,37 @@ class FrameCrop(Row, frozen=True, tag_field="kind", tag="frame_crop"):
     slow_step: int | None = None
 
 
+class FramePair(Row, frozen=True, tag_field="kind", tag="frame_pair"):
+    """Resize two consecutive frames of a video, and take their channels one after the other.
+
+    Attributes:
+        size: height and width, in pixels.
+    """
+
+    size: Size
+    interpolation: Interpolation
+
+
+class ObjectWindows(Row, frozen=True, tag_field="kind", tag="object_windows"):
+    """Cut a square about an object from its first frame, and one where it is looked for.
+
+    What lies outside the frame has the frame's mean colour. Pixels are BGR, from 0 to 255.
+
+    Attributes:
+        template: side of the first square as the network takes it, in pixels.
+        search: side of the other, which shows more in the same scale.
+        context: margin about an object, as a part of the sum of its width and height.
+    """
+
+    template: int
+    search: int
+    context: float
+
+
 ImageRule = Stretch | ShortSide | Letterbox | KeepSize | CentreCrop
 PersonRule = PersonWarp | PersonCrop | PaddedPersonCrop
-Rule = ImageRule | PersonRule | FrameCrop
+VideoRule = FrameCrop | FramePair | ObjectWindows
+Rule = ImageRule | PersonRule | VideoRule
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,7 @@ class ZooEntry:
             well conditioned, and boxes stay inside the image.
         left_out: prefixes of arrays in GluonCV's files that the graph does not have: they are
             second names of its arrays, or the network does not compute with them.
-        preprocessing: how GluonCV's evaluation prepares its input; None for an input that is not
-            made of one image or clip.
+        preprocessing: how GluonCV's evaluation prepares its input.
         demo: how GluonCV's demonstration does, if otherwise; None if it does the same.
         head: how it makes its outputs, a name of heads.yaml; None if it has no classes.
     """
@@ -63,7 +62,7 @@ class ZooEntry:
     metrics: Mapping[str, float]
     damped: tuple[str, ...]
     left_out: tuple[str, ...]
-    preprocessing: TaskPreprocessing | None
+    preprocessing: TaskPreprocessing
     demo: TaskPreprocessing | None
     head: str | None
 
@@ -79,11 +78,11 @@ class _Table(Row, frozen=True):
 class _FamilyRow(Row, frozen=True):
     inputs: dict[str, Shape]
     models: dict[str, Any]
+    preprocessing: Rule
     proof: dict[str, Shape] | None = None
     options: dict[str, Any] | None = None
     damped: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    preprocessing: Rule | None = None
     demo: Rule | None = None
     mean: Channels | None = None
     std: Channels | None = None
@@ -166,7 +165,7 @@ def _entry(
         metrics=row.metrics or {},
         damped=group.damped,
         left_out=group.left_out,
-        preprocessing=None if rule is None else TaskPreprocessing(rule, mean, std),
+        preprocessing=TaskPreprocessing(rule, mean, std),
         demo=None if demo is None else TaskPreprocessing(demo, mean, std),
         head=group.head or table.head,
     )

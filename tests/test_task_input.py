@@ -13,7 +13,12 @@ from gluon2torch.inference.images.normalisation import normalise
 from gluon2torch.inference.images.placement import Placement
 from gluon2torch.inference.images.presets import make_crop
 from gluon2torch.inference.images.task_input import prepare_image, short_side_size
-from gluon2torch.mappings.preprocessing import KeepSize, ShortSide, TaskPreprocessing
+from gluon2torch.mappings.preprocessing import (
+    KeepSize,
+    ObjectWindows,
+    ShortSide,
+    TaskPreprocessing,
+)
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
@@ -234,14 +239,16 @@ def test_classifiers_crops_are_gluons(name: str, short: int, side: int) -> None:
         assert np.array_equal(ours.numpy(), expected), number
 
 
-def test_every_network_but_two_kinds_has_a_rule_of_its_inputs_size() -> None:
+def test_every_network_has_a_rule_of_its_inputs_size() -> None:
     for name, entry in ZOO.items():
-        if entry.preprocessing is None:
-            assert entry.family in ("posenet", "siamrpn"), name
+        rule = entry.preprocessing.rule
+        if isinstance(rule, ObjectWindows):
+            sides = {"template": rule.template, "search": rule.search}
+            assert entry.inputs == {key: (1, 3, side, side) for key, side in sides.items()}
             continue
-        size = getattr(entry.preprocessing.rule, "size", None)
+        size = getattr(rule, "size", None)
         assert size in (None, entry.inputs["data"][-2:]), name
-        assert (size is None) == isinstance(entry.preprocessing.rule, KeepSize | ShortSide), name
+        assert (size is None) == isinstance(rule, KeepSize | ShortSide), name
 
 
 def test_rules_refuse_what_they_do_not_take() -> None:

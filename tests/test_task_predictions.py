@@ -218,6 +218,7 @@ def test_people_are_found_by_a_detector(
     alone = TaskPredictor(program(POSE))(path).facts["people"]
     assert [each["bbox"] for each in alone] == [[0, 0, 70, 90]]
     assert len(alone[0]["keypoints"]) == 51
+    assert (alone[0]["label"], alone[0]["category_id"]) == ("person", 0)
     objects = [
         DetectedObject("person", 14, 0.9, (5.0, 4.0, 44.0, 83.0)),
         DetectedObject("dog", 11, 0.8, (0.0, 0.0, 30.0, 30.0)),
@@ -264,9 +265,6 @@ def test_what_cannot_be_predicted_is_refused(
         TaskPredictor(unnamed)
     with pytest.raises(ImageError, match="none.png: "):
         TaskPredictor(program(CLASSIFIER))(str(tmp_path / "none.png"))
-    tracker = "siamrpn_alexnet_v2_otb15"
-    with pytest.raises(CheckpointError, match="does not take one image or video"):
-        TaskPredictor(program(tracker))
     small = saved(noise(1, 1, 0), tmp_path, "small.png")
     with pytest.raises(ImageError, match="small.png: the box .* has no pixels of the image"):
         TaskPredictor(program(POSE))(small)

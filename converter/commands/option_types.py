@@ -96,6 +96,26 @@ class ScalesType(click.ParamType[tuple[float, ...]]):
         return scales
 
 
+class BoxType(click.ParamType[tuple[float, float, float, float]]):
+    """`X,Y,W,H` → left, top, width and height in pixels."""
+
+    name = "X,Y,W,H"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, float, float, float]:
+        try:
+            left, top, width, height = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a box; write left, top, width and height in pixels, such as "
+                "74,86,56,48",
+                param,
+                ctx,
+            )
+        if not all(map(math.isfinite, (left, top, width, height))) or min(width, height) <= 0:
+            self.fail(f"{value!r}: width and height must be above 0", param, ctx)
+        return left, top, width, height
+
+
 class ReferenceType(click.ParamType[str]):
     """The name of a reference, or the path of a saved one."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError, ImageError
-from .option_types import OutputFolder
+from .option_types import BoxType, OutputFolder
 from .program_options import check_options
 from .shared_options import (
     AMP,
@@ -57,7 +57,7 @@ Line = tuple[dict[str, Any], Iterable[str]]
     "--out",
     type=OutputFolder(),
     metavar="DIR",
-    help="Draw detections, segments, poses or depth into this folder.",
+    help="Draw detections, segments, poses, depth or tracks into this folder.",
 )
 @click.option(
     "--threshold",
@@ -71,6 +71,11 @@ Line = tuple[dict[str, Any], Iterable[str]]
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="The .pt2 of a detector, to find the people for a pose network.",
+)
+@click.option(
+    "--box",
+    type=BoxType(),
+    help="Left, top, width and height of the object to track, in the first frame of the video.",
 )
 @SEGMENTS
 @LABELS
@@ -90,11 +95,11 @@ def predict_command(
     json_file: str | None,
     **options: Any,
 ) -> None:
-    """Classify images; or find objects, segments, poses or depth in them.
+    """Classify images; or find objects, segments, poses or depth in them, or track an object.
 
-    IMAGE is a file, a folder, or - for standard input; for action recognition, a video file or a
-    folder of frames. The exit status is 1 if an image cannot be read; predictions are still made
-    for the others.
+    IMAGE is a file, a folder, or - for standard input; for action recognition, tracking and a
+    camera's motion, a video file or a folder of frames. The exit status is 1 if an image cannot be
+    read; predictions are still made for the others.
     """
     from ..checkpoints.program import has_graph
 
@@ -147,7 +152,7 @@ def _classifier(
     from ..inference.prediction import Predictor
     from ..mappings.class_labels import read_labels
 
-    for name in ("out", "detector", "threshold", "segments"):
+    for name in ("out", "detector", "threshold", "segments", "box"):
         if given(name):
             raise click.UsageError(f"--{name} is for detectors and the like.")
     refuse_scale()
@@ -175,6 +180,7 @@ def _program(
     topk: int,
     threshold: float,
     detector: Path | None,
+    box: tuple[float, float, float, float] | None,
     segments: int,
     labels: Path | None,
     preset: str,
@@ -200,6 +206,8 @@ def _program(
 
     program = open_program(checkpoint, model)
     check_options(program, detector)
+    if len(images) > 1 and box is not None:
+        raise click.UsageError("--box is of one video: give one.")
     names_of = read_labels(labels) if labels is not None else None
     setup = make_setup(device, amp, channels_last)
     if program.record.model not in load_zoo():
@@ -215,7 +223,7 @@ def _program(
     refuse_scale()
     predictor = TaskPredictor(
         program,
-        TaskOptions(threshold=threshold, topk=topk, segments=segments, preset=preset),
+        TaskOptions(threshold=threshold, topk=topk, segments=segments, box=box, preset=preset),
         labels=names_of,
         detector=open_program(detector) if detector is not None else None,
         setup=setup,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..checkpoints.program import Program
 
 TASKS = {
-    "out": ("detection", "segmentation", "pose", "depth"),
+    "out": ("detection", "segmentation", "pose", "depth", "tracking"),
     "threshold": ("detection", "pose"),
     "topk": ("classification", "action"),
     "preset": ("classification",),
@@ -21,6 +21,7 @@ TASKS = {
     "metric": ("detection",),
     "detector": ("pose",),
     "scales": ("segmentation",),
+    "box": ("tracking",),
 }
 
 
@@ -47,5 +48,7 @@ def check_options(program: Program, detector: Path | None) -> None:
             raise click.UsageError(
                 f"--{name} is for {' and '.join(tasks)}; {entry.name} is for {entry.task}."
             )
+    if entry.task == "tracking" and not given("box"):
+        raise click.UsageError(f"{entry.name} needs --box, of the object in the first frame.")
     if entry.task == "pose" and given("threshold") and detector is None:
         raise click.UsageError("--threshold is for the people that a --detector finds.")

@@ -41,6 +41,15 @@ def open_video(path: str | os.PathLike[str]) -> Video:
     return FrameFolder(path) if path.is_dir() else VideoFile(path)
 
 
+def frame_of(video: Video, number: int) -> Image:
+    """Read one frame, by its number from 0.
+
+    Raises:
+        ImageError: If it cannot be read.
+    """
+    return video.frames([number])[number]
+
+
 class FrameFolder:
     """A folder of frames."""
 
@@ -56,10 +65,14 @@ class FrameFolder:
 
 
 class VideoFile:
-    """A video file, which is decoded from its beginning."""
+    """A video file, which is decoded from its beginning.
+
+    Frames that are read in their order are decoded once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._av = path, _require_av()
+        self._rest, self._next = iter(()), 0  # the frames that follow, and the number of the first
         # the number of frames in the file's head is missing or wrong in many files
         self.count = len([None for _ in self._decoded()])
         if not self.count:
@@ -67,12 +80,13 @@ class VideoFile:
 
     def frames(self, numbers: Collection[int]) -> Mapping[int, Image]:
         """As Video."""
-        found = {}
-        for number, frame in enumerate(self._decoded()):
-            if number in numbers:
-                found[number] = frame.to_ndarray(format="rgb24")
-            if len(found) == len(numbers):
-                break
+        found: dict[int, Image] = {}
+        if not self._next or min(numbers, default=0) < self._next:
+            self._rest, self._next = self._decoded(), 0
+        while len(found) < len(numbers) and (frame := next(self._rest, None)) is not None:
+            if self._next in numbers:
+                found[self._next] = frame.to_ndarray(format="rgb24")
+            self._next += 1
         return found
 
     def _decoded(self) -> Iterator[Any]:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ...mappings.class_labels import dataset_labels
 from ..datasets.coco_persons import JOINTS
 from ..images.image_file import read_image
 from ..pictures.skeletons import draw_poses
 from .detector import Detector
-from .person_poses import Pose, poses_in
+from .person_poses import PERSON, Pose, poses_in
 from .task_network import TaskNetwork
 from .task_options import TaskOptions
 from .task_result import TaskResult
@@ -57,6 +58,8 @@ def _as_dict(pose: Pose) -> dict[str, Any]:
     left, top, right, bottom = pose.box
     triples = np.concatenate([pose.points, pose.confidences[:, None]], axis=1)
     return {
+        "label": PERSON,
+        "category_id": dataset_labels("coco").names.index(PERSON),
         "keypoints": triples.reshape(-1).tolist(),
         "bbox": [left, top, right - left + 1, bottom - top + 1],
         "score": pose.score,

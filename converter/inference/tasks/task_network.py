@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import fx
@@ -54,8 +56,8 @@ class TaskNetwork:
             evaluation: Prepare images as GluonCV's evaluation does, not as its demonstration.
 
         Raises:
-            CheckpointError: If GluonCV's list has no network of that name, it takes no images, or
-                it takes videos and the memory format is for images.
+            CheckpointError: If GluonCV's list has no network of that name, or it takes videos and
+                the memory format is for images.
             LabelsError: If the number of names is not the number of classes.
         """
         entry = load_zoo().get(program.record.model or "")
@@ -64,12 +66,6 @@ class TaskNetwork:
                 f"{program.path}: predictions need a network of GluonCV's list, and its record "
                 f"names {program.record.model or 'none'}; load it with torch.export.load"
             )
-        preprocessing = entry.preprocessing if evaluation else entry.demo or entry.preprocessing
-        if preprocessing is None:
-            raise CheckpointError(
-                f"{program.path}: {entry.name} does not take one image or video; load the program "
-                "with torch.export.load"
-            )
         size = next(iter(program.inputs.values()))
         if setup.channels_last and len(size) != IMAGE_AXES:
             raise CheckpointError(
@@ -77,7 +73,9 @@ class TaskNetwork:
                 "is for images; leave it out"
             )
         self.entry: ZooEntry = entry
-        self.preprocessing: TaskPreprocessing = preprocessing
+        self.preprocessing: TaskPreprocessing = entry.preprocessing
+        if entry.demo is not None and not evaluation:
+            self.preprocessing = entry.demo
         self.labels = _labels(program, entry, labels)
         self.names = self.labels.names if self.labels is not None else ()
         known = dataset_labels(entry.labels) if entry.labels is not None else None
@@ -88,13 +86,18 @@ class TaskNetwork:
         self._program, self._setup = program, setup
         self.size = size[-2], size[-1]
         self.multiple = size_multiple(program.graph, self.size)
-        self._module_of: tuple[tuple[int, ...], fx.GraphModule] | None = None
+        self._module_of: tuple[dict[str, tuple[int, ...]], fx.GraphModule] | None = None
 
     def __call__(self, pixels: torch.Tensor, image: str) -> list[Array]:
+        """Run a network that has one input; see `run`."""
+        (name,) = self._program.inputs
+        return self.run({name: pixels}, image)
+
+    def run(self, inputs: Mapping[str, torch.Tensor], image: str) -> list[Array]:
         """Run the network.
 
         Args:
-            pixels: Its input.
+            inputs: Its inputs, by name.
             image: Name of the image, for errors.
 
         Returns:
@@ -103,14 +106,16 @@ class TaskNetwork:
         Raises:
             ImageError: If it does not run on images of that size.
         """
-        module = self._module(tuple(pixels.shape))
-        setup = self._setup
+        module, setup = self._module({n: tuple(x.shape) for n, x in inputs.items()}), self._setup
         try:
             with torch.inference_mode(), setup.autocast():
-                pixels = pixels.to(setup.device).contiguous(memory_format=setup.memory_format)
-                outputs = module(pixels)
-        except (RuntimeError, IndexError) as error:
-            size = "x".join(map(str, pixels.shape))
+                placed = {
+                    name: pixels.to(setup.device).contiguous(memory_format=setup.memory_format)
+                    for name, pixels in inputs.items()
+                }
+                outputs = module(**placed)
+        except (RuntimeError, IndexError, ValueError) as error:
+            size = " and ".join("x".join(map(str, each.shape)) for each in inputs.values())
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ImageError(
                 f"{image}: {self.entry.name} cannot run on an input of {size} ({reason})"
@@ -118,13 +123,12 @@ class TaskNetwork:
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         return [np.asarray(each.float().cpu()) for each in outputs]
 
-    def _module(self, shape: tuple[int, ...]) -> fx.GraphModule:
-        """The module for inputs of a shape; one for all if the graph has no fixed sizes."""
-        key = shape if self.multiple is not None else ()
+    def _module(self, shapes: dict[str, tuple[int, ...]]) -> fx.GraphModule:
+        """The module for inputs of these shapes; one for all if the graph has no fixed sizes."""
+        key = shapes if self.multiple is not None else {}
         if self._module_of is None or self._module_of[0] != key:
             self._module_of = None  # one is in memory at a time
-            (name,) = self._program.inputs
-            module = self._program.module({name: shape}).requires_grad_(False)
+            module = self._program.module(shapes).requires_grad_(False)
             place(module, self._setup)
             self._module_of = key, module
         return self._module_of[1]

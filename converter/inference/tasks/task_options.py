@@ -16,6 +16,7 @@ class TaskOptions:
         topk: number of classes of an image or a video.
         segments: number of clips of a video whose logits are averaged; of frames for a network
             that takes single frames.
+        box: of the object to track in the first frame, as left, top, width and height in pixels.
         preset: how images of classifiers are prepared, one of PRESETS.
         scales: scales at which a segmentation network is evaluated in crops, as GluonCV's
             MultiEvalModel does; none to evaluate each image once, as a whole.
@@ -27,6 +28,7 @@ class TaskOptions:
     threshold: float = 0.5
     topk: int = 5
     segments: int = 1
+    box: tuple[float, float, float, float] | None = None
     preset: str = PRESETS[0]
     scales: tuple[float, ...] = ()
     flip: bool = False

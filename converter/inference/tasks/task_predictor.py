@@ -9,13 +9,15 @@ from typing import Any
 import torch
 
 from ...checkpoints.program import Program, open_program
-from ...errors import CheckpointError
 from ...mappings.class_labels import Labels
+from ...mappings.preprocessing import FrameCrop, FramePair, ObjectWindows
 from ..images.image_file import find_images
 from ..runner import Setup
+from .camera_motion import CameraMotion
 from .depth_estimator import DepthEstimator
 from .detector import Detector
 from .image_classifier import ImageClassifier, VideoClassifier
+from .object_tracker import ObjectTracker
 from .person_poses import people_detector
 from .pose_estimator import PoseEstimator
 from .segmenter import Segmenter
@@ -30,8 +32,9 @@ PREDICTORS: dict[str, Callable[..., Callable[[str], TaskResult]]] = {
     "pose": PoseEstimator,
     "depth": DepthEstimator,
     "action": VideoClassifier,
+    "tracking": ObjectTracker,
 }
-OF_VIDEOS = "action"
+OF_VIDEOS = FrameCrop, FramePair, ObjectWindows  # rules of networks that take videos
 
 
 class TaskPredictor:
@@ -47,6 +50,7 @@ class TaskPredictor:
     Raises:
         CheckpointError: If predictions are not known for the network, or the detector does not
             find people.
+        ValueError: If a network tracks an object, and the options have no box.
     """
 
     def __init__(
@@ -60,13 +64,9 @@ class TaskPredictor:
     ) -> None:
         options, setup = options or TaskOptions(), setup or Setup(torch.device("cpu"))
         network = TaskNetwork(program, setup, labels)
-        self.task = network.entry.task
-        make = PREDICTORS.get(self.task)
-        if make is None:
-            raise CheckpointError(
-                f"{program.path}: predictions on files are not known for {self.task}; load the "
-                "program with torch.export.load"
-            )
+        self.task, rule = network.entry.task, network.preprocessing.rule
+        self.of_videos = isinstance(rule, OF_VIDEOS)
+        make = CameraMotion if isinstance(rule, FramePair) else PREDICTORS[self.task]
         more: dict[str, Any] = {}
         if detector is not None:
             more["detector"] = people_detector(network, detector, setup, options, evaluation=False)
@@ -85,7 +85,7 @@ class TaskPredictor:
 
         A path that does not exist stays, and so does a folder without images: reading them fails.
         """
-        if self.task == OF_VIDEOS:
+        if self.of_videos:
             return [os.fspath(path) for path in paths]
         return find_images(paths)
 
