@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gluon2torch import import_graph
-from gluon2torch.graph.importer import read_arrays
+from gluon2torch.graph.importer import build_module, read_arrays
 from gluon2torch.graph.operators.boxes import OPERATORS
 from gluon2torch.graph.precision import limits
 from gluon2torch.graph.symbol import parse_symbol
@@ -261,3 +261,16 @@ def test_detectors_of_gluoncv_are_mxnets(name: str, size: int, tmp_path: Path) -
     assert (found[0] >= 0).sum() > 3
     for one, other in zip(found[1:], expected[1:], strict=True):
         assert np.allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
+def test_fewer_boxes_than_the_graph_takes_are_refused() -> None:
+    mxnet = import_mxnet()
+    boxes = mxnet.sym.contrib.box_nms(mxnet.sym.var("data"))
+    symbol = mxnet.sym.slice_axis(boxes, axis=1, begin=0, end=40)
+    module = build_module(parse_symbol(symbol.tojson().encode(), "few"), {}, inputs={"data": (1, 40, 6)})
+    assert module(torch.rand(1, 40, 6)).shape == (1, 40, 6)
+    message = "takes 40 boxes, and these images have only 30: they need 1.3 times as many pixels"
+    with pytest.raises(ValueError, match=message):
+        module(torch.rand(1, 30, 6))
+    with pytest.raises(mxnet.MXNetError, match="end"):
+        symbol.eval(mxnet.cpu(), data=mxnet.nd.zeros((1, 30, 6)))

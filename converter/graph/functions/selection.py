@@ -120,6 +120,21 @@ def first(lhs: Tensor, rhs: Tensor) -> Tensor:
     return lhs
 
 
+def first_boxes(boxes: Tensor, axis: int, count: int) -> Tensor:
+    """Slice the first boxes behind NMS, as MXNet's slice_axis, which refuses too few, too.
+
+    Raises:
+        ValueError: There are fewer.
+    """
+    found = boxes.shape[axis]
+    if isinstance(found, int) and found < count:
+        raise ValueError(
+            f"the graph takes {count} boxes, and these images have only {found}: they need "
+            f"{count / max(found, 1):.1f} times as many pixels"
+        )
+    return boxes.narrow(axis, 0, count)
+
+
 def slice_steps(data: Tensor, begin: Ends, end: Ends, step: Ends) -> Tensor:
     """Slices of the first axes, in steps that can be negative."""
     return _turned(data, step)[_forward(data, begin, end, step)]
