@@ -267,7 +267,9 @@ def test_fewer_boxes_than_the_graph_takes_are_refused() -> None:
     mxnet = import_mxnet()
     boxes = mxnet.sym.contrib.box_nms(mxnet.sym.var("data"))
     symbol = mxnet.sym.slice_axis(boxes, axis=1, begin=0, end=40)
-    module = build_module(parse_symbol(symbol.tojson().encode(), "few"), {}, inputs={"data": (1, 40, 6)})
+    module = build_module(
+        parse_symbol(symbol.tojson().encode(), "few"), {}, inputs={"data": (1, 40, 6)}
+    )
     assert module(torch.rand(1, 40, 6)).shape == (1, 40, 6)
     message = "takes 40 boxes, and these images have only 30: they need 1.3 times as many pixels"
     with pytest.raises(ValueError, match=message):

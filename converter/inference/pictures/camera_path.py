@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from ...mappings.palettes import load_palette
+from ...mappings.palettes import Colour, load_palette
 from ...sources.arrays import Array
 from ..images.image_file import require_pillow
 from ..images.linear_resize import Image
@@ -15,6 +16,7 @@ from .canvas import BLACK, WHITE, text_font
 _SIDE, _MARGIN = 480, 48  # pixels
 _GRID = (224, 224, 224)
 _RADIUS = 6  # of the marks of the first and the last place, in pixels
+_LEAST = 1e-6  # length that the picture shows, of a camera that does not move
 
 
 def path_picture(places: Array) -> Image:
@@ -33,38 +35,46 @@ def path_picture(places: Array) -> Image:
     from PIL import ImageDraw
 
     points = np.asarray(places, np.float64)[:, [0, 2]]
-    canvas = pillow.new("RGB", (_SIDE, _SIDE), WHITE)
-    draw, font = ImageDraw.Draw(canvas), text_font(np.zeros((_SIDE, _SIDE, 3), np.uint8))
     middle = (points.min(0) + points.max(0)) / 2
-    extent = max(float(np.ptp(points, axis=0).max()), 1e-6)
-    scale = (_SIDE - 2 * _MARGIN) / extent
-    step = _round_step(extent / 4)
-    for axis in (0, 1):
-        reach = _SIDE / 2 / scale
-        first, last = ((middle[axis] + side * reach) / step for side in (-1, 1))
-        for number in range(math.ceil(first), math.floor(last) + 1):
-            place = _SIDE / 2 + (number * step - middle[axis]) * scale * (1 - 2 * axis)
+    extent = max(float(np.ptp(points, axis=0).max()), _LEAST)
+    scale, step = (_SIDE - 2 * _MARGIN) / extent, _round_step(extent / 4)
+    colours = load_palette("objects")
+    line, first, last = (colours.colour(index) for index in (4, 2, 5))
+    canvas = pillow.new("RGB", (_SIDE, _SIDE), WHITE)
+    draw = ImageDraw.Draw(canvas)
+    _draw_grid(draw, middle, scale, step)
+    pixels = (_SIDE / 2 + (points - middle) * scale * (1, -1)).tolist()
+    draw.line([(x, y) for x, y in pixels], fill=line, width=3, joint="curve")
+    for (x, y), colour in ((pixels[0], first), (pixels[-1], last)):
+        _draw_mark(draw, x, y, colour)
+    _draw_legend(draw, first, last, f"grid: {step:g}")
+    return np.array(canvas)
+
+
+def _draw_grid(draw: Any, middle: Array, scale: float, step: float) -> None:
+    """Draw lines through the multiples of a step; the middle of the path is that of the picture."""
+    reach = _SIDE / 2 / scale
+    for axis, sign in ((0, 1), (1, -1)):
+        low, high = ((middle[axis] + side * reach) / step for side in (-1, 1))
+        for number in range(math.ceil(low), math.floor(high) + 1):
+            place = _SIDE / 2 + (number * step - middle[axis]) * scale * sign
             ends = [(place, 0), (place, _SIDE)] if axis == 0 else [(0, place), (_SIDE, place)]
             draw.line(ends, fill=_GRID)
-    pixels = _SIDE / 2 + (points - middle) * scale * (1, -1)
-    line = [(float(x), float(y)) for x, y in pixels]
-    colours = load_palette("objects")
-    draw.line(line, fill=colours.colour(4), width=3, joint="curve")
-    for (x, y), colour in ((line[0], colours.colour(2)), (line[-1], colours.colour(5))):
-        corners = (x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS)
-        draw.ellipse(corners, fill=colour, outline=BLACK)
-    text = (
-        (colours.colour(2), "first frame"),
-        (colours.colour(5), "last frame"),
-        (WHITE, f"grid: {step:g}"),
-    )
-    for number, (colour, words) in enumerate(text):
-        left, top = 8 + number * (_SIDE // 3), _SIDE - 20
-        draw.rectangle((left, top - 2, left + _SIDE // 3 - 10, top + 16), fill=WHITE)
-        if colour != WHITE:
-            draw.ellipse((left, top + 2, left + 10, top + 12), fill=colour, outline=BLACK)
-        draw.text((left + 16, top), words, fill=BLACK, font=font, anchor="la")
-    return np.array(canvas)
+
+
+def _draw_legend(draw: Any, first: Colour, last: Colour, grid: str) -> None:
+    font = text_font(np.zeros((_SIDE, _SIDE, 3), np.uint8))
+    middle = _SIDE - 12
+    draw.rectangle((0, middle - 10, _SIDE, _SIDE), fill=WHITE)
+    for left, colour, text in ((14, first, "first frame"), (174, last, "last frame")):
+        _draw_mark(draw, left, middle, colour)
+        draw.text((left + 12, middle), text, fill=BLACK, font=font, anchor="lm")
+    draw.text((_SIDE - 8, middle), grid, fill=BLACK, font=font, anchor="rm")
+
+
+def _draw_mark(draw: Any, x: float, y: float, colour: Colour) -> None:
+    corners = (x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS)
+    draw.ellipse(corners, fill=colour, outline=BLACK)
 
 
 def _round_step(about: float) -> float:
