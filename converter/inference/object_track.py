@@ -105,4 +105,5 @@ def _anchors(count: int) -> Array:
         width = int(math.sqrt(_STRIDE * _STRIDE / ratio))
         sides = [np.full(x.size, side * _SCALE) for side in (width, int(width * ratio))]
         columns.append(np.stack([x.ravel(), y.ravel(), *sides]))
-    return np.concatenate(columns, axis=1).astype(np.float64)
+    anchors: Array = np.concatenate(columns, axis=1).astype(np.float64)
+    return anchors
