@@ -360,8 +360,10 @@ def test_channels_last_is_used(program: Callable[[str], Program], tmp_path: Path
         size = (1, *program(name).inputs["data"][1:])
         pixels = torch.rand(size, generator=torch.Generator().manual_seed(0))
         seen: list[torch.Tensor] = []
-        module = network._module(size)
-        module.register_forward_pre_hook(lambda _, given, to=seen: to.extend(given))
+        module = network._module({"data": size})
+        module.register_forward_pre_hook(
+            lambda _, __, given, to=seen: to.extend(given.values()), with_kwargs=True
+        )
         for one, other in zip(plain(pixels, path), network(pixels, path), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
         assert seen[0].is_contiguous(memory_format=last), name
