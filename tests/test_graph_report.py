@@ -120,7 +120,7 @@ def test_the_page_shows_each_node_in_both_data_types(
     assert "Keys" not in page.text
     assert "First wrong node" not in page.text
     index = Page(tmp_path / "report" / "index.html")
-    assert index.fetched == ["gluon_net.html"]
+    assert index.fetched == 2 * ["gluon_net.html"]
     (record,) = json.loads(result.stdout)
     assert record["sha256"] in page.text
 

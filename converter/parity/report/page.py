@@ -70,7 +70,6 @@ def write_pages(
     page = _template("page.html").render(
         style=Markup(_text("style.css")),
         result=facts,
-        badge=_badge(parity),
         parity=parity,
         plot=_plot(parity, layers, limits),
         points="Stage by stage"
@@ -92,13 +91,6 @@ def write_pages(
     return path
 
 
-def _points(layers: Sequence[LayerDifference | NodeDifference], converted: Converted | None) -> str:
-    """Heading of the plot."""
-    if not layers:
-        return "Stage by stage" if converted is not None else "Outputs"
-    return "Layer by layer" if converted is not None else "Node by node"
-
-
 def write_index(folder: Path) -> None:
     """Write index.html for all pages in a folder, including those of earlier runs."""
     rows = []
@@ -107,7 +99,9 @@ def write_index(folder: Path) -> None:
             rows.append({**msgspec.structs.asdict(row), "page": path.name})
     dtypes = [dtype for dtype in LIMITS if any(dtype in row["worst"] for row in rows)]
     values = {dtype: [float(row["worst"].get(dtype, "nan")) for row in rows] for dtype in dtypes}
-    plot = draw([row["model"] for row in rows], values, _lines(dtypes)) if dtypes else None
+    names = [row["model"] or row["page"] for row in rows]
+    links = [row["page"] for row in rows]
+    plot = draw(names, values, _lines(dtypes), links) if dtypes else None
     text = _template("index.html").render(
         style=Markup(_text("style.css")), rows=rows, dtypes=dtypes, plot=plot
     )
@@ -121,12 +115,6 @@ def _row(path: Path) -> Summary | None:
         return structure(json.loads(found[1]), Summary) if found is not None else None
     except (OSError, ValueError):
         return None
-
-
-def _badge(parity: Parity | None) -> dict[str, str]:
-    if parity is None or parity.passed is None:
-        return {"kind": "none", "text": "not measured"}
-    return {"kind": "good", "text": "equal"} if parity.passed else {"kind": "", "text": "differs"}
 
 
 def _lines(
