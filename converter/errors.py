@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .checkpoints.record import Failure
     from .parity.result import Parity
+    from .parity.wrong_node import WrongNode
 
 
 class ConversionError(Exception):
@@ -108,11 +109,12 @@ class ParityError(ConversionError):
 
     Attributes:
         parity: the measured differences.
+        wrong: the first node of a graph that differs, if it is known.
     """
 
-    def __init__(self, message: str, parity: Parity) -> None:
+    def __init__(self, message: str, parity: Parity, wrong: WrongNode | None = None) -> None:
         super().__init__(message)
-        self.parity = parity
+        self.parity, self.wrong = parity, wrong
 
 
 class CheckpointError(ConversionError):

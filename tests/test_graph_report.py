@@ -12,10 +12,13 @@ from click.testing import CliRunner, Result
 
 from gluon2torch.cli import main
 from gluon2torch.errors import ParityError
-from gluon2torch.graph.input_spec import InputSpec
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.input_spec import InputSpec, Specs, random_inputs
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.symbol import parse_symbol, read_symbol
-from gluon2torch.parity.node_differences import Measured, compare_nodes, find_wrong_node
+from gluon2torch.parity.node_differences import Measured, compare_nodes
+from gluon2torch.parity.wrong_node import WrongNode
+from gluon2torch.parity.wrong_node import find_wrong_node as find_in_module
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.sources.arrays import bare_name
 from gluon2torch.sources.mxnet_compat import import_mxnet
@@ -85,9 +88,8 @@ def test_a_planted_wrong_operator_is_named_with_its_graph_alone(
         patch.setitem(OPERATORS, op, OPERATORS[instead])
         result = convert(paths, "-o", out, "--report", report)
         assert result.exit_code == 1
-        assert (
-            f"given MXNet's inputs, {op} '{node}' is the first node that differs" in result.stderr
-        )
+        named = f"given MXNet's inputs, the first operator that differs is {op} '{node}' ("
+        assert named in result.stderr
         assert not out.exists()
         page = Page(report / "gluon_net.html")
         stem = f"gluon_net-{node}"
@@ -131,6 +133,13 @@ def test_without_a_report_the_error_says_how_to_get_one(
     monkeypatch.setitem(OPERATORS, "sigmoid", OPERATORS["tanh"])
     result = convert(paths, "-o", tmp_path / "out")
     assert "`--report DIR` shows each node, and writes the graph" in result.stderr
+
+
+def find_wrong_node(network: Measured, specs: Specs) -> WrongNode | None:
+    """The first wrong node of the module that is imported now."""
+    shapes = {name: spec.shape for name, spec in specs.items()}
+    module = build_module(network.graph, network.arrays, dtype="float64", inputs=shapes)
+    return find_in_module(network, module, random_inputs(specs, np.random.default_rng(0)))
 
 
 def measured(paths: tuple[Path, Path]) -> Measured:

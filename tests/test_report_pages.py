@@ -171,4 +171,4 @@ def test_a_page_explains_the_condition_in_a_sentence(tmp_path: Path) -> None:
     ) in text
     badges = re.findall(r'<span class="badge (\w+)">([\w ]+)<', text)
     assert badges == [("bad", "differs"), ("good", "equal"), ("bad", "differs")]
-    assert headings(text).texts[:3] == ["dtype", "inputs", "absolute"]
+    assert headings(text).texts[:3] == ["dtype", "inputs", "status"]

@@ -17,6 +17,7 @@ _STEPS = {
     "parity": ("prove", 0.25),
     "training": ("prove training", 0.85),
     "write": ("write", 0.9),
+    "report": ("report", 0.95),
 }
 _MAP_PROOF = 0.75  # the share before the proof with random weights
 _watchers: list[Watcher] = []  # no context variable, since threads announce, too

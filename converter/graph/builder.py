@@ -17,7 +17,8 @@ from .shape_inference import ShapeInference
 from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
-SOURCE = "MXNet's node"  # key of `meta` of the torch node that has the result of one of MXNet's
+# key of `meta` of a torch node: MXNet's node whose value it has, and the number of that output
+SOURCE = "MXNet's node"
 
 
 class Names:

@@ -279,10 +279,10 @@ def _values(
     assert function is not None, "unknown operators are refused before"
     result = function(call)
     call.check_all_taken()
-    if isinstance(result, tuple):
-        return result
-    result.meta.setdefault(SOURCE, node)  # an operator that does nothing returns its input
-    return (result,)
+    results = result if isinstance(result, tuple) else (result,)
+    for output, value in enumerate(results):
+        value.meta.setdefault(SOURCE, (node, output))  # one that does nothing returns its input
+    return results
 
 
 def _heads(graph: Graph, builder: Builder) -> tuple[fx.Node, ...]:

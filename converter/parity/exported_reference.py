@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,8 +13,6 @@ from ..graph.input_spec import describe
 from ..graph.symbol_edits import with_dtype, with_local_norms, with_masked_regions, with_own_labels
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
-
-_RESULT = re.compile(r"(.*)_output0?")  # MXNet's name of an operator's first output
 
 
 class ExportedReference:
@@ -88,21 +85,6 @@ class ExportedReference:
         """
         heads = self._run(self._symbol, inputs)
         return {f"head{place}": array for place, array in enumerate(heads)}
-
-    def results(self, inputs: Mapping[str, Array]) -> Arrays:
-        """The first output of each operator, by the names of the graph's nodes.
-
-        Args:
-            inputs: As for a call.
-
-        Raises:
-            ImageSizeError: As for a call.
-        """
-        internals, sym = self._symbol.get_internals(), self._mxnet.sym
-        names = [each for name in internals.list_outputs() if (each := _RESULT.fullmatch(name))]
-        every = sym.Group([sym.BlockGrad(internals[name[0]]) for name in names])
-        found = zip(names, self._run(every, inputs), strict=True)
-        return {name[1]: array for name, array in found}
 
     def _run(self, symbol: Any, inputs: Mapping[str, Array]) -> list[Array]:
         """The outputs of a part of the graph."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -37,6 +37,7 @@ def measure_heads(
     inputs: Sequence[Arrays] | None = None,
     seed: int = 0,
     any_order: bool = False,
+    announce: Callable[[str, float], None] = lambda what, done: None,
 ) -> Parity:
     """Compare a module with its reference, in each data type and at each shape of the inputs.
 
@@ -51,11 +52,12 @@ def measure_heads(
         inputs: Their values, if these are not to be drawn.
         seed: Seed of the random inputs.
         any_order: Whether detections of equal scores may be in another order.
+        announce: Called with the data type and shapes of each part, and the share before it.
     """
     *drawn, another = draw_inputs([*examples, examples[0]], seed)
     inputs = drawn if inputs is None else inputs
     (outputs, constant), expected = run_both(
-        lambda: _run_module(module, inputs, another),
+        lambda: _run_module(module, inputs, another, announce),
         lambda: run_reference(reference, limits, inputs, in_dtype),
     )
     if any_order:
@@ -84,16 +86,22 @@ def draw_inputs(examples: Sequence[Specs], seed: int) -> list[Arrays]:
 
 
 def _run_module(
-    module: nn.Module, inputs: Sequence[Arrays], another: Arrays
+    module: nn.Module,
+    inputs: Sequence[Arrays],
+    another: Arrays,
+    announce: Callable[[str, float], None],
 ) -> tuple[Outputs, tuple[str, ...]]:
     """The outputs, and the names of those that are the same for other inputs of the first shape.
 
     Those in float32 are needed without a reference in float32, too: they bound the rounding.
     """
-    outputs, constant = {}, tuple[str, ...]()
-    for dtype in ("float64", "float32"):
+    outputs, constant, done = {}, tuple[str, ...](), 0
+    for dtype in (dtypes := ("float64", "float32")):
         module.to(getattr(torch, dtype))
         for number, values in enumerate(inputs):
+            shapes = describe({name: value.shape for name, value in values.items()})
+            announce(f"{dtype} {shapes}", done / (len(dtypes) * len(inputs)))
+            done += 1
             outputs[dtype, number] = _heads(module, in_dtype(values, dtype))
         if dtype == "float64":
             constant = _constant(outputs[dtype, 0], _heads(module, another))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import ParityError
 from .result import Parity
 
+if TYPE_CHECKING:
+    from .wrong_node import WrongNode
 
-def require(parity: Parity, model: str, detail: str | None = None) -> None:
+
+def require(parity: Parity, model: str, wrong: WrongNode | None = None) -> None:
     """Raise an error unless parity holds, with random weights too where that was measured.
 
     Args:
         parity: The measured parity.
         model: Name of the network.
-        detail: What else is known about the first difference.
+        wrong: The first node of a graph that differs, if it is known.
 
     Raises:
         ParityError: If it does not; names the first stage that differs, or the check that fails.
@@ -31,10 +36,10 @@ def require(parity: Parity, model: str, detail: str | None = None) -> None:
             parity,
         )
     if cause := _failure(parity):
-        more = f"; {detail}" if detail is not None else ""
-        raise ParityError(
-            f"{model}: not equal to its {parity.reference} reference: {cause}{more}", parity
-        )
+        message = f"{model}: not equal to its {parity.reference} reference: {cause}"
+        if wrong is not None:
+            message += f"; given MXNet's inputs, the first operator that differs is {wrong}"
+        raise ParityError(message, parity, wrong)
 
 
 def _failure(parity: Parity) -> str | None:

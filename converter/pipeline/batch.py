@@ -118,20 +118,25 @@ def _load_ahead(request: Request, background: ThreadPoolExecutor) -> Future[Arra
 
 
 def convert_in_processes(
-    requests: Sequence[Request], jobs: int, one: One = run
+    requests: Sequence[Request], jobs: int, one: One = run, *, verbose: bool = False
 ) -> Iterator[Outcome]:
     """Run requests in several processes, which share the cores; outcomes come in their order.
 
     If a process is killed, the first request without an outcome is tried again alone.
+
+    Args:
+        jobs: The number of processes.
+        one: The function that converts.
+        verbose: Print a line for each stage to stderr.
     """
     left = list(requests)
     while left:
-        for outcome in _in_pool(left, min(jobs, len(left)), one):
+        for outcome in _in_pool(left, min(jobs, len(left)), one, verbose):
             left.pop(0)
             yield outcome
         if left:
             request = left.pop(0)
-            yield next(_in_pool([request], 1, one), None) or _killed(request)
+            yield next(_in_pool([request], 1, one, verbose), None) or _killed(request)
 
 
 def _killed(request: Request) -> Outcome:
@@ -141,7 +146,7 @@ def _killed(request: Request) -> Outcome:
     return Outcome(Failure(model=request.model, error=message), message)
 
 
-def _in_pool(requests: Sequence[Request], jobs: int, one: One) -> Iterator[Outcome]:
+def _in_pool(requests: Sequence[Request], jobs: int, one: One, verbose: bool) -> Iterator[Outcome]:
     """Outcomes in the requests' order, up to the first that has none: a process was killed."""
     import multiprocessing
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
@@ -153,7 +158,7 @@ def _in_pool(requests: Sequence[Request], jobs: int, one: One) -> Iterator[Outco
         (max(1, (os.cpu_count() or 1) // jobs),),
     )
     try:
-        for future in [pool.submit(convert_one, request, one=one) for request in requests]:
+        for future in [pool.submit(_in_process, each, one, verbose) for each in requests]:
             yield future.result()
     except BrokenProcessPool:
         return
@@ -163,6 +168,14 @@ def _in_pool(requests: Sequence[Request], jobs: int, one: One) -> Iterator[Outco
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _in_process(request: Request, one: One, verbose: bool) -> Outcome:
+    """Convert in a worker; on a terminal it shows nothing, as lines would be overwritten."""
+    if not verbose:
+        return convert_one(request, one=one)
+    with working(_name(request), verbose=True) as progress:
+        return convert_one(request, progress, one=one)
 
 
 def _start_worker(threads: int) -> None:

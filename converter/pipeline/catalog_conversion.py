@@ -16,6 +16,7 @@ from ..errors import ConversionError, KeyMapError, LabelsError, ParityError
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
+from ..files.stages import announce_step
 from ..mapping.assignment import array_specs, refuse
 from ..mapping.detection import require_one
 from ..mapping.fit import Fit, Specs, fit
@@ -86,6 +87,7 @@ def run_request(
                 parity = _prove(converted, reference, request, clock)
             except ParityError as error:
                 if request.report is not None:
+                    announce_step("report")
                     facts = attempt.failure(error).as_dict()
                     write_report(Path(request.report), facts, error.parity, converted)
                 raise
@@ -107,6 +109,7 @@ def run_request(
             name = fitted.entry.published + ("" if trunk is None else "_backbone")
             record = write(converted, draft, layout, Path(request.out), name, formats, clock)
             if request.report is not None:
+                announce_step("report")
                 write_report(Path(request.report), record.as_dict(), parity, converted)
             return record
     except ConversionError as error:

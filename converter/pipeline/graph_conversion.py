@@ -12,6 +12,7 @@ from ..checkpoints.record import GraphRecord, to_json
 from ..errors import ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
+from ..files.stages import announce_step
 from ..graph.graph_cut import cut
 from ..graph.importer import read_arrays, refuse_unknown_operators
 from ..graph.registry import arrays_of_registered
@@ -160,11 +161,11 @@ def prove_and_write(
         with attempt.clock("parity"):
             parity, differs = prove_sizes(*compared, reference, request.seed, save)
     except ParityError as error:
-        wrong = None
         if folder is not None:
             facts = attempt.failure(error).as_dict()
-            wrong = write_graph_report(folder, facts, error.parity, *compared, request.seed)
-        raise explained(error, wrong, folder) from error
+            announce_step("report")
+            write_graph_report(folder, facts, error.parity, *compared, request.seed, error.wrong)
+        raise explained(error, folder) from error
     notes = network.notes + built.notes + constant_heads(parity)
     if differs is not None:
         built = replace(built, free=replace(built.free, sides=None))
@@ -185,6 +186,7 @@ def prove_and_write(
             text = to_json({**about.as_dict(), **beside})
             write_text(text, record_path(Path(each.file.file)))
     if folder is not None:
+        announce_step("report")
         facts = records[0].as_dict()
         write_graph_report(folder, facts, parity, *compared, request.seed)
     return records[0]

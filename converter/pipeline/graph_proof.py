@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
-from ..errors import ImageSizeError, ParityError
+from ..errors import ConversionError, ImageSizeError, ParityError
+from ..files.stages import announce_proof
 from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.fusion import is_quantized, unfused
 from ..graph.graph_cut import arrays_of, cut
-from ..graph.input_spec import in_dtype
 from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
@@ -22,12 +21,15 @@ from ..graph.symbol_writer import symbol_json
 from ..mappings.choices import SAVED
 from ..parity.exported_reference import ExportedReference
 from ..parity.head_measurement import draw_inputs, measure_heads
-from ..parity.operator_differences import first_operator
+from ..parity.node_differences import Measured
 from ..parity.requirement import require
 from ..parity.result import Parity
 from ..parity.saved_heads import RecordingHeads, SavedHeads
+from ..parity.wrong_node import WrongNode, find_wrong_node
 from ..sources.arrays import Arrays
 from .graph_inputs import BuiltGraph
+
+FIRST_SHARE = 0.6  # of the work of a proof: the first sizes, where there are further ones
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def prove_sizes(
     Raises:
         ConversionError: As `prove_graph`.
     """
-    parity = prove_graph(built, network, reference, seed, save)
+    share = FIRST_SHARE if built.further else 1.0
+    parity = prove_graph(built, network, reference, seed, save, share=(0.0, share))
     if reference == "none" or not built.further:
         return parity, None
     if reference.endswith(SAVED):
@@ -104,7 +107,9 @@ def prove_sizes(
     (dtype, limit), *_ = _allowed(network).items()
     others = replace(built, examples=built.further)
     try:
-        further = prove_graph(others, network, reference, seed, allowed={dtype: limit})
+        further = prove_graph(
+            others, network, reference, seed, allowed={dtype: limit}, share=(share, 1.0)
+        )
     except (ParityError, ImageSizeError) as error:
         return parity, str(error)
     return replace(parity, checks=(*parity.checks, *further.checks)), None
@@ -118,6 +123,7 @@ def prove_graph(
     save: Path | None = None,
     *,
     allowed: Mapping[str, float] | None = None,
+    share: tuple[float, float] = (0.0, 1.0),
 ) -> Parity:
     """Measure parity with MXNet and raise an error unless it holds.
 
@@ -128,6 +134,7 @@ def prove_graph(
         seed: Seed of the inputs' values.
         save: A `.npz` to save MXNet's outputs to, to prove the conversion elsewhere.
         allowed: Largest allowed differences by data type; by default those of the graph.
+        share: Which part of the whole proof this is, from its beginning to its end.
 
     Raises:
         ParityError: If parity does not hold.
@@ -158,11 +165,12 @@ def prove_graph(
         inputs=inputs,
         seed=seed,
         any_order=network.detections and network.sorted_rows,
+        announce=lambda what, done: announce_proof(what, share[0] + done * (share[1] - share[0])),
     )
-    detail = None
+    wrong = None
     if not parity.passed and isinstance(original, ExportedReference):
-        detail = _first_difference(built, original, inputs[0], allowed)
-    require(parity, Path(graph.where).name, detail)
+        wrong = _wrong_node(built, network, inputs[0])
+    require(parity, Path(graph.where).name, wrong)
     if save is not None:
         recording.save(save, graph, network.arrays, inputs)
     return parity
@@ -177,19 +185,12 @@ def _allowed(network: Network) -> dict[str, float]:
     return allowed
 
 
-def _first_difference(
-    built: BuiltGraph, original: ExportedReference, inputs: Arrays, allowed: Mapping[str, float]
-) -> str | None:
-    """A sentence on the first operator whose results differ."""
-    dtype = next(iter(allowed))
-    original.cast(dtype)
-    values = in_dtype(inputs, dtype)
-    module = built.module.to(getattr(torch, dtype))
-    try:
-        found = first_operator(module, original.results(values), values, allowed[dtype])
-    except ImageSizeError:  # MXNet cannot return the results of some operators
-        return None
-    return f"the first operator that differs is {found}" if found is not None else None
+def _wrong_node(built: BuiltGraph, network: Network, inputs: Arrays) -> WrongNode | None:
+    """The first node that differs; None if MXNet cannot compute the values of all nodes."""
+    measured = Measured(network.graph, network.arrays, network.constants)
+    with suppress(ConversionError):
+        return find_wrong_node(measured, built.module, inputs)
+    return None
 
 
 def reference_notes(network: Network) -> tuple[str, ...]:

@@ -17,15 +17,11 @@ from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.roles import auxiliary_names
 from ..graph.symbol_writer import symbol_json
-from ..parity.node_differences import (
-    Measured,
-    NodeDifference,
-    WrongNode,
-    compare_nodes,
-    find_wrong_node,
-)
+from ..parity.node_differences import Measured, NodeDifference, compare_nodes
 from ..parity.report.page import write_pages
 from ..parity.result import Parity
+from ..parity.wrong_node import WrongNode
+from ..sources.arrays import Arrays
 from ..sources.params_writer import write_params
 from .graph_inputs import BuiltGraph
 from .graph_proof import Network
@@ -40,11 +36,11 @@ def write_graph_report(
     built: BuiltGraph,
     network: Network,
     seed: int,
-) -> WrongNode | None:
+    wrong: WrongNode | None = None,
+) -> None:
     """Compare all nodes of a graph with MXNet's, and write the page of the report.
 
-    If parity does not hold, the graph of the first wrong node, its arrays and its inputs are
-    written beside the page.
+    The graph of the first wrong node, its arrays and its inputs are written beside the page.
 
     Args:
         folder: Folder of the report.
@@ -53,52 +49,40 @@ def write_graph_report(
         built: The inputs of the proof.
         network: The graph and its arrays.
         seed: Seed of the inputs' values.
-
-    Returns:
-        The first wrong node, if parity does not hold and there is one.
+        wrong: The first wrong node, if there is one.
 
     Raises:
         CheckpointError: If the folder is not writable.
     """
     allowed = limits(without_labels(network.graph))
-    wrong, nodes, files = None, list[NodeDifference](), list[Path]()
+    nodes, files = list[NodeDifference](), list[Path]()
     measured = Measured(network.graph, network.arrays, network.constants)
     if parity.reference != "none":
         # MXNet or torch may be unable to compute a value that is no output
         with suppress(ConversionError):
             nodes = compare_nodes(measured, built.examples[0], list(allowed), seed)
-    if parity.passed is False:
-        with suppress(ConversionError):
-            wrong = find_wrong_node(measured, built.examples[0], seed)
-    if wrong is not None:
-        files = _write_alone(folder, str(facts["name"]), wrong)
+    if wrong is not None and wrong.alone is not None:
+        files = _write_alone(folder, f"{facts['name']}-{wrong.name}", wrong.alone, wrong.inputs)
     write_pages(folder, facts, parity, nodes, limits=allowed, wrong=wrong, alone=files)
-    return wrong
 
 
-def explained(error: ParityError, wrong: WrongNode | None, folder: Path | None) -> ParityError:
-    """The error with the first wrong node, or with how to find it."""
+def explained(error: ParityError, folder: Path | None) -> ParityError:
+    """The error with what the report in this folder shows, or with how to get one."""
     if folder is None:
-        return ParityError(f"{error}; {HINT}", error.parity)
-    if wrong is None:
-        text = "given MXNet's inputs, no node that can be run alone differs"
-    else:
-        text = (
-            f"given MXNet's inputs, {wrong.op} {wrong.name!r} is the first node that differs "
-            f"({wrong.relative:.1e} in {wrong.dtype}, limit {wrong.limit:.0e})"
-        )
-    return ParityError(f"{error}; {text}: see {folder}", error.parity)
+        return ParityError(f"{error}; {HINT}", error.parity, error.wrong)
+    alone = "" if error.wrong is not None else "; given MXNet's inputs, no operator differs"
+    return ParityError(f"{error}{alone}: see {folder}", error.parity, error.wrong)
 
 
-def _write_alone(folder: Path, name: str, wrong: WrongNode) -> list[Path]:
+def _write_alone(folder: Path, name: str, alone: Measured, inputs: Arrays) -> list[Path]:
     """Write the graph of one node, its arrays, and the inputs with which it differs."""
-    stem = f"{name}-{re.sub(r'[^A-Za-z0-9_.]', '_', wrong.name)}"
-    graph, states = wrong.alone.graph, auxiliary_names(wrong.alone.graph)
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    states = auxiliary_names(alone.graph)
     paths = [folder / f"{stem}{end}" for end in ("-symbol.json", "-0000.params", "-inputs.npz")]
-    write_text(symbol_json(graph), paths[0])
-    arrays = wrong.alone.arrays
+    write_text(symbol_json(alone.graph), paths[0])
+    arrays = alone.arrays
     write_params(paths[1], {f"{'aux' if n in states else 'arg'}:{n}": arrays[n] for n in arrays})
     content = io.BytesIO()
-    np.savez(content, **wrong.inputs)
+    np.savez(content, **inputs)
     write_bytes(content.getvalue(), paths[2])
     return paths

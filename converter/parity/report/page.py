@@ -19,8 +19,9 @@ from ...files.atomic_file import write_text
 from ...mappings.schema import Row, structure
 from ...weights.converted import Converted
 from ..measurement import LIMITS
-from ..node_differences import NodeDifference, WrongNode
+from ..node_differences import NodeDifference
 from ..result import Parity
+from ..wrong_node import WrongNode
 from .layer_differences import LayerDifference
 from .svg_plot import Plot, draw
 

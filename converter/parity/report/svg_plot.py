@@ -81,7 +81,7 @@ def draw(
         links: A page for each layer; their names are written below the points then.
     """
     longest = max(map(len, names), default=0) if links else 0
-    left = max(LEFT, math.ceil(LETTER * longest * (1 - SLOPE**2) ** 0.5))
+    left = max(LEFT, math.ceil(LETTER * longest * math.sqrt(1 - SLOPE**2)))
     right = max(WIDTH - RIGHT, left + STEP * len(names)) if links else WIDTH - RIGHT
     height = HEIGHT + math.ceil(LETTER * longest * SLOPE)
     finite = [v for each in values.values() for v in each if 0 < v < math.inf]
