@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..errors import TableError, UnknownModelError
+from .costs import Costs, load_costs
 from .schema import Row
 from .yaml_table import read_row, read_table
 
@@ -98,6 +99,11 @@ class Entry:
     sha1: str | None
     top1: float | None
     top5: float | None
+
+    @property
+    def costs(self) -> Costs:
+        """What it costs to run and to store, at the data set's size."""
+        return load_costs(self.name)
 
 
 def find_name(name: str, networks: Mapping[str, T]) -> T:

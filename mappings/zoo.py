@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import TableError
 from .catalog import Entry, find_name, load_catalog
+from .costs import Costs, load_costs
 from .heads import load_heads
 from .preprocessing import Rule, TaskPreprocessing
 from .schema import Row
@@ -65,6 +66,11 @@ class ZooEntry:
     preprocessing: TaskPreprocessing
     demo: TaskPreprocessing | None
     head: str | None
+
+    @property
+    def costs(self) -> Costs:
+        """What it costs to run and to store, for `inputs`; of an int8 network, in float32."""
+        return load_costs(self.float_name or self.name)
 
 
 class _Table(Row, frozen=True):

@@ -54,6 +54,41 @@ def test_the_list_is_not_cut_at_60_columns(capsys: pytest.CaptureFixture[str]) -
     ]
 
 
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_wide_list_fits(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "terminal_width", lambda: width)
+    senet, zoo = load_catalog()["senet_154"], load_zoo()
+    fcn, yolo = zoo["fcn_resnet101_ade"], zoo["yolo3_darknet53_voc"]
+    console.print_networks([senet], [fcn, yolo], wide=True)
+    shown = lines(capsys)
+    assert max(map(len, shown)) <= width
+    words = " ".join(shown).replace(",", "").split()
+    assert {"20.69G", "41.38G", "38.69M", "461.7", "FLOPs", "activations"} <= {*words}
+    if width == 140:
+        assert shown[0].split() == [
+            *("GluonCV", "published", "as", "input", "params", "mult-adds", "FLOPs"),
+            *("activations", "file", "top-1", "top-5"),
+        ]
+        assert len(shown) == 8
+    else:
+        assert shown[1] == "senet_154"
+        assert "mult-adds 20.69G" in " ".join(shown)
+
+
+def test_the_costs_are_in_the_json_and_need_the_list() -> None:
+    (row,) = listed("cifar_resnet20_v1")
+    assert row["costs"] == load_catalog()["cifar_resnet20_v1"].costs.as_dict()
+    assert row["costs"]["flops"] == 2 * 40_813_184
+    assert run("convert", "--list", "cifar_resnet20_v1", "--wide").output.split()[-3:] == [
+        *("MB", "92.10", "-")
+    ]
+    result = run("convert", "cifar_resnet20_v1", "--wide")
+    assert result.exit_code == 2
+    assert "--wide is for --list" in result.output
+
+
 @pytest.mark.usefixtures("narrow")
 def test_a_result_is_not_cut_at_60_columns() -> None:
     assert console.result_line(record()).splitlines() == [

@@ -24,6 +24,7 @@ PROVED = Parity(
     ),
 )
 ENTRY = load_catalog()["resnet50_v1d"]
+COSTS = ENTRY.costs
 CARD = f"""\
 ---
 tags:
@@ -50,6 +51,18 @@ model-index:
     - type: accuracy
       name: Top-5 accuracy
       value: {ENTRY.top5}
+    - type: multiply-adds
+      name: Multiply-adds
+      value: {COSTS.multiply_adds}
+    - type: flops
+      name: FLOPs
+      value: {COSTS.flops}
+    - type: activations
+      name: Activations
+      value: {COSTS.activations}
+    - type: file-size
+      name: File size in bytes
+      value: 1
 ---
 
 # gluon_resnet50_v1d
@@ -60,6 +73,10 @@ converted by gluon2torch.
 | | |
 |---|---|
 | Parameters | 25.58 M |
+| Multiply-adds | 4.33 G for an image of 224×224 |
+| FLOPs | 8.66 G, two for each multiply-add |
+| Activations | 11.92 M, of convolutions and linear layers |
+| File size | 0.0 MB |
 | Classes | 1000 |
 | Images | 3×224×224, bilinear, crop 0.875 |
 | Mean, std | (0.485, 0.456, 0.406), (0.229, 0.224, 0.225) |

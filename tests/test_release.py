@@ -84,12 +84,20 @@ def test_a_folder_has_all_that_is_published(tmp_path: Path) -> None:
 
     card = front_matter(release / "gluon_cifar_resnet20_v1.md")
     assert card["license"] == "apache-2.0"
-    ((metric,),) = [row["results"][0]["metrics"] for row in card["model-index"]]
+    ((metric, *costs),) = [row["results"][0]["metrics"] for row in card["model-index"]]
     assert metric == {"type": "accuracy", "name": "Top-1 accuracy", "value": 92.1}
+    assert {each["type"]: each["value"] for each in costs} == {
+        "multiply-adds": 40_813_184,
+        "flops": 81_626_368,
+        "activations": 200_714,
+        "file-size": row["bytes"],
+    }
+    assert row["costs"]["flops"] == 81_626_368
     both = front_matter(release / "README.md")
     assert [row["name"] for row in both["model-index"]] == [f"gluon_{name}" for name in TINY]
     notes = (release / "RELEASE_NOTES.md").read_text()
-    line = f"| gluon_cifar_resnet20_v1 | 0.27 M | 92.10 % | – | 1.0e-15 | 3.0e-07 | `{one}` | 1.1 |"
+    cells = ("0.27 M", "40.81 M", "92.10 %", "–", "1.0e-15", "3.0e-07", f"`{one}`", "1.1")
+    line = f"| gluon_cifar_resnet20_v1 | {' | '.join(cells)} |"
     assert line in notes.splitlines()
     assert "Random" not in notes
 

@@ -11,6 +11,7 @@ from ..mappings.choices import OURS
 from ..mappings.layout import load_layout
 from ..parity.result import Parity
 from .record import Record
+from .record_costs import costs_metrics, costs_text
 
 DATASETS = {"imagenet": "imagenet-1k", "cifar10": "cifar10"}  # names on the Hub
 
@@ -63,8 +64,8 @@ def front_matter(record: Record) -> dict[str, Any]:
     }
     if published:
         front |= {"license": load_catalog().licence, "datasets": [dataset]}
-    if has_published_accuracy(record) and entry.top1 is not None:
-        metrics = [("Top-1 accuracy", entry.top1), ("Top-5 accuracy", entry.top5)]
+    if has_published_accuracy(record):
+        accuracies = [("Top-1 accuracy", entry.top1), ("Top-5 accuracy", entry.top5)]
         front["model-index"] = [
             {
                 "name": record.name,
@@ -74,9 +75,10 @@ def front_matter(record: Record) -> dict[str, Any]:
                         "dataset": {"name": dataset, "type": dataset},
                         "metrics": [
                             {"type": "accuracy", "name": name, "value": value}
-                            for name, value in metrics
+                            for name, value in accuracies
                             if value is not None
-                        ],
+                        ]
+                        + costs_metrics(record),
                     }
                 ],
             }
@@ -103,6 +105,7 @@ def _facts(record: Record, entry: Entry) -> str:
     height, width = images.input_size
     rows = {
         "Parameters": f"{record.parameters / 1e6:.2f} M",
+        **costs_text(record),
         "Classes": str(record.num_classes),
         "Images": f"{record.in_chans}×{height}×{width}, {images.interpolation}, "
         f"crop {images.crop_pct:g}",

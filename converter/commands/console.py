@@ -9,6 +9,7 @@ import click
 
 from ..checkpoints.record import Failure, GraphRecord, Record
 from ..mappings.choices import OURS
+from ..mappings.costs import abbreviated
 from ..parity.result import Parity
 from .tables import format_line, print_table, terminal_width
 
@@ -17,8 +18,10 @@ IMAGE_AXES = 4
 if TYPE_CHECKING:
     from ..checkpoints.verification import Verification
     from ..mappings.catalog import Entry
+    from ..mappings.costs import Costs
     from ..mappings.zoo import ZooEntry
 
+COSTS = ("mult-adds", "FLOPs", "activations", "file")  # headings of `--list --wide`
 WIDTHS = (24, 50)  # of a network's name, and of its parity
 
 
@@ -85,20 +88,27 @@ def verified_line(found: Verification) -> str:
     return f"{found.file}: {hashes}; {parity_line(found.parity)}"
 
 
-def print_networks(entries: Collection[Entry], others: Iterable[ZooEntry]) -> None:
-    """Print networks of the catalogue as a table, and others as a table for each task."""
+def print_networks(
+    entries: Collection[Entry], others: Iterable[ZooEntry], *, wide: bool = False
+) -> None:
+    """Print networks of the catalogue as a table, and others as a table for each task.
+
+    Args:
+        wide: Whether the tables have the networks' costs, too.
+    """
     if entries:
-        _print_catalog(entries)
-    _print_zoo(others, below=bool(entries))
+        _print_catalog(entries, wide=wide)
+    _print_zoo(others, below=bool(entries), wide=wide)
 
 
-def _print_catalog(entries: Iterable[Entry]) -> None:
+def _print_catalog(entries: Iterable[Entry], *, wide: bool) -> None:
     rows = [
         (
             entry.name,
             entry.published if entry.sha1 else "never published",
             "{}x{}".format(*entry.dataset.input_size),
             f"{entry.parameters / 1e6:.2f}M",
+            *(_costs(entry.costs) if wide else ()),
             *(
                 "-" if accuracy is None else f"{accuracy:.2f}"
                 for accuracy in (entry.top1, entry.top5)
@@ -106,11 +116,11 @@ def _print_catalog(entries: Iterable[Entry]) -> None:
         )
         for entry in entries
     ]
-    figures = ("params", "top-1", "top-5")
+    figures = ("params", *(COSTS if wide else ()), "top-1", "top-5")
     print_table(("GluonCV", "published as", "input", *figures), rows, right=figures)
 
 
-def _print_zoo(entries: Iterable[ZooEntry], *, below: bool) -> None:
+def _print_zoo(entries: Iterable[ZooEntry], *, below: bool, wide: bool) -> None:
     by_task: dict[str, list[tuple[str, ...]]] = {}
     for entry in entries:
         shapes = ("x".join(map(str, shape[1:])) for shape in entry.inputs.values())
@@ -121,10 +131,18 @@ def _print_zoo(entries: Iterable[ZooEntry], *, below: bool) -> None:
                 entry.name,
                 str(entry.classes or "-"),
                 ", ".join(shapes),
+                *(_costs(entry.costs) if wide else ()),
                 ", ".join(metrics) or ("without figures" if entry.sha1 else weights),
             )
         )
+    costs = COSTS if wide else ()
     for number, (task, rows) in enumerate(by_task.items()):
         if below or number > 0:
             click.echo()
-        print_table((task, "classes", "input", "published"), rows)
+        print_table((task, "classes", "input", *costs, "published"), rows, right=costs)
+
+
+def _costs(costs: Costs) -> tuple[str, ...]:
+    """The cells of a network's costs, below the headings COSTS."""
+    counts = (abbreviated(each).replace(" ", "") for each in (costs.multiply_adds, costs.flops))
+    return *counts, f"{costs.activations / 1e6:.2f}M", f"{costs.file_bytes / 1e6:.1f} MB"

@@ -28,6 +28,7 @@ def convert_command(
     models: tuple[str, ...],
     everything: bool,
     listing: bool,
+    wide: bool,
     json_file: str | None,
     quiet: bool,
     verbose: bool,
@@ -47,10 +48,12 @@ def convert_command(
 
         entries, others = catalog.values(), load_zoo().values()
         try:
-            show_networks(*matching(entries, others, models), json_file)
+            show_networks(*matching(entries, others, models), json_file, wide=wide)
         except UnknownModelError as error:
             raise click.UsageError(str(error)) from error
         return
+    if wide:
+        raise click.UsageError("--wide is for --list.")
     shard, jobs = options.pop("shard"), options.pop("jobs")
     files = params_files(options.pop("params"))
     check_usage(models, files, everything, options)
@@ -67,7 +70,7 @@ def convert_command(
     from ..pipeline.batch import convert_in_processes, convert_in_turn
 
     if jobs > 1 and len(requests) > 1:
-        outcomes = convert_in_processes(requests, jobs)
+        outcomes = convert_in_processes(requests, jobs, verbose=verbose)
     else:
         outcomes = convert_in_turn(requests, verbose=verbose)
     results = show_each(outcomes, requests, quiet=quiet or json_file == "-")
@@ -112,14 +115,23 @@ def _left(requests: Sequence[Request], results: Sequence[Record | GraphRecord | 
 
 
 def show_networks(
-    entries: Collection[Entry], others: Collection[ZooEntry], json_file: str | None
+    entries: Collection[Entry],
+    others: Collection[ZooEntry],
+    json_file: str | None,
+    *,
+    wide: bool = False,
 ) -> None:
-    """Print the known networks as tables or as JSON: the catalogue's, and then the zoo's."""
+    """Print the known networks as tables or as JSON: the catalogue's, and then the zoo's.
+
+    Args:
+        wide: Whether the tables have the networks' costs, too; JSON always has.
+    """
     from ..mappings.schema import plain
     from . import console
 
     if json_file is None:
-        console.print_networks(entries, others)
+        console.print_networks(entries, others, wide=wide)
     else:
-        rows = [*map(plain, entries), *map(plain, others)]
+        networks: list[Entry | ZooEntry] = [*entries, *others]
+        rows = [{**plain(each), "costs": each.costs.as_dict()} for each in networks]
         write_json(rows, json_file)

@@ -32,6 +32,11 @@ _OPTIONS = (
         "'resnet50*', a family, a task such as detection, or published.",
     ),
     click.option(
+        "--wide",
+        is_flag=True,
+        help="With --list: also the costs of each network, for one input of its size.",
+    ),
+    click.option(
         "--init",
         type=click.Choice(INITS),
         default="pretrained",

@@ -14,6 +14,7 @@ from .. import __version__
 from ..checkpoints.loading_snippet import snippet
 from ..checkpoints.model_card import has_published_accuracy, is_published_file, model_card
 from ..checkpoints.record import Record, to_json
+from ..checkpoints.record_costs import costs_of
 from ..errors import ReleaseError
 from ..mappings.catalog import load_catalog
 from ..mappings.schema import Row, structure
@@ -90,6 +91,7 @@ def _row(record: Record) -> dict[str, Any]:
         "licence": load_catalog().licence if is_published_file(record) else None,
         "top1": entry.top1 if proved else None,
         "top5": entry.top5 if proved else None,
+        "costs": None if (costs := costs_of(record)) is None else costs.as_dict(),
     }
 
 

@@ -9,7 +9,9 @@ import yaml
 
 from ..checkpoints.model_card import front_matter, has_published_accuracy
 from ..checkpoints.record import Record
+from ..checkpoints.record_costs import costs_of
 from ..mappings.catalog import load_catalog
+from ..mappings.costs import abbreviated
 
 _USE = """`SHA256SUMS` has the full hash of every file; `sha256sum -c SHA256SUMS` checks them.
 `gluon2torch release --check FOLDER` also measures parity again. `manifest.json` has the same facts
@@ -55,14 +57,16 @@ def _summary(records: Sequence[Record]) -> str:
 
 
 def _table(records: Sequence[Record], title: str) -> str:
-    titles = ("Model", "Parameters", "Top-1", "Top-5", "float64", "float32", "File", "MB")
-    lines = [" | ".join(titles), "|".join(["---", *["---:"] * 5, "---", "---:"])]
+    figures = ("Parameters", "Mult-adds", "Top-1", "Top-5", "float64", "float32")
+    titles = ("Model", *figures, "File", "MB")
+    lines = [" | ".join(titles), "|".join(["---", *["---:"] * len(figures), "---", "---:"])]
     for record in records:
         entry, official = load_catalog()[record.model], has_published_accuracy(record)
         accuracies = (entry.top1, entry.top5) if official else (None, None)
         cells = (
             title.format(name=record.name),
             f"{record.parameters / 1e6:.2f} M",
+            "–" if (costs := costs_of(record)) is None else abbreviated(costs.multiply_adds),
             *("–" if value is None else f"{value:.2f} %" for value in accuracies),
             *(_worst(record, dtype) for dtype in ("float64", "float32")),
             f"`{record.file}`",
