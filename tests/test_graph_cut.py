@@ -125,12 +125,24 @@ def test_wrong_nodes_are_one_line(
     assert message in result.stderr
 
 
-def test_of_several_nodes_of_a_name_none_is_taken() -> None:
+def test_of_several_nodes_of_a_name_one_is_chosen_by_its_place() -> None:
+    """As in loops that Gluon has unrolled: the names of the first step are those of the second."""
     sym = import_mxnet().sym
-    twice = sym.relu(sym.relu(sym.var("data"), name="same"), name="same")
-    graph = parse_symbol(twice.tojson().encode(), "net")
-    with pytest.raises(GraphError, match="2 nodes are named 'same'"):
-        cut(graph, ["same"])
+    halves = sym.split(sym.tanh(sym.var("data"), name="same"), num_outputs=2, name="halves")
+    again = sym.split(sym.relu(halves[1], name="same"), num_outputs=2, name="halves")
+    graph = parse_symbol(sym.shuffle(again[1]).tojson().encode(), "net")
+    for name in ("same", "halves:1"):
+        stem = name.partition(":")[0]
+        message = f"2 nodes are named '{stem}'; choose one of them, from '{stem}@1' to '{stem}@2'"
+        with pytest.raises(GraphError, match=message):
+            cut(graph, [name])
+    chosen = {name: cut(graph, [name]) for name in ("same@1", "same@2", "halves@2:1")}
+    assert [len(list(each.operators())) for each in chosen.values()] == [1, 3, 4]
+    assert chosen["halves@2:1"].heads == ((4, 1),)
+    for name in ("same@0", "same@3", "same@", "same@x", "data@1"):
+        with pytest.raises(GraphError, match=f"has no node '{name}'"):
+            cut(graph, [name])
+    assert last_outputs(graph, is_unknown) == ("halves@2:1",)
 
 
 def test_labels_and_constants_are_no_last_outputs() -> None:

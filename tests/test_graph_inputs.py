@@ -206,6 +206,19 @@ def test_random_integers_are_small_and_within_the_tables() -> None:
     assert (values.dtype, values.min(), values.max()) == ("int32", 0, 1)
 
 
+def test_a_mask_is_float32_of_zeros_and_ones() -> None:
+    table = {
+        "nodes": [variable("data"), {"op": "relu", "name": "relu", "inputs": [[0, 0]]}],
+        "heads": [[1, 0]],
+    }
+    graph = parse_symbol(json.dumps(table).encode(), "net")
+    spec = input_specs(graph, {}, {"data": ((50, 4), "mask")})["data"]
+    assert (spec.dtype, spec.batch) == ("float32", 50)
+    values = spec.random(np.random.default_rng(0))
+    assert values.dtype == "float64"  # before it is cast to that of the proof
+    assert set(values.ravel()) == {0, 1}
+
+
 @pytest.mark.mxnet
 def test_indices_and_lengths(tmp_path: Path) -> None:
     """Token indices, segments and lengths, as a BERT takes them; the lengths in floating point."""

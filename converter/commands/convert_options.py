@@ -152,14 +152,15 @@ _OPTIONS = (
         metavar="NAME=SHAPE[:DTYPE]",
         help="Shape of an input of the graph of --symbol, with the batch, such as "
         "data=1,3,224,224 or ids=1,128:int32; repeatable, and needed for each of several inputs. "
-        f"DTYPE: {', '.join(INPUT_DTYPES)}.",
+        f"DTYPE: {', '.join(INPUT_DTYPES)} (float32 of zeros and ones).",
     ),
     click.option(
         "--output",
         "outputs",
         multiple=True,
         metavar="NODE",
-        help="Convert the graph up to this node, or NODE:1 for its second output; repeatable. "
+        help="Convert the graph up to this node, or NODE:1 for its second output, NODE@2 for the "
+        "second node of this name; repeatable. "
         "`gluon2torch graph` shows the last ones before an operator that is not supported.",
     ),
     PLUGIN,

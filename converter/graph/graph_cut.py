@@ -21,12 +21,13 @@ def cut(graph: Graph, outputs: Sequence[str]) -> Graph:
 
     Args:
         graph: The graph.
-        outputs: Names of nodes; `NODE:1` for the second output of one. None of them leaves the
-            graph as it is.
+        outputs: Names of nodes; `NODE:1` for the second output of one, and `NODE@2` for the second
+            of several nodes of one name, in the graph's order. None of them leaves the graph as it
+            is.
 
     Raises:
         GraphError: If there is no such node, there are several, or it is a variable; names the
-            nearest names.
+            nearest names, or how to choose among several.
     """
     if not outputs:
         return graph
@@ -40,20 +41,34 @@ def arrays_of(graph: Graph, arrays: Mapping[str, Array]) -> Arrays:
 
 
 def _edge(graph: Graph, text: str) -> Edge:
-    numbers, output = _named(graph, text), 0
+    numbers, output = _chosen(graph, text), 0
     name, colon, place = text.rpartition(":")
     if not numbers and colon and place.isdecimal() and len(place) < SHOWN:
-        numbers, output = _named(graph, name), int(place)
+        numbers, output = _chosen(graph, name), int(place)
+        text = name if numbers else text
     if len(numbers) == 1:
         return numbers[0], output
     if numbers:
-        raise GraphError(f"{graph.where}: {len(numbers)} nodes are named {text!r}; choose another")
+        raise GraphError(
+            f"{graph.where}: {len(numbers)} nodes are named {text!r}; choose one of them, from "
+            f"'{text}@1' to '{text}@{len(numbers)}', in the graph's order"
+        )
     names = [node.name for node in graph.nodes if node.op != VARIABLE]
     if any(node.name == text for node in graph.nodes):
         raise GraphError(f"{graph.where}: {text!r} is an input or an array, which nothing computes")
     near = difflib.get_close_matches(text, names, SHOWN)
     hint = f"; the nearest are {', '.join(near)}" if near else ""
     raise GraphError(f"{graph.where}: has no node {text!r}{hint}")
+
+
+def _chosen(graph: Graph, text: str) -> list[int]:
+    """The nodes that a name stands for, or `NAME@2`."""
+    name, at, place = text.rpartition("@")
+    if numbers := _named(graph, text):
+        return numbers
+    if not (at and place.isdecimal() and len(place) <= len(str(len(graph.nodes)))):
+        return []
+    return _named(graph, name)[int(place) - 1 : int(place)] if int(place) else []
 
 
 def _named(graph: Graph, name: str) -> list[int]:
@@ -89,8 +104,10 @@ def last_outputs(graph: Graph, fails: Callable[[Node], bool]) -> tuple[str, ...]
 
 
 def value_name(graph: Graph, edge: Edge) -> str:
-    """Name of a value, as `cut` takes it: its node's, and `NODE:1` for a further output."""
+    """Name of a value, as `cut` takes it: its node's, with the place of one of several."""
     name = graph.nodes[edge[0]].name
+    if len(numbers := _named(graph, name)) > 1:
+        name = f"{name}@{numbers.index(edge[0]) + 1}"
     return f"{name}:{edge[1]}" if edge[1] else name
 
 

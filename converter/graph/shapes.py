@@ -15,6 +15,7 @@ from .roles import roles
 from .symbol import VARIABLE, Graph
 
 CHANNELS = 3
+MASK = "mask"  # what stands for float32 where the values are 0 and 1
 _OF_LENGTHS = frozenset({"SequenceMask", "SequenceLast", "SequenceReverse"})
 CONVOLUTIONS = frozenset({"Convolution", "_contrib_quantized_conv"})
 FULLY_CONNECTED = frozenset({"FullyConnected", "_contrib_quantized_fully_connected"})
@@ -78,6 +79,8 @@ def input_specs(
 def _spec(graph: Graph, name: str, shape: tuple[int, ...], dtype: str) -> InputSpec:
     axis = batch_axis(graph, name)
     axis = axis if axis < len(shape) else 0
+    if dtype == MASK:
+        return InputSpec(shape, counts=True, below=2, batch_axis=axis)
     if _is_length(graph, name):
         # a longer or shorter length would be outside the sequence
         return InputSpec(shape, dtype, counts=True, least=1, below=3, batch_axis=axis)
