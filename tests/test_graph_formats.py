@@ -25,6 +25,8 @@ from gluon2torch.graph.free_dimensions import Free, further_sizes, trials
 from gluon2torch.graph.input_spec import InputSpec
 from gluon2torch.graph.roles import auxiliary_names
 from gluon2torch.graph.symbol import parse_symbol, read_symbol
+from gluon2torch.inference.graph_prediction import gives_probabilities
+from gluon2torch.inference.prediction import top_guesses
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
@@ -329,6 +331,30 @@ def test_images_are_classified_and_their_outputs_written(
     assert run("predict", path, image, "--threshold", "0.1").exit_code == 2
     assert run("features", path, image, "-o", out, "--stages").exit_code == 2
     assert run("predict", path, image, "--std", "0,1,1").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes", "expected"),
+    [
+        ("SoftmaxOutput", {}, True),
+        ("softmax", {}, True),
+        ("SoftmaxActivation", {}, True),
+        ("LogisticRegressionOutput", {}, True),
+        ("Activation", {"act_type": "sigmoid"}, True),
+        ("Activation", {"act_type": "softrelu"}, False),
+        ("identity", {}, False),
+    ],
+)
+def test_a_network_that_ends_in_probabilities_gets_no_second_softmax(
+    operator: str, attributes: dict[str, str], expected: bool
+) -> None:
+    sym = import_mxnet().sym
+    head = getattr(sym, operator)(sym.var("data"), **attributes)
+    graph = parse_symbol(sym.Group([head, sym.relu(sym.var("data"))]).tojson().encode(), "net")
+    assert gives_probabilities(graph) is expected
+    scores = torch.tensor([0.25, 0.625, 0.125], dtype=torch.float64)
+    guesses = top_guesses(scores, ("a", "b", "c"), 2, probabilities=True)
+    assert [(guess.label, guess.probability) for guess in guesses] == [("b", 0.625), ("a", 0.25)]
 
 
 def test_features_are_those_of_mxnet(

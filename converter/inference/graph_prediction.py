@@ -8,18 +8,24 @@ import torch
 
 from ..checkpoints.program import Program
 from ..errors import CheckpointError
+from ..graph.symbol import Graph
 from ..mappings.class_labels import Labels
 from .graph_network import GraphNetwork, PixelScale
 from .images.image_file import read_image
 from .prediction import Prediction, check_count, top_guesses
 from .runner import Setup
 
+# operators whose outputs are the classes' probabilities; of the last two, each on its own
+PROBABILITIES = frozenset(
+    {"SoftmaxOutput", "SoftmaxActivation", "softmax", "LogisticRegressionOutput", "sigmoid"}
+)
+
 
 class GraphPredictor:
     """A graph's network that classifies image files.
 
     Args:
-        program: The opened file; its first output is the logits (N, classes).
+        program: The opened file; its first output is logits or probabilities (N, classes).
         topk: Number of classes to return, at most all of them.
         labels: Names of the classes; their numbers by default.
         preset: How images are cropped (images/presets.py).
@@ -48,6 +54,7 @@ class GraphPredictor:
             check_count(program.path, labels, count)
         self._names = labels.names if labels is not None else ()
         self._path, self._topk = program.path, topk
+        self._probabilities = gives_probabilities(program.graph)
 
     def __call__(self, image: str | os.PathLike[str]) -> Prediction:
         """Classify an image file; `-` reads standard input.
@@ -57,12 +64,24 @@ class GraphPredictor:
             CheckpointError: If the first output is not one vector per image.
         """
         pixels = torch.from_numpy(self._network.crop(read_image(image)).copy())
-        logits = self._network(pixels[None])[0]
-        if logits.ndim != 2:
-            shape = "x".join(map(str, logits.shape))
+        scores = self._network(pixels[None])[0]
+        if scores.ndim != 2:
+            shape = "x".join(map(str, scores.shape))
             raise CheckpointError(
                 f"{self._path}: its output {self._network.outputs[0]} has shape {shape}, which is "
                 "not one number per class; write it with `gluon2torch features`"
             )
-        top = top_guesses(torch.from_numpy(logits[0]).double(), self._names, self._topk)
+        top = top_guesses(
+            torch.from_numpy(scores[0]).double(),
+            self._names,
+            self._topk,
+            probabilities=self._probabilities,
+        )
         return Prediction(os.fspath(image), top)
+
+
+def gives_probabilities(graph: Graph) -> bool:
+    """Whether a graph's first output is probabilities, so that no softmax is to follow."""
+    node = graph.nodes[graph.heads[0][0]]
+    activation = node.op == "Activation" and node.attributes.get("act_type") == "sigmoid"
+    return node.op in PROBABILITIES or activation

@@ -20,7 +20,7 @@ from .runner import Setup, make_runner, require_classifier
 
 @dataclass(frozen=True)
 class Guess:
-    """One predicted class: its name, its index in the logits, and its softmax probability."""
+    """One predicted class: its name, its index in the output, and its probability."""
 
     label: str
     index: int
@@ -42,17 +42,21 @@ class Prediction:
         return asdict(self)
 
 
-def top_guesses(logits: torch.Tensor, names: Sequence[str], topk: int) -> tuple[Guess, ...]:
-    """The most probable classes of one image, from its logits (C,) in float64.
+def top_guesses(
+    scores: torch.Tensor, names: Sequence[str], topk: int, *, probabilities: bool = False
+) -> tuple[Guess, ...]:
+    """The most probable classes of one image, from their scores (C,) in float64.
 
     Args:
-        logits: of each class.
+        scores: of each class, logits or probabilities.
         names: of the classes; if they are not as many, a class is named by its index.
         topk: number of classes to return, at most all of them.
+        probabilities: whether the scores are probabilities, as of a network that ends in a softmax.
     """
-    indices = logits.topk(min(topk, len(logits))).indices
-    known = names if len(names) == len(logits) else tuple(map(str, range(len(logits))))
-    pairs = zip(indices.tolist(), logits.softmax(0)[indices].tolist(), strict=True)
+    indices = scores.topk(min(topk, len(scores))).indices
+    known = names if len(names) == len(scores) else tuple(map(str, range(len(scores))))
+    values = scores if probabilities else scores.softmax(0)
+    pairs = zip(indices.tolist(), values[indices].tolist(), strict=True)
     return tuple(Guess(known[index], index, value) for index, value in pairs)
 
 
