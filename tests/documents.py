@@ -35,17 +35,26 @@ def sections(path: Path) -> list[tuple[str, str]]:
     return [(text.splitlines()[0].lstrip("# "), text) for text in texts if "```" in text]
 
 
+def blocks(text: str) -> list[tuple[str, str]]:
+    """Language and content of the blocks of code; commands have no language."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
 def commands(text: str) -> list[str]:
     """The command lines in blocks of code, joined where `\\` ends a line."""
-    blocks = re.findall(r"^```\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [line for language, block in blocks(text) if not language for line in lines_of(block)]
+
+
+def lines_of(block: str) -> list[str]:
+    """The command lines in a block of code, joined where `\\` ends a line."""
     words = ("git", "make", "curl", "torchrun", "python", "gluon2torch", "./gluon2torch")
+    lines = block.replace("\\\n", " ").splitlines()
     return [line for line in lines if line.split(" ", 1)[0] in words]
 
 
 def python_blocks(text: str) -> list[str]:
     """The examples in Python."""
-    return re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    return [block for language, block in blocks(text) if language == "python"]
 
 
 def training_figures(title: str) -> dict[int, float]:
