@@ -15,7 +15,7 @@ from gluon2torch.errors import ParityError
 from gluon2torch.mappings.key_map import Stage
 from gluon2torch.parity.measurement import measure, random_images, stage_outputs
 from gluon2torch.parity.output_bounds import OutputDifference, output_difference
-from gluon2torch.parity.output_comparison import compare_outputs, difference
+from gluon2torch.parity.output_comparison import compare_at_shapes, compare_outputs, difference
 from gluon2torch.parity.requirement import require
 from gluon2torch.parity.result import Check, Parity, StageDifference, TrainingCheck, TrainingParity
 
@@ -361,3 +361,30 @@ def test_hooks_are_removed_and_outputs_are_copies() -> None:
     with pytest.raises(RuntimeError, match="broken"):
         stage_outputs(network, [Stage("conv", "0", "0")], random_images([(4, 4)])[0])
     assert not network[0]._forward_hooks
+
+
+@pytest.mark.parametrize("wrong", ["head0", "head1"])
+def test_every_output_of_a_graph_counts_in_every_dtype(wrong: str) -> None:
+    """In float32, too, where those before the last were not looked at."""
+    rng = np.random.default_rng(0)
+    exact = {name: rng.standard_normal((2, 4)) for name in ("head0", "head1")}
+    outputs = {(dtype, 0): exact for dtype in LIMITS}
+    spoiled = {**exact, wrong: exact[wrong] + 1e-3 * np.abs(exact[wrong]).max()}
+    found = {
+        name: compare_at_shapes(
+            "mxnet",
+            list(exact),
+            ["2x4"],
+            outputs | {("float32", 0): actual},
+            outputs,
+            LIMITS,
+            heads=list(exact),
+            condition=None,
+            constant_from=None,
+        )
+        for name, actual in (("right", exact), ("wrong", spoiled))
+    }
+    assert found["right"].passed is True
+    assert found["wrong"].passed is False
+    largest = {check.dtype: check.max_rel for check in found["wrong"].checks}
+    assert largest == {"float64": 0.0, "float32": pytest.approx(1e-3)}

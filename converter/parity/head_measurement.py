@@ -73,6 +73,7 @@ def measure_heads(
         outputs,
         expected,
         limits,
+        heads=heads,
         condition=None,
         constant_from=constant_from,
     )

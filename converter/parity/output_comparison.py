@@ -45,6 +45,7 @@ def compare_outputs(
         outputs,
         expected,
         limits,
+        heads=stages[-1:],
         condition=condition,
         constant_from=next(
             (stage for stage in stages if not depends_on_input(outputs["float64", 0][stage])), None
@@ -60,6 +61,7 @@ def compare_at_shapes(
     expected: Mapping[tuple[str, int], Arrays],
     limits: Mapping[str, float],
     *,
+    heads: Sequence[str],
     condition: float | None,
     constant_from: str | None,
 ) -> Parity:
@@ -68,6 +70,7 @@ def compare_at_shapes(
     Args:
         reference, stages, outputs, expected, limits, condition: As in `compare_outputs`.
         shapes: Shapes of the inputs as text, by number.
+        heads: The stages that are outputs of the network, which are compared in each data type.
         constant_from: The first stage whose outputs do not depend on the input; None if all do.
     """
     checks: list[Check] = []
@@ -82,12 +85,18 @@ def compare_at_shapes(
     }
     for dtype, limit in limits.items():
         for number, shape in enumerate(shapes):
+            of_heads: OutputDifference | None = None
             for stage in stages:
                 actual, original = outputs[dtype, number][stage], expected[dtype, number][stage]
                 found = output_difference(actual, original, units[number, stage], limit, dtype)
                 if dtype == first:
                     worst[stage] = _larger(worst.get(stage), found)
-            checks.append(Check(dtype, shape, found.max_abs, found.max_rel, limit, found.max_own))
+                if stage in heads:
+                    of_heads = _larger(of_heads, found)
+            assert of_heads is not None, "a network has an output"
+            checks.append(
+                Check(dtype, shape, of_heads.max_abs, of_heads.max_rel, limit, of_heads.max_own)
+            )
     differing = tuple(
         StageDifference(name, each.max_rel, each.max_own) for name, each in worst.items()
     )
