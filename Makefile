@@ -25,7 +25,7 @@ GPU_PYTHON ?= $(BIN)/python
 GPU_JOBS ?= 8
 GPU_OUT := build/gpu
 
-.PHONY: convert test quick lint view proof zoo gpu gpu-reference mutants bench clean
+.PHONY: convert test quick lint view proof zoo gpu gpu-reference mutants bench docs clean
 
 convert: .venv/installed
 	$(BIN)/python convert.py $(MODEL) --init $(INIT) --out $(OUT)
@@ -75,6 +75,10 @@ mutants: .venv/developing
 	$(INSTALL) --quiet -e '.[mutation]'
 	$(BIN)/python -m tests.mutation --sample $(SAMPLE)
 
+# the site, to be opened from disk: build/site/index.html
+docs: .venv/developing
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean --quiet
+
 bench: .venv/developing
 	$(BIN)/python benchmarks/bench_process.py
 	$(BIN)/python benchmarks/bench_params.py --plot docs/growth.svg
@@ -94,7 +98,7 @@ bench: .venv/developing
 
 .venv/developing: .venv/installed
 	@echo "Installing what only the tests need into .venv: about 1 GB"
-	$(INSTALL) -e '.[$(EXTRAS),onnx,tensorboard,dev]'
+	$(INSTALL) -e '.[$(EXTRAS),onnx,tensorboard,docs,dev]'
 	touch $@
 
 clean:

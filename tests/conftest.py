@@ -48,6 +48,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     needs: dict[str, Callable[[], object]] = {"mxnet": mxnet_compat.has_mxnet}
     needs["graphviz"] = functools.partial(shutil.which, "dot")
     needs["linters"] = functools.partial(importlib.util.find_spec, "importlinter")
+    needs["mkdocs"] = functools.partial(importlib.util.find_spec, "mkdocs")
     needs |= {name: functools.partial(importlib.util.find_spec, name) for name in CLIENTS}
     needs["nbclient"] = lambda: all(map(importlib.util.find_spec, NOTEBOOKS))
     missing = [name for name, here in needs.items() if item.get_closest_marker(name) and not here()]

@@ -14,7 +14,7 @@ from PIL import Image
 from gluon2torch.graph import registry
 from gluon2torch.mappings.class_labels import dataset_labels
 
-from .documents import ROOT, commands, make_files, parse, run, sections
+from .documents import ROOT, commands, make_files, parse, python_blocks, run, sections
 from .images import encode, noise
 from .test_graph_inputs import save_detector
 
@@ -57,9 +57,11 @@ def test_the_example_of_graphs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert torch.equal(tensor, weights[name])
 
 
+TUTORIAL = DOCS / "tutorial.md"  # whose commands need what those before them have made
+NUMBER = re.compile(r"\d\.\de-\d\d")
 SECTIONS = {
     f"{path.stem}: {title}": text
-    for path in sorted(DOCS.glob("*.md"))
+    for path in sorted({*DOCS.glob("*.md")} - {TUTORIAL})
     for title, text in sections(path)
     if commands(text)
 }
@@ -88,6 +90,34 @@ def test_the_commands_run(title: str) -> None:
             assert not source or source.startswith("curl")
             result = run(piped, stdin=Path("cat.jpg").read_bytes() if source else None)
             assert result is None or result.exit_code == 0, (line, result and result.output)
+
+
+def transcripts(text: str) -> list[tuple[str, str]]:
+    """The command lines in blocks of code, each with the output that is shown after it."""
+    blocks = re.findall(r"^```\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    parts = [part for each in blocks for part in re.split(r"^(?=gluon2torch )", each, flags=re.M)]
+    return [(line, shown) for line, _, shown in (part.partition("\n") for part in parts) if line]
+
+
+@pytest.mark.mxnet
+@pytest.mark.costly
+@pytest.mark.usefixtures("sandbox")
+def test_the_tutorial_is_followed_from_its_start() -> None:
+    make_files("photo.jpg flowers")
+    number = 0
+    for _, text in sections(TUTORIAL):
+        for line, shown in transcripts(text) if "```python" not in text else ():
+            result = run(line)
+            assert result is not None
+            assert result.exit_code == 0, (line, result.output)
+            if shown:
+                assert NUMBER.sub("N", result.stdout) == NUMBER.sub("N", shown)
+            number += 1
+        for block in python_blocks(text):
+            names: dict[str, Any] = {}
+            exec(compile(block, "docs/tutorial.md", "exec"), names)
+            assert names["logits"].shape == (1, 10)
+    assert number == TUTORIAL.read_text(encoding="utf-8").count("\ngluon2torch ") == 8
 
 
 def require_options(line: str) -> None:
