@@ -9,20 +9,23 @@ from typing import Any
 
 import torch
 from torch import fx
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...errors import CheckpointError, ExportError
 from ...files.atomic_file import publish, temporary_file
-from ...graph.input_spec import in_dtype
 from ...sources.arrays import Array, Arrays
 from ..record import WrittenFile
 from .job import GraphJob
 from .module_check import check_equal
 from .onnx import quiet, require_libraries, to_bytes
+from .onnx_regions import use_roi_align
+from .onnx_translations import translations
 from .pt2 import export_program
+from .stepwise_check import largest_difference, nodes_before_jumps, with_outputs
+from .traced_operations import traced_nodes
 
 __all__ = ["require_libraries", "write_graph_onnx"]
 
+FATAL = 4
 _MISSING = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
 
 
@@ -39,21 +42,46 @@ def write_graph_onnx(job: GraphJob) -> WrittenFile:
             folder is not writable.
     """
     onnxruntime = require_libraries()
-    content = _export(job)
-    try:
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    except _failures(onnxruntime) as error:
-        raise CheckpointError(
-            f"{job.name}: onnxruntime cannot load its .onnx ({_first_line(error)}); choose another "
-            "`--format`"
-        ) from error
-    check_equal(job, lambda inputs: _run(onnxruntime, session, inputs), "its .onnx in onnxruntime")
+    nodes = nodes_before_jumps(traced_nodes(job))
+    model = _export(job, nodes)
+    whole = to_bytes(model, job.metadata) if nodes else b""
+    del model.graph.output[len(job.outputs) :]
+    content = to_bytes(model, job.metadata)
+    session = _load(onnxruntime, content, job)
+
+    def stepwise(inputs: Arrays) -> float:
+        outputs = _run(onnxruntime, _load(onnxruntime, whole, job), inputs)
+        return largest_difference(job.module, inputs, outputs, nodes)
+
+    check_equal(
+        job,
+        lambda inputs: _run(onnxruntime, session, inputs),
+        "its .onnx in onnxruntime",
+        stepwise if nodes else None,
+    )
     sha256 = hashlib.sha256(content).hexdigest()
     target = job.named(sha256, ".onnx")
     with temporary_file(job.folder) as (file, path):
         file.write(content)
         publish(file, path, target)
     return WrittenFile("onnx", str(target), sha256, len(content))
+
+
+def _load(onnxruntime: Any, content: bytes, job: GraphJob) -> Any:
+    """A session of onnxruntime on the CPU.
+
+    Raises:
+        CheckpointError: If onnxruntime cannot load the file.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = FATAL  # what it raises is reported here
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except _failures(onnxruntime) as error:
+        raise CheckpointError(
+            f"{job.name}: onnxruntime cannot load its .onnx ({_first_line(error)}); choose another "
+            "`--format`"
+        ) from error
 
 
 def _run(onnxruntime: Any, session: Any, inputs: Arrays) -> list[Array]:
@@ -75,8 +103,17 @@ def _failures(onnxruntime: Any) -> tuple[type[Exception], ...]:
     return tuple(each for each in names if isinstance(each, type) and issubclass(each, Exception))
 
 
-def _export(job: GraphJob) -> bytes:
-    program = export_program(job.module, job.specs, job.free, job.name)
+def _export(job: GraphJob, nodes: Sequence[fx.Node]) -> Any:
+    """The `ModelProto` of a module; the values of some nodes follow its outputs.
+
+    Raises:
+        ExportError: If torch.export cannot export the module.
+        CheckpointError: If ONNX does not have one of its computations.
+    """
+    module = with_outputs(job.module, nodes)
+    use_roi_align(module)
+    program = export_program(module, job.specs, job.free, job.name)
+    names = _unique([*job.outputs, *(f"{node.name} (value)" for node in nodes)])
     try:
         with quiet():
             exported = torch.onnx.export(
@@ -84,7 +121,8 @@ def _export(job: GraphJob) -> bytes:
                 dynamo=True,
                 external_data=False,
                 input_names=list(job.specs),
-                output_names=_unique(job.outputs),
+                output_names=names,
+                custom_translation_table=translations(),
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
@@ -95,7 +133,7 @@ def _export(job: GraphJob) -> bytes:
         for axis, what in job.free.axes(value.name, job.specs).items():
             value.type.tensor_type.shape.dim[axis].dim_param = what
     del model.graph.value_info[:]  # shapes between layers, in which these names do not occur
-    return to_bytes(model, job.metadata)
+    return model
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -124,42 +162,8 @@ def _refusal(job: GraphJob, error: Exception) -> CheckpointError:
 
 def _node_of(job: GraphJob, operation: str) -> str | None:
     """The first node of a module that computes one of torch's operations, such as `aten.sort`."""
-    inputs = in_dtype({name: spec.zeros() for name, spec in job.specs.items()}, "float32")
-    tracer = _Tracer(job.module, operation)
-    with torch.no_grad():
-        tracer.run(*map(torch.from_numpy, inputs.values()))
-    return tracer.found
-
-
-class _Tracer(fx.Interpreter):
-    """Runs a module node by node, and finds the first node that computes an operation."""
-
-    def __init__(self, module: fx.GraphModule, operation: str) -> None:
-        super().__init__(module)
-        self._operation = operation
-        self.found: str | None = None
-
-    def run_node(self, n: fx.Node) -> Any:
-        seen: set[str] = set()
-        with _Recorder(seen):
-            result = super().run_node(n)
-        if self.found is None and self._operation in seen:
-            self.found = n.name
-        return result
-
-
-class _Recorder(TorchDispatchMode):
-    """Notes the names of the operations that torch computes."""
-
-    def __init__(self, seen: set[str]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._seen = seen
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        self._seen.add(str(func).rpartition(".")[0])
-        return func(*args, **(kwargs or {}))
+    found = (each.node.name for each in traced_nodes(job) if operation in each.operations)
+    return next(found, None)
 
 
 def _first_line(error: Exception) -> str:

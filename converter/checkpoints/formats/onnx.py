@@ -88,16 +88,27 @@ def to_bytes(model: Any, metadata: Mapping[str, str]) -> bytes:
         model: The `ModelProto`, which is changed.
         metadata: Strings by name.
     """
-    for graph in (model.graph, *model.functions):
-        for part in (graph, *graph.node, *graph.value_info):
-            del part.metadata_props[:]
-    for part in (*model.graph.input, *model.graph.output, *model.graph.initializer):
-        del part.metadata_props[:]
+    for function in model.functions:
+        _remove_metadata(function)
+    _remove_metadata(model.graph)
     del model.metadata_props[:]
     for key, value in sorted(metadata.items()):
         model.metadata_props.add(key=key, value=value)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
+
+
+def _remove_metadata(graph: Any) -> None:
+    """Remove what the exporter noted in a graph or a function, and in the graphs of its loops."""
+    values = [*graph.value_info]
+    if hasattr(graph, "initializer"):  # a function's inputs and outputs are names
+        values += [*graph.input, *graph.output, *graph.initializer]
+    for part in (graph, *graph.node, *values):
+        del part.metadata_props[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _remove_metadata(attribute.g)
 
 
 def _check(onnxruntime: Any, content: bytes, network: torch.nn.Module, job: Job) -> None:
