@@ -46,14 +46,14 @@ class FileReport:
     Attributes:
         version: Version of the file format.
         values: Number of stored values of all arrays.
-        detection: The networks that the names fit.
+        detection: The networks that the names fit; None for the weights of a source.
     """
 
     path: str
     version: str
     bytes: int
     values: int
-    detection: Detection
+    detection: Detection | None
     arrays: tuple[ArrayReport, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,7 +83,8 @@ def inspect_file(path: str | os.PathLike[str]) -> FileReport:
             if structural in by_source
         }
     reports = tuple(
-        _report(key, array, *targets.get(key, (None, None))) for key, array in file.arrays.items()
+        array_report(key, array, *targets.get(key, (None, None)))
+        for key, array in file.arrays.items()
     )
     return FileReport(
         path=file.path,
@@ -101,7 +102,10 @@ def _values(array: StoredArray) -> Array:
     return array.data if isinstance(array, SparseArray) else array
 
 
-def _report(name: str, array: StoredArray, target: str | None, rule: str | None) -> ArrayReport:
+def array_report(
+    name: str, array: StoredArray, target: str | None, rule: str | None
+) -> ArrayReport:
+    """Describe one array, of which the key in PyTorch and its rule may be known."""
     nan, inf = count_nonfinite(_values(array))
     layout = "none" if array is None else getattr(array, "layout", "dense")
     return ArrayReport(

@@ -81,7 +81,7 @@ class Claims:
         self.compared.append(key)
         text = str(actual)
         # a file name has only the first digits
-        if (text[: len(str(value))] if key == "digits" else text) != str(value):
+        if (text[: len(str(value))] if key.endswith("digits") else text) != str(value):
             self.problems.append(f"its {label} is {actual}; expected {value}")
 
     def result(
@@ -107,10 +107,19 @@ class Claims:
 
     def check_file(self, path: Path, sha256: str, record: RecordedFacts) -> None:
         """Compare the hash of a file with its name and its record."""
-        digits = _DIGITS.search(path.name)
-        label = "SHA-256, whose first digits are in the file name,"
-        self.check("digits", digits[1] if digits else None, sha256, label)
+        self.check_name(path, sha256)
         self.check("sha256", record.sha256, sha256, "SHA-256")
+
+    def check_name(self, path: Path, sha256: str, what: str = "") -> None:
+        """Compare the hash of a file with the digits in its name.
+
+        Args:
+            what: What it is of the file that is verified, if it is another.
+        """
+        digits = _DIGITS.search(path.name)
+        key, whose = (f"{what} digits", f"{what}' ") if what else ("digits", "")
+        label = f"{whose}SHA-256, whose first digits are in the file name,"
+        self.check(key, digits[1] if digits else None, sha256, label)
 
 
 def verify(

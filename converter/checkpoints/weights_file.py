@@ -95,6 +95,8 @@ def _reason(path: Path, error: Exception) -> str:
         return str(error.strerror)
     if path.suffix == ".params":
         return "a .params file; convert it with `gluon2torch convert --params`"
+    if path.suffix == ".py":
+        return "the source of a network; import it, and load its weights as its first lines say"
     if path.suffix == ".onnx":
         return "an ONNX file; load it with onnxruntime"
     if isinstance(error, pickle.UnpicklingError):

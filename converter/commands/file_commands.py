@@ -22,11 +22,15 @@ FILE = click.Path(path_type=Path)
 @click.argument("file", type=FILE)
 @JSON
 def inspect_command(file: Path, json_file: str | None) -> None:
-    """Show what a .params file contains, and what each array is converted to."""
+    """Show what a .params file contains, and what each array is converted to.
+
+    FILE can also be a .py that `convert --format py` wrote: the arrays are those of its weights.
+    """
     from ..checkpoints.inspection import inspect_file
+    from ..checkpoints.source_file import inspect_source, is_source
 
     try:
-        report = inspect_file(file)
+        report = inspect_source(file) if is_source(file) else inspect_file(file)
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error
     if json_file is not None:
@@ -131,8 +135,9 @@ def _inspection_text(report: FileReport) -> str:
     ]
     megabytes = report.bytes / 1e6
     total = f"{len(rows)} arrays, {report.values:,} values, {megabytes:.1f} MB"
-    head = f"{report.path}: {report.version}, {total}\n{_detection_text(report.detection)}"
-    return "\n".join([head, *(line.rstrip() for line in lines)])
+    head = [f"{report.path}: {report.version}, {total}"]
+    head += [_detection_text(report.detection)] if report.detection is not None else []
+    return "\n".join([*head, *(line.rstrip() for line in lines)])
 
 
 def _remarks(layout: str, nan: int, inf: int) -> str:

@@ -36,13 +36,19 @@ def verify_command(
 
     CHECKPOINT is a .pth or .safetensors file in any layout, a timm folder, or hf:OWNER/NAME on the
     Hugging Face Hub; or a .pt2, .pth or .safetensors file of a network that was converted as a
-    graph, which is compared with MXNet.
+    graph, which is compared with MXNet. Of a .py, the source and the file with its weights are
+    compared with their names and the record.
     """
     from ..checkpoints.program import has_graph
+    from ..checkpoints.source_file import is_source, verify_source
     from ..checkpoints.verification import verify
 
     try:
-        if has_graph(checkpoint):
+        if is_source(checkpoint):
+            if sizes or reference != "auto":
+                raise click.UsageError("--reference and --size measure parity, but not of a .py.")
+            found = verify_source(checkpoint)
+        elif has_graph(checkpoint):
             from ..pipeline.graph_verification import verify_graph
 
             if sizes:
