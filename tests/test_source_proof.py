@@ -20,6 +20,8 @@ from gluon2torch.checkpoints.formats import python_source
 from gluon2torch.cli import main
 from gluon2torch.errors import CheckpointError, GraphError
 from gluon2torch.graph.importer import read_arrays
+from gluon2torch.graph.source_code.call_text import CallText
+from gluon2torch.graph.source_code.layer_text import layer_operation
 from gluon2torch.graph.source_code.source_program import SourceProgram, write_source
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
@@ -27,6 +29,7 @@ from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .exported import export_symbol
 from .mxnet_run import run_by_mxnet
+from .source_module import file_case
 
 INPUTS = {"data": (1, 3, 64, 64)}
 SMALL = "mobilenet0.25"
@@ -152,6 +155,40 @@ def test_the_command_writes_a_source(tmp_path: Path) -> None:
     )
     assert result.exit_code == 0
     assert ".py" in result.output
+
+
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_deformable_convolution_has_a_source(mask: bool, tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    data = sym.var("data")
+    inputs = [data, sym.Convolution(data, kernel=(3, 3), pad=(1, 1), num_filter=18, name="offset")]
+    if mask:
+        inputs.append(sym.Convolution(data, kernel=(3, 3), pad=(1, 1), num_filter=9, name="mask"))
+    layer = (
+        sym.contrib.ModulatedDeformableConvolution if mask else sym.contrib.DeformableConvolution
+    )
+    out = layer(*inputs, kernel=(3, 3), pad=(1, 1), num_filter=6, name="deformable")
+    shape = {"data": (2, 4, 7, 9)}
+    each = file_case(*export_symbol(out, tmp_path / "net", shape), shape["data"])
+    assert "class DeformableConvolution(nn.Module):" in each.program.code
+    with torch.no_grad():
+        expected, found = (
+            net(each.inputs["data"]) for net in (each.module, each.network(tmp_path))
+        )
+        assert torch.equal(found, expected)
+
+
+def test_an_int8_layer_is_refused_with_the_reason() -> None:
+    from gluon2torch.graph.layers.quantized_linear import QuantizedLinear
+
+    root, graph = torch.nn.Module(), torch.fx.Graph()
+    layer = QuantizedLinear.__new__(QuantizedLinear)
+    torch.nn.Module.__init__(layer)
+    root.add_module("fc", layer)
+    node = graph.call_module("fc", (graph.placeholder("data"),))
+    graph.output(node)
+    with pytest.raises(GraphError, match="fc: source .* an int8 layer.*--dequantize"):
+        layer_operation(layer, CallText(node, {}.__getitem__), {})
 
 
 def test_what_has_no_source_is_named() -> None:

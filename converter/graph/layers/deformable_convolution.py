@@ -42,6 +42,7 @@ class DeformableConvolution(nn.Module):
     ) -> None:
         super().__init__()
         self.kernel, self.stride, self.padding, self.dilation = kernel, stride, padding, dilation
+        self.channels, self.filters = channels, filters
         self.groups, self.offset_groups = groups, offset_groups
         self.weight = nn.Parameter(torch.empty(filters, channels // groups, *kernel))
         self.bias = nn.Parameter(torch.empty(filters)) if bias else None

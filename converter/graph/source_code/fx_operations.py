@@ -117,7 +117,10 @@ class _Reader:
         target = str(node.target)
         module = self._module.get_submodule(target)
         if any(isinstance(each, fx.GraphModule) for each in module.modules()):
-            raise GraphError(f"{target}: source cannot be written for loops and conditions")
+            raise GraphError(
+                f"{target}: source cannot be written for loops and conditions, whose bodies are "
+                "graphs themselves; choose another `--format`"
+            )
         keys = {name: f"{target}.{name}" for name in module.state_dict()}
         return layer_operation(module, call, keys)
 

@@ -72,16 +72,26 @@ def _value(module: nn.Module, parameter: str, name: str) -> Any:
     try:
         value = getattr(module, parameter)
     except AttributeError as error:
-        kind = type(module).__name__
-        raise GraphError(f"{name}: source cannot be written for {kind}") from error
+        raise _refusal(module, name) from error
     if isinstance(value, (Tensor, nn.Module)):
-        kind = type(module).__name__
-        raise GraphError(f"{name}: source cannot be written for {kind}")
+        raise _refusal(module, name)
     if parameter == "momentum" and value is not None and abs(value - 0.1) < _MXNET_MOMENTUM:
         return 0.1
     if parameter == "stride" and value == getattr(module, "kernel_size", None) and _pools(module):
         return None
     return _scalar(value) if type(module).__module__.startswith("torch.") else value
+
+
+def _refusal(module: nn.Module, name: str) -> GraphError:
+    """The error for a layer that cannot be constructed from numbers alone."""
+    is_int8 = ".quant" in type(module).__module__
+    reason = (
+        "an int8 layer, whose scales are computed from the graph's ranges; convert the float "
+        "network with `--dequantize`"
+        if is_int8
+        else "whose arguments are tensors; choose another `--format`"
+    )
+    return GraphError(f"{name}: source cannot be written for {type(module).__name__}, {reason}")
 
 
 def _pools(module: nn.Module) -> bool:
