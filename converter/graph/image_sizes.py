@@ -79,5 +79,10 @@ def size_multiple(graph: Graph, traced: tuple[int, int]) -> int | None:
     return math.lcm(*parts) if parts else None
 
 
+def has_fixed_sizes(graph: Graph) -> bool:
+    """Whether the graph resizes feature maps to fixed sizes."""
+    return any(map(_is_fixed, graph.nodes))
+
+
 def _is_fixed(node: Node) -> bool:
     return node.op == RESIZE and all(side in node.attributes for side in SIDES)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from torch import fx
 
 from ..errors import ConversionError, GraphError, ImageSizeError
+from ..graph.following_sizes import follow_image_size
 from ..graph.free_dimensions import MULTIPLES, Free, further_sizes, image_input, with_size
 from ..graph.importer import build_module
 from ..graph.input_spec import InputSpec, Specs, describe, with_batch
@@ -57,12 +58,18 @@ class BuiltGraph:
 
 
 def build_with_inputs(
-    graph: Graph, arrays: Arrays, request: Request, constants: Collection[str] = ()
+    graph: Graph,
+    arrays: Arrays,
+    request: Request,
+    constants: Collection[str] = (),
+    *,
+    following: bool = False,
 ) -> BuiltGraph:
     """Build a graph's module for the requested inputs, or for images of a size at which it runs.
 
     Args:
         constants: Names of the arrays that are not trained.
+        following: Whether sizes of feature maps that the graph fixes follow those of the images.
 
     Raises:
         GraphError: If the graph cannot be imported, or the request names other inputs than it has.
@@ -74,6 +81,8 @@ def build_with_inputs(
     else:
         given = [input_specs(graph, arrays, request.inputs)]
         module = _build(graph, arrays, given[0], constants)
+        if following:
+            follow_image_size(module, given[0])
     heads, *_ = [try_run(module, specs, graph.where) for specs in given]
     fixed = fixed_batch(module, given[0])
     free = Free(fixed is None, free_sides(module, given[0]))
@@ -97,6 +106,8 @@ def build_for_shapes(
     specs: dict[str, InputSpec],
     proof: dict[str, InputSpec],
     constants: Collection[str] = (),
+    *,
+    following: bool = False,
 ) -> BuiltGraph:
     """Build a graph's module for inputs of known shapes, which is proved with other shapes.
 
@@ -104,12 +115,16 @@ def build_for_shapes(
         specs: Inputs that the files are written for.
         proof: Smaller inputs, with which the network runs faster.
         constants: Names of the arrays that are not trained.
+        following: As in `build_with_inputs`.
 
     Raises:
         GraphError: If the graph cannot be imported.
         ImageSizeError: If it does not run on the inputs of the proof.
     """
-    return with_inputs(_build(graph, arrays, specs, constants), specs, proof, graph.where)
+    module = _build(graph, arrays, specs, constants)
+    if following:
+        follow_image_size(module, specs)
+    return with_inputs(module, specs, proof, graph.where)
 
 
 def with_inputs(

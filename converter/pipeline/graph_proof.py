@@ -13,6 +13,8 @@ from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.fusion import is_quantized, unfused
 from ..graph.graph_cut import arrays_of, cut
+from ..graph.image_sizes import Shapes, for_inputs
+from ..graph.input_spec import Specs
 from ..graph.labels import without_labels
 from ..graph.precision import limits
 from ..graph.symbol import FUSED, Graph
@@ -45,6 +47,8 @@ class Network:
         detections: Whether the outputs are detections.
         sorted_rows: Whether detections are sorted by their scores, as NMS leaves them.
         num_classes: Number of classes, if it is known before the network runs.
+        shapes: Of a network whose graph fixes sizes that follow the images' size, the shapes of the
+            inputs that the graph is for.
     """
 
     graph: Graph
@@ -55,6 +59,15 @@ class Network:
     detections: bool = False
     sorted_rows: bool = True
     num_classes: int | None = None
+    shapes: Shapes | None = None
+
+    def at(self, specs: Specs) -> Network:
+        """The network whose graph is for other inputs, if sizes in it follow theirs."""
+        if self.shapes is None:
+            return self
+        shapes = {name: spec.shape for name, spec in specs.items()}
+        graph = for_inputs(self.graph, self.shapes, shapes)
+        return replace(self, graph=graph, text=symbol_json(graph), shapes=shapes)
 
     @property
     def detection_order(self) -> str | None:
@@ -105,14 +118,25 @@ def prove_sizes(
     if reference.endswith(SAVED):
         return parity, "the saved reference has no others"
     (dtype, limit), *_ = _allowed(network).items()
-    others = replace(built, examples=built.further)
-    try:
-        further = prove_graph(
-            others, network, reference, seed, allowed={dtype: limit}, share=(share, 1.0)
-        )
-    except (ParityError, ImageSizeError) as error:
-        return parity, str(error)
-    return replace(parity, checks=(*parity.checks, *further.checks)), None
+    # a graph of fixed sizes is another for each
+    parts = [built.further] if network.shapes is None else [[each] for each in built.further]
+    step = (1.0 - share) / len(parts)
+    for number, examples in enumerate(parts):
+        others = replace(built, examples=examples)
+        start = share + step * number
+        try:
+            further = prove_graph(
+                others,
+                network.at(examples[0]),
+                reference,
+                seed,
+                allowed={dtype: limit},
+                share=(start, start + step),
+            )
+        except (ParityError, ImageSizeError) as error:
+            return parity, str(error)
+        parity = replace(parity, checks=(*parity.checks, *further.checks))
+    return parity, None
 
 
 def prove_graph(

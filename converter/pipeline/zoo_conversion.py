@@ -16,7 +16,7 @@ from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
 from ..graph.class_count import dependence, fitted
-from ..graph.image_sizes import for_inputs
+from ..graph.image_sizes import for_inputs, has_fixed_sizes
 from ..graph.input_spec import InputSpec, random_inputs
 from ..graph.nms_settings import NmsSettings
 from ..graph.shapes import input_specs
@@ -174,31 +174,36 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                 detections=whole and entry.task == "detection",
                 sorted_rows=request.nms,
                 num_classes=count if whole else None,
+                shapes={**entry.inputs, **wanted} if has_fixed_sizes(network.graph) else None,
             )
             built = _build(entry, network, request)
             proved = _with_detections(entry, network, head, built, request) if whole else None
             if proved is not None:
                 network = replace(network, notes=(*network.notes, WITHOUT_THRESHOLD))
+            if network.shapes is not None:
+                proved = built, network.at(built.examples[0])
         return prove_and_write(attempt, request, graph, network, built, proved)
 
 
 def _build(entry: ZooEntry, network: Network, request: Request) -> BuiltGraph:
     """Build a network's module for the requested inputs, or for the published ones."""
+    following = network.shapes is not None
     if request.inputs is not None:
-        return build_with_inputs(network.graph, network.arrays, request, network.constants)
+        return build_with_inputs(
+            network.graph, network.arrays, request, network.constants, following=following
+        )
 
     def specs(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, InputSpec]:
         given = {name: (shape, "float32") for name, shape in shapes.items()}
         return input_specs(network.graph, network.arrays, given)
 
-    # a graph with fixed sizes is proved with those
-    takes_any = for_inputs(network.graph, entry.inputs, entry.proof) == network.graph
     return build_for_shapes(
         network.graph,
         network.arrays,
         specs(entry.inputs),
-        specs(entry.proof if takes_any else entry.inputs),
+        specs(entry.proof),
         network.constants,
+        following=following,
     )
 
 

@@ -14,8 +14,9 @@ from ..attributes import rounded_single
 class BilinearResize(nn.Module):
     """Bilinear interpolation to a given size, by scales, or to the size of a second input.
 
-    The mode `odd_scale` scales the distance of the first and last pixel of an odd size. Modes such
-    as `to_even_up` change a size by one unless it is even already.
+    Of the second input's size, it can be a part: its height and width divided by `parts`. The mode
+    `odd_scale` scales the distance of the first and last pixel of an odd size. Modes such as
+    `to_even_up` change a size by one unless it is even already.
     """
 
     def __init__(
@@ -24,14 +25,15 @@ class BilinearResize(nn.Module):
         scales: tuple[float, float],
         align_corners: bool,
         mode: str = "size",
+        parts: tuple[int, int] = (1, 1),
     ) -> None:
         super().__init__()
         self.size, self.scales, self.align_corners = size, scales, align_corners
-        self.mode = mode
+        self.mode, self.parts = mode, parts
 
     def forward(self, input: Tensor, like: Tensor | None = None) -> Tensor:
         if like is not None:
-            size = list(like.shape[2:])
+            size = [side // part for side, part in zip(like.shape[2:], self.parts, strict=True)]
         elif self.size is not None:
             size = list(self.size)
         else:

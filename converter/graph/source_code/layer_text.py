@@ -119,9 +119,13 @@ def _bilinear_resize(
 ) -> Operation | None:
     if not module.align_corners or (len(nodes) == 1 and module.size is None):
         return None
+    if module.parts[0] != module.parts[1]:
+        return None
     text = call.input(nodes[0])
     if len(nodes) == 2:
         size = f"{call.input(nodes[1])}.shape[2:]"
+        if module.parts != (1, 1):
+            size = f"[side // {call.argument('part', module.parts[0])} for side in {size}]"
     else:
         size = call.argument("size", module.size)
     return call.operation(f'F.interpolate({text}, {size}, mode="bilinear", align_corners=True)')
