@@ -72,7 +72,7 @@ def small_yolo() -> Any:
     from gluoncv.model_zoo.yolo import YOLOV3
 
     anchors = [[10, 14, 23, 27, 37, 58]]
-    return YOLOV3([layer(8, 16)], [4], anchors, [16], ["a", "b"], nms_topk=50, post_nms=40)
+    return YOLOV3([layer(8, 16)], [4], anchors, [16], ["a", "b"], nms_topk=50, post_nms=60)
 
 
 def exported(make: Callable[[], Any], stem: Path) -> tuple[Any, list[Path]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from ..parity.result import Parity
-from .inspection import ArrayReport, FileReport, array_report
+from .inspection import FileReport, array_report
 from .record import RecordedFacts, read_record
 from .verification import Claims, Verification, hash_file
 from .weights_file import read_tensors
@@ -71,16 +71,14 @@ def inspect_source(path: Path) -> FileReport:
     """
     source = read_source(path)
     tensors, _ = read_tensors(source.weights)
-    arrays: list[ArrayReport] = [
-        array_report(name, tensor.numpy(), None, None) for name, tensor in tensors.items()
-    ]
+    arrays = tuple(array_report(name, each.numpy(), None, None) for name, each in tensors.items())
     return FileReport(
         path=str(path),
         version=f"source of the network {source.network}, with its weights in {source.weights}",
         bytes=source.weights.stat().st_size,
         values=sum(tensor.numel() for tensor in tensors.values()),
         detection=None,
-        arrays=tuple(arrays),
+        arrays=arrays,
     )
 
 

@@ -27,13 +27,14 @@ def follow_image_size(module: fx.GraphModule, specs: Specs) -> None:
     for node in module.graph.nodes:
         if node.op != "call_module":
             continue
-        layer = module.get_submodule(node.target)
+        target = str(node.target)
+        layer = module.get_submodule(target)
         if not isinstance(layer, BilinearResize) or layer.size is None or len(node.args) != 1:
             continue
         if any(side % size for side, size in zip(sides, layer.size, strict=True)):
             continue
         height, width = (side // size for side, size in zip(sides, layer.size, strict=True))
         following = BilinearResize(None, layer.scales, layer.align_corners, parts=(height, width))
-        module.set_submodule(node.target, following)
+        module.set_submodule(target, following)
         node.args = (*node.args, images)
     module.recompile()

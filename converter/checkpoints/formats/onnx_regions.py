@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
@@ -20,7 +22,7 @@ class OnnxROIAlign(nn.Module):
         super().__init__()
         self.size = layer.size
         centres = "half_pixel" if layer.aligned else "output_half_pixel"
-        self.attributes = {
+        self.attributes: dict[str, Any] = {
             "coordinate_transformation_mode": centres,
             "mode": "avg",
             "output_height": layer.size[0],
