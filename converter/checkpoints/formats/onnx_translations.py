@@ -23,9 +23,9 @@ def _sort(
 
     TopK of onnxruntime has no 8-bit integers and no booleans.
     """
-    from onnxscript import ir
-    from onnxscript import opset18 as op
+    from onnxscript import ir, opset18
 
+    op: Any = opset18  # whose types are those of tensors that ONNX computes with
     small = values.dtype in (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.BOOL)
     wide = op.Cast(values, to=ir.DataType.INT32) if small else values
     count = op.Gather(op.Shape(values), op.Constant(value_ints=[dim]))
@@ -48,8 +48,9 @@ def _row_sums(
 
     Torch's own translation adds row after row in a loop. Only the first result is used.
     """
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
 
+    op: Any = opset18
     weighted = op.Mul(op.Gather(rows, indices), op.Unsqueeze(per_sample_weights, [1]))
     width = op.Shape(rows, start=1, end=2)
     shape = op.Concat(op.Shape(offsets), op.Constant(value_ints=[-1]), width, axis=0)
