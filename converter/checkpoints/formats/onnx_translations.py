@@ -11,8 +11,10 @@ import torch
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Functions that write operations of torch in ONNX, by the operation."""
     aten = torch.ops.aten
-    sums = aten.embedding_bag.default, aten.embedding_bag.padding_idx
-    sums += aten._embedding_bag.default, aten._embedding_bag_forward_only.default
+    sums = [
+        *(aten.embedding_bag.default, aten.embedding_bag.padding_idx),
+        *(aten._embedding_bag.default, aten._embedding_bag_forward_only.default),
+    ]
     return {aten.sort.stable: _sort, **dict.fromkeys(sums, _row_sums)}
 
 
