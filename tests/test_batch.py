@@ -10,13 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from gluon2torch.checkpoints.record import Record
+from gluon2torch.cli import main
 from gluon2torch.errors import KeyMapError
 from gluon2torch.files.atomic_file import temporary_file
 from gluon2torch.mappings.catalog import load_catalog
@@ -167,7 +170,27 @@ def test_a_process_that_is_killed_fails_only_its_own_network() -> None:
     outcomes = list(convert_in_processes(requests(*names), 2, killed_or_converted))
     assert [outcome.result.succeeded for outcome in outcomes] == [True, False, True]
     assert [outcome.result.model for outcome in outcomes] == names
-    assert "was killed, perhaps for want of memory" in str(outcomes[1].error)
+    assert "was killed, possibly out of memory" in str(outcomes[1].error)
+
+
+def with_plugin(request: Request, *_: object) -> Record:
+    """A conversion that needs a plugin."""
+    if "gluon2torch_plugin_operators" not in sys.modules:
+        raise KeyMapError("no plugin")
+    return record(str(request.model))
+
+
+@pytest.mark.costly
+def test_each_process_of_jobs_loads_the_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = tmp_path / "operators.py"
+    plugin.write_text("")
+    monkeypatch.setattr(
+        batch, "convert_in_processes", partial(convert_in_processes, one=with_plugin)
+    )
+    arguments = ("convert", *SMALL, "--jobs", "2", "--plugin", str(plugin))
+    assert "2 of 2 converted" in CliRunner().invoke(main, arguments).output
 
 
 def waiting(request: Request, *_: object) -> Record:

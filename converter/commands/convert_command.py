@@ -12,7 +12,7 @@ from ..errors import UnknownModelError
 from .convert_options import convert_options
 from .convert_usage import check_usage, make_requests, params_files
 from .interruption import NOTHING_LEFT, InterruptibleCommand, interruptible
-from .shared_options import CONTEXT, shortened, write_json
+from .shared_options import CONTEXT, plugins, shortened, write_json
 
 if TYPE_CHECKING:
     from ..checkpoints.record import Failure, GraphRecord, Record
@@ -70,7 +70,7 @@ def convert_command(
     from ..pipeline.batch import convert_in_processes, convert_in_turn
 
     if jobs > 1 and len(requests) > 1:
-        outcomes = convert_in_processes(requests, jobs, verbose=verbose)
+        outcomes = convert_in_processes(requests, jobs, verbose=verbose, plugins=plugins())
     else:
         outcomes = convert_in_turn(requests, verbose=verbose)
     results = show_each(outcomes, requests, quiet=quiet or json_file == "-")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..inference.runner import Setup
 
 SHOWN_PROBLEMS = 10
+_PLUGINS = f"{__name__}.plugins"  # key of the context's data
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 JSON = click.option(
     "--json",
@@ -29,8 +30,9 @@ JSON = click.option(
 
 
 def _load_plugins(
-    _context: click.Context, _option: click.Parameter, files: tuple[Path, ...]
+    context: click.Context, _option: click.Parameter, files: tuple[Path, ...]
 ) -> None:
+    context.meta[_PLUGINS] = files
     if files:
         from ..graph.plugin import load_plugin
     for file in files:
@@ -132,6 +134,12 @@ WORKERS = click.option(
     metavar="N",
     help="Processes that read images. Default: one per core, up to 16.",
 )
+
+
+def plugins() -> tuple[Path, ...]:
+    """The files of `--plugin`, which this process has loaded."""
+    files: tuple[Path, ...] = click.get_current_context().meta.get(_PLUGINS, ())
+    return files
 
 
 def given(name: str) -> bool:

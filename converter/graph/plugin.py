@@ -1,4 +1,4 @@
-"""Files of a user's that register operators."""
+"""Plugins: Python files that register operators."""
 
 from __future__ import annotations
 

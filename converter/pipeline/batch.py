@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..checkpoints.record import Failure, GraphRecord, Record
 from ..errors import ConversionError
@@ -118,7 +119,12 @@ def _load_ahead(request: Request, background: ThreadPoolExecutor) -> Future[Arra
 
 
 def convert_in_processes(
-    requests: Sequence[Request], jobs: int, one: One = run, *, verbose: bool = False
+    requests: Sequence[Request],
+    jobs: int,
+    one: One = run,
+    *,
+    verbose: bool = False,
+    plugins: Sequence[Path] = (),
 ) -> Iterator[Outcome]:
     """Run requests in several processes, which share the cores; outcomes come in their order.
 
@@ -128,25 +134,26 @@ def convert_in_processes(
         jobs: The number of processes.
         one: The function that converts.
         verbose: Print a line for each stage to stderr.
+        plugins: Files that register operators, for each process.
     """
     left = list(requests)
     while left:
-        for outcome in _in_pool(left, min(jobs, len(left)), one, verbose):
+        for outcome in _in_pool(left, min(jobs, len(left)), one, verbose, plugins):
             left.pop(0)
             yield outcome
         if left:
             request = left.pop(0)
-            yield next(_in_pool([request], 1, one, verbose), None) or _killed(request)
+            yield next(_in_pool([request], 1, one, verbose, plugins), None) or _killed(request)
 
 
 def _killed(request: Request) -> Outcome:
-    message = (
-        f"{_name(request)}: the process that converted it was killed, perhaps for want of memory"
-    )
+    message = f"{_name(request)}: the process that converted it was killed, possibly out of memory"
     return Outcome(Failure(model=request.model, error=message), message)
 
 
-def _in_pool(requests: Sequence[Request], jobs: int, one: One, verbose: bool) -> Iterator[Outcome]:
+def _in_pool(
+    requests: Sequence[Request], jobs: int, one: One, verbose: bool, plugins: Sequence[Path]
+) -> Iterator[Outcome]:
     """Outcomes in the requests' order, up to the first that has none: a process was killed."""
     import multiprocessing
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
@@ -155,7 +162,7 @@ def _in_pool(requests: Sequence[Request], jobs: int, one: One, verbose: bool) ->
         jobs,
         multiprocessing.get_context("spawn"),  # torch's threads do not survive a fork
         _start_worker,
-        (max(1, (os.cpu_count() or 1) // jobs),),
+        (max(1, (os.cpu_count() or 1) // jobs), plugins),
     )
     try:
         for future in [pool.submit(_in_process, each, one, verbose) for each in requests]:
@@ -178,11 +185,19 @@ def _in_process(request: Request, one: One, verbose: bool) -> Outcome:
         return convert_one(request, progress, one=one)
 
 
-def _start_worker(threads: int) -> None:
-    """Let libraries use this process's share of the cores, and end at SIGTERM without leftovers."""
+def _start_worker(threads: int, plugins: Sequence[Path]) -> None:
+    """Let libraries use this process's share of the cores, and end at SIGTERM without leftovers.
+
+    Args:
+        plugins: Files that register operators, which a new process does not have yet.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program ends its workers
     signal.signal(signal.SIGTERM, _end)
+    if plugins:
+        from ..graph.plugin import load_plugin
+    for plugin in plugins:
+        load_plugin(plugin)
 
 
 def _end(number: int, _: object) -> None:
