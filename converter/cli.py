@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
@@ -81,8 +83,15 @@ class Program(click.Group):
     """The commands; called, as by a console script, they are a whole program."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with interruptible():
-            return super().invoke(ctx)
+        try:
+            with interruptible():
+                return super().invoke(ctx)
+        except OSError as error:
+            # files are handled where they are used; click ends quietly if a pipe was closed
+            if error.filename is not None or error.errno in (None, errno.EPIPE):
+                raise
+            sys.stdout = io.StringIO()  # what is left in its buffer cannot be written at exit, too
+            raise click.ClickException(f"stdout cannot be written ({error.strerror})") from error
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         with orderly_end():

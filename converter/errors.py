@@ -25,7 +25,7 @@ ConversionError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TableError(ConversionError):
 
 
 class MissingDependencyError(ConversionError):
-    """A library required by this step is not installed; the message names the extra to install."""
+    """A library required by this step is not installed; the message says how to install it."""
 
 
 class ParamsFileError(ConversionError):
@@ -78,6 +78,11 @@ class ProblemsError(ConversionError):
     def __init__(self, summary: str, problems: Sequence[str] = ()) -> None:
         self.problems = tuple(problems)
         super().__init__("\n  ".join([summary, *self.problems]))
+
+
+def counted(problems: Collection[str]) -> str:
+    """Their number in words: `1 problem`, `2 problems` …"""
+    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
 
 
 class KeyMapError(ProblemsError):

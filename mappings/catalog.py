@@ -115,7 +115,8 @@ def find_name(name: str, networks: Mapping[str, T]) -> T:
     found = networks.get(name.lower())
     if found is None:
         near = difflib.get_close_matches(name.lower(), networks, n=3, cutoff=0.6)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`--list` shows them all."
+        every = "`gluon2torch convert --list` shows them all"
+        hint = f"did you mean {' or '.join(near)}?" if near else every
         raise UnknownModelError(f"no network is called {name!r}; {hint}")
     return found
 

@@ -47,13 +47,15 @@ def read_labels(path: str | os.PathLike[str]) -> Labels:
     Each line is the name of a class, or its id, a tab and its name.
 
     Raises:
-        LabelsError: the file cannot be read, a line is empty, or an id appears twice.
+        LabelsError: the file cannot be read, a line or all of it is empty, or an id appears twice.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise LabelsError(f"{os.fspath(path)}: cannot be read ({reason})") from error
+    if not text.strip():
+        raise LabelsError(f"{os.fspath(path)}: has no class names; write one class per line")
     return parse_labels(text, os.fspath(path))
 
 

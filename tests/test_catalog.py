@@ -74,5 +74,5 @@ def test_either_name_finds_a_network() -> None:
 def test_a_wrong_name_suggests_the_near_ones() -> None:
     with pytest.raises(UnknownModelError, match="did you mean .*resnet50_v1d"):
         CATALOG.find("resnet50v1d")
-    with pytest.raises(UnknownModelError, match="`--list` shows them all"):
+    with pytest.raises(UnknownModelError, match="`gluon2torch convert --list` shows them all"):
         CATALOG.find("xyzzy")

@@ -40,7 +40,7 @@ def test_distutils_is_stood_in_for_where_python_has_none(monkeypatch: pytest.Mon
     assert version("1.26.4") < version("2.0.0")
 
 
-def test_a_machine_without_mxnet_is_told_which_extra_it_needs(
+def test_without_mxnet_the_error_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "mxnet", None)

@@ -285,7 +285,7 @@ def test_what_keeps_a_network_from_being_converted_is_reported(
     assert not out.exists()
 
 
-def test_a_record_that_cannot_be_written_takes_its_program_along(
+def test_a_program_is_not_written_if_its_record_cannot_be(
     mine: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(text: str, path: Path) -> None:

@@ -48,7 +48,7 @@ def outputs(module: nn.Module, data: np.ndarray) -> list[np.ndarray]:
     return [each.numpy() for each in (result if isinstance(result, tuple) else (result,))]
 
 
-def differences(symbol: Path, params: Path, shape: tuple[int, ...]) -> dict[str, float]:
+def require_equal(symbol: Path, params: Path, shape: tuple[int, ...]) -> dict[str, float]:
     """By dtype, the largest difference from MXNet over the largest output; checks the limits."""
     found = {}
     module, allowed = import_graph(symbol, params), limits(read_symbol(symbol))
@@ -71,7 +71,7 @@ def differences(symbol: Path, params: Path, shape: tuple[int, ...]) -> dict[str,
 @pytest.mark.parametrize("name", FEW)
 def test_a_few_networks_with_every_operator(name: str, tmp_path: Path) -> None:
     symbol, params = export(name, tmp_path, FEW[name])
-    found = differences(symbol, params, (2, 3, *FEW[name]))
+    found = require_equal(symbol, params, (2, 3, *FEW[name]))
     assert set(found) == {"float64", "float32"}
 
 
@@ -93,7 +93,7 @@ def test_the_zoo(tmp_path: Path) -> None:
         symbol, params = export(name, tmp_path, input_size(name))
         graph = read_symbol(symbol)
         operators |= {node.op for node in graph.nodes}
-        found = differences(symbol, params, (1, 3, *input_size(name)))
+        found = require_equal(symbol, params, (1, 3, *input_size(name)))
         limit = limits(graph)["float64"]
         worst[limit] = max(worst[limit], found["float64"])
         print(f"{name}: float64 {found['float64']:.1e}, float32 {found['float32']:.1e}")
@@ -118,7 +118,7 @@ def test_the_zoo(tmp_path: Path) -> None:
 )
 def test_real_networks(name: str, shape: tuple[int, ...], data: Path) -> None:
     symbol = data / "params" / f"{name.rpartition('-')[0]}-symbol.json"
-    differences(symbol, data / "params" / f"{name}.params", shape)
+    require_equal(symbol, data / "params" / f"{name}.params", shape)
 
 
 def segmentation(name: str) -> Any:
@@ -144,8 +144,7 @@ def dataset_name(short: str) -> str:
 @pytest.mark.parametrize("name", ["fcn_resnet50_ade", "psp_resnet50_ade", "deeplab_resnet50_ade"])
 def test_segmentation(name: str, tmp_path: Path) -> None:
     symbol, params = export_net(segmentation(name), tmp_path / name, (480, 480))
-    found = differences(symbol, params, (1, 3, 480, 480))
-    print(f"{name}: {found}")
+    require_equal(symbol, params, (1, 3, 480, 480))
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +285,7 @@ def test_layers_that_share_their_arrays_stay_one(tmp_path: Path) -> None:
     once = mx.sym.Convolution(data, weight, name="once", **options)
     twice = mx.sym.Convolution(once, weight, name="twice", **options)
     paths = export_symbol(twice, tmp_path / "net", {"data": (1, 3, 8, 8)})
-    differences(*paths, (2, 3, 8, 8))
+    require_equal(*paths, (2, 3, 8, 8))
     assert list(import_graph(*paths).state_dict()) == ["once.weight"]
 
 
@@ -299,7 +298,7 @@ def test_several_heads_are_a_tuple(tmp_path: Path) -> None:
     group = mx.sym.Group([mx.sym.relu(data), mx.sym.sigmoid(data)])
     paths = export_symbol(group, tmp_path / "net", {"data": (1, 3, 8, 8)})
     assert isinstance(import_graph(*paths)(torch.zeros(1, 3, 8, 8)), tuple)
-    differences(*paths, (2, 3, 8, 8))
+    require_equal(*paths, (2, 3, 8, 8))
 
 
 @pytest.mark.mxnet

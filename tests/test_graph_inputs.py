@@ -257,7 +257,7 @@ def test_a_graph_of_one_input(tmp_path: Path) -> None:
     assert (record.input, record.input_shape) == ("data", (4,))
     assert {check.input for check in record.parity.checks} == {"3x4"}
     result = run(paths, "--input", "data=1,4")
-    assert "takes (N, 4); --size and --input give other shapes" in result.output
+    assert "takes (N, 4); --input gives other shapes" in result.output
     default = convert_graph(*paths, out=tmp_path)
     assert default.sha256 == record.sha256
     assert default.inputs == record.inputs

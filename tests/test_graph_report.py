@@ -203,7 +203,7 @@ def scaled(values: Any) -> Any:
 def test_weights_that_the_graph_computes_stay_with_their_node(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As the parameters of recurrent layers, which Gluon strings together."""
+    """As the parameters of recurrent layers, which Gluon concatenates."""
     sym = import_mxnet().sym
     weight, bias = (sym.var(f"{name}_weight") for name in ("w", "b"))
     parameters = sym.concat(sym.reshape(weight, shape=(-1,)), sym.reshape(bias, shape=(-1,)), dim=0)

@@ -52,7 +52,7 @@ def error_of(tmp_path: Path, *arguments: object) -> str:
     return line
 
 
-def test_an_unknown_file_is_told_of_what_is_beside_it(tmp_path: Path) -> None:
+def test_the_error_of_an_unknown_file_names_the_graph_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "net-0000.params"
     write_params(path, FOREIGN)
     told = "to convert any other network, pass the -symbol.json"
@@ -64,7 +64,7 @@ def test_an_unknown_file_is_told_of_what_is_beside_it(tmp_path: Path) -> None:
     assert run("detect", path).output.splitlines()[1:] == [f"  {expected}"]
 
 
-def test_only_a_file_with_a_trunk_is_told_of_backbone(tmp_path: Path) -> None:
+def test_only_the_error_of_a_file_with_a_trunk_names_backbone(tmp_path: Path) -> None:
     path = tmp_path / "mine.params"
     write_params(path, SEGMENTATION)
     assert error_of(tmp_path, "--params", path).endswith(
@@ -78,10 +78,11 @@ def test_another_network_is_named(tmp_path: Path) -> None:
     result = run("convert", "resnet50_v1d", "--params", path, *OPTIONS, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        "Error: the arrays are not those of resnet50_v1d; convert them as cifar_resnet20_v1 ("
+        f"Error: {path}: the arrays are not those of resnet50_v1d; convert them as "
+        "cifar_resnet20_v1 ("
     )
     assert error_of(tmp_path, "--params", path, "--backbone") == (
-        "Error: the file is no network with a backbone, but fits cifar_resnet20_v1: omit "
+        f"Error: {path}: has no network with a backbone, but fits cifar_resnet20_v1: omit "
         "`--backbone`"
     )
 

@@ -408,7 +408,7 @@ def test_limbs_are_those_that_gluoncv_draws() -> None:
     assert drawn == sorted(LIMBS)
 
 
-def test_sides_have_their_colours() -> None:
+def test_left_and_right_joints_have_different_colours() -> None:
     for one, other in LIMBS:
         sides = {joint % 2 for joint in (one, other) if joint}
         wanted = MIDDLE if len(sides) == 2 else LEFT if 1 in sides else RIGHT

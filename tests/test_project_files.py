@@ -142,7 +142,7 @@ def test_a_form_asks_for_what_is_needed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_a_form_tells_to_run_is_a_command(name: str) -> None:
+def test_the_command_lines_of_the_issue_forms_exist(name: str) -> None:
     body = load(FORMS / name)["body"]
     found = {
         command
@@ -159,7 +159,7 @@ def test_forms_have_names_of_their_own() -> None:
     assert len({load(FORMS / name)["name"] for name in FIELDS}) == len(FIELDS)
 
 
-def test_vulnerabilities_are_led_elsewhere() -> None:
+def test_vulnerabilities_are_not_reported_as_issues() -> None:
     configuration = load(FORMS / "config.yml")
     assert configuration["blank_issues_enabled"] is True
     (link,) = configuration["contact_links"]

@@ -305,7 +305,7 @@ def test_requests_with_other_networks_or_values_are_refused(
 def test_a_network_without_the_setting_is_refused_before_its_weights_are_read(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(GraphError, match="fcn_resnet50_voc: .*no post_nms; it is not a detector"):
+    with pytest.raises(ValueError, match="fcn_resnet50_voc: .*no post_nms; it is not a detector"):
         convert_zoo("fcn_resnet50_voc", init="random", out=tmp_path / "out", post_nms=5)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
@@ -315,9 +315,9 @@ def test_the_command_line_has_the_settings(tmp_path: Path) -> None:
     given = ["--nms-thresh", "0.4", "--score-thresh", "0.1", "--topk", "9", "--post-nms", "3"]
     missing = ["--params", str(tmp_path / "none.params"), "-o", str(tmp_path)]
     result = runner.invoke(main, ["convert", CENTER, *given, *missing])
-    assert result.exit_code == 1
-    assert "has no nms_thresh and no score_thresh and no post_nms; its settings are nms_topk" in (
-        " ".join(result.output.split())
+    assert result.exit_code == 2
+    assert "no --score-thresh and no --post-nms; its settings are --topk" in " ".join(
+        result.output.split()
     )
     result = runner.invoke(main, ["convert", "resnet18_v1", "--no-nms", *missing])
     assert result.exit_code == 2

@@ -136,7 +136,7 @@ def _fit(path: Path, entry: Entry, tensors: Tensors) -> tuple[Tensors, int, int]
     keymap = load_keymap(entry.family)
     classifier, first_conv = f"{keymap.classifier}.weight", f"{keymap.first_conv}.weight"
     expected = network_specs(entry.name, entry.dataset.num_classes, 3)
-    keys = find_layout(entry, tensors, expected)
+    keys = find_layout(entry, tensors, expected, path)
     ours = {keys[name]: tensor for name, tensor in tensors.items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in ours.items()}
     in_chans = shapes[first_conv][1] if len(shapes.get(first_conv, ())) == 4 else 3

@@ -11,6 +11,7 @@ from ..files.atomic_file import record_path, staging, write_text
 from ..mapping.layout_keys import to_layout
 from ..weights.converted import Converted
 from .clock import Clock
+from .earlier_record import was_proved
 from .loading_snippet import snippet
 from .metadata import facts_sha256
 from .record import Record, WrittenFile, to_json
@@ -46,7 +47,8 @@ def write_files(
     """Write a network in each format, with a record for each file.
 
     All files appear in the folder together, after the last is written. A failure leaves no new
-    file and keeps the existing ones.
+    file and keeps the existing ones. If parity was not run, a record of the same file that an
+    earlier run has proved is kept.
 
     Args:
         draft: Makes the record, without its files; called when it is needed, so that its hashes
@@ -80,7 +82,8 @@ def write_files(
         files = [replace(file, file=str(out / Path(file.file).name)) for file in written]
         records = [_record_of(file, files, job.record, clock) for file in files]
         for file, about in zip(written, records, strict=True):
-            write_text(to_json(about.as_dict()), record_path(Path(file.file)))
+            if not was_proved(out / Path(file.file).name, about.as_dict()):
+                write_text(to_json(about.as_dict()), record_path(Path(file.file)))
     return records[0]
 
 

@@ -26,13 +26,11 @@ from ..graph.symbol import Graph
 from ..sources.arrays import Arrays
 from ..weights.state_dict import Tensors
 from .formats.job import GRAPH_KEY
-from .formats.pt2 import GRAPH_FILE
+from .formats.pt2 import GRAPH_FILE, PROGRAM
 from .graph_text import parse_graph_text
 from .program_archive import read_program_archive
 from .record import RecordedFacts, read_record
 from .weights_file import read_tensors
-
-PROGRAM = ".pt2"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from ..mappings.catalog import Preprocessing
 from ..mappings.schema import structure
 from ..parity.result import Parity
 from ..sources.source import Source
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # what Python has in place of bytes, and UTF-8 has not
 
 
 @dataclass(frozen=True)
@@ -280,5 +283,9 @@ def _plain(value: Any) -> Any:
 
 
 def to_json(records: Any) -> str:
-    """Encode records as JSON text that ends in a newline."""
-    return json.dumps(_plain(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """Encode records as JSON text that ends in a newline.
+
+    Each byte of a file's name that is not UTF-8 becomes the replacement character.
+    """
+    text = json.dumps(_plain(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -49,7 +49,9 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
         return _read_safetensors(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, *_DAMAGED) as error:
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (pickle.UnpicklingError, RuntimeError, *_DAMAGED) as error:
         raise CheckpointError(
             f"{path}: not a checkpoint that can be loaded safely ({_reason(path, error)})"
         ) from error
@@ -91,8 +93,6 @@ def read_specs(path: str | os.PathLike[str]) -> dict[str, ArraySpec]:
 
 def _reason(path: Path, error: Exception) -> str:
     """Explain why torch could not read a file, without torch's advice to allow running its code."""
-    if isinstance(error, FileNotFoundError):
-        return str(error.strerror)
     if path.suffix == ".params":
         return "a .params file; convert it with `gluon2torch convert --params`"
     if path.suffix == ".py":
@@ -101,8 +101,8 @@ def _reason(path: Path, error: Exception) -> str:
         return "an ONNX file; load it with onnxruntime"
     if isinstance(error, pickle.UnpicklingError):
         return "it is not a torch file, or contains more than tensors"
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"damaged or truncated: {str(text).splitlines()[0]}"
+    text = str(error) or type(error).__name__
+    return f"damaged or truncated: {text.splitlines()[0]}"
 
 
 def local_path(path: str | os.PathLike[str]) -> Path:

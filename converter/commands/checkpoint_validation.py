@@ -91,5 +91,5 @@ def _each_row(
         except ConversionError as error:
             rows.append({"checkpoint": str(checkpoint), "error": str(error)})
             if not silent:
-                click.echo(f"Error: {shortened(str(error))}", err=True)
+                click.echo(f"Error: {shortened(str(error), in_json=True)}", err=True)
     return rows

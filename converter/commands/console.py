@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..checkpoints.record import Failure, GraphRecord, Record
+from ..graph.free_dimensions import IMAGES
 from ..mappings.choices import OURS
 from ..mappings.costs import abbreviated
 from ..parity.result import Parity
 from .tables import format_line, print_table, terminal_width
-
-IMAGE_AXES = 4
 
 if TYPE_CHECKING:
     from ..checkpoints.verification import Verification
@@ -52,12 +51,15 @@ def _inputs(record: GraphRecord) -> str:
     """Format the inputs that a network takes; letters are sizes that may have any value."""
     shapes = {each.name: ", ".join(_sizes(each.shape)) for each in record.inputs}
     if record.input is not None:
-        return f"({shapes[record.input]}); --size and --input give other shapes"
+        # the shapes of a network that has a name are given whole
+        of_images = record.family == "graph" and len(record.inputs[0].shape) == IMAGES
+        options = "--size and --input give" if of_images else "--input gives"
+        return f"({shapes[record.input]}); {options} other shapes"
     return ", ".join(f"{name} ({shape})" for name, shape in shapes.items())
 
 
 def _sizes(shape: Sequence[int | None]) -> list[str]:
-    sides = len(shape) >= IMAGE_AXES and shape[-2:] == (None, None)
+    sides = len(shape) >= IMAGES and shape[-2:] == (None, None)
     texts = ["N" if size is None else str(size) for size in shape]
     return [*texts[:-2], "H", "W"] if sides else texts
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UnknownModelError
 from .convert_options import convert_options
-from .convert_usage import check_usage, make_requests, params_files
+from .convert_usage import (
+    check_usage,
+    files_hint,
+    make_requests,
+    params_files,
+    refuse_beside_list,
+)
 from .interruption import NOTHING_LEFT, InterruptibleCommand, interruptible
 from .shared_options import CONTEXT, plugins, shortened, write_json
 
@@ -44,6 +51,7 @@ def convert_command(
 
     catalog = load_catalog()
     if listing:
+        refuse_beside_list()
         from ..mappings.network_filter import matching
 
         entries, others = catalog.values(), load_zoo().values()
@@ -59,9 +67,10 @@ def convert_command(
     check_usage(models, files, everything, options)
     try:
         chosen = catalog.published_set if everything else models
-        names: list[str | None] = [find_network(name).name for name in chosen]
+        # a network that is named twice is converted once
+        names: list[str | None] = [*dict.fromkeys(find_network(name).name for name in chosen)]
     except UnknownModelError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(f"{error}{files_hint(chosen)}") from error
     requests = make_requests(names or [None], files, options)
     if shard is not None:
         number, count = shard
@@ -93,13 +102,36 @@ def show_each(
     with interruptible(lambda: _left(requests, results)):
         for outcome in outcomes:
             if outcome.error is not None:
-                click.echo(f"Error: {shortened(outcome.error)}", err=True)
+                click.echo(f"Error: {shortened(outcome.error, in_json=True)}", err=True)
             results.append(outcome.result)
             if not quiet:
                 click.echo(console.result_line(outcome.result))
     if len(results) > 1 and not quiet:
         click.echo(console.summary_line(results))
+    for note in _unproved(requests, results):
+        click.echo(f"note: {note}", err=True)
     return results
+
+
+def _unproved(
+    requests: Sequence[Request], results: Sequence[Record | GraphRecord | Failure]
+) -> Iterator[str]:
+    """What to know about networks whose parity was not run."""
+    from ..checkpoints.record import Failure, read_record
+
+    no_mxnet = False
+    for request, result in zip(requests, results, strict=True):
+        if isinstance(result, Failure) or result.parity.passed is not None:
+            continue
+        no_mxnet |= request.reference == "auto"
+        earlier = read_record(Path(result.file))
+        if earlier is not None and earlier.parity is not None and earlier.parity.passed:
+            yield f"{result.file}: its record, of an earlier run that proved it, is kept"
+    if no_mxnet:
+        yield (
+            "parity was not run, because MXNet is not installed and these graphs need it; "
+            "--reference takes a file that --save-reference wrote where it is"
+        )
 
 
 def _left(requests: Sequence[Request], results: Sequence[Record | GraphRecord | Failure]) -> str:

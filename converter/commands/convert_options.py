@@ -17,6 +17,7 @@ from ..mappings.choices import (
     LAYOUTS,
     OURS,
     PROOFS,
+    SAVED,
 )
 from .option_types import OutputFile, OutputFolder, ReferenceType, ShardType, SizeType
 from .shared_options import JSON, PLUGIN
@@ -117,7 +118,7 @@ _OPTIONS = (
     ),
     click.option(
         "--save-reference",
-        type=OutputFile(),
+        type=OutputFile(suffix=SAVED),
         metavar="FILE.npz",
         help="Save the reference's outputs, to measure parity where MXNet is not installed.",
     ),

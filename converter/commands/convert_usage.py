@@ -7,23 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from ..pipeline.request import Request, RequestError
+from ..pipeline.request import NO_NMS, Request, RequestError
 from ..sources.exported_pair import AUTO, symbol_beside
 from .input_option import parse_inputs
+from .shared_options import given
 
 LIST = "@"  # before the name of a file that lists files
+BESIDE_LIST = {"listing", "models", "json_file"}
 
 
-def params_files(given: Sequence[Path]) -> list[Path]:
+def params_files(paths: Sequence[Path]) -> list[Path]:
     """The files that `--params` names: files, the `.params` in folders, and lines of `@FILE`.
 
     Raises:
         click.UsageError: a folder or a list has no files, or the list cannot be read.
     """
     files: list[Path] = []
-    for path in given:
+    for path in paths:
         if str(path).startswith(LIST):
             found = _listed(Path(str(path).removeprefix(LIST)))
         elif path.is_dir():
@@ -31,7 +32,8 @@ def params_files(given: Sequence[Path]) -> list[Path]:
         else:
             found = [path]
         if not found:
-            raise click.UsageError(f"--params: {path} has no .params files.")
+            what = "lists no files" if str(path).startswith(LIST) else "has no .params files"
+            raise click.UsageError(f"--params: {path} {what}.")
         files += found
     return list(dict.fromkeys(files))
 
@@ -60,11 +62,30 @@ def check_usage(
     if options["save_reference"] is not None and (everything or max(len(models), len(files)) > 1):
         raise click.UsageError("--save-reference accepts only one network.")
     several = {"symbol": options["symbol"] not in (None, Path(AUTO)), "report": options["report"]}
-    for name, given in several.items():
-        if given and len(files) > 1:
+    for name, wanted in several.items():
+        if wanted and len(files) > 1:
             raise click.UsageError(f"--{name} accepts only one file of --params.")
     if not (everything or models or files or options["symbol"]):
         raise click.UsageError("give a MODEL, or --all; --list shows the known models.")
+
+
+def refuse_beside_list() -> None:
+    """Refuse the options that `--list` does not use.
+
+    Raises:
+        click.UsageError: one of them was given.
+    """
+    parameters = click.get_current_context().command.params
+    names = [each.name for each in parameters if each.name is not None and given(each.name)]
+    if others := [_option(name) for name in names if name not in BESIDE_LIST]:
+        raise click.UsageError(f"--list converts nothing: omit {', '.join(others)}.")
+
+
+def files_hint(models: Sequence[str]) -> str:
+    """Say how files are converted, as the end of a sentence, if one is given as MODEL."""
+    if any(Path(name).suffix == ".params" or Path(name).exists() for name in models):
+        return "; files are given with --params"
+    return ""
 
 
 def make_requests(
@@ -75,21 +96,21 @@ def make_requests(
     Raises:
         click.UsageError: options that cannot be combined.
     """
-    given = {name: value for name, value in options.items() if _is_given(name)}
-    if "formats" in given:
-        given["formats"] = tuple(dict.fromkeys(given["formats"]))
+    chosen = {name: value for name, value in options.items() if given(name)}
+    if "formats" in chosen:
+        chosen["formats"] = tuple(dict.fromkeys(chosen["formats"]))
     wanted: list[tuple[str | None, Path | None]] = [(names[0], file) for file in files]
     wanted = wanted or [(name, None) for name in names]
     try:
-        return [_request(name, file, given) for name, file in wanted]
+        return [_request(name, file, chosen) for name, file in wanted]
     except RequestError as error:
         raise click.UsageError(error.message(_option)) from error
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
 
 
-def _request(model: str | None, file: Path | None, given: Mapping[str, Any]) -> Request:
-    values = dict(given)
+def _request(model: str | None, file: Path | None, chosen: Mapping[str, Any]) -> Request:
+    values = dict(chosen)
     if file is not None:
         values["params"] = file
         if values.get("symbol") == Path(AUTO):
@@ -110,15 +131,11 @@ def _symbol_of(file: Path) -> Path | None:
     return symbol
 
 
-def _is_given(name: str) -> bool:
-    """Whether an option was given on the command line."""
-    source = click.get_current_context().get_parameter_source(name)
-    return source is ParameterSource.COMMANDLINE
-
-
 def _option(name: str) -> str:
     """Spelling of a request's field on the command line."""
     if name == "model":
         return "MODEL"
     parameters = click.get_current_context().command.params
+    if name == NO_NMS:
+        return next(each.secondary_opts[-1] for each in parameters if each.name == "nms")
     return next(each.opts[-1] for each in parameters if each.name == name)

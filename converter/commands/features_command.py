@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..errors import ConversionError
+from ..mappings.choices import SAVED
 from .option_types import OutputFile
 from .shared_options import (
     AMP,
@@ -37,7 +38,7 @@ from .shared_options import (
 @click.option(
     "-o",
     "--out",
-    type=OutputFile(),
+    type=OutputFile(suffix=SAVED),
     required=True,
     metavar="FILE",
     help="The .npz file to write.",
@@ -112,7 +113,8 @@ def features_command(
         row = {"file": str(out), "images": len(found.images), "arrays": shapes}
         write_json([{**row, "skipped": len(found.broken)}], json_file)
     if json_file != "-":
-        click.echo(f"{len(found.images)} images in {out}")
+        images = "1 image" if len(found.images) == 1 else f"{len(found.images)} images"
+        click.echo(f"{images} in {out}")
         for name, shape in shapes.items():
             click.echo(f"  {name:10} {'x'.join(map(str, shape))}")
     sys.exit(1 if found.broken else 0)

@@ -56,7 +56,7 @@ def detect_command(files: tuple[Path, ...], json_file: str | None) -> None:
             specs = array_specs(read_params(file))
             detection = detect_file(specs)
         except ConversionError as error:
-            click.echo(f"Error: {shortened(str(error))}", err=True)
+            click.echo(f"Error: {shortened(str(error), in_json=True)}", err=True)
             rows.append({"file": str(file), "error": str(error)})
             continue
         rows.append({"file": str(file), **asdict(detection)})
@@ -114,7 +114,7 @@ def _detection_text(detection: Detection) -> str:
     if detection.nearest is None:
         return f"unknown ({names}; {detection.why})"
     summary = f"unknown; the nearest is {detection.nearest} ({names}; {detection.why})"
-    return shortened("\n  ".join([summary, *detection.differs]))
+    return shortened("\n  ".join([summary, *detection.differs]), in_json=True)
 
 
 def _inspection_text(report: FileReport) -> str:

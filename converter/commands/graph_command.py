@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,19 +10,22 @@ import click
 
 from ..errors import ConversionError
 from .input_option import parse_inputs
-from .option_types import OutputFile
+from .option_types import STDOUT, OutputFile
 from .shared_options import CONTEXT, JSON, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
     from ..graph.summary import Summary
-
-SHOWN_NODES = 3
+    from ..graph.symbol import Graph
+    from ..mappings.zoo import ZooEntry
 
 
 @click.command("graph", context_settings=CONTEXT)
 @click.argument("symbol", type=click.Path(path_type=Path), metavar="FILE")
 @click.option(
-    "--dot", type=OutputFile(), metavar="FILE", help="Write it in Graphviz's DOT language."
+    "--dot",
+    type=OutputFile(stdout=True),
+    metavar="FILE|-",
+    help="Write it in Graphviz's DOT language; - for stdout.",
 )
 @click.option(
     "--svg", type=OutputFile(), metavar="FILE", help="Draw it as SVG with Graphviz's `dot`."
@@ -56,28 +60,28 @@ def graph_command(
 ) -> None:
     """Show what a -symbol.json computes: operators, inputs, outputs, and what is not supported.
 
-    FILE can also be the name of a network of GluonCV's zoo that is converted as a graph.
+    FILE can also be GluonCV's name of a network, such as resnet50_v1d.
     """
     from ..files.atomic_file import write_bytes, write_text
     from ..graph.picture import to_dot, to_svg
     from ..graph.summary import summarize
-    from ..graph.symbol import read_symbol
-    from ..graph.zoo_graph import load_zoo_graph
-    from ..mappings.zoo import load_zoo
 
     if html is None and (params is not None or inputs):
         raise click.UsageError("--params and --input give the shapes in the page of --html.")
+    if dot == STDOUT and json_file == str(STDOUT):
+        raise click.UsageError("--dot and --json cannot both be written to stdout.")
     given = parse_inputs(inputs, None)
     try:
-        entry = load_zoo().get(str(symbol))
-        graph = load_zoo_graph(entry).graph if entry is not None else read_symbol(symbol)
+        graph, entry, arrays = _opened(symbol)
         if html is not None:
             from ..pipeline.graph_drawing import draw_page
 
             wanted = {name: shape for name, (shape, _) in given.items()}
             write_text(draw_page(graph, entry, params, wanted), html)
-        summary = summarize(graph)
-        if dot is not None:
+        summary = summarize(graph, arrays)
+        if dot == STDOUT:
+            click.echo(to_dot(graph), nl=False)
+        elif dot is not None:
             write_text(to_dot(graph), dot)
         if svg is not None:
             write_bytes(to_svg(graph), svg)
@@ -85,8 +89,37 @@ def graph_command(
         raise click.ClickException(shortened(str(error))) from error
     if json_file is not None:
         write_json([summary.as_dict()], json_file)
-    if json_file != "-":
+    if STDOUT not in (dot, Path(json_file or "")):
         click.echo(_text(summary))
+
+
+def _opened(symbol: Path) -> tuple[Graph, ZooEntry | None, Collection[str]]:
+    """A file's graph, or the stored one of a network.
+
+    Returns:
+        The graph; the network, if it is one that is converted as a graph; and its arrays, as far
+        as they are stored.
+
+    Raises:
+        GraphError: If the file cannot be read, or the network has no stored graph.
+        UnknownModelError: If there is neither such a file nor such a network.
+    """
+    from ..graph.stored_graph import load_graph
+    from ..graph.symbol import read_symbol
+    from ..graph.zoo_graph import load_zoo_graph
+    from ..mappings.catalog import Entry
+    from ..mappings.zoo import find_network
+
+    # names have version numbers, as in mobilenet0.25
+    of_file = symbol.suffix.removeprefix(".").isalpha() or symbol.name != str(symbol)
+    if of_file or symbol.is_file():
+        return read_symbol(symbol), None, ()
+    entry = find_network(str(symbol))
+    if isinstance(entry, Entry):
+        stored = load_graph(entry.name)
+        return stored.of_stages(list(stored.stages[-1:])), None, ()
+    found = load_zoo_graph(entry)
+    return found.graph, entry, found.shapes
 
 
 def _text(summary: Summary) -> str:
@@ -116,12 +149,13 @@ def _text(summary: Summary) -> str:
 
 def _remark(summary: Summary, op: str) -> str:
     from ..graph.operators.unsupported import reason_of
+    from ..graph.symbol import SHOWN_NAMES
 
     if op not in summary.unsupported:
         return ""
     names = summary.unsupported[op]
-    more = ", …" if len(names) > SHOWN_NODES else ""
+    more = ", …" if len(names) > SHOWN_NAMES else ""
     reason = reason_of(op)
-    return f"  not supported ({', '.join(names[:SHOWN_NODES])}{more})" + (
+    return f"  not supported ({', '.join(names[:SHOWN_NAMES])}{more})" + (
         f": {reason}" if reason else ""
     )

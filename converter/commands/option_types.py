@@ -12,14 +12,36 @@ import click
 from ..files.output_path import kind_of
 from ..mappings.choices import REFERENCES, SAVED
 
+STDOUT = Path("-")
+
 
 class OutputFile(click.ParamType[Path]):
-    """The path of a file to write, which is nothing else yet, such as a folder or a device."""
+    """The path of a file to write, which is nothing else yet, such as a folder or a device.
+
+    Folders that are missing are made when it is written.
+    """
 
     name = "file"
 
+    def __init__(self, *, suffix: str = "", stdout: bool = False) -> None:
+        """Say which paths are accepted.
+
+        Args:
+            suffix: How the file's name must end.
+            stdout: Accept `-`, for stdout.
+        """
+        self._suffix, self._stdout = suffix, stdout
+
     def convert(self, value: Any, param: Any, ctx: Any) -> Path:
         path = Path(value)
+        if path == STDOUT:
+            if self._stdout:
+                return path
+            self.fail("stdout (-) is not supported here; give the name of a file", param, ctx)
+        if path.suffix != self._suffix and self._suffix:
+            self.fail(f"{value}: the file's name must end in {self._suffix}", param, ctx)
+        if (above := next(each for each in path.parents if each.exists())) and not above.is_dir():
+            self.fail(f"{value}: {above} is not a folder", param, ctx)
         if (kind := kind_of(path)) is not None:
             self.fail(f"{value} is {kind}, not a regular file; choose another name", param, ctx)
         return path
@@ -39,14 +61,12 @@ class OutputFolder(click.ParamType[Path]):
 
 
 class JsonTarget(click.ParamType[str]):
-    """The path of a JSON file in an existing folder, or `-` for stdout."""
+    """The path of a JSON file, or `-` for stdout."""
 
     name = "json"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        if value != "-" and not OutputFile().convert(value, param, ctx).parent.is_dir():
-            self.fail(f"{value} is in no existing folder", param, ctx)
-        return str(value)
+        return str(OutputFile(stdout=True).convert(value, param, ctx))
 
 
 class SizeType(click.ParamType[tuple[int, int]]):

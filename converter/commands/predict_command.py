@@ -154,7 +154,9 @@ def _classifier(
 
     for name in ("out", "detector", "threshold", "segments", "box"):
         if given(name):
-            raise click.UsageError(f"--{name} is for detectors and the like.")
+            raise click.UsageError(
+                f"--{name} is for detection, segmentation, poses, depth and action recognition."
+            )
     refuse_scale()
     predictor = Predictor(
         open_checkpoint(checkpoint, model),

@@ -163,7 +163,7 @@ def _check(
 
     report = check(folder, reference=reference, sizes=sizes or None, verified=verified)
     for file, problem in report.problems.items():
-        click.echo(f"Error: {folder / file}: {shortened(problem)}", err=True)
+        click.echo(f"Error: {folder / file}: {shortened(problem, in_json=True)}", err=True)
     if report.note is not None:
         show(report.note)
     proved = sum(one.parity is not None and one.parity.passed is True for one in report.models)

@@ -185,16 +185,20 @@ def refuse_scale() -> None:
             raise click.UsageError(f"--{name} is for other networks that were converted as graphs.")
 
 
-def shortened(message: str) -> str:
+def shortened(message: str, *, in_json: bool = False) -> str:
     """Shorten a message to its first ten problems.
 
     A file that belongs to another network has hundreds; ten are enough to see which.
+
+    Args:
+        in_json: Whether what `--json` writes contains all of them.
     """
     lines = message.splitlines()
     if len(lines) <= SHOWN_PROBLEMS + 1:
         return message
     hidden = len(lines) - 1 - SHOWN_PROBLEMS
-    return "\n".join([*lines[: SHOWN_PROBLEMS + 1], f"  … and {hidden} more; --json lists all"])
+    hint = "; --json lists all" if in_json else ""
+    return "\n".join([*lines[: SHOWN_PROBLEMS + 1], f"  … and {hidden} more{hint}"])
 
 
 def write_json(records: list[dict[str, Any]] | dict[str, Any], json_file: str) -> None:

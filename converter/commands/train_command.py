@@ -26,9 +26,15 @@ def train_command(model: str, images: Path, **options: Any) -> None:
     """
     from ..finetuning.fine_tuning import train
     from ..mappings.catalog import load_catalog
+    from ..mappings.zoo import find_network
 
     try:
-        name = load_catalog().find(model).name
+        name = find_network(model).name
     except UnknownModelError as error:
         raise click.UsageError(str(error)) from error
+    if name not in load_catalog():
+        raise click.UsageError(
+            f"{name} is converted as a graph; train has the networks of the catalogue alone, which "
+            "--list of `gluon2torch convert` shows first."
+        )
     train_and_show(partial(train, name), images, **options)

@@ -117,8 +117,8 @@ def validate_command(
         write_json(rows if folder is not None else rows[0], json_file)
     if json_file != "-" and program:
         scoreboard.print_metrics(rows[0])
-    elif json_file != "-":
-        scoreboard.print_accuracy([row for row in rows if "error" not in row])
+    elif json_file != "-" and (measured := [row for row in rows if "error" not in row]):
+        scoreboard.print_accuracy(measured)
     sys.exit(1 if any("error" in row for row in rows) else 0)
 
 

@@ -59,7 +59,7 @@ def verify_command(
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error
     for problem in found.problems:
-        click.echo(f"Error: {checkpoint}: {shortened(problem)}", err=True)
+        click.echo(f"Error: {checkpoint}: {shortened(problem, in_json=True)}", err=True)
     if found.passed and json_file != "-":
         from .console import verified_line
 

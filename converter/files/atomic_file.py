@@ -21,12 +21,12 @@ _own: set[Path] = set()  # temporaries of this process that are not yet removed
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write a small text file.
+    """Write a small text file; `?` replaces what UTF-8 does not have, such as bytes in file names.
 
     Raises:
         CheckpointError: see `new_file`.
     """
-    write_bytes(text.encode(), path)
+    write_bytes(text.encode("utf-8", "replace"), path)
 
 
 def write_bytes(data: bytes, path: Path) -> None:

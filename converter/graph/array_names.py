@@ -13,9 +13,8 @@ from ..sources.arrays import Array, Arrays
 from .attributes import Attributes
 from .labels import label_names
 from .roles import is_marked, roles
-from .symbol import Graph
+from .symbol import SHOWN_NAMES, Graph
 
-SHOWN = 3
 MOST_COMPARED = 2000  # names of the file that a missing one is compared with
 # Module and Gluon's early versions say moving, Gluon says running
 _RUNNING = re.compile(r"running_(mean|var)$")
@@ -133,11 +132,11 @@ def _mismatch(
     where: str, wanted: Iterable[str], missing: list[str], others: list[str]
 ) -> GraphError:
     problems = []
-    for name in missing[:SHOWN]:
+    for name in missing[:SHOWN_NAMES]:
         near = difflib.get_close_matches(name, others[:MOST_COMPARED], 1)
         hint = f"; the nearest name in the file is {near[0]!r}" if near else ""
         problems.append(f"array {name!r} is not in the .params file{hint}")
-    problems += [f"{name!r}: no node uses this array" for name in others[:SHOWN]]
+    problems += [f"{name!r}: no node uses this array" for name in others[:SHOWN_NAMES]]
     count = len(list(wanted))
     return GraphError(
         f"{where}: cannot be imported with this .params file, where {len(missing)} of the graph's "

@@ -124,7 +124,7 @@ class Call:
         return is_value and not self.is_array(index)
 
     def joined_arrays(self, index: int) -> list[torch.Tensor]:
-        """The arrays that an input strings together.
+        """The arrays that an input concatenates.
 
         The input is an array, or computed from arrays by flattening and concatenation alone.
         """

@@ -11,11 +11,10 @@ from ..mappings.key_map import select
 from ..mappings.zoo import Shape
 from .class_blocks import with_blocks
 from .graph_edits import find_nodes, get_number, with_nodes, with_number
-from .symbol import VARIABLE, Graph, Node
+from .symbol import SHOWN_NAMES, VARIABLE, Graph, Node
 from .zoo_graph import ZooGraph
 
 SIZES = {"Convolution": "num_filter", "FullyConnected": "num_hidden"}
-SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def _misfit(expected: ZooGraph, shapes: Mapping[str, Shape], counts: str) -> Gra
     return GraphError(
         f"{expected.graph.where}: {len(names)} arrays of the file have other shapes than those of "
         f"this network{counts}:",
-        [f"{n}: {shapes[n]}; expected {expected.shapes[n]}" for n in names[:SHOWN]],
+        [f"{n}: {shapes[n]}; expected {expected.shapes[n]}" for n in names[:SHOWN_NAMES]],
     )
 
 

@@ -11,9 +11,9 @@ from ..sources.arrays import Array, Arrays
 from .graph_edits import only_used
 from .labels import without_labels
 from .roles import roles
-from .symbol import VARIABLE, Edge, Graph, Node
+from .symbol import SHOWN_NAMES, VARIABLE, Edge, Graph, Node
 
-SHOWN = 3
+DIGITS = 2  # of an output's number, at most
 
 
 def cut(graph: Graph, outputs: Sequence[str]) -> Graph:
@@ -43,7 +43,7 @@ def arrays_of(graph: Graph, arrays: Mapping[str, Array]) -> Arrays:
 def _edge(graph: Graph, text: str) -> Edge:
     numbers, output = _chosen(graph, text), 0
     name, colon, place = text.rpartition(":")
-    if not numbers and colon and place.isdecimal() and len(place) < SHOWN:
+    if not numbers and colon and place.isdecimal() and len(place) <= DIGITS:
         numbers, output = _chosen(graph, name), int(place)
         text = name if numbers else text
     if len(numbers) == 1:
@@ -56,7 +56,7 @@ def _edge(graph: Graph, text: str) -> Edge:
     names = [node.name for node in graph.nodes if node.op != VARIABLE]
     if any(node.name == text for node in graph.nodes):
         raise GraphError(f"{graph.where}: {text!r} is an input or an array, which nothing computes")
-    near = difflib.get_close_matches(text, names, SHOWN)
+    near = difflib.get_close_matches(text, names, SHOWN_NAMES)
     hint = f"; the nearest are {', '.join(near)}" if near else ""
     raise GraphError(f"{graph.where}: has no node {text!r}{hint}")
 
@@ -115,7 +115,7 @@ def cut_hint(outputs: Collection[str]) -> str:
     """What an error says of the outputs that can still be converted; empty if there are none."""
     if not outputs:
         return ""
-    first = list(outputs)[-SHOWN:]
+    first = list(outputs)[-SHOWN_NAMES:]
     more = f" and {len(outputs) - len(first)} more" if len(outputs) > len(first) else ""
     return (
         f" (its last outputs that can be converted: {', '.join(first)}{more}; choose with "

@@ -1,4 +1,4 @@
-"""Where two graphs differ first, in words."""
+"""Describes the first difference of two graphs."""
 
 from __future__ import annotations
 

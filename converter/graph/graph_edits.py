@@ -1,4 +1,4 @@
-"""Edits of a graph: nodes are found by a table's rules, changed, passed by, and left out."""
+"""Edits of a graph: nodes are found by a table's rules, changed, bypassed or removed."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from ..errors import GraphError, ParamsFileError
+from ..errors import GraphError, ParamsFileError, counted
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
 from .array_names import match_names
@@ -28,10 +28,9 @@ from .operators.unsupported import reason_of
 from .ranks import input_ranks
 from .registry import find_operator, is_unknown
 from .roles import is_marked, optional_inputs
-from .symbol import VARIABLE, Graph, Node, read_symbol
+from .symbol import SHOWN_NAMES, VARIABLE, Graph, Node, read_symbol
 from .training_batch import inference_graph, training_batch
 
-SHOWN_NODES = 3
 OVERWRITABLE = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
 
 
@@ -191,7 +190,7 @@ def _add_nodes(graph: Graph, builder: Builder, ranks: Mapping[int, int | None]) 
 
 def _refuse(problems: list[str], graph: Graph, hint: str = "") -> None:
     if problems:
-        summary = f"{graph.where}: cannot be imported ({len(problems)} problems){hint}:"
+        summary = f"{graph.where}: cannot be imported ({counted(problems)}){hint}:"
         raise GraphError(summary, problems)
 
 
@@ -239,10 +238,10 @@ def refuse_unknown_operators(graph: Graph) -> None:
     if unknown := unknown_operators(graph):
         lines = []
         for op, names in unknown.items():
-            more = ", …" if len(names) > SHOWN_NODES else ""
+            more = ", …" if len(names) > SHOWN_NAMES else ""
             reason = reason_of(op)
             lines.append(
-                f"{len(names)} × {op} ({', '.join(names[:SHOWN_NODES])}{more})"
+                f"{len(names)} × {op} ({', '.join(names[:SHOWN_NAMES])}{more})"
                 + (f": {reason}" if reason else "")
             )
         hint = cut_hint(last_outputs(graph, is_unknown))

@@ -9,6 +9,18 @@ NO_LIMIT = -1
 COUNTS = ("nms_topk", "post_nms")
 
 
+class SettingError(ValueError):
+    """A setting has an invalid value.
+
+    Attributes:
+        template: The message, with the names of settings in braces; `{no_nms}` is NMS left out.
+    """
+
+    def __init__(self, template: str) -> None:
+        self.template = template
+        super().__init__(template.format(**spellings()))
+
+
 @dataclass(frozen=True)
 class NmsSettings:
     """Settings of non-maximum suppression; None keeps the graph's.
@@ -34,10 +46,10 @@ class NmsSettings:
         for name in ("nms_thresh", "score_thresh"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, Real) and 0 <= float(value) < 1):
-                raise ValueError(f"{name}={value}: expected a number from 0 to below 1")
+                raise SettingError(f"{{{name}}}={value}: expected a number from 0 to below 1")
         if self.nms_thresh == 0:
-            raise ValueError(
-                "nms_thresh=0: GluonCV's networks would leave out NMS; give nms=False for that"
+            raise SettingError(
+                "{nms_thresh}=0: GluonCV's networks would leave out NMS; give {no_nms} for that"
             )
         for name in COUNTS:
             value = getattr(self, name)
@@ -46,9 +58,10 @@ class NmsSettings:
                 and not isinstance(value, bool)
                 and (int(value) >= 1 or value == NO_LIMIT)
             ):
-                raise ValueError(f"{name}={value}: expected 1 or more, or {NO_LIMIT} for all")
+                raise SettingError(f"{{{name}}}={value}: expected 1 or more, or {NO_LIMIT} for all")
         if not self.nms and self.given():
-            raise ValueError(f"nms=False leaves out NMS: omit {', '.join(self.given())}")
+            others = ", ".join(f"{{{name}}}" for name in self.given())
+            raise SettingError(f"{{no_nms}} leaves out NMS: omit {others}")
 
     def note(self) -> str | None:
         """A sentence on the changed settings, for the record; None if there are none."""
@@ -62,3 +75,8 @@ class NmsSettings:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         del values["nms"]
         return {name: value for name, value in values.items() if value is not None}
+
+
+def spellings() -> dict[str, str]:
+    """How Python spells the names in the braces of a template."""
+    return {**{each.name: each.name for each in fields(NmsSettings)}, "no_nms": "nms=False"}

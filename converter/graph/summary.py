@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,19 +64,24 @@ def output_names(graph: Graph) -> tuple[str, ...]:
     return tuple(value_name(graph, edge) for edge in graph.heads)
 
 
-def summarize(graph: Graph) -> Summary:
-    """Summarize a graph."""
+def summarize(graph: Graph, arrays: Collection[str] = ()) -> Summary:
+    """Summarize a graph.
+
+    Args:
+        graph: The graph.
+        arrays: Names of its arrays, beside those that the graph shows to be some.
+    """
     found, states = roles(graph), tuple(state_names(graph))
     unknown = unknown_operators(graph)
     return Summary(
         file=graph.where,
         mxnet_version=graph.version,
         operators=operator_counts(graph),
-        inputs=tuple(name for name in found.inputs if name not in states),
+        inputs=tuple(name for name in found.inputs if name not in {*states, *arrays}),
         states=states,
         labels=found.labels,
         outputs=output_names(graph),
-        arrays=found.arrays,
+        arrays=(*found.arrays, *(name for name in found.inputs if name in arrays)),
         unsupported=unknown,
         last_outputs=last_outputs(graph, is_unknown) if unknown else (),
         limits=limits(graph),

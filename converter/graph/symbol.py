@@ -18,6 +18,7 @@ from ..errors import GraphError
 from ..sources.foreign_file import name_foreign_file
 from .aliases import FIRST_NAMES
 
+SHOWN_NAMES = 3  # of nodes or arrays, in a message
 MAX_BYTES = 1 << 24  # the largest graph of GluonCV's zoo has 2 MB
 MAX_TEXT = 1 << 12  # characters of a name or an attribute; the zoo's longest has 119
 MAX_DIGITS = 18

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import GraphError
 from ..mappings.heads import Head
 from .graph_edits import find_nodes, with_nodes, with_number, without_nodes
-from .nms_settings import NO_LIMIT, NmsSettings
+from .nms_settings import NO_LIMIT, NmsSettings, spellings
 from .symbol import Graph, Node
 
 
@@ -19,15 +19,24 @@ def check_settings(where: str, head: Head | None, settings: NmsSettings) -> None
     Raises:
         GraphError: If it does not have one; names those that it has.
     """
-    known = list(head.settings) if head is not None else []
-    unknown = [name for name in settings.given() if name not in known]
+    if (template := missing_settings(head, settings)) is not None:
+        raise GraphError(f"{where}: {template.format(**spellings())}")
+
+
+def missing_settings(head: Head | None, settings: NmsSettings) -> str | None:
+    """Say which of the given settings a network does not have; None if it has all.
+
+    Returns:
+        The message, with the names of settings in braces, as those of `SettingError`.
+    """
+    known = [f"{{{name}}}" for name in head.settings] if head is not None else []
+    unknown = [name for name in (f"{{{each}}}" for each in settings.given()) if name not in known]
     if not settings.nms and not (head is not None and head.nms):
-        unknown.append("outputs before NMS (nms=False)")
-    if unknown:
-        has = f"its settings are {', '.join(known)}" if known else "it is not a detector"
-        raise GraphError(
-            f"{where}: this network of GluonCV has no {' and no '.join(unknown)}; {has}"
-        )
+        unknown.append("outputs before NMS ({no_nms})")
+    if not unknown:
+        return None
+    has = f"its settings are {', '.join(known)}" if known else "it is not a detector"
+    return f"this network of GluonCV has no {' and no '.join(unknown)}; {has}"
 
 
 def with_settings(graph: Graph, head: Head | None, settings: NmsSettings) -> Graph:

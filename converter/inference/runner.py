@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import CheckpointError
+from ..graph.free_dimensions import IMAGES
 from .images.normalisation import normalise
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..mappings.catalog import Preprocessing
 
 RGB = 3
-IMAGE_AXES = 4  # of a batch of images
+IMAGE_AXES = IMAGES  # of a batch of images
 
 
 @dataclass(frozen=True)

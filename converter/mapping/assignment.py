@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..errors import KeyMapError
+from ..errors import KeyMapError, counted
 from ..mappings.key_map import ALL_KINDS, MADE_UP, KeyMap, Rule
 
 WEIGHT_DTYPES = ("float16", "float32", "float64")
@@ -171,4 +171,4 @@ def refuse(summary: str, problems: Collection[str]) -> None:
         KeyMapError: there are problems; it has the summary and all of them.
     """
     if problems:
-        raise KeyMapError(f"{summary} ({len(problems)} problems):", sorted(problems))
+        raise KeyMapError(f"{summary} ({counted(problems)}):", sorted(problems))

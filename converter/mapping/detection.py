@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import UnknownModelError
-from ..mappings.catalog import Catalog, Entry, load_catalog
+from ..mappings.catalog import Entry, load_catalog
 from ..mappings.network_table import load_network_table
 from .dialects import dialect_of, plain_name
 from .fit import Fit, Specs, fit
@@ -56,9 +56,9 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
     Raises:
         KeyMapError: two names in the file mean the same parameter.
     """
-    catalog = load_catalog()
-    candidates = _candidates(catalog, specs, headless)
-    fits = [fit(entry, specs, headless=headless) for entry in candidates]
+    count = len(specs) + (CLASSIFIER_ARRAYS if headless else 0)
+    matching = [entry for entry in load_catalog().values() if entry.arrays == count]
+    fits = [fit(entry, specs, headless=headless) for entry in matching]
     found = _matching_prefix([each for each in fits if not each.problems])
     if found:
         first = found[0]
@@ -70,10 +70,10 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
             in_chans=first.in_chans,
             why=_describe(first.entry, len(specs)),
         )
-    # compared by share, not count, of problems, so that small networks have no advantage
-    shares = [(len(each.problems) / (len(specs) + len(each.targets)), each) for each in fits]
-    share, closest = min(shares, key=lambda pair: pair[0], default=(NEAR, None))
-    nearest = closest if share < NEAR else None
+    nearest = _nearest(fits, specs)
+    if nearest is None:  # arrays are missing, or there are others beside its own
+        others = _candidates(specs, headless)
+        nearest = _nearest([fit(entry, specs, headless=headless) for entry in others], specs)
     return Detection(
         models=(),
         dialect=dialect_of(specs),
@@ -118,13 +118,20 @@ def require_one(detection: Detection, path: object, advice: str = "") -> Entry:
     raise UnknownModelError(f"{path}: {detection.why}{nearest}{advice or ANY_NETWORK}")
 
 
-def _candidates(catalog: Catalog, specs: Specs, headless: bool) -> Iterable[Entry]:
-    """Return the networks with that number of arrays, or if none has it those that can be near."""
-    count = len(specs) + (CLASSIFIER_ARRAYS if headless else 0)
-    if matching := [entry for entry in catalog.values() if entry.arrays == count]:
-        return matching
+def _nearest(fits: Iterable[Fit], specs: Specs) -> Fit | None:
+    """The network with the smallest share of differences, if it is small enough.
+
+    It is the share, not the count, so that small networks have no advantage.
+    """
+    shares = [(len(each.problems) / (len(specs) + len(each.targets)), each) for each in fits]
+    share, closest = min(shares, key=lambda pair: pair[0], default=(NEAR, None))
+    return closest if share < NEAR else None
+
+
+def _candidates(specs: Specs, headless: bool) -> Iterable[Entry]:
+    """Return the networks that can be near."""
     parameters = _parameters(specs)
-    return [entry for entry in catalog.values() if _can_be_near(entry, parameters, headless)]
+    return [each for each in load_catalog().values() if _can_be_near(each, parameters, headless)]
 
 
 def _can_be_near(entry: Entry, parameters: Counter[str], headless: bool) -> bool:

@@ -53,11 +53,14 @@ def to_layout(name: str, entry: Entry, tensors: Mapping[str, T]) -> dict[str, T]
     return {keys[key]: tensor for key, tensor in tensors.items()}
 
 
-def find_layout(entry: Entry, names: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
+def find_layout(
+    entry: Entry, names: Iterable[str], wanted: Iterable[str], where: object
+) -> dict[str, str]:
     """Map keys of any layout to ours.
 
     Args:
         wanted: the network's own keys.
+        where: path of the file, for errors.
 
     Raises:
         KeyMapError: the keys belong to no layout; it lists those that are not ours.
@@ -74,7 +77,7 @@ def find_layout(entry: Entry, names: Iterable[str], wanted: Iterable[str]) -> di
         if wanted.issuperset(keys.values()):
             return keys
     problems = [f"{name}: {entry.name} has no such key" for name in names if name not in wanted]
-    raise KeyMapError(f"these are not the keys of {entry.name} in any layout", problems)
+    raise KeyMapError(f"{where}: these are not the keys of {entry.name} in any layout", problems)
 
 
 def _rules(layout: Layout, entry: Entry, names: Collection[str]) -> Renaming:

@@ -71,7 +71,7 @@ def take_trunk(names: Iterable[str]) -> Trunk:
         kind, others = min(misfits.items(), key=lambda item: len(item[1]))
         raise KeyMapError(
             f"no network with a backbone has these names; the nearest kind is {kind}, "
-            f"which does not have these names ({len(others)} problems):",
+            f"which does not have these names ({len(others)} in all):",
             others,
         )
     return trunks[0]

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ImageSizeError
 from ..mappings.key_map import Stage
 from ..sources.arrays import Array, Arrays
 from ..sources.gluon_network import build_network, fill_network, observe_blocks, parameters_of
 from ..sources.mxnet_compat import import_mxnet
+from .image_size_error import size_error
 from .memory import return_memory
 
 
@@ -112,11 +112,7 @@ class GluonReference:
             )
             arrays = [output.asnumpy() for output in outputs]
         except self._mxnet.MXNetError as error:
-            size = "x".join(map(str, images.shape[2:]))
-            reason = str(error).splitlines()[0]
-            raise ImageSizeError(
-                f"GluonCV's network cannot run on {size} images ({reason}); choose another `--size`"
-            ) from error
+            raise size_error("network", images, error) from error
         return dict(zip(self._stages, arrays, strict=True))
 
     def close(self) -> None:

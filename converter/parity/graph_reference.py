@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from ..errors import ImageSizeError
 from ..graph.importer import build_module
 from ..graph.stored_graph import load_graph
 from ..mappings.key_map import Stage
 from ..sources.arrays import Array, Arrays
+from .image_size_error import size_error
 from .memory import return_memory
 
 
@@ -66,11 +66,7 @@ class GraphReference:
             with torch.inference_mode():
                 outputs = self._module(torch.from_numpy(images))
         except RuntimeError as error:
-            size = "x".join(map(str, images.shape[2:]))
-            reason = str(error).splitlines()[0]
-            raise ImageSizeError(
-                f"GluonCV's graph cannot run on {size} images ({reason}); choose another `--size`"
-            ) from error
+            raise size_error("graph", images, error) from error
         return {name: output.numpy() for name, output in zip(self._stages, outputs, strict=True)}
 
     def close(self) -> None:

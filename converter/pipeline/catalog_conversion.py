@@ -16,6 +16,7 @@ from ..errors import ConversionError, KeyMapError, LabelsError, ParityError
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
+from ..files.path_text import path_text
 from ..files.stages import announce_step
 from ..mapping.assignment import array_specs, refuse
 from ..mapping.detection import require_one
@@ -77,11 +78,13 @@ def run_request(
             with clock("map"):
                 fitted, arrays, trunk = _fit(entry, arrays, request)
                 attempt.entry = fitted.entry
-                check_output(fitted, request.layout, labels)
+                check_output(fitted, request.layout, labels, _prefix(request))
                 require_libraries(formats)
                 if reference == "none":  # it takes longer than all steps before the writing
                     background.submit(importlib.import_module, "torch")
-                converted = assemble(fitted, arrays, request.dtype, request.allow_nonfinite)
+                converted = assemble(
+                    fitted, arrays, request.dtype, request.allow_nonfinite, _prefix(request)
+                )
                 content = background.submit(content_sha256, converted.values)
             try:
                 parity = _prove(converted, reference, request, clock)
@@ -126,7 +129,7 @@ def _fit(entry: Entry | None, arrays: Arrays, request: Request) -> tuple[Fit, Ar
     Raises:
         ConversionError: If the arrays are not those of the network, or of no known one.
     """
-    trunk = _take_trunk(arrays) if request.backbone else None
+    trunk = _take_trunk(arrays, _prefix(request)) if request.backbone else None
     if trunk is not None:
         arrays = {name: arrays[original] for original, name in trunk.names.items()}
     specs = array_specs(arrays)
@@ -138,7 +141,12 @@ def _fit(entry: Entry | None, arrays: Arrays, request: Request) -> tuple[Fit, Ar
     return fitted, arrays, trunk
 
 
-def _take_trunk(arrays: Arrays) -> Trunk:
+def _prefix(request: Request) -> str:
+    """The start of an error about the arrays: the path of the file, if they are from one."""
+    return f"{path_text(request.params)}: " if request.params is not None else ""
+
+
+def _take_trunk(arrays: Arrays, prefix: str) -> Trunk:
     """Find the trunk; an error names the networks that the whole file fits, if there are any."""
     try:
         return take_trunk(arrays)
@@ -146,7 +154,7 @@ def _take_trunk(arrays: Arrays) -> Trunk:
         if not (models := detect_file(array_specs(arrays)).models):
             raise
         raise KeyMapError(
-            f"the file is no network with a backbone, but fits {' and '.join(models)}: omit "
+            f"{prefix}has no network with a backbone, but fits {' and '.join(models)}: omit "
             "`--backbone`"
         ) from error
 
@@ -160,7 +168,7 @@ def _require_fit(fitted: Fit, specs: Specs, request: Request) -> None:
     if not fitted.problems:
         return
     name = fitted.entry.name
-    summary = f"the arrays are not those of {name}"
+    summary = f"{_prefix(request)}the arrays are not those of {name}"
     others = other_networks(specs, name, headless=request.backbone)
     step = f"; convert them as {others}" if others else next_step(specs, request.params)
     refuse(f"{summary}{step}", fitted.problems)
@@ -180,8 +188,11 @@ def _prove(converted: Converted, reference: str, request: Request, clock: Clock)
     return parity
 
 
-def check_output(fitted: Fit, layout: str, labels: Labels | None) -> None:
+def check_output(fitted: Fit, layout: str, labels: Labels | None, prefix: str = "") -> None:
     """Check, before the proof, that the network can be written as requested.
+
+    Args:
+        prefix: Start of an error about the number of labels: the path of the file.
 
     Raises:
         UnknownModelError: If the layout's library does not have the network.
@@ -191,7 +202,8 @@ def check_output(fitted: Fit, layout: str, labels: Labels | None) -> None:
         load_layout(OURS if layout == FOLDER else layout).row(fitted.entry)
     if labels is not None and len(labels.ids) != fitted.num_classes:
         raise LabelsError(
-            f"{len(labels.ids)} class names were given; the file has {fitted.num_classes} classes"
+            f"{prefix}{len(labels.ids)} class names were given; the file has "
+            f"{fitted.num_classes} classes"
         )
 
 

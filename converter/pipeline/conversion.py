@@ -56,7 +56,7 @@ def convert(
         allow_nonfinite: Whether to convert arrays that contain NaN or Inf.
         backbone: Whether `params` belongs to a segmentation, detection or pose network, of which
             only the classification trunk is converted.
-        formats: Formats of the files: `pth` (the default), `safetensors`, `onnx`.
+        formats: Formats of the files: `pth` (the default), `safetensors`, `onnx`, `py`.
         layout: Library whose keys the files use: `timm`, whose keys are ours, `torchvision` or
             `mmpretrain`; or `timm-folder`, which is a format of its own.
         labels: A file with the class names (mappings/class_labels.py).

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..checkpoints.earlier_record import was_proved
 from ..checkpoints.formats import GRAPH_WRITERS, require_libraries
 from ..checkpoints.record import GraphRecord, to_json
 from ..errors import ParityError
 from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
+from ..files.path_text import path_text
 from ..files.stages import announce_step
 from ..graph.graph_cut import cut
 from ..graph.importer import read_arrays, refuse_unknown_operators
@@ -29,7 +31,7 @@ from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
 from .graph_output import write_graph
 from .graph_proof import Network, network_of, prove_sizes, reference_notes
-from .graph_record import Attempt, draft_graph_record, path_text, record_of_file
+from .graph_record import Attempt, draft_graph_record, record_of_file
 from .graph_report import explained, write_graph_report
 from .request import InputShape, PathLike, Request, input_shapes
 
@@ -119,19 +121,23 @@ def run_graph_request(request: Request) -> GraphRecord:
             graph = cut(graph, request.outputs)
             refuse_unknown_operators(network.graph)
             packed = arrays_of_registered(network.graph)
-            check_sound(model, {n: each for n, each in network.arrays.items() if n not in packed})
+            where = path_text(request.params)
+            check_sound(where, {n: each for n, each in network.arrays.items() if n not in packed})
             built = build_with_inputs(network.graph, network.arrays, request)
         return prove_and_write(attempt, request, graph, network, built)
 
 
-def check_sound(model: str, arrays: Arrays) -> None:
-    """Require that a file's arrays can be those of a network.
+def check_sound(where: str, arrays: Arrays) -> None:
+    """Require that arrays can be those of a network.
+
+    Args:
+        where: The file or the network, for errors.
 
     Raises:
         ConversionError: If an array has NaN or infinite values, or a variance is negative.
     """
     refuse(
-        f"{model}: the weights are invalid",
+        f"{where}: the weights are invalid",
         unsound({plain_name(key): array for key, array in arrays.items()}),
     )
 
@@ -183,8 +189,9 @@ def prove_and_write(
         ]
         for each, about in zip(written, records, strict=True):
             beside = {"graph": each.graph} if each.graph is not None else {}
-            text = to_json({**about.as_dict(), **beside})
-            write_text(text, record_path(Path(each.file.file)))
+            facts = {**about.as_dict(), **beside}
+            if not was_proved(Path(request.out) / Path(each.file.file).name, facts):
+                write_text(to_json(facts), record_path(Path(each.file.file)))
     if folder is not None:
         announce_step("report")
         facts = records[0].as_dict()

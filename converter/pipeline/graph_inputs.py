@@ -263,5 +263,5 @@ def try_run(module: fx.GraphModule, specs: Specs, where: str) -> list[Array]:
         reason = plugin_place(error) or (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageSizeError(
             f"{where}: cannot run on inputs of shape {size} ({reason}); give other shapes with "
-            "`--input NAME=SHAPE`, or the size of the images with `--size HxW`"
+            "`--input NAME=SHAPE`"
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from ..checkpoints.clock import Clock
 from ..checkpoints.record import Failure, GraphRecord
 from ..checkpoints.record_draft import versions
 from ..errors import ConversionError, ParityError
+from ..files.path_text import path_text
 from ..graph.summary import operator_counts, output_names
 from ..graph.symbol import Graph
 from ..mappings.catalog import load_catalog
@@ -81,11 +81,6 @@ class Attempt:
             parity=error.parity if isinstance(error, ParityError) else None,
             seconds=self.clock.seconds(),
         )
-
-
-def path_text(path: str | os.PathLike[str]) -> str:
-    """A path as text that JSON can store."""
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _classes(network: Network, heads: Sequence[Array]) -> int | None:

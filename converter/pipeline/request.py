@@ -9,7 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from ..graph.nms_settings import NmsSettings
+from ..graph.nms_settings import NmsSettings, SettingError
 from ..mappings.choices import (
     DTYPES,
     FOLDER,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..mappings.catalog import Size
 
 PathLike = str | os.PathLike[str]
+NO_NMS = "no_nms"  # in the braces of a template: NMS left out
 
 
 class RequestError(ValueError):
@@ -41,11 +42,12 @@ class RequestError(ValueError):
 
     def __init__(self, template: str) -> None:
         self.template = template
-        super().__init__(self.message(lambda name: name))
+        super().__init__(self.message(lambda name: "nms=False" if name == NO_NMS else name))
 
     def message(self, spell: Callable[[str], str]) -> str:
         """Return the message, with each option as the caller spells it (such as `--params`)."""
-        return self.template.format(**{each.name: spell(each.name) for each in fields(Request)})
+        names = [*(each.name for each in fields(Request)), NO_NMS]
+        return self.template.format(**{name: spell(name) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class Request:
 
     Raises:
         RequestError: If options conflict.
-        ValueError: If an option has an unknown value.
+        ValueError: If an input's data type is unknown.
     """
 
     model: str | None = None
@@ -85,22 +87,28 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.init is not None:
-            check_choice("init", self.init, INITS)
-        check_choice("dtype", self.dtype, DTYPES)
-        check_choice("layout", self.layout, (*LAYOUTS, FOLDER))
+            _require_choice("init", self.init, INITS)
+        _require_choice("dtype", self.dtype, DTYPES)
+        _require_choice("layout", self.layout, (*LAYOUTS, FOLDER))
         # a file without a name can be that of a network that is converted as a graph
         choices = GRAPH_FORMATS if self.is_graph or self.model is None else FORMATS
         if self.formats is not None and not self.formats:
             raise ValueError(f"formats is empty; choose from {', '.join(choices)}")
         for each in self.formats or ():
-            check_choice("formats", each, choices)
+            _require_choice("formats", each, choices)
         for each in self.prove:
-            check_choice("prove", each, PROOFS)
+            _require_choice("prove", each, PROOFS)
         for name, (_, dtype) in (self.inputs or {}).items():
             check_choice(f"inputs: the data type of {name!r}", dtype, INPUT_DTYPES)
+        try:
+            settings = self.settings
+        except SettingError as error:
+            raise RequestError(f"{error.template}.") from error
         for applies, template in RULES:
             if applies(self):
                 raise RequestError(template)
+        if settings != NmsSettings():
+            self._require_settings(settings)
         others = [name for name in _given(self) if name not in OF_GRAPHS]
         if self.is_graph and others:
             raise RequestError(
@@ -108,7 +116,19 @@ class Request:
             )
         if not self.saved_reference:
             known = GRAPH_REFERENCES if self.is_graph else REFERENCES
-            check_choice("reference", os.fspath(self.reference), (*known, f"a file {SAVED}"))
+            _require_choice("reference", os.fspath(self.reference), (*known, f"a file {SAVED}"))
+
+    def _require_settings(self, settings: NmsSettings) -> None:
+        """Require that the network has these settings of NMS."""
+        from ..graph.zoo_settings import missing_settings
+        from ..mappings.heads import load_heads
+        from ..mappings.zoo import load_zoo
+
+        assert self.model is not None, "settings without a model break one of the rules"
+        head = load_zoo()[self.model].head
+        template = missing_settings(load_heads()[head] if head is not None else None, settings)
+        if template is not None:
+            raise RequestError(f"{self.model}: {template}.")
 
     @property
     def is_graph(self) -> bool:
@@ -122,7 +142,7 @@ class Request:
         """The settings of NMS.
 
         Raises:
-            ValueError: If one has an invalid value.
+            SettingError: If one has an invalid value.
         """
         return NmsSettings(**{name: getattr(self, name) for name in SETTINGS})
 
@@ -137,6 +157,17 @@ class Request:
         found += [Path(self.report)] if self.report is not None else []
         found += [Path(self.save_reference).parent] if self.save_reference is not None else []
         return found
+
+
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Require that the value of an option is one of its choices.
+
+    Raises:
+        RequestError: If it is not; lists the choices.
+    """
+    if value not in choices:
+        shown = repr(value).replace("{", "{{").replace("}", "}}")
+        raise RequestError(f"{{{name}}} is {shown}; it must be one of {', '.join(choices)}.")
 
 
 def _given(request: Request) -> list[str]:
@@ -207,6 +238,10 @@ OF_GRAPHS = (
 """Options of the conversion of an exported graph."""
 
 RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
+    (
+        lambda r: r.allow_nonfinite and r.reference != "none",
+        "{allow_nonfinite} needs {reference} none: NaN and Inf cannot be proved equal.",
+    ),
     (
         lambda r: r.params is not None and r.init is not None,
         "{params} and {init} are both sources of the weights: give only one of them.",

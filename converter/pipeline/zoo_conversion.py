@@ -15,7 +15,9 @@ from ..errors import GraphError
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
+from ..files.path_text import path_text
 from ..graph.class_count import dependence, fitted
+from ..graph.graph_cut import cut
 from ..graph.image_sizes import for_inputs, has_fixed_sizes
 from ..graph.input_spec import InputSpec, random_inputs
 from ..graph.nms_settings import NmsSettings
@@ -40,7 +42,7 @@ from .graph_conversion import (
 )
 from .graph_inputs import BuiltGraph, build_for_shapes, build_with_inputs
 from .graph_proof import Network, network_of
-from .graph_record import Attempt, path_text
+from .graph_record import Attempt
 from .request import InputShape, PathLike, Request, input_shapes
 
 WITHOUT_THRESHOLD = (
@@ -93,7 +95,7 @@ def convert_zoo(
         post_nms: Number of detections that are returned, the best first; −1 for all.
         nms: Whether there is NMS; without it, a detector's outputs are all boxes with their classes
             and scores.
-        formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`.
+        formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`, `py`.
         report: Folder for an HTML report, as in `convert_graph`.
         progress: Called during the download with the bytes so far and in total.
 
@@ -143,6 +145,7 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
         require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             stored = load_zoo_graph(entry)
+            cut(stored.graph, request.outputs)  # names of other nodes are refused before all work
             head = load_heads()[entry.head] if entry.head is not None else None
             check_settings(entry.name, head, request.settings)
             if params is not None:
@@ -152,7 +155,7 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             )
             if params is not None:
                 attempt.source = replace(source, sha1=file_sha1(Path(params)))
-            check_sound(entry.name, arrays)
+            check_sound(path_text(params) if params is not None else entry.name, arrays)
         with attempt.clock("map"):
             shapes = {name: array.shape for name, array in arrays.items()}
             fitting = fitted(stored, head, shapes)

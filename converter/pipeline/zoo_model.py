@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import GraphError
+from ..files.path_text import path_text
 from ..graph.class_count import dependence, fitted, with_classes
 from ..graph.image_sizes import for_inputs
 from ..graph.importer import build_module
@@ -21,7 +22,6 @@ from ..sources.source import Source
 from ..sources.zoo_arrays import load_zoo_arrays
 from .graph_conversion import check_sound
 from .graph_proof import network_of
-from .graph_record import path_text
 from .zoo_conversion import check_network
 
 if TYPE_CHECKING:

@@ -88,7 +88,11 @@ class Converted:
 
 
 def assemble(
-    fitted: Fit, arrays: Arrays, dtype: str = "keep", allow_nonfinite: bool = False
+    fitted: Fit,
+    arrays: Arrays,
+    dtype: str = "keep",
+    allow_nonfinite: bool = False,
+    prefix: str = "",
 ) -> Converted:
     """Convert arrays that fit a network to a state_dict.
 
@@ -97,13 +101,14 @@ def assemble(
         arrays: The arrays, by the names in their file.
         dtype: As `build_values`.
         allow_nonfinite: Accept NaN and Inf.
+        prefix: Start of an error: the path of the file.
 
     Raises:
         KeyMapError: If an array has invalid values (soundness.py).
     """
     structural = {fitted.translation.names[name]: array for name, array in arrays.items()}
     refuse(
-        f"{fitted.entry.name}: the weights are invalid",
+        f"{prefix}{fitted.entry.name}: the weights are invalid",
         unsound(structural, allow_nonfinite=allow_nonfinite),
     )
     values = build_values(fitted.assignments, structural, fitted.targets, dtype)

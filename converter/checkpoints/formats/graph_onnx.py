@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +10,6 @@ import torch
 from torch import fx
 
 from ...errors import CheckpointError, ExportError
-from ...files.atomic_file import publish, temporary_file
 from ...sources.arrays import Array, Arrays
 from ..record import WrittenFile
 from .job import GraphJob
@@ -59,12 +57,7 @@ def write_graph_onnx(job: GraphJob) -> WrittenFile:
         "its .onnx in onnxruntime",
         stepwise if nodes else None,
     )
-    sha256 = hashlib.sha256(content).hexdigest()
-    target = job.named(sha256, ".onnx")
-    with temporary_file(job.folder) as (file, path):
-        file.write(content)
-        publish(file, path, target)
-    return WrittenFile("onnx", str(target), sha256, len(content))
+    return job.write("onnx", ".onnx", content)
 
 
 def _load(onnxruntime: Any, content: bytes, job: GraphJob) -> Any:

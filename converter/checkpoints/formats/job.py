@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...files.atomic_file import write_bytes
 from ...files.hashes import HASH_DIGITS
 from ..metadata import to_metadata
 from ..record import Record, WrittenFile
@@ -45,6 +47,17 @@ class WeightsJob:
     def named(self, sha256: str, suffix: str) -> Path:
         """Return the path of the file, with the first digits of its SHA-256 in the name."""
         return self.folder / f"{self.name}-{sha256[:HASH_DIGITS]}{suffix}"
+
+    def write(self, format_: str, suffix: str, content: bytes) -> WrittenFile:
+        """Write the whole content of a file.
+
+        Raises:
+            CheckpointError: If the folder is not writable.
+        """
+        sha256 = hashlib.sha256(content).hexdigest()
+        target = self.named(sha256, suffix)
+        write_bytes(content, target)
+        return WrittenFile(format_, str(target), sha256, len(content))
 
 
 @dataclass(frozen=True)

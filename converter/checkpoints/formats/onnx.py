@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,7 +12,6 @@ import numpy as np
 import torch
 
 from ...errors import CheckpointError, MissingDependencyError
-from ...files.atomic_file import publish, temporary_file
 from ..record import WrittenFile
 from .job import Job
 
@@ -35,12 +33,7 @@ def write_onnx(job: Job) -> WrittenFile:
     network = job.network().float().eval()
     content = _export(network, job)
     _check(onnxruntime, content, network, job)
-    sha256 = hashlib.sha256(content).hexdigest()
-    target = job.named(sha256, ".onnx")
-    with temporary_file(job.folder) as (file, path):
-        file.write(content)
-        publish(file, path, target)
-    return WrittenFile("onnx", str(target), sha256, len(content))
+    return job.write("onnx", ".onnx", content)
 
 
 def require_libraries() -> Any:

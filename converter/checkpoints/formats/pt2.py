@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 
@@ -10,7 +9,6 @@ import torch
 from torch import fx
 
 from ...errors import ExportError
-from ...files.atomic_file import publish, temporary_file
 from ...graph.free_dimensions import Free
 from ...graph.input_spec import Specs, in_dtype, with_batch
 from ...parity.head_measurement import run
@@ -18,6 +16,7 @@ from ..record import WrittenFile
 from .job import GraphJob
 from .module_check import check_equal
 
+PROGRAM = ".pt2"  # suffix of the file's name
 GRAPH_FILE = "mxnet-graph.json"  # in the archive
 EXAMPLE_BATCH = 2
 # where a node came from: useless to readers of the file, and different in every process
@@ -46,12 +45,7 @@ def write_program(job: GraphJob) -> WrittenFile:
     content = buffer.getvalue()
     loaded = torch.export.load(io.BytesIO(content)).module()
     check_equal(job, lambda inputs: run(loaded, inputs), "the program")
-    sha256 = hashlib.sha256(content).hexdigest()
-    target = job.named(sha256, ".pt2")
-    with temporary_file(job.folder) as (file, path):
-        file.write(content)
-        publish(file, path, target)
-    return WrittenFile("pt2", str(target), sha256, len(content))
+    return job.write("pt2", PROGRAM, content)
 
 
 def export_program(

@@ -163,7 +163,7 @@ def _with_code(
         if slot.name == "inplace":
             value: Any = all(each is ABSENT or each for each in values)
         else:
-            name = _parameter_name(values, slot.name, parts, attributes.names.get(place, "layer"))
+            name = _parameter_name(values, slot.name, parts)
             value = parameters.expression(values, slot.name, name)
         slots.append(replace(slot, value=value))
     return replace(model, slots=slots)
@@ -179,7 +179,7 @@ def _at(part: Body, place: Place) -> Operation | None:
     return item
 
 
-def _parameter_name(values: Vector, slot: str, parts: list[Body], attribute: str) -> str:
+def _parameter_name(values: Vector, slot: str, parts: list[Body]) -> str:
     """The name of a new parameter; numbers of channels are named by where they are."""
     kind = next((each for each in ("channels", "features") if each in slot), None)
     if kind is None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...sources.arrays import Array
-from .coco_evaluation import BOXES, class_averages, evaluate, measures, require_images
+from .coco_evaluation import BOXES, class_averages, evaluate, measures
+from .coco_images import CocoImages
 from .detections import Detections, without_padding
-from .image_records import ImageRecords
 
 if TYPE_CHECKING:
     from ..datasets.coco_annotations import CocoAnnotations
@@ -41,14 +41,11 @@ class CocoResult:
     per_class: tuple[float, ...]
 
 
-class CocoDetection:
+class CocoDetection(CocoImages[Detections]):
     """COCO's average precision of boxes, equal to GluonCV's COCODetectionMetric.
 
     Only the detections are kept until `result`, so that a process can send them to another.
     """
-
-    def __init__(self) -> None:
-        self._images: ImageRecords[Detections] = ImageRecords()
 
     def update(self, image: int, ids: Array, scores: Array, boxes: Array) -> None:
         """Add the detections of an image.
@@ -70,14 +67,6 @@ class CocoDetection:
             Detections(found.classes[kept], scores[kept], found.boxes[kept].astype(np.float64)),
         )
 
-    def merge(self, other: CocoDetection) -> None:
-        """Add the images that another process counted.
-
-        Raises:
-            ValueError: both counted the same image.
-        """
-        self._images.merge(other._images)
-
     def result(self, truth: CocoAnnotations) -> CocoResult:
         """Compare the detections so far with the annotated objects.
 
@@ -88,7 +77,7 @@ class CocoDetection:
             MissingDependencyError: pycocotools is not installed.
             ValueError: an image is not in `truth`.
         """
-        require_images(truth, (image for image, _ in self._images.in_order()))
+        self.require_images(truth)
         evaluation = evaluate(truth, self._rows(truth), BOXES)
         ap, ap50, ap75, small, medium, large = measures(evaluation)[:6]
         per_class = class_averages(evaluation, truth)

@@ -10,8 +10,8 @@ import numpy as np
 from ...sources.arrays import Array
 from ..detected_objects import expand_masks, run_lengths
 from ..images.linear_resize import Size
-from .coco_evaluation import BOXES, MASKS, class_averages, evaluate, measures, require_images
-from .image_records import ImageRecords
+from .coco_evaluation import BOXES, MASKS, class_averages, evaluate, measures
+from .coco_images import CocoImages
 
 if TYPE_CHECKING:
     from ..datasets.coco_annotations import CocoAnnotations
@@ -35,16 +35,13 @@ class InstanceResult:
     per_class: tuple[float, ...]
 
 
-class CocoInstances:
+class CocoInstances(CocoImages[list[dict[str, Any]]]):
     """COCO's average precision of boxes and masks, equal to GluonCV's COCOInstanceMetric.
 
     Masks are kept as run lengths, which pycocotools computes. As in GluonCV, a box ends at its
     right and lower corner, which CocoDetection takes for its last pixel; corners are rounded to
     hundredths of a pixel, and scores to thousandths.
     """
-
-    def __init__(self) -> None:
-        self._images: ImageRecords[list[dict[str, Any]]] = ImageRecords()
 
     def update(
         self, image: int, ids: Array, scores: Array, boxes: Array, masks: Array, size: Size
@@ -80,14 +77,6 @@ class CocoInstances:
             ],
         )
 
-    def merge(self, other: CocoInstances) -> None:
-        """Add the images that another process counted.
-
-        Raises:
-            ValueError: both counted the same image.
-        """
-        self._images.merge(other._images)
-
     def result(self, truth: CocoAnnotations) -> InstanceResult:
         """Compare the detections so far with the annotated objects.
 
@@ -99,7 +88,7 @@ class CocoInstances:
             MissingDependencyError: pycocotools is not installed.
             ValueError: an image is not in `truth`.
         """
-        require_images(truth, (image for image, _ in self._images.in_order()))
+        self.require_images(truth)
         truth.require_masks()
         of_boxes = evaluate(truth, self._rows(truth), BOXES)
         of_masks = evaluate(truth, self._rows(truth), MASKS)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...errors import DatasetError
+from ...sources.arrays import Array
 from ..datasets.action_list import read_action_list
 from ..images.labelled_images import find_labelled
 from ..metrics.top_k import TopK
@@ -19,7 +21,23 @@ from .task_options import TaskOptions
 Example = tuple[str, int]  # an image, and its class
 
 
-class ImageClassEvaluator:
+class _ClassEvaluator:
+    """What evaluators of images and of videos share: top-1 and top-5."""
+
+    def __init__(self, network: TaskNetwork) -> None:
+        self.published = network.published
+        self.metric = TopK()
+
+    def _count(self, logits: Array, target: int) -> None:
+        self.metric.update(logits[None], np.array([target]))
+
+    def result(self, _skipped: Collection[Any]) -> Figures:
+        """Compute the accuracy."""
+        parts = {f"top{count}": part for count, part in self.metric.result().items()}
+        return Figures(per_cent(parts))
+
+
+class ImageClassEvaluator(_ClassEvaluator):
     """Accuracy on a folder with a subfolder for each class, or on a list.
 
     Args:
@@ -32,29 +50,23 @@ class ImageClassEvaluator:
     """
 
     def __init__(self, network: TaskNetwork, data: Path, options: TaskOptions) -> None:
-        classes = _number(network)
-        found = find_labelled(data, classes, network.labels)
+        super().__init__(network)
+        found = find_labelled(data, _number(network), network.labels)
         self.data = f"images of {data}"
-        self.published = network.published
         self.notes = (f"classes: {found.by}",)
         self.examples = tuple(zip(found.paths, found.targets, strict=True))
-        self.metric = TopK()
         self._classifier = ImageClassifier(network, options)
 
     def update(self, example: Example) -> None:
         """Count an image; see Evaluator."""
         path, target = example
-        self.metric.update(self._classifier.logits(path)[None], np.array([target]))
-
-    def result(self, _skipped: Collection[Example]) -> Figures:
-        """Compute the accuracy."""
-        return _figures(self.metric)
+        self._count(self._classifier.logits(path), target)
 
 
 Video = tuple[Path, int | None, int]  # a video, the number of its frames to use, and its class
 
 
-class ActionEvaluator:
+class ActionEvaluator(_ClassEvaluator):
     """Accuracy on a list of videos.
 
     Args:
@@ -67,24 +79,17 @@ class ActionEvaluator:
     """
 
     def __init__(self, network: TaskNetwork, data: Path, options: TaskOptions) -> None:
-        classes = _number(network)
-        found = read_action_list(data, classes, network.labels)
+        super().__init__(network)
+        found = read_action_list(data, _number(network), network.labels)
         self.data = f"videos of {data}"
-        self.published = network.published
         self.notes: tuple[str, ...] = ()
         self.examples = tuple(zip(found.paths, found.frames, found.targets, strict=True))
-        self.metric = TopK()
         self._classifier = VideoClassifier(network, options)
 
     def update(self, example: Video) -> None:
         """Count a video; see Evaluator."""
         path, frames, target = example
-        logits = self._classifier.logits(str(path), frames)
-        self.metric.update(logits[None], np.array([target]))
-
-    def result(self, _skipped: Collection[Video]) -> Figures:
-        """Compute the accuracy."""
-        return _figures(self.metric)
+        self._count(self._classifier.logits(str(path), frames), target)
 
 
 def _number(network: TaskNetwork) -> int:
@@ -93,7 +98,3 @@ def _number(network: TaskNetwork) -> int:
             f"{network.path}: its number of classes is unknown; give their names with `--labels`"
         )
     return network.num_classes
-
-
-def _figures(metric: TopK) -> Figures:
-    return Figures(per_cent({f"top{count}": part for count, part in metric.result().items()}))

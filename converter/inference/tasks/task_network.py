@@ -63,8 +63,8 @@ class TaskNetwork:
         entry = load_zoo().get(program.record.model or "")
         if entry is None:
             raise CheckpointError(
-                f"{program.path}: predictions need a network of GluonCV's list, and its record "
-                f"names {program.record.model or 'none'}; load it with torch.export.load"
+                f"{program.path}: the task of {program.record.model or 'the network'} is unknown, "
+                "because it is none of GluonCV's; `gluon2torch predict` and `features` take it"
             )
         size = next(iter(program.inputs.values()))
         if setup.channels_last and len(size) != IMAGE_AXES:

@@ -1,0 +1,36 @@
+"""What COCO's metrics of boxes and of masks share: the images that were counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .coco_evaluation import require_images
+from .image_records import ImageRecords
+
+if TYPE_CHECKING:
+    from ..datasets.coco_annotations import CocoAnnotations
+
+Record = TypeVar("Record")
+
+
+class CocoImages(Generic[Record]):
+    """Keeps a record of the detections in each image, by COCO's id of the image."""
+
+    def __init__(self) -> None:
+        self._images: ImageRecords[Record] = ImageRecords()
+
+    def merge(self, other: CocoImages[Record]) -> None:
+        """Add the images that another process counted.
+
+        Raises:
+            ValueError: both counted the same image.
+        """
+        self._images.merge(other._images)
+
+    def require_images(self, truth: CocoAnnotations) -> None:
+        """Require that all images that were counted are those of a data set.
+
+        Raises:
+            ValueError: an image is not in `truth`.
+        """
+        require_images(truth, (image for image, _ in self._images.in_order()))
