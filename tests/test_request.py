@@ -105,6 +105,11 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["resnet18_v1b", "--topk", "5"],
         ["--nms-thresh", "--topk", "--nms", "MODEL"],
     ),
+    (
+        {"model": "resnet18_v1b", "allow_nonfinite": True},
+        ["resnet18_v1b", "--allow-nonfinite"],
+        ["--allow-nonfinite", "--reference"],
+    ),
 ]
 
 

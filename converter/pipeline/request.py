@@ -239,10 +239,6 @@ OF_GRAPHS = (
 
 RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
     (
-        lambda r: r.allow_nonfinite and r.reference != "none",
-        "{allow_nonfinite} needs {reference} none: NaN and Inf cannot be proved equal.",
-    ),
-    (
         lambda r: r.params is not None and r.init is not None,
         "{params} and {init} are both sources of the weights: give only one of them.",
     ),
@@ -320,6 +316,10 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
         lambda r: r.settings != NmsSettings() and (r.model is None or not r.is_graph),
         "{nms_thresh}, {score_thresh}, {nms_topk}, {post_nms} and {nms} are settings of GluonCV's "
         "detectors: name one as {model}.",
+    ),
+    (
+        lambda r: r.allow_nonfinite and r.reference != "none" and not r.is_graph,
+        "{allow_nonfinite} needs {reference} none: NaN and Inf cannot be proved equal.",
     ),
 )
 """Conflicts of options: the condition, and the message."""
