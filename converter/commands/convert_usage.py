@@ -14,7 +14,7 @@ from .input_option import parse_inputs
 from .shared_options import given
 
 LIST = "@"  # before the name of a file that lists files
-BESIDE_LIST = {"listing", "models", "json_file"}
+BESIDE_LIST = {"listing", "models", "wide", "json_file"}
 
 
 def params_files(paths: Sequence[Path]) -> list[Path]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ..checkpoints.clock import Clock
 from ..checkpoints.file_detection import detect_file, next_step, other_networks
 from ..checkpoints.output import write
-from ..checkpoints.record import Failure, Record
-from ..errors import ConversionError, KeyMapError, LabelsError, ParityError
+from ..checkpoints.record import Record
+from ..errors import KeyMapError, LabelsError, ParityError
 from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
@@ -35,9 +35,10 @@ from ..parity.proof import (
 )
 from ..parity.result import Parity
 from ..sources.arrays import Arrays
-from ..sources.source import Source, describe_source, load_arrays
+from ..sources.source import describe_source, load_arrays
 from ..weights.content_hash import content_sha256
 from ..weights.converted import Converted, assemble
+from .attempt import Attempt
 from .request import Request
 
 
@@ -61,8 +62,9 @@ def run_request(
     params, seed, clock = request.params, request.seed, Clock()
     entry = load_catalog().find(request.model) if request.model is not None else None
     formats = (FOLDER,) if request.layout == FOLDER else tuple(request.formats or ("pth",))
-    attempt = _Attempt(entry, clock)
-    try:
+    attempt = Attempt(clock=clock)
+    _note(attempt, entry)
+    with attempt.failures():
         source = attempt.source = describe_source(entry, params, request.init or INITS[0], seed)
         reference = choose_reference(request.reference)
         for folder in request.folders():
@@ -77,7 +79,7 @@ def run_request(
             sha1 = background.submit(file_sha1, Path(params)) if params is not None else None
             with clock("map"):
                 fitted, arrays, trunk = _fit(entry, arrays, request)
-                attempt.entry = fitted.entry
+                _note(attempt, fitted.entry)
                 check_output(fitted, request.layout, labels, _prefix(request))
                 require_libraries(formats)
                 if reference == "none":  # it takes longer than all steps before the writing
@@ -115,9 +117,6 @@ def run_request(
                 announce_step("report")
                 write_report(Path(request.report), record.as_dict(), parity, converted)
             return record
-    except ConversionError as error:
-        error.failure = attempt.failure(error)
-        raise
 
 
 def _fit(entry: Entry | None, arrays: Arrays, request: Request) -> tuple[Fit, Arrays, Trunk | None]:
@@ -207,22 +206,7 @@ def check_output(fitted: Fit, layout: str, labels: Labels | None, prefix: str = 
         )
 
 
-@dataclass
-class _Attempt:
-    """The facts known during a conversion, for the record of a failure."""
-
-    entry: Entry | None
-    clock: Clock
-    source: Source | None = None
-
-    def failure(self, error: ConversionError) -> Failure:
-        """Make the record of a conversion that failed with this error."""
-        return Failure(
-            model=self.entry.name if self.entry else None,
-            name=self.entry.published if self.entry else None,
-            family=self.entry.family if self.entry else None,
-            error=str(error),
-            source=self.source,
-            parity=error.parity if isinstance(error, ParityError) else None,
-            seconds=self.clock.seconds(),
-        )
+def _note(attempt: Attempt, entry: Entry | None) -> None:
+    """Note the network, if it is known."""
+    if entry is not None:
+        attempt.model, attempt.name, attempt.family = entry.name, entry.published, entry.family

@@ -31,7 +31,7 @@ from ..weights.soundness import unsound
 from .graph_inputs import BuiltGraph, build_with_inputs
 from .graph_output import write_graph
 from .graph_proof import Network, network_of, prove_sizes, reference_notes
-from .graph_record import Attempt, draft_graph_record, record_of_file
+from .graph_record import GraphAttempt, draft_graph_record, record_of_file
 from .graph_report import explained, write_graph_report
 from .request import InputShape, PathLike, Request, input_shapes
 
@@ -106,14 +106,15 @@ def run_graph_request(request: Request) -> GraphRecord:
     assert request.symbol is not None, "requests without a symbol are for run_request"
     assert request.params is not None, "a request with a symbol also has params"
     model = Path(request.symbol).name.removesuffix(".json").removesuffix("-symbol")
-    attempt = Attempt(model, Source("params", path_text(request.params)))
+    source = Source("params", path_text(request.params))
+    attempt = GraphAttempt(model=model, source=source)
     with attempt.failures():
         for folder in request.folders():
             check_writable(folder)
         require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             graph, arrays = read_symbol(request.symbol), read_arrays(request.params)
-            attempt.source = replace(attempt.source, sha1=file_sha1(Path(request.params)))
+            attempt.source = replace(source, sha1=file_sha1(Path(request.params)))
         with attempt.clock("map"):
             network = network_of(
                 graph, arrays, dequantize=request.dequantize, outputs=request.outputs
@@ -143,7 +144,7 @@ def check_sound(where: str, arrays: Arrays) -> None:
 
 
 def prove_and_write(
-    attempt: Attempt,
+    attempt: GraphAttempt,
     request: Request,
     graph: Graph,
     network: Network,

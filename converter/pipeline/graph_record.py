@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..checkpoints.clock import Clock
-from ..checkpoints.record import Failure, GraphRecord
+from ..checkpoints.record import GraphRecord
 from ..checkpoints.record_draft import versions
-from ..errors import ConversionError, ParityError
 from ..files.path_text import path_text
 from ..graph.summary import operator_counts, output_names
 from ..graph.symbol import Graph
@@ -20,6 +17,7 @@ from ..parity.result import Parity
 from ..sources.arrays import Array
 from ..sources.source import Source
 from ..weights.content_hash import content_sha256
+from .attempt import Attempt
 from .graph_inputs import BuiltGraph
 from .graph_output import WrittenGraph
 from .graph_proof import Network
@@ -32,26 +30,24 @@ network = open_program({file!r}).module()
 """
 
 
-@dataclass
-class Attempt:
-    """The facts known during a conversion, for its record or that of a failure.
+@dataclass(kw_only=True)
+class GraphAttempt(Attempt):
+    """The facts known during the conversion of a graph.
 
     Attributes:
         model: Name of the network, or stem of the `-symbol.json`.
-        source: The source of the arrays; a file's hash is added when it has been read.
+        name: Start of the program's file name.
         family: `graph`, or the name of the architecture.
-        clock: Times of the steps.
+        source: The source of the arrays; a file's hash is added when it has been read.
     """
 
     model: str
-    source: Source
+    name: str = field(init=False)
     family: str = "graph"
-    clock: Clock = field(default_factory=Clock)
+    source: Source
 
-    @property
-    def name(self) -> str:
-        """Start of the program's file name."""
-        return "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", self.model)
+    def __post_init__(self) -> None:
+        self.name = "gluon_" + re.sub(r"[^A-Za-z0-9_.]", "_", self.model)
 
     @property
     def origin(self) -> str:
@@ -60,27 +56,6 @@ class Attempt:
             return f"GluonCV's {self.model}, whose licence is {load_catalog().licence}"
         file = Path(self.source.path or self.model).name
         return f"the graph {self.model} and {file}, whose licence is that of their author"
-
-    @contextmanager
-    def failures(self) -> Iterator[None]:
-        """Give errors of the conversion their record."""
-        try:
-            yield
-        except ConversionError as error:
-            error.failure = self.failure(error)
-            raise
-
-    def failure(self, error: ConversionError) -> Failure:
-        """Make the record of a conversion that failed with this error."""
-        return Failure(
-            model=self.model,
-            name=self.name,
-            family=self.family,
-            error=str(error),
-            source=self.source,
-            parity=error.parity if isinstance(error, ParityError) else None,
-            seconds=self.clock.seconds(),
-        )
 
 
 def _classes(network: Network, heads: Sequence[Array]) -> int | None:
@@ -91,7 +66,7 @@ def _classes(network: Network, heads: Sequence[Array]) -> int | None:
 
 
 def draft_graph_record(
-    attempt: Attempt,
+    attempt: GraphAttempt,
     graph: Graph,
     network: Network,
     built: BuiltGraph,

@@ -42,7 +42,7 @@ from .graph_conversion import (
 )
 from .graph_inputs import BuiltGraph, build_for_shapes, build_with_inputs
 from .graph_proof import Network, network_of
-from .graph_record import Attempt
+from .graph_record import GraphAttempt
 from .request import InputShape, PathLike, Request, input_shapes
 
 WITHOUT_THRESHOLD = (
@@ -137,7 +137,8 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
     init = request.init or INITS[0]
     # what is cut off elsewhere is not the network that predictions are known for
     name = f"{entry.name}-cut" if request.outputs else entry.name
-    attempt = Attempt(name, Source("params" if params is not None else init), entry.family)
+    first = Source("params" if params is not None else init)
+    attempt = GraphAttempt(model=name, source=first, family=entry.family)
     with attempt.failures():
         attempt.source = source = describe_source(entry, params, init, request.seed)
         for folder in request.folders():
