@@ -38,12 +38,12 @@ class OutputFile(click.ParamType[Path]):
             if self._stdout:
                 return path
             self.fail("stdout (-) is not supported here; give the name of a file", param, ctx)
-        if path.suffix != self._suffix and self._suffix:
-            self.fail(f"{value}: the file's name must end in {self._suffix}", param, ctx)
-        if (above := next(each for each in path.parents if each.exists())) and not above.is_dir():
-            self.fail(f"{value}: {above} is not a folder", param, ctx)
         if (kind := kind_of(path)) is not None:
             self.fail(f"{value} is {kind}, not a regular file; choose another name", param, ctx)
+        if not (above := next(each for each in path.parents if each.exists())).is_dir():
+            self.fail(f"{value}: {above} is not a folder", param, ctx)
+        if self._suffix and path.suffix != self._suffix:
+            self.fail(f"{value}: the file's name must end in {self._suffix}", param, ctx)
         return path
 
 
