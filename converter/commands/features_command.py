@@ -113,8 +113,8 @@ def features_command(
         row = {"file": str(out), "images": len(found.images), "arrays": shapes}
         write_json([{**row, "skipped": len(found.broken)}], json_file)
     if json_file != "-":
-        images = "1 image" if len(found.images) == 1 else f"{len(found.images)} images"
-        click.echo(f"{images} in {out}")
+        count = "1 image" if len(found.images) == 1 else f"{len(found.images)} images"
+        click.echo(f"{count} in {out}")
         for name, shape in shapes.items():
             click.echo(f"  {name:10} {'x'.join(map(str, shape))}")
     sys.exit(1 if found.broken else 0)
