@@ -9,7 +9,7 @@ import numpy as np
 
 from ...sources.arrays import Array
 from .coco_evaluation import BOXES, class_averages, evaluate, measures
-from .coco_images import CocoImages
+from .coco_records import CocoRecords
 from .detections import Detections, without_padding
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class CocoResult:
     per_class: tuple[float, ...]
 
 
-class CocoDetection(CocoImages[Detections]):
+class CocoDetection(CocoRecords[Detections]):
     """COCO's average precision of boxes, equal to GluonCV's COCODetectionMetric.
 
     Only the detections are kept until `result`, so that a process can send them to another.

@@ -11,7 +11,7 @@ from ...sources.arrays import Array
 from ..detected_objects import expand_masks, run_lengths
 from ..images.linear_resize import Size
 from .coco_evaluation import BOXES, MASKS, class_averages, evaluate, measures
-from .coco_images import CocoImages
+from .coco_records import CocoRecords
 
 if TYPE_CHECKING:
     from ..datasets.coco_annotations import CocoAnnotations
@@ -35,7 +35,7 @@ class InstanceResult:
     per_class: tuple[float, ...]
 
 
-class CocoInstances(CocoImages[list[dict[str, Any]]]):
+class CocoInstances(CocoRecords[list[dict[str, Any]]]):
     """COCO's average precision of boxes and masks, equal to GluonCV's COCOInstanceMetric.
 
     Masks are kept as run lengths, which pycocotools computes. As in GluonCV, a box ends at its

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 
-class CocoImages(Generic[Record]):
+class CocoRecords(Generic[Record]):
     """Keeps a record of the detections in each image, by COCO's id of the image."""
 
     def __init__(self) -> None:
         self._images: ImageRecords[Record] = ImageRecords()
 
-    def merge(self, other: CocoImages[Record]) -> None:
+    def merge(self, other: CocoRecords[Record]) -> None:
         """Add the images that another process counted.
 
         Raises:
