@@ -261,7 +261,8 @@ def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
     record = convert_graph(*paths, out=tmp_path, reference="none")
     assert record.input_shape == (4, 32, 32)
     with pytest.raises(
-        ImageSizeError, match="n-symbol.json: cannot run on inputs of shape 1x4x31x32 .*--size"
+        ImageSizeError,
+        match="n-symbol.json: cannot run on inputs of shape 1x4x31x32 .*--input NAME",
     ):
         convert_graph(*paths, out=tmp_path, reference="none", sizes=[(31, 32)])
 

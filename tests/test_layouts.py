@@ -244,7 +244,7 @@ def test_each_layout_goes_there_and_back(layout: str) -> None:
         wanted = describe_network(empty_network(name, 1000, 3))
         theirs = library_keys(load_layout(layout), CATALOG[name], wanted)
         assert len(set(theirs.values())) == len(wanted)
-        back = find_layout(CATALOG[name], theirs.values(), wanted)
+        back = find_layout(CATALOG[name], theirs.values(), wanted, "a.pth")
         assert [back[theirs[key]] for key in wanted] == list(wanted)
         assert {each for each in CATALOG[name].network if each == "block"}  # a known network
 
@@ -256,7 +256,7 @@ def test_mmpretrains_keys_are_found(name: str) -> None:
     theirs = library_keys(load_layout("mmpretrain"), CATALOG[name], keys)
     assert (theirs["fc.weight"], theirs["fc.bias"]) == ("head.fc.weight", "head.fc.bias")
     assert theirs["layer1.1.conv2.weight"] == "backbone.layer1.1.conv2.weight"
-    found = find_layout(CATALOG[name], theirs.values(), keys)
+    found = find_layout(CATALOG[name], theirs.values(), keys, "a.pth")
     assert found == {theirs[key]: key for key in keys}
 
 
@@ -279,8 +279,10 @@ def test_strange_keys_are_refused_by_name() -> None:
     entry = CATALOG["resnet18_v1b"]
     wanted = describe_network(empty_network("resnet18_v1b", 1000, 3))
     keys = ["backbone.conv1.weight", "backbone.extra.weight"]
-    with pytest.raises(KeyMapError, match="no such key") as caught:
-        find_layout(entry, keys, wanted)
+    with pytest.raises(
+        KeyMapError, match="(?s)^a.pth: these are not the keys of .*no such key"
+    ) as caught:
+        find_layout(entry, keys, wanted, "a.pth")
     assert "backbone.extra.weight" in str(caught.value)
     layout = load_layout("torchvision")
     with pytest.raises(KeyMapError, match="no rule of .*torchvision.yaml matches it"):

@@ -17,7 +17,12 @@ from .conftest import random_network
 @pytest.mark.mxnet
 @pytest.mark.costly
 @pytest.mark.parametrize(
-    "name", [f"resnet{depth}_v{version}" for version in (1, 2) for depth in (18, 34, 50, 101, 152)]
+    "name",
+    [
+        pytest.param(f"resnet{depth}_v{version}", marks=pytest.mark.slow if depth > 50 else ())
+        for version in (1, 2)
+        for depth in (18, 34, 50, 101, 152)
+    ],
 )
 def test_its_resnets_are_gluoncvs(name: str, tmp_path: Path) -> None:
     from gluon2torch.sources.gluon_network import fill_network

@@ -95,7 +95,9 @@ def session(path: Any) -> Any:
 
 
 @pytest.mark.costly
-@pytest.mark.parametrize(("make", "sigma"), [(small_ssd, 0.5), (small_yolo, 0.2)])
+@pytest.mark.parametrize(
+    ("make", "sigma"), [pytest.param(small_ssd, 0.5, marks=pytest.mark.slow), (small_yolo, 0.2)]
+)
 def test_detections_are_those_of_mxnet(
     make: Callable[[], Any], sigma: float, tmp_path: Path
 ) -> None:

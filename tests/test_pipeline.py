@@ -21,24 +21,16 @@ from .conftest import SMALL, random_network
 pytestmark = pytest.mark.mxnet
 CATALOG = load_catalog()
 SMALL_CIFAR = (17, 9)  # 4·4 + 1 and 2·4 + 1: odd before every strided layer
-LARGE = 40_000_000  # parameters
 
 
 def quick() -> list[str]:
-    """The networks that are proved on every change, the largest first.
+    """The published set and the smallest network of each other family, the largest first.
 
-    Those of the published set, and of the others all but the large ones that have a smaller one in
-    their family. `make proof` proves every network.
+    `make proof` proves every network, at full size.
     """
-    smallest: dict[str, int] = {}
-    for entry in CATALOG.values():
-        smallest[entry.family] = min(entry.parameters, smallest.get(entry.family, entry.parameters))
-    names = [
-        name
-        for name, entry in CATALOG.items()
-        if name in CATALOG.published_set or entry.parameters <= max(LARGE, smallest[entry.family])
-    ]
-    return sorted(names, key=lambda name: -CATALOG[name].parameters)
+    names = sorted(CATALOG, key=lambda name: -CATALOG[name].parameters)
+    smallest = {CATALOG[name].family: name for name in names}
+    return [name for name in names if name in {*CATALOG.published_set, *smallest.values()}]
 
 
 @pytest.mark.costly

@@ -190,7 +190,13 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(each, marks=pytest.mark.slow if each == "retinaface" else ())
+        for each in RECIPES
+    ],
+)
 def test_a_recipe_works(recipe: str, sandbox: Path) -> None:
     make_files(recipe)
     text = (FOLDER / f"{recipe}.md").read_text(encoding="utf-8")

@@ -136,7 +136,7 @@ def test_what_is_no_saved_reference_is_one_line(saved: Path, tmp_path: Path) -> 
         (["--all", "--save-reference", "x.npz"], "--save-reference accepts only one network"),
         (
             ["resnet18_v1b", "--save-reference", "x.txt"],
-            "--save-reference needs a file name that ends in .npz",
+            "'--save-reference': x.txt: the file's name must end in .npz",
         ),
         (["resnet18_v1b", "--reference", "magic"], "'magic' is not one of auto"),
     ],

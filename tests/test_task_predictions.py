@@ -261,7 +261,7 @@ def test_what_cannot_be_predicted_is_refused(
     arrays = draw_arrays(load_zoo_graph(ZOO[CLASSIFIER]).shapes, "", 0)
     unnamed = as_program(CLASSIFIER, arrays)
     unnamed = replace(unnamed, record=RecordedFacts())
-    with pytest.raises(CheckpointError, match="its record names none"):
+    with pytest.raises(CheckpointError, match="the task of the network is unknown"):
         TaskPredictor(unnamed)
     with pytest.raises(ImageError, match="none.png: "):
         TaskPredictor(program(CLASSIFIER))(str(tmp_path / "none.png"))
@@ -309,7 +309,7 @@ def test_the_command_draws_and_goes_on_behind_a_broken_image(
 def test_options_of_programs_are_refused_for_checkpoints(option: str, value: str) -> None:
     result = CliRunner().invoke(main, ["predict", "x.pth", "a.png", f"--{option}", value])
     assert result.exit_code == 2
-    assert f"--{option} is for detectors" in result.stderr
+    assert f"--{option} is for detection, segmentation, poses" in result.stderr
 
 
 @pytest.mark.parametrize(

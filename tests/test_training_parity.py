@@ -27,7 +27,7 @@ from .conftest import random_network
 CATALOG = load_catalog()
 # one of each architecture, small
 SOME = (
-    *("cifar_resnet20_v1", "cifar_resnet20_v2", "cifar_wideresnet16_10", "resnet18_v1b"),
+    *("cifar_resnet20_v1", "cifar_resnet20_v2", "resnet18_v1b"),
     *("resnet50_v1d_0.11", "se_resnet18_v1", "resnest14", "resnet18_v2"),
 )
 

@@ -288,10 +288,12 @@ def test_without_gh_one_line_says_where_to_get_it(
 
 
 @pytest.mark.parametrize(
-    "text", ["somebody/networks", "github:a/b", "github:a@v1", "github:a/b@", "hf:a", "hf:a/b@v1"]
+    "text", ["somebody/networks", "github:a/b", "github:a@v1", "github:a/b@", "hf:", "hf:a/b@v1"]
 )
 def test_a_target_that_is_none_is_reported(text: str, tmp_path: Path) -> None:
-    with pytest.raises(UploadError, match="write github:OWNER/REPO@TAG or hf:OWNER/NAME"):
+    with pytest.raises(
+        UploadError, match="write github:OWNER/REPO@TAG, hf:OWNER/NAME, or hf:OWNER"
+    ):
         parse_target(text)
     result = send(tmp_path / "release", target=text)
     assert result.exit_code == 1

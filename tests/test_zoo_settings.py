@@ -278,11 +278,16 @@ def test_a_file_is_converted_with_other_classes_and_settings(tmp_path: Path) -> 
 @pytest.mark.costly
 def test_outputs_before_nms_are_proved(tmp_path: Path) -> None:
     record = convert_zoo(
-        YOLO, init="random", out=tmp_path, inputs={"data": (1, 3, 64, 64)}, nms=False
+        YOLO,
+        init="random",
+        out=tmp_path,
+        inputs={"data": (1, 3, 64, 64)},
+        nms=False,
+        formats=["pth"],
     )
     assert record.parity.passed
     assert "the outputs are those before NMS, which the graph has in GluonCV" in record.notes
-    ids, _, boxes = torch.export.load(record.file).module()(torch.randn(1, 3, 64, 64))
+    ids, _, boxes = open_program(record.file).module()(torch.randn(1, 3, 64, 64))
     rows = 3 * 3 * (2 * 2 + 4 * 4 + 8 * 8)  # classes, anchors, cells
     assert (ids.shape, boxes.shape) == ((1, rows, 1), (1, rows, 4))
 

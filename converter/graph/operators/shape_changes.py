@@ -16,7 +16,7 @@ from ..layers.dtypes import OwnDtype
 from ..layers.reshaping import Crop, Flatten, Reshape, SliceLike
 from .declaration import Declared, dtype
 
-NMS = "_contrib_box_nms", "_contrib_box_non_maximum_suppression"
+NMS = "_contrib_box_nms"
 
 
 def flatten(call: Call) -> fx.Node:
@@ -162,7 +162,7 @@ def slice_axis(call: Call) -> fx.Node:
     axis = axis if axis >= 0 else axis + call.known_rank()
     if not 0 <= axis < 32:
         raise attributes.unsupported("axis")
-    if call.source(0).op in NMS and begin == 0 and end is not None and end > 0:
+    if call.source(0).op == NMS and begin == 0 and end is not None and end > 0:
         return call.function(first_boxes, call.value(0), axis, end)
     parts = (*(slice(None),) * axis, slice(begin, end))
     return call.function(operator.getitem, call.value(0), parts)
