@@ -14,7 +14,7 @@ from PIL import Image
 
 from gluon2torch import convert
 from gluon2torch.cli import main
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.class_labels import dataset_labels
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.params_writer import write_params

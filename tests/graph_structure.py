@@ -6,8 +6,8 @@ import gc
 from collections.abc import Callable
 from typing import Any
 
-from gluon2torch.graph.symbol import VARIABLE, Graph, parse_symbol
-from gluon2torch.graph.zoo_graph import ZooGraph, zoo_line
+from gluon2torch.graph.symbols.symbol import VARIABLE, Graph, parse_symbol
+from gluon2torch.graph.zoo.zoo_graph import ZooGraph, zoo_line
 from gluon2torch.mappings.zoo import ZooEntry
 from gluon2torch.sources.zoo_network import trace
 

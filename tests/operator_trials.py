@@ -16,8 +16,8 @@ from torch import nn
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.precision import limits
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
+from gluon2torch.graph.symbols.precision import limits
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 
 from .fuzz.operator_case import Arrays, Case, imported

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 
 from .mxnet_run import run_by_mxnet

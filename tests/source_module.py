@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from gluon2torch import create_zoo_model, import_graph
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.source_code.source_program import SourceProgram, write_source
-from gluon2torch.graph.stored_graph import load_graph
+from gluon2torch.graph.zoo.stored_graph import load_graph
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.source import Source, load_arrays

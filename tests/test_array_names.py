@@ -14,8 +14,8 @@ from gluon2torch import import_graph
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.array_names import match_names
 from gluon2torch.graph.importer import build_module, read_arrays
-from gluon2torch.graph.precision import EXACT
-from gluon2torch.graph.symbol import Graph, parse_symbol, read_symbol
+from gluon2torch.graph.symbols.precision import EXACT
+from gluon2torch.graph.symbols.symbol import Graph, parse_symbol, read_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 

@@ -13,10 +13,10 @@ from unittest import mock
 import pytest
 
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.class_blocks import with_blocks
-from gluon2torch.graph.class_count import Dependence, dependence, fitted, with_classes
-from gluon2torch.graph.symbol import Graph, Node
-from gluon2torch.graph.zoo_graph import ZooGraph, load_zoo_graph
+from gluon2torch.graph.symbols.symbol import Graph, Node
+from gluon2torch.graph.zoo.class_blocks import with_blocks
+from gluon2torch.graph.zoo.class_count import Dependence, dependence, fitted, with_classes
+from gluon2torch.graph.zoo.zoo_graph import ZooGraph, load_zoo_graph
 from gluon2torch.mappings.heads import load_heads
 from gluon2torch.mappings.zoo import Shape, ZooEntry, load_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names

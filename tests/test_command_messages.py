@@ -22,7 +22,7 @@ from gluon2torch.cli import main
 from gluon2torch.commands.convert_command import show_each
 from gluon2torch.commands.shared_options import shortened
 from gluon2torch.errors import CheckpointError, GraphError, KeyMapError, LabelsError
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mapping.assignment import array_specs, refuse
 from gluon2torch.mapping.detection import detect
 from gluon2torch.mappings.class_labels import read_labels

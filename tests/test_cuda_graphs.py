@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.export.passes import move_to_device_pass
 
-from gluon2torch.graph.image_sizes import for_inputs
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.shapes import input_specs
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.inputs.image_sizes import for_inputs
+from gluon2torch.graph.inputs.shapes import input_specs
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.inference.runner import Setup, find_device
 from gluon2torch.inference.tasks.task_network import TaskNetwork
 from gluon2torch.mappings.zoo import load_zoo

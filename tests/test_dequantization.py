@@ -19,8 +19,8 @@ from gluon2torch.graph.dequantization import dequantized
 from gluon2torch.graph.importer import build_module, import_graph, read_arrays
 from gluon2torch.graph.operators.quantization import OPERATORS
 from gluon2torch.graph.summary import summarize
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
-from gluon2torch.graph.symbol_writer import symbol_json
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
+from gluon2torch.graph.symbols.symbol_writer import symbol_json
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 

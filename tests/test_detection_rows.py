@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gluon2torch.graph.input_spec import InputSpec
+from gluon2torch.graph.inputs.input_spec import InputSpec
 from gluon2torch.parity.detection_rows import in_order_of
 from gluon2torch.parity.head_measurement import measure_heads
 from gluon2torch.parity.result import Parity

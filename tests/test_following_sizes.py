@@ -12,7 +12,7 @@ from torch import fx
 
 from gluon2torch import create_zoo_model
 from gluon2torch.graph.following_sizes import follow_image_size
-from gluon2torch.graph.input_spec import InputSpec
+from gluon2torch.graph.inputs.input_spec import InputSpec
 from gluon2torch.graph.layers.resizing import BilinearResize
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 

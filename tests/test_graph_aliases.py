@@ -15,17 +15,18 @@ import pytest
 
 from gluon2torch import graph
 from gluon2torch.errors import GraphError
-from gluon2torch.graph import labels, roles, training_batch
-from gluon2torch.graph.aliases import ALIASES, FIRST_NAMES
 from gluon2torch.graph.importer import build_module, unknown_operators
-from gluon2torch.graph.initial_states import state_names
+from gluon2torch.graph.inputs import training_batch
+from gluon2torch.graph.inputs.initial_states import state_names
+from gluon2torch.graph.inputs.ranks import input_ranks
+from gluon2torch.graph.inputs.shapes import example_shape
 from gluon2torch.graph.operators import OPERATORS, merged
 from gluon2torch.graph.operators.unsupported import REASONS, reason_of
-from gluon2torch.graph.ranks import input_ranks
-from gluon2torch.graph.shapes import example_shape
 from gluon2torch.graph.summary import summarize
-from gluon2torch.graph.symbol import parse_symbol
-from gluon2torch.graph.symbol_writer import symbol_json
+from gluon2torch.graph.symbols import labels, roles
+from gluon2torch.graph.symbols.aliases import ALIASES, FIRST_NAMES
+from gluon2torch.graph.symbols.symbol import parse_symbol
+from gluon2torch.graph.symbols.symbol_writer import symbol_json
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.operator_case import Case, imported

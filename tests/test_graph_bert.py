@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .graphs.export_bert import FOLDER, NETWORKS

@@ -18,9 +18,9 @@ from torch import fx, nn
 from gluon2torch.errors import ConversionError, GraphError
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.layers.loops import Condition, Foreach, WhileLoop
-from gluon2torch.graph.roles import roles
 from gluon2torch.graph.summary import summarize
-from gluon2torch.graph.symbol import MAX_DEPTH, parse_symbol
+from gluon2torch.graph.symbols.roles import roles
+from gluon2torch.graph.symbols.symbol import MAX_DEPTH, parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .mxnet_run import run_by_mxnet

@@ -20,7 +20,7 @@ from gluon2torch.commands.convert_command import convert_command
 from gluon2torch.errors import CheckpointError, GraphError, ImageSizeError, KeyMapError, ParityError
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.summary import summarize
-from gluon2torch.graph.symbol import read_symbol
+from gluon2torch.graph.symbols.symbol import read_symbol
 from gluon2torch.pipeline import graph_conversion
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet

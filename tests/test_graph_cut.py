@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from gluon2torch import import_graph, open_program
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.graph_cut import cut, last_outputs
 from gluon2torch.graph.importer import build_module, is_unknown
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
+from gluon2torch.graph.symbols.graph_cut import cut, last_outputs
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet

@@ -11,8 +11,8 @@ import torch
 from gluon2torch import import_graph
 from gluon2torch.graph.importer import build_module, read_arrays
 from gluon2torch.graph.operators.boxes import OPERATORS
-from gluon2torch.graph.precision import limits
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.precision import limits
+from gluon2torch.graph.symbols.symbol import parse_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 

@@ -19,12 +19,12 @@ from gluon2torch.checkpoints.formats import graph_onnx
 from gluon2torch.checkpoints.program import Program, has_graph
 from gluon2torch.checkpoints.record import GraphRecord
 from gluon2torch.errors import CheckpointError
-from gluon2torch.graph import free_dimensions
 from gluon2torch.graph.array_recovery import recover_arrays
-from gluon2torch.graph.free_dimensions import Free, further_sizes, trials
-from gluon2torch.graph.input_spec import InputSpec
-from gluon2torch.graph.roles import auxiliary_names
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
+from gluon2torch.graph.inputs import free_dimensions
+from gluon2torch.graph.inputs.free_dimensions import Free, further_sizes, trials
+from gluon2torch.graph.inputs.input_spec import InputSpec
+from gluon2torch.graph.symbols.roles import auxiliary_names
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.inference.graph_prediction import gives_probabilities
 from gluon2torch.inference.prediction import top_guesses
 from gluon2torch.pipeline.graph_conversion import convert_graph

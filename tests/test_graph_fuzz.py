@@ -13,7 +13,7 @@ import pytest
 from gluon2torch.errors import ConversionError
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.operators import OPERATORS
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol
 
 from .fuzz.wrong_attributes import ANYWHERE, SECONDS, VALUES
 from .test_graph_operators import CASES

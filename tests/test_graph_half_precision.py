@@ -12,7 +12,7 @@ from torch import nn
 
 from gluon2torch import import_graph
 from gluon2torch.graph.importer import build_module, read_arrays
-from gluon2torch.graph.symbol import read_symbol
+from gluon2torch.graph.symbols.symbol import read_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 

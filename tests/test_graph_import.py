@@ -16,8 +16,8 @@ from torch import fx, nn
 from gluon2torch import import_graph
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import read_arrays
-from gluon2torch.graph.precision import EXACT, ROUNDED, limits
-from gluon2torch.graph.symbol import read_symbol
+from gluon2torch.graph.symbols.precision import EXACT, ROUNDED, limits
+from gluon2torch.graph.symbols.symbol import read_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 
 from .exported import export, export_net, export_symbol, input_size, zoo

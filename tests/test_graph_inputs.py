@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError, ImageSizeError, ParityError
 from gluon2torch.graph.importer import read_arrays
-from gluon2torch.graph.input_spec import InputSpec, describe
+from gluon2torch.graph.inputs.input_spec import InputSpec, describe
+from gluon2torch.graph.inputs.shapes import input_specs
 from gluon2torch.graph.operators import OPERATORS
-from gluon2torch.graph.shapes import input_specs
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.request import input_shapes
 from gluon2torch.sources.mxnet_compat import import_mxnet

@@ -14,10 +14,10 @@ import torch
 from gluon2torch import import_graph
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module, read_arrays
-from gluon2torch.graph.labels import WITH_LABELS, label_nodes, without_labels
-from gluon2torch.graph.precision import EXACT
-from gluon2torch.graph.roles import roles
-from gluon2torch.graph.symbol import Graph, parse_symbol, read_symbol
+from gluon2torch.graph.symbols.labels import WITH_LABELS, label_nodes, without_labels
+from gluon2torch.graph.symbols.precision import EXACT
+from gluon2torch.graph.symbols.roles import roles
+from gluon2torch.graph.symbols.symbol import Graph, parse_symbol, read_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params

@@ -13,8 +13,8 @@ import torch
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.operators import dropout
-from gluon2torch.graph.roles import roles
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.roles import roles
+from gluon2torch.graph.symbols.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.operator_case import Case, imported

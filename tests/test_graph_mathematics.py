@@ -17,7 +17,7 @@ from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.operators.declaration import Declared
 from gluon2torch.graph.operators.unsupported import reason_of
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol
 
 from .fuzz.generators import comparison, indexing, linear_algebra, load_generators, mathematics
 from .fuzz.operator_case import Case, Oracle, Rejected, difference, imported, outcome

@@ -10,7 +10,7 @@ import pytest
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.functions.promotion import TESTS
 from gluon2torch.graph.operators.numpy_elementwise import BINARY, REVERSED, SCALARS, UNARY
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol
 
 from .fuzz.generators import numpy_operators
 from .fuzz.operator_case import Case, Oracle, Rejected, imported

@@ -16,7 +16,7 @@ from gluon2torch.graph.operators.arithmetic import (
     SCALAR,
     UNARY,
 )
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.operator_case import imported

@@ -17,7 +17,7 @@ from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module, import_graph, read_arrays
 from gluon2torch.graph.operators import fused_layers, quantization
 from gluon2torch.graph.summary import summarize
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from . import quantized as q

@@ -10,7 +10,7 @@ import torch
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 pytestmark = pytest.mark.mxnet

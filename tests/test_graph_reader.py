@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.attributes import Attributes
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.symbol import MAX_BYTES, Node, parse_symbol, read_symbol
+from gluon2torch.graph.symbols.attributes import Attributes
+from gluon2torch.graph.symbols.symbol import MAX_BYTES, Node, parse_symbol, read_symbol
 
 LIMIT = 0.05  # seconds of the processor
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from gluon2torch.errors import GraphError, ImageSizeError, ParityError
-from gluon2torch.graph.graph_export import exported, has_graph
-from gluon2torch.graph.stored_graph import graph_file, load_graph, unpack
+from gluon2torch.graph.zoo.graph_export import exported, has_graph
+from gluon2torch.graph.zoo.stored_graph import graph_file, load_graph, unpack
 from gluon2torch.mapping.assignment import array_specs
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.key_map import load_keymap

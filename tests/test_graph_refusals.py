@@ -14,9 +14,9 @@ import torch
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph import importer
-from gluon2torch.graph.builder import Builder
-from gluon2torch.graph.precision import limits
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.construction.builder import Builder
+from gluon2torch.graph.symbols.precision import limits
+from gluon2torch.graph.symbols.symbol import parse_symbol
 
 from .fuzz.operator_case import Case, imported
 from .operator_trials import case_of, cast, computed, largest_difference

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from gluon2torch.cli import main
 from gluon2torch.errors import ParityError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.input_spec import InputSpec, Specs, random_inputs
+from gluon2torch.graph.inputs.input_spec import InputSpec, Specs, random_inputs
 from gluon2torch.graph.operators import OPERATORS
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.parity.node_differences import Measured, compare_nodes
 from gluon2torch.parity.wrong_node import WrongNode
 from gluon2torch.parity.wrong_node import find_wrong_node as find_in_module

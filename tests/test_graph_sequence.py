@@ -15,11 +15,11 @@ import torch
 
 from gluon2torch import import_graph
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.aliases import FIRST_NAMES
 from gluon2torch.graph.importer import build_module, read_arrays
 from gluon2torch.graph.layers.recurrent_layers import SteppedLSTM
 from gluon2torch.graph.operators import recurrent, sequence
-from gluon2torch.graph.symbol import parse_symbol
+from gluon2torch.graph.symbols.aliases import FIRST_NAMES
+from gluon2torch.graph.symbols.symbol import parse_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .fuzz.generators.sequence import GENERATORS, vector_size

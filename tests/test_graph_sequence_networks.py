@@ -16,8 +16,8 @@ from torch import fx
 
 from gluon2torch import import_graph
 from gluon2torch.graph.importer import read_arrays
-from gluon2torch.graph.precision import limits
-from gluon2torch.graph.symbol import read_symbol
+from gluon2torch.graph.symbols.precision import limits
+from gluon2torch.graph.symbols.symbol import read_symbol
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .mxnet_run import run_by_mxnet

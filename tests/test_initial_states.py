@@ -17,12 +17,12 @@ from click.testing import CliRunner
 from gluon2torch import import_graph
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError
-from gluon2torch.graph import initial_states
 from gluon2torch.graph.importer import build_module, read_arrays
-from gluon2torch.graph.initial_states import state_names
-from gluon2torch.graph.precision import EXACT
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
-from gluon2torch.graph.training_batch import replaced_batch
+from gluon2torch.graph.inputs import initial_states
+from gluon2torch.graph.inputs.initial_states import state_names
+from gluon2torch.graph.inputs.training_batch import replaced_batch
+from gluon2torch.graph.symbols.precision import EXACT
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet

@@ -17,7 +17,7 @@ from torch import nn
 from gluon2torch.checkpoints.program import Program
 from gluon2torch.cli import main
 from gluon2torch.errors import CheckpointError
-from gluon2torch.graph.image_sizes import for_inputs
+from gluon2torch.graph.inputs.image_sizes import for_inputs
 from gluon2torch.inference.task_validation import validate_task
 from gluon2torch.inference.tasks.multi_scale import MultiScale
 from gluon2torch.inference.tasks.task_options import TaskOptions

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gluon2torch.cli import main
-from gluon2torch.graph.graph_blocks import find_repeats, layers_of, shown_nodes
-from gluon2torch.graph.layered_drawing import BOX, draw_layers
-from gluon2torch.graph.network_page import to_html
-from gluon2torch.graph.roles import roles
-from gluon2torch.graph.symbol import Graph, parse_symbol, read_symbol
+from gluon2torch.graph.drawing.layered_drawing import BOX, draw_layers
+from gluon2torch.graph.drawing.network_page import to_html
+from gluon2torch.graph.symbols.graph_blocks import find_repeats, layers_of, shown_nodes
+from gluon2torch.graph.symbols.roles import roles
+from gluon2torch.graph.symbols.symbol import Graph, parse_symbol, read_symbol
 from gluon2torch.graph.value_shapes import value_shapes
 from gluon2torch.sources.arrays import bare_name
 from gluon2torch.sources.mxnet_compat import import_mxnet

@@ -20,8 +20,8 @@ from gluon2torch.checkpoints.formats.stepwise_check import (
 )
 from gluon2torch.checkpoints.formats.traced_operations import traced_nodes
 from gluon2torch.errors import CheckpointError
-from gluon2torch.graph.free_dimensions import Free
-from gluon2torch.graph.input_spec import InputSpec
+from gluon2torch.graph.inputs.free_dimensions import Free
+from gluon2torch.graph.inputs.input_spec import InputSpec
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names

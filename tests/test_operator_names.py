@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon2torch.graph.aliases import ALIASES, FIRST_NAMES
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.operators.unsupported import reason_of
+from gluon2torch.graph.symbols.aliases import ALIASES, FIRST_NAMES
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from . import (

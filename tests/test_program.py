@@ -21,11 +21,11 @@ from gluon2torch.checkpoints.program import GRAPH_FILE, open_program
 from gluon2torch.checkpoints.program_archive import CONFIG, WEIGHTS
 from gluon2torch.checkpoints.record import RecordedFacts
 from gluon2torch.errors import CheckpointError, GraphError
-from gluon2torch.graph.free_dimensions import Free
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.input_spec import InputSpec
-from gluon2torch.graph.symbol_writer import symbol_json
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.inputs.free_dimensions import Free
+from gluon2torch.graph.inputs.input_spec import InputSpec
+from gluon2torch.graph.symbols.symbol_writer import symbol_json
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.arrays import Arrays
 from gluon2torch.sources.random_arrays import draw_arrays

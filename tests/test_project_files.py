@@ -12,7 +12,7 @@ import yaml
 
 import gluon2torch
 from gluon2torch.cli import main
-from gluon2torch.graph.symbol import MAX_BYTES
+from gluon2torch.graph.symbols.symbol import MAX_BYTES
 
 from .test_workflows import ROOT, check_command
 

@@ -12,7 +12,7 @@ import pytest
 from gluon2torch.checkpoints.record import GraphRecord
 from gluon2torch.errors import MissingDependencyError, ParamsFileError, ParityError
 from gluon2torch.graph.operators import OPERATORS
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo

@@ -16,8 +16,8 @@ from urllib.parse import unquote
 import pytest
 
 import gluon2torch
-from gluon2torch.graph.aliases import FIRST_NAMES
 from gluon2torch.graph.operators import OPERATORS
+from gluon2torch.graph.symbols.aliases import FIRST_NAMES
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.key_map import load_keymap
 from gluon2torch.mappings.zoo import load_zoo

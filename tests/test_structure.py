@@ -25,6 +25,11 @@ def test_few_files_stand_at_the_top() -> None:
     assert len(files) <= 8, files
 
 
+def test_no_folder_has_too_many_files() -> None:
+    counts = Counter(path.parent.relative_to(ROOT) for path in modules())
+    assert {folder: count for folder, count in counts.items() if count > 32} == {}
+
+
 def test_no_two_files_have_one_name() -> None:
     names = Counter(path.name for path in modules() if path.name != "__init__.py")
     assert [name for name, count in names.items() if count > 1] == []

@@ -22,7 +22,7 @@ from gluon2torch.checkpoints.record import RecordedFacts
 from gluon2torch.cli import main
 from gluon2torch.errors import CheckpointError, ImageError, LabelsError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.tasks.task_network import TaskNetwork
 from gluon2torch.inference.tasks.task_options import TaskOptions

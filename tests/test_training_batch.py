@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from gluon2torch.errors import ParityError
-from gluon2torch.graph import training_batch as batches
 from gluon2torch.graph.importer import build_module, read_arrays
-from gluon2torch.graph.precision import EXACT
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
-from gluon2torch.graph.training_batch import inference_graph, replaced_batch, training_batch
+from gluon2torch.graph.inputs import training_batch as batches
+from gluon2torch.graph.inputs.training_batch import inference_graph, replaced_batch, training_batch
+from gluon2torch.graph.symbols.precision import EXACT
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet
 

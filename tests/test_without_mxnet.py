@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gluon2torch.graph.image_sizes import for_inputs
-from gluon2torch.graph.symbol_writer import symbol_json
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.inputs.image_sizes import for_inputs
+from gluon2torch.graph.symbols.symbol_writer import symbol_json
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.zoo import Shape, load_zoo
 from gluon2torch.pipeline.graph_inputs import build_with_inputs
 from gluon2torch.pipeline.graph_proof import Network, prove_graph

@@ -14,13 +14,13 @@ import torch
 
 from gluon2torch.checkpoints.record import GraphRecord
 from gluon2torch.errors import GraphError, UnknownModelError
-from gluon2torch.graph.graph_export import exported_line
-from gluon2torch.graph.image_sizes import for_inputs
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.precision import EXACT, limits
-from gluon2torch.graph.stored_graph import decompressed, load_graph
-from gluon2torch.graph.symbol import parse_symbol, read_symbol
-from gluon2torch.graph.zoo_graph import MAX_BYTES, family_file, load_zoo_graph, zoo_line
+from gluon2torch.graph.inputs.image_sizes import for_inputs
+from gluon2torch.graph.symbols.precision import EXACT, limits
+from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
+from gluon2torch.graph.zoo.graph_export import exported_line
+from gluon2torch.graph.zoo.stored_graph import decompressed, load_graph
+from gluon2torch.graph.zoo.zoo_graph import MAX_BYTES, family_file, load_zoo_graph, zoo_line
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.yaml_table import mapping_file
 from gluon2torch.mappings.zoo import find_network, load_zoo

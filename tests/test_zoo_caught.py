@@ -11,13 +11,13 @@ from collections.abc import Callable
 import pytest
 
 from gluon2torch.errors import ParityError
-from gluon2torch.graph.graph_edits import find_nodes
-from gluon2torch.graph.nms_settings import NmsSettings
-from gluon2torch.graph.shapes import input_specs
-from gluon2torch.graph.symbol import Graph
-from gluon2torch.graph.symbol_writer import symbol_json
-from gluon2torch.graph.zoo_graph import load_zoo_graph
-from gluon2torch.graph.zoo_settings import with_settings
+from gluon2torch.graph.inputs.shapes import input_specs
+from gluon2torch.graph.symbols.graph_edits import find_nodes
+from gluon2torch.graph.symbols.symbol import Graph
+from gluon2torch.graph.symbols.symbol_writer import symbol_json
+from gluon2torch.graph.zoo.nms_settings import NmsSettings
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
+from gluon2torch.graph.zoo.zoo_settings import with_settings
 from gluon2torch.mappings.heads import Nodes, load_heads
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.graph_inputs import build_for_shapes

@@ -12,8 +12,8 @@ import torch
 
 from gluon2torch.checkpoints.program import open_program
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.zoo_constants import packed_constants, unpacked_constants
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.zoo.zoo_constants import packed_constants, unpacked_constants
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.zoo_conversion import convert_zoo, other_constants
 from gluon2torch.sources.arrays import Array

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from gluon2torch.checkpoints.file_detection import detect_file, other_networks
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError, KeyMapError, ParamsFileError, UnknownModelError
-from gluon2torch.graph import zoo_names
-from gluon2torch.graph.class_count import dependence, with_classes
-from gluon2torch.graph.stored_graph import load_graph
-from gluon2torch.graph.zoo_detection import detect_zoo, fits
-from gluon2torch.graph.zoo_graph import load_zoo_graph, load_zoo_shapes
-from gluon2torch.graph.zoo_names import FILE, candidate_families, names_text
+from gluon2torch.graph.zoo import zoo_names
+from gluon2torch.graph.zoo.class_count import dependence, with_classes
+from gluon2torch.graph.zoo.stored_graph import load_graph
+from gluon2torch.graph.zoo.zoo_detection import detect_zoo, fits
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph, load_zoo_shapes
+from gluon2torch.graph.zoo.zoo_names import FILE, candidate_families, names_text
 from gluon2torch.mapping.assignment import ArraySpec
 from gluon2torch.mappings.catalog import load_catalog
 from gluon2torch.mappings.heads import load_heads

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.precision import limits
-from gluon2torch.graph.symbol_writer import symbol_json
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.symbols.precision import limits
+from gluon2torch.graph.symbols.symbol_writer import symbol_json
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.parity.detection_rows import in_order_of
 from gluon2torch.parity.exported_reference import ExportedReference

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from gluon2torch import create_zoo_model
 from gluon2torch.errors import ConversionError, GraphError, UnknownModelError
-from gluon2torch.graph.class_count import dependence, with_classes
-from gluon2torch.graph.image_sizes import for_inputs
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.inputs.image_sizes import for_inputs
+from gluon2torch.graph.zoo.class_count import dependence, with_classes
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.heads import load_heads
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.arrays import Arrays

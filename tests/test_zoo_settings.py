@@ -17,12 +17,12 @@ from click.testing import CliRunner
 from gluon2torch.checkpoints.program import open_program
 from gluon2torch.cli import main
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.class_count import dependence, with_classes
-from gluon2torch.graph.nms_settings import NmsSettings
-from gluon2torch.graph.shapes import input_specs
-from gluon2torch.graph.symbol_writer import symbol_json
-from gluon2torch.graph.zoo_graph import load_zoo_graph
-from gluon2torch.graph.zoo_settings import with_settings
+from gluon2torch.graph.inputs.shapes import input_specs
+from gluon2torch.graph.symbols.symbol_writer import symbol_json
+from gluon2torch.graph.zoo.class_count import dependence, with_classes
+from gluon2torch.graph.zoo.nms_settings import NmsSettings
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
+from gluon2torch.graph.zoo.zoo_settings import with_settings
 from gluon2torch.mappings.heads import load_heads
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.graph_inputs import build_for_shapes

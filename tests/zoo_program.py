@@ -8,7 +8,7 @@ from pathlib import Path
 from gluon2torch.checkpoints.program import Program
 from gluon2torch.checkpoints.record import RecordedFacts
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.class_labels import dataset_labels
 from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.sources.source import Source

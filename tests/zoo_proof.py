@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gluon2torch.graph.graph_edits import find_nodes
-from gluon2torch.graph.image_sizes import for_inputs
-from gluon2torch.graph.shapes import input_specs
-from gluon2torch.graph.symbol import Graph, Node
-from gluon2torch.graph.symbol_writer import symbol_json
-from gluon2torch.graph.zoo_graph import load_zoo_graph
+from gluon2torch.graph.inputs.image_sizes import for_inputs
+from gluon2torch.graph.inputs.shapes import input_specs
+from gluon2torch.graph.symbols.graph_edits import find_nodes
+from gluon2torch.graph.symbols.symbol import Graph, Node
+from gluon2torch.graph.symbols.symbol_writer import symbol_json
+from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.heads import Nodes
 from gluon2torch.mappings.zoo import ZooEntry
 from gluon2torch.parity.result import Parity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from ..graph.zoo_detection import ZooFit, detect_zoo
+from ..graph.zoo.zoo_detection import ZooFit, detect_zoo
 from ..mapping.detection import Detection, detect
 from ..mapping.dialects import dialect_of
 from ..mapping.fit import Specs

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from ..files.atomic_file import write_text
-from ..graph.roles import auxiliary_names
-from ..graph.symbol_writer import symbol_json
+from ..graph.symbols.roles import auxiliary_names
+from ..graph.symbols.symbol_writer import symbol_json
 from ..mappings.zoo import load_zoo
 from ..sources.arrays import Arrays
 from ..sources.params_writer import write_params

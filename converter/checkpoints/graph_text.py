@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 
 from ..errors import CheckpointError
-from ..graph.image_sizes import Shapes
-from ..graph.input_spec import Specs
-from ..graph.symbol import Graph, parse_symbol
-from ..graph.symbol_writer import symbol_json
+from ..graph.inputs.image_sizes import Shapes
+from ..graph.inputs.input_spec import Specs
+from ..graph.symbols.symbol import Graph, parse_symbol
+from ..graph.symbols.symbol_writer import symbol_json
 from ..mappings.schema import Row, structure
 from ..sources.arrays import Arrays
 

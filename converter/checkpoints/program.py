@@ -18,11 +18,11 @@ from torch import fx
 
 from ..errors import CheckpointError, GraphError
 from ..graph.array_recovery import recover_arrays
-from ..graph.image_sizes import Shapes, for_inputs
 from ..graph.importer import build_module
-from ..graph.input_spec import InputSpec
-from ..graph.shapes import input_specs
-from ..graph.symbol import Graph
+from ..graph.inputs.image_sizes import Shapes, for_inputs
+from ..graph.inputs.input_spec import InputSpec
+from ..graph.inputs.shapes import input_specs
+from ..graph.symbols.symbol import Graph
 from ..sources.arrays import Arrays
 from ..weights.state_dict import Tensors
 from .formats.job import GRAPH_KEY

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..checkpoints.record import Failure, GraphRecord, Record
-from ..graph.free_dimensions import IMAGES
+from ..graph.inputs.free_dimensions import IMAGES
 from ..mappings.choices import OURS
 from ..mappings.costs import abbreviated
 from ..parity.result import Parity

@@ -15,7 +15,7 @@ from .shared_options import CONTEXT, JSON, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
     from ..graph.summary import Summary
-    from ..graph.symbol import Graph
+    from ..graph.symbols.symbol import Graph
     from ..mappings.zoo import ZooEntry
 
 
@@ -63,7 +63,7 @@ def graph_command(
     FILE can also be GluonCV's name of a network, such as resnet50_v1d.
     """
     from ..files.atomic_file import write_bytes, write_text
-    from ..graph.picture import to_dot, to_svg
+    from ..graph.drawing.picture import to_dot, to_svg
     from ..graph.summary import summarize
 
     if html is None and (params is not None or inputs):
@@ -104,9 +104,9 @@ def _opened(symbol: Path) -> tuple[Graph, ZooEntry | None, Collection[str]]:
         GraphError: If the file cannot be read, or the network has no stored graph.
         UnknownModelError: If there is neither such a file nor such a network.
     """
-    from ..graph.stored_graph import load_graph
-    from ..graph.symbol import read_symbol
-    from ..graph.zoo_graph import load_zoo_graph
+    from ..graph.symbols.symbol import read_symbol
+    from ..graph.zoo.stored_graph import load_graph
+    from ..graph.zoo.zoo_graph import load_zoo_graph
     from ..mappings.catalog import Entry
     from ..mappings.zoo import find_network
 
@@ -149,7 +149,7 @@ def _text(summary: Summary) -> str:
 
 def _remark(summary: Summary, op: str) -> str:
     from ..graph.operators.unsupported import reason_of
-    from ..graph.symbol import SHOWN_NAMES
+    from ..graph.symbols.symbol import SHOWN_NAMES
 
     if op not in summary.unsupported:
         return ""

@@ -47,8 +47,8 @@ def parse_inputs(
 
 def _listed(symbol: Path | None) -> str:
     """The graph's inputs as the end of a sentence; nothing if it cannot be read."""
-    from ..graph.roles import roles
-    from ..graph.symbol import read_symbol
+    from ..graph.symbols.roles import roles
+    from ..graph.symbols.symbol import read_symbol
 
     if symbol is None:
         return ""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from ..errors import GraphError
 from ..sources.arrays import Array, Arrays
-from .attributes import Attributes
-from .labels import label_names
-from .roles import is_marked, roles
-from .symbol import SHOWN_NAMES, Graph
+from .symbols.attributes import Attributes
+from .symbols.labels import label_names
+from .symbols.roles import is_marked, roles
+from .symbols.symbol import SHOWN_NAMES, Graph
 
 MOST_COMPARED = 2000  # names of the file that a missing one is compared with
 # Module and Gluon's early versions say moving, Gluon says running

@@ -11,7 +11,7 @@ from ..errors import GraphError
 from ..mappings.key_map import MADE_UP
 from ..sources.arrays import Array, Arrays
 from .importer import build_module
-from .symbol import Graph
+from .symbols.symbol import Graph
 
 # number of the first element: no constant of a network has such values, and float64 is exact there
 FIRST = 1 << 40

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from ..errors import GraphError
 from ..sources.arrays import Array, Arrays
-from .attributes import Attributes
 from .folding import folded
 from .functions.quantized_arithmetic import WHOLE_LEVELS, ratio, saturate, weight_scales
-from .fusion import LAYERS, is_quantized, layer_of, unfused
-from .symbol import FUSED, VARIABLE, Edge, Graph, Node
+from .symbols.attributes import Attributes
+from .symbols.fusion import LAYERS, is_quantized, layer_of, unfused
+from .symbols.symbol import FUSED, VARIABLE, Edge, Graph, Node
 
 PREFIX = "quantized_"  # of the names of MXNet's quantized nodes
 STORED = "_quantize"  # suffix of the names of int8 arrays

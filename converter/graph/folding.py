@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .attributes import Attributes
 from .layers.norms import EPSILON
+from .symbols.attributes import Attributes
 
 
 def folded(

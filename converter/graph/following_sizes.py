@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import fx
 
-from .free_dimensions import image_input
-from .input_spec import Specs
+from .inputs.free_dimensions import image_input
+from .inputs.input_spec import Specs
 from .layers.resizing import BilinearResize
 
 

@@ -16,20 +16,20 @@ from ..errors import GraphError, ParamsFileError, counted
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
 from .array_names import match_names
-from .builder import SOURCE, Builder
-from .call import Call
-from .fixed_dtypes import HALF, SINGLE, with_own_dtype
-from .fusion import unfused
-from .graph_cut import arrays_of, cut, cut_hint, last_outputs
-from .initial_states import with_zero_states
-from .labels import without_labels
+from .construction.builder import SOURCE, Builder
+from .construction.call import Call
+from .inputs.fixed_dtypes import HALF, SINGLE, with_own_dtype
+from .inputs.initial_states import with_zero_states
+from .inputs.ranks import input_ranks
+from .inputs.training_batch import inference_graph, training_batch
 from .layers.norms import use_gluon_statistics
 from .operators.unsupported import reason_of
-from .ranks import input_ranks
 from .registry import find_operator, is_unknown
-from .roles import is_marked, optional_inputs
-from .symbol import SHOWN_NAMES, VARIABLE, Graph, Node, read_symbol
-from .training_batch import inference_graph, training_batch
+from .symbols.fusion import unfused
+from .symbols.graph_cut import arrays_of, cut, cut_hint, last_outputs
+from .symbols.labels import without_labels
+from .symbols.roles import is_marked, optional_inputs
+from .symbols.symbol import SHOWN_NAMES, VARIABLE, Graph, Node, read_symbol
 
 OVERWRITABLE = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
 

@@ -8,10 +8,10 @@ from functools import wraps
 from typing import Any
 
 from ..errors import GraphError
-from .aliases import FIRST_NAMES
-from .call import Call
+from .construction.call import Call
 from .operators import OPERATORS, Operator
-from .symbol import Graph, Node
+from .symbols.aliases import FIRST_NAMES
+from .symbols.symbol import Graph, Node
 
 CUSTOM = "Custom"
 _registered: dict[tuple[str, str | None], Operator] = {}

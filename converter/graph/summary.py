@@ -7,13 +7,13 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .graph_cut import last_outputs, value_name
 from .importer import unknown_operators
-from .initial_states import state_names
-from .precision import limits
+from .inputs.initial_states import state_names
 from .registry import is_unknown
-from .roles import roles
-from .symbol import Graph
+from .symbols.graph_cut import last_outputs, value_name
+from .symbols.precision import limits
+from .symbols.roles import roles
+from .symbols.symbol import Graph
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from torch import fx
 
 from ..errors import GraphError
 from ..sources.arrays import Array
-from .graph_cut import arrays_of
-from .graph_edits import only_used
 from .importer import build_module
-from .labels import without_labels
 from .registry import is_unknown
-from .roles import roles
-from .symbol import VARIABLE, Edge, Graph
+from .symbols.graph_cut import arrays_of
+from .symbols.graph_edits import only_used
+from .symbols.labels import without_labels
+from .symbols.roles import roles
+from .symbols.symbol import VARIABLE, Edge, Graph
 
 _FAILURES = (RuntimeError, LookupError, ValueError, TypeError, NotImplementedError)
 

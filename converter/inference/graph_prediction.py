@@ -8,7 +8,7 @@ import torch
 
 from ..checkpoints.program import Program
 from ..errors import CheckpointError
-from ..graph.symbol import Graph
+from ..graph.symbols.symbol import Graph
 from ..mappings.class_labels import Labels
 from .graph_network import GraphNetwork, PixelScale
 from .images.image_file import read_image

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import CheckpointError
-from ..graph.free_dimensions import IMAGES
+from ..graph.inputs.free_dimensions import IMAGES
 from .images.normalisation import normalise
 
 if TYPE_CHECKING:

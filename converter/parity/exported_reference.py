@@ -9,8 +9,13 @@ from functools import partial
 from typing import Any
 
 from ..errors import GraphError, ImageSizeError
-from ..graph.input_spec import describe
-from ..graph.symbol_edits import with_dtype, with_local_norms, with_masked_regions, with_own_labels
+from ..graph.inputs.input_spec import describe
+from ..graph.symbols.symbol_edits import (
+    with_dtype,
+    with_local_norms,
+    with_masked_regions,
+    with_own_labels,
+)
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from ..graph.importer import build_module
-from ..graph.stored_graph import load_graph
+from ..graph.zoo.stored_graph import load_graph
 from ..mappings.key_map import Stage
 from ..sources.arrays import Array, Arrays
 from .image_size_error import size_error

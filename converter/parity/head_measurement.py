@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..graph.input_spec import Specs, describe, in_dtype, random_inputs
+from ..graph.inputs.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
 from .cores import run_both
 from .detection_rows import in_order_of

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from ..errors import GraphError
-from ..graph.graph_cut import value_name
 from ..graph.importer import build_module
-from ..graph.input_spec import Specs, in_dtype, random_inputs
-from ..graph.labels import without_labels
-from ..graph.roles import roles
-from ..graph.symbol import VARIABLE, Graph
-from ..graph.symbol_writer import symbol_json
+from ..graph.inputs.input_spec import Specs, in_dtype, random_inputs
+from ..graph.symbols.graph_cut import value_name
+from ..graph.symbols.labels import without_labels
+from ..graph.symbols.roles import roles
+from ..graph.symbols.symbol import VARIABLE, Graph
+from ..graph.symbols.symbol_writer import symbol_json
 from ..sources.arrays import Array, Arrays
 from .exported_reference import ExportedReference
 from .head_measurement import run

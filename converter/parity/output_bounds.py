@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..graph.precision import ROUNDED
+from ..graph.symbols.precision import ROUNDED
 from ..sources.arrays import Array
 
 # The reference sums in another order: up to 10 units more were measured over 73 networks. In

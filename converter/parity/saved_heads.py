@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ParamsFileError
-from ..graph.graph_differences import first_difference
-from ..graph.input_spec import Specs, describe, in_dtype
-from ..graph.symbol import Graph, parse_symbol
-from ..graph.symbol_writer import symbol_json
+from ..graph.inputs.input_spec import Specs, describe, in_dtype
+from ..graph.symbols.graph_differences import first_difference
+from ..graph.symbols.symbol import Graph, parse_symbol
+from ..graph.symbols.symbol_writer import symbol_json
 from ..mappings.schema import Row
 from ..sources.arrays import Arrays
 from .head_measurement import HeadReference

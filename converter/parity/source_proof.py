@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from torch import nn
 
 from ..errors import CheckpointError
-from ..graph.input_spec import Specs, describe, in_dtype, random_inputs
+from ..graph.inputs.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
 from . import source_runner
 from .head_measurement import run

@@ -11,12 +11,12 @@ import torch
 from torch import fx
 
 from ..errors import ConversionError
-from ..graph.builder import SOURCE
-from ..graph.graph_cut import arrays_of, value_name
-from ..graph.graph_edits import only_used, sources
-from ..graph.input_spec import in_dtype
-from ..graph.precision import limits
-from ..graph.symbol import VARIABLE, Edge, Graph, Node
+from ..graph.construction.builder import SOURCE
+from ..graph.inputs.input_spec import in_dtype
+from ..graph.symbols.graph_cut import arrays_of, value_name
+from ..graph.symbols.graph_edits import only_used, sources
+from ..graph.symbols.precision import limits
+from ..graph.symbols.symbol import VARIABLE, Edge, Graph, Node
 from ..sources.arrays import Array, Arrays
 from .node_differences import (
     Measured,

@@ -133,7 +133,7 @@ def _of_detected_network(request: Request) -> Request:
     Raises:
         GraphError: If an option does not apply to the network.
     """
-    from ..graph.zoo_detection import detect_zoo
+    from ..graph.zoo.zoo_detection import detect_zoo
     from ..mapping.assignment import array_specs
     from ..sources.params import read_params
 

@@ -15,10 +15,10 @@ from ..files.atomic_file import check_writable, record_path, staging, write_text
 from ..files.hashes import file_sha1
 from ..files.path_text import path_text
 from ..files.stages import announce_step
-from ..graph.graph_cut import cut
 from ..graph.importer import read_arrays, refuse_unknown_operators
 from ..graph.registry import arrays_of_registered
-from ..graph.symbol import Graph, read_symbol
+from ..graph.symbols.graph_cut import cut
+from ..graph.symbols.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_name
 from ..mappings.catalog import Size

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ..graph.array_names import match_names
-from ..graph.image_sizes import for_inputs
+from ..graph.drawing.network_page import to_html
 from ..graph.importer import read_arrays
-from ..graph.network_page import to_html
-from ..graph.shapes import example_shape, input_names
-from ..graph.symbol import Graph
+from ..graph.inputs.image_sizes import for_inputs
+from ..graph.inputs.shapes import example_shape, input_names
+from ..graph.symbols.symbol import Graph
 from ..graph.value_shapes import value_shapes
-from ..graph.zoo_graph import load_zoo_graph
+from ..graph.zoo.zoo_graph import load_zoo_graph
 from ..mappings.zoo import ZooEntry
 from ..sources.arrays import Arrays
 

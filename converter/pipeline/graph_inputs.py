@@ -11,13 +11,13 @@ from torch import fx
 
 from ..errors import ConversionError, GraphError, ImageSizeError
 from ..graph.following_sizes import follow_image_size
-from ..graph.free_dimensions import MULTIPLES, Free, further_sizes, image_input, with_size
 from ..graph.importer import build_module
-from ..graph.input_spec import InputSpec, Specs, describe, with_batch
+from ..graph.inputs.free_dimensions import MULTIPLES, Free, further_sizes, image_input, with_size
+from ..graph.inputs.input_spec import InputSpec, Specs, describe, with_batch
+from ..graph.inputs.shapes import example_shape, input_specs, only_input
+from ..graph.inputs.training_batch import replaced_batch
 from ..graph.plugin import plugin_place
-from ..graph.shapes import example_shape, input_specs, only_input
-from ..graph.symbol import Graph
-from ..graph.training_batch import replaced_batch
+from ..graph.symbols.symbol import Graph
 from ..mappings.catalog import Size
 from ..parity.head_measurement import run
 from ..parity.measurement import BATCH

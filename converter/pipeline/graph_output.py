@@ -11,8 +11,8 @@ from ..checkpoints.formats.job import GraphJob
 from ..checkpoints.graph_text import graph_text
 from ..checkpoints.record import RecordedInput, WrittenFile
 from ..errors import ExportError
-from ..graph.free_dimensions import Free
-from ..graph.input_spec import with_batch
+from ..graph.inputs.free_dimensions import Free
+from ..graph.inputs.input_spec import with_batch
 from ..graph.summary import output_names
 from .graph_inputs import BuiltGraph
 from .graph_proof import Network

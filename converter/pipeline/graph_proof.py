@@ -11,15 +11,15 @@ from ..errors import ConversionError, ImageSizeError, ParityError
 from ..files.stages import announce_proof
 from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
-from ..graph.fusion import is_quantized, unfused
-from ..graph.graph_cut import arrays_of, cut
-from ..graph.image_sizes import Shapes, for_inputs
-from ..graph.input_spec import Specs
-from ..graph.labels import without_labels
-from ..graph.precision import limits
-from ..graph.symbol import FUSED, Graph
-from ..graph.symbol_edits import ROI_ALIGN, SYNC_BATCH_NORM
-from ..graph.symbol_writer import symbol_json
+from ..graph.inputs.image_sizes import Shapes, for_inputs
+from ..graph.inputs.input_spec import Specs
+from ..graph.symbols.fusion import is_quantized, unfused
+from ..graph.symbols.graph_cut import arrays_of, cut
+from ..graph.symbols.labels import without_labels
+from ..graph.symbols.precision import limits
+from ..graph.symbols.symbol import FUSED, Graph
+from ..graph.symbols.symbol_edits import ROI_ALIGN, SYNC_BATCH_NORM
+from ..graph.symbols.symbol_writer import symbol_json
 from ..mappings.choices import SAVED
 from ..parity.exported_reference import ExportedReference
 from ..parity.head_measurement import draw_inputs, measure_heads

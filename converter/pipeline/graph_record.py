@@ -11,7 +11,7 @@ from ..checkpoints.record import GraphRecord
 from ..checkpoints.record_draft import versions
 from ..files.path_text import path_text
 from ..graph.summary import operator_counts, output_names
-from ..graph.symbol import Graph
+from ..graph.symbols.symbol import Graph
 from ..mappings.catalog import load_catalog
 from ..parity.result import Parity
 from ..sources.arrays import Array

@@ -13,10 +13,10 @@ import numpy as np
 
 from ..errors import ConversionError, ParityError
 from ..files.atomic_file import write_bytes, write_text
-from ..graph.labels import without_labels
-from ..graph.precision import limits
-from ..graph.roles import auxiliary_names
-from ..graph.symbol_writer import symbol_json
+from ..graph.symbols.labels import without_labels
+from ..graph.symbols.precision import limits
+from ..graph.symbols.roles import auxiliary_names
+from ..graph.symbols.symbol_writer import symbol_json
 from ..parity.node_differences import Measured, NodeDifference, compare_nodes
 from ..parity.report.page import write_pages
 from ..parity.result import Parity

@@ -9,11 +9,11 @@ from ..checkpoints.program import Program, open_program
 from ..checkpoints.record import RecordedFacts, read_record
 from ..checkpoints.verification import Claims, Verification, hash_file
 from ..errors import CheckpointError, GraphError, ImageSizeError, ParityError
-from ..graph.image_sizes import for_inputs
 from ..graph.importer import build_module
-from ..graph.input_spec import InputSpec
-from ..graph.shapes import input_specs
-from ..graph.symbol_writer import symbol_json
+from ..graph.inputs.image_sizes import for_inputs
+from ..graph.inputs.input_spec import InputSpec
+from ..graph.inputs.shapes import input_specs
+from ..graph.symbols.symbol_writer import symbol_json
 from ..mappings.heads import load_heads
 from ..mappings.zoo import load_zoo
 from ..parity.result import Parity

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from ..graph.importer import build_module
-from ..graph.zoo_graph import load_zoo_graph
+from ..graph.zoo.zoo_graph import load_zoo_graph
 from ..mapping.network_spec import empty_network
 from ..mappings.catalog import Entry, load_catalog
 from ..mappings.costs import FILE, Costs, costs_text, load_all_costs

@@ -9,7 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from ..graph.nms_settings import NmsSettings, SettingError
+from ..graph.zoo.nms_settings import NmsSettings, SettingError
 from ..mappings.choices import (
     DTYPES,
     FOLDER,
@@ -120,7 +120,7 @@ class Request:
 
     def _require_settings(self, settings: NmsSettings) -> None:
         """Require that the network has these settings of NMS."""
-        from ..graph.zoo_settings import missing_settings
+        from ..graph.zoo.zoo_settings import missing_settings
         from ..mappings.heads import load_heads
         from ..mappings.zoo import load_zoo
 

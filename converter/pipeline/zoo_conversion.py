@@ -16,16 +16,16 @@ from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
 from ..files.path_text import path_text
-from ..graph.class_count import dependence, fitted
-from ..graph.graph_cut import cut
-from ..graph.image_sizes import for_inputs, has_fixed_sizes
-from ..graph.input_spec import InputSpec, random_inputs
-from ..graph.nms_settings import NmsSettings
-from ..graph.shapes import input_specs
-from ..graph.symbol_writer import symbol_json
-from ..graph.zoo_detection import fits
-from ..graph.zoo_graph import ZooGraph, load_zoo_graph
-from ..graph.zoo_settings import check_settings, with_settings
+from ..graph.inputs.image_sizes import for_inputs, has_fixed_sizes
+from ..graph.inputs.input_spec import InputSpec, random_inputs
+from ..graph.inputs.shapes import input_specs
+from ..graph.symbols.graph_cut import cut
+from ..graph.symbols.symbol_writer import symbol_json
+from ..graph.zoo.class_count import dependence, fitted
+from ..graph.zoo.nms_settings import NmsSettings
+from ..graph.zoo.zoo_detection import fits
+from ..graph.zoo.zoo_graph import ZooGraph, load_zoo_graph
+from ..graph.zoo.zoo_settings import check_settings, with_settings
 from ..mapping.assignment import array_specs
 from ..mappings.choices import INITS
 from ..mappings.heads import Head, load_heads

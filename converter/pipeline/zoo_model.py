@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import GraphError
 from ..files.path_text import path_text
-from ..graph.class_count import dependence, fitted, with_classes
-from ..graph.image_sizes import for_inputs
 from ..graph.importer import build_module
-from ..graph.nms_settings import NmsSettings
-from ..graph.shapes import input_specs
-from ..graph.zoo_graph import ZooGraph, load_zoo_graph
-from ..graph.zoo_settings import check_settings, with_settings
+from ..graph.inputs.image_sizes import for_inputs
+from ..graph.inputs.shapes import input_specs
+from ..graph.zoo.class_count import dependence, fitted, with_classes
+from ..graph.zoo.nms_settings import NmsSettings
+from ..graph.zoo.zoo_graph import ZooGraph, load_zoo_graph
+from ..graph.zoo.zoo_settings import check_settings, with_settings
 from ..mappings.choices import check_choice
 from ..mappings.heads import Head, load_heads
 from ..mappings.zoo import ZooEntry, find_network

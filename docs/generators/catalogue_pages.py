@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gluon2torch.graph.network_page import to_html
-from gluon2torch.graph.precision import EXACT, ROUNDED
-from gluon2torch.graph.stored_graph import load_graph
-from gluon2torch.graph.symbol import VARIABLE, Graph
+from gluon2torch.graph.drawing.network_page import to_html
+from gluon2torch.graph.symbols.precision import EXACT, ROUNDED
+from gluon2torch.graph.symbols.symbol import VARIABLE, Graph
+from gluon2torch.graph.zoo.stored_graph import load_graph
 from gluon2torch.mappings.catalog import Entry, load_catalog
 from gluon2torch.mappings.choices import LAYOUTS, OURS
 from gluon2torch.mappings.key_map import KINDS, KeyMap, load_keymap

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.attributes import Attributes
 from gluon2torch.graph.operators.declaration import Declared
-from gluon2torch.graph.symbol import Node
+from gluon2torch.graph.symbols.attributes import Attributes
+from gluon2torch.graph.symbols.symbol import Node
 
 from .markdown_text import codes
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from gluon2torch.graph.aliases import ALIASES, FIRST_NAMES
 from gluon2torch.graph.operators import GROUPS, OPERATORS
 from gluon2torch.graph.operators.declaration import Declared
 from gluon2torch.graph.operators.unsupported import REASONS, reason_of
-from gluon2torch.graph.precision import EXACT, QUANTIZED, ROUNDED, limits
-from gluon2torch.graph.symbol import Graph, Node
+from gluon2torch.graph.symbols.aliases import ALIASES, FIRST_NAMES
+from gluon2torch.graph.symbols.precision import EXACT, QUANTIZED, ROUNDED, limits
+from gluon2torch.graph.symbols.symbol import Graph, Node
 
 from .markdown_text import code, codes, sentence, table
 from .mxnet_operators import Keywords, load_operators

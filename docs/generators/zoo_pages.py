@@ -6,8 +6,8 @@ import math
 
 import msgspec
 
-from gluon2torch.graph.precision import limits
-from gluon2torch.graph.zoo_graph import ZooGraph, load_zoo_graph
+from gluon2torch.graph.symbols.precision import limits
+from gluon2torch.graph.zoo.zoo_graph import ZooGraph, load_zoo_graph
 from gluon2torch.mappings.preprocessing import TaskPreprocessing
 from gluon2torch.mappings.zoo import ZooEntry, load_zoo
 

@@ -20,8 +20,8 @@ from torch import fx
 
 from gluon2torch.errors import GraphError
 from gluon2torch.graph.importer import build_module
-from gluon2torch.graph.precision import limits
-from gluon2torch.graph.symbol import Graph, parse_symbol
+from gluon2torch.graph.symbols.precision import limits
+from gluon2torch.graph.symbols.symbol import Graph, parse_symbol
 
 from . import eigenvectors
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import torch
     from torch import fx
 
-    from ...graph.free_dimensions import Free
-    from ...graph.input_spec import InputSpec
+    from ...graph.inputs.free_dimensions import Free
+    from ...graph.inputs.input_spec import InputSpec
     from ...models import ResNet
 
 

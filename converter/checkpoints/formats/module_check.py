@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ...errors import CheckpointError, ExportError
-from ...graph.free_dimensions import trials
-from ...graph.input_spec import describe, in_dtype, random_inputs
+from ...graph.inputs.free_dimensions import trials
+from ...graph.inputs.input_spec import describe, in_dtype, random_inputs
 from ...parity.head_measurement import run
 from ...parity.measurement import LIMITS
 from ...parity.output_comparison import difference

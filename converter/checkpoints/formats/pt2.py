@@ -9,8 +9,8 @@ import torch
 from torch import fx
 
 from ...errors import ExportError
-from ...graph.free_dimensions import Free
-from ...graph.input_spec import Specs, in_dtype, with_batch
+from ...graph.inputs.free_dimensions import Free
+from ...graph.inputs.input_spec import Specs, in_dtype, with_batch
 from ...parity.head_measurement import run
 from ..record import WrittenFile
 from .job import GraphJob

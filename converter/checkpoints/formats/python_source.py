@@ -13,8 +13,8 @@ import torch
 from ...errors import CheckpointError
 from ...files.atomic_file import staging, write_text
 from ...files.hashes import HASH_DIGITS
-from ...graph.free_dimensions import Free, trials
-from ...graph.input_spec import Specs, in_dtype
+from ...graph.inputs.free_dimensions import Free, trials
+from ...graph.inputs.input_spec import Specs, in_dtype
 from ...graph.source_code.source_program import SourceProgram, write_source
 from ...graph.source_code.text_layout import WIDTH
 from ...mappings.catalog import load_catalog
@@ -50,8 +50,8 @@ def write_catalog_source(job: Job) -> WrittenFile:
         CheckpointError: As above, or if it is a backbone.
     """
     from ...graph.importer import build_module
-    from ...graph.input_spec import InputSpec
-    from ...graph.stored_graph import load_graph
+    from ...graph.inputs.input_spec import InputSpec
+    from ...graph.zoo.stored_graph import load_graph
     from ...weights.gluon_arrays import gluon_arrays
 
     record = job.record

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ...graph.input_spec import in_dtype
+from ...graph.inputs.input_spec import in_dtype
 from .job import GraphJob
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..attributes import rounded_single
+from ..symbols.attributes import rounded_single
 
 
 class BilinearResize(nn.Module):

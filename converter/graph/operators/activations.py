@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import fx, nn
 
-from ..call import Call
+from ..construction.call import Call
 from ..functions.attention_heads import partial_softmax
 from ..layers.norms import L2Normalization
 

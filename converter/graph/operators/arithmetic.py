@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..call import Call
+from ..construction.call import Call
 from ..functions import matrices
 from ..functions.elementwise import unary
 from .declaration import Declared, flag, largest, with_number

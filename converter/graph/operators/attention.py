@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import fx
 
-from ..call import SAME, Call
+from ..construction.call import SAME, Call
 from ..functions.attention_heads import (
     arange_like,
     attention_scores,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from torch import fx
 
-from ..builder import Values
-from ..call import Call
+from ..construction.builder import Values
+from ..construction.call import Call
 from ..layers.box_matching import BipartiteMatching, BoxDecode, BoxEncode, BoxIoU
 from ..layers.box_suppression import BoxNMS
 from ..layers.multibox import MultiBoxDetection, MultiBoxPrior

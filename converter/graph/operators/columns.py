@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import fx
 
-from ..attributes import Attributes
-from ..call import Call
+from ..construction.call import Call
 from ..functions.patches import columns_of_image, image_of_columns
+from ..symbols.attributes import Attributes
 
 
 def im2col(call: Call) -> fx.Node:

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import fx
 
-from ..call import Call
+from ..construction.call import Call
 from ..functions.elementwise import filled
-from ..initial_states import BATCH_AXIS, is_state
+from ..inputs.initial_states import BATCH_AXIS, is_state
 from ..layers.recurrent_layers import ZeroState
 from .declaration import dtype, optional_number
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from torch import fx, nn
 
-from ..builder import Values
-from ..call import Call, Subgraph
+from ..construction.builder import Values
+from ..construction.call import Call, Subgraph
 from ..layers.loops import Condition, Foreach, WhileLoop
 
 MOST_STEPS = 1 << 20

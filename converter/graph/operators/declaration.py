@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import fx
 
-from ..attributes import Attributes
-from ..builder import Values
-from ..call import Call
+from ..construction.builder import Values
+from ..construction.call import Call
 from ..functions.elementwise import binary, with_scalar
+from ..symbols.attributes import Attributes
 
 Reader = Callable[[Attributes, str], Any]
 Ranks = list["int | None"]

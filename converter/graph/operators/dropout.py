@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import fx, nn
 
-from ..call import Call
+from ..construction.call import Call
 from ..layers.shared_dropout import SharedDropout
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, fx, nn
 
-from ..builder import Values
-from ..call import SAME, Call
+from ..construction.builder import Values
+from ..construction.call import SAME, Call
 from ..folding import folded
 from ..layers.quantized_convolutions import FusedConvolution, Fusion
 from ..layers.quantized_linear import Absolute, FusedLinear, FusedOutput
-from ..symbol import VARIABLE
+from ..symbols.symbol import VARIABLE
 from .quantization import (
     calibrated_range,
     check_filters,

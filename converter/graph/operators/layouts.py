@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from ..call import Call
+from ..construction.call import Call
 
 # by the number of the kernel's dimensions
 CHANNELS_FIRST = {1: "NCW", 2: "NCHW", 3: "NCDHW"}

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..builder import Values
-from ..call import Call
+from ..construction.builder import Values
+from ..construction.call import Call
 from ..layers.norms import (
     EPSILON,
     BatchNorm,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from ..call import Call
+from ..construction.call import Call
 from .constants import arange, checked_shape, eye, limited, ones, zeros
 from .declaration import dtype
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import fx
 
-from ..builder import Values
-from ..call import Call
+from ..construction.builder import Values
+from ..construction.call import Call
 from ..functions import statistics
 from .declaration import (
     Declared,

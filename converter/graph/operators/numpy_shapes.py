@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..call import Call
+from ..construction.call import Call
 from ..functions import arrangement, axes, joining
 from .axis_changes import SPLIT, sections
 from .declaration import (

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import fx, nn
 
-from ..call import SAME, Call
+from ..construction.call import SAME, Call
 from ..functions.feature_maps import root
 from ..layers.resizing import BilinearResize, UpSamplings, bilinear_padding
 from ..layers.window_pool import GlobalPool, LegacyPool, WindowPool

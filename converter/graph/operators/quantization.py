@@ -8,9 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, fx, nn
 
-from ..attributes import rounded_single
-from ..builder import Values
-from ..call import SAME, Call, Rank
+from ..construction.builder import Values
+from ..construction.call import SAME, Call, Rank
 from ..functions.quantized_arithmetic import DTYPES
 from ..layers.norms import EPSILON
 from ..layers.quantized_convolutions import QuantizedConvolution, Window
@@ -26,6 +25,7 @@ from ..layers.quantized_layers import (
 )
 from ..layers.quantized_linear import QuantizedLinear
 from ..layers.quantizers import Dequantize, Quantize, QuantizeByRange, Range, Requantize
+from ..symbols.attributes import rounded_single
 from .layouts import CHANNELS_FIRST, is_channels_last
 from .pooling import pool_layer
 from .weighted_layers import convolution_options

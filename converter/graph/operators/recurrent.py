@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..builder import Values
-from ..call import Call
+from ..construction.builder import Values
+from ..construction.call import Call
 from ..layers.recurrent_layers import SteppedLSTM, VariableLengths, lstm_states
-from ..roles import state_places
+from ..symbols.roles import state_places
 
 LAYERS: dict[str, Callable[..., nn.Module]] = {
     "rnn_relu": nn.RNN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import fx
 
-from ..call import Call
+from ..construction.call import Call
 from ..layers.region_channels import DeformablePSROIPooling, PSROIPooling
 from ..layers.region_samples import ROIAlign, RotatedROIAlign
 from ..layers.region_windows import ROIPooling

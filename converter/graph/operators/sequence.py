@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx, nn
 
-from ..call import Call
+from ..construction.call import Call
 from ..functions.sequences import embedding, sequence_last, sequence_mask, sequence_reverse
 from ..layers.sequence_layers import CTCLoss, Embedding
 

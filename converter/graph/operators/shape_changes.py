@@ -7,11 +7,11 @@ import operator
 import torch
 from torch import fx, nn
 
-from ..builder import Values
-from ..call import SAME, Call
-from ..fixed_dtypes import OWN
+from ..construction.builder import Values
+from ..construction.call import SAME, Call
 from ..functions.data_types import to_dtype
 from ..functions.selection import first_boxes, slice_steps
+from ..inputs.fixed_dtypes import OWN
 from ..layers.dtypes import OwnDtype
 from ..layers.reshaping import Crop, Flatten, Reshape, SliceLike
 from .declaration import Declared, dtype

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import fx
 
-from ..call import Call
+from ..construction.call import Call
 from ..layers.fourier import CountSketch, FourierTransform, InverseFourierTransform
 
 

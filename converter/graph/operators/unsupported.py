@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..aliases import FIRST_NAMES
+from ..symbols.aliases import FIRST_NAMES
 
 # reason -> patterns of whole first names
 REASONS: dict[str, tuple[str, ...]] = {

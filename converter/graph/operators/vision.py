@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from ..call import Call
+from ..construction.call import Call
 from ..layers.deformable_convolution import DeformableConvolution
 from ..layers.image_transforms import ImageResize, Normalize, ToTensor
 from ..layers.sampling import AffineGrid, BilinearSampler, Correlation, SpatialTransformer, WarpGrid

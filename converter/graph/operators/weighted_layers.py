@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..call import Call
+from ..construction.call import Call
 from ..functions.feature_maps import crop_transposed
 from ..layers.reshaping import Flatten
 from .layouts import is_channels_last, to_channels_first, to_channels_last

@@ -10,7 +10,7 @@ from torch import fx
 
 from ...checkpoints.program import Program
 from ...errors import CheckpointError, ImageError
-from ...graph.image_sizes import size_multiple
+from ...graph.inputs.image_sizes import size_multiple
 from ...mappings.class_labels import Labels, dataset_labels
 from ...mappings.preprocessing import TaskPreprocessing
 from ...mappings.zoo import ZooEntry, load_zoo

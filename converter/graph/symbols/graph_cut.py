@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from ..errors import GraphError
-from ..sources.arrays import Array, Arrays
+from ...errors import GraphError
+from ...sources.arrays import Array, Arrays
 from .graph_edits import only_used
 from .labels import without_labels
 from .roles import roles

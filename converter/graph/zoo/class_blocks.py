@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ..errors import GraphError
-from .graph_edits import only_used, sources
-from .symbol import Edge, Graph, Node
+from ...errors import GraphError
+from ..symbols.graph_edits import only_used, sources
+from ..symbols.symbol import Edge, Graph, Node
 
 _INTEGER = re.compile(r"-?[0-9]+")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..errors import GraphError
-from ..mappings.heads import Head
-from .graph_edits import find_nodes, with_nodes, with_number, without_nodes
+from ...errors import GraphError
+from ...mappings.heads import Head
+from ..symbols.graph_edits import find_nodes, with_nodes, with_number, without_nodes
+from ..symbols.symbol import Graph, Node
 from .nms_settings import NO_LIMIT, NmsSettings, spellings
-from .symbol import Graph, Node
 
 
 def check_settings(where: str, head: Head | None, settings: NmsSettings) -> None:

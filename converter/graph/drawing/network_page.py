@@ -9,13 +9,13 @@ from typing import Any
 
 import jinja2
 
-from .graph_blocks import Block, Repeat, find_repeats, shown_nodes
-from .labels import without_labels
+from ..registry import is_unknown
+from ..symbols.graph_blocks import Block, Repeat, find_repeats, shown_nodes
+from ..symbols.labels import without_labels
+from ..symbols.roles import roles
+from ..symbols.symbol import VARIABLE, Edge, Graph, Node
 from .layered_drawing import BOX, Drawing, draw_layers
 from .picture import attribute_text
-from .registry import is_unknown
-from .roles import roles
-from .symbol import VARIABLE, Edge, Graph, Node
 
 LONGEST = 27  # characters in a box
 SHOWN = 6  # names of repeated blocks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..errors import GraphError
+from ...errors import GraphError
 from .attributes import Attributes
 from .symbol import FUSED, VARIABLE, Edge, Graph, Node
 

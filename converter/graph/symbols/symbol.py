@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import GraphError
-from ..sources.foreign_file import name_foreign_file
+from ...errors import GraphError
+from ...sources.foreign_file import name_foreign_file
 from .aliases import FIRST_NAMES
 
 SHOWN_NAMES = 3  # of nodes or arrays, in a message

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import GraphError
-from ..mappings.yaml_table import mapping_file
-from ..mappings.zoo import Shape, ZooEntry
-from ..sources.arrays import Arrays
+from ...errors import GraphError
+from ...mappings.yaml_table import mapping_file
+from ...mappings.zoo import Shape, ZooEntry
+from ...sources.arrays import Arrays
+from ..symbols.symbol import Graph, parse_symbol
 from .stored_graph import compressed, decompressed, reduced
-from .symbol import Graph, parse_symbol
 from .zoo_constants import packed_constants, unpacked_constants
 
 MAX_BYTES = 1 << 25  # unpacked; the largest family has 5 MB

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
-from ..errors import GraphError
+from ...errors import GraphError
 from .symbol import Node
 
 T = TypeVar("T")

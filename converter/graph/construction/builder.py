@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ..errors import GraphError
-from .roles import optional_inputs
+from ...errors import GraphError
+from ..symbols.roles import optional_inputs
+from ..symbols.symbol import VARIABLE, Graph, Node
 from .shape_inference import ShapeInference
-from .symbol import VARIABLE, Graph, Node
 
 Values = tuple[fx.Node, ...]
 # key of `meta` of a torch node: MXNet's node whose value it has, and the number of that output

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..sources.arrays import Array, Arrays
+from ...sources.arrays import Array, Arrays
 
 HIGHEST = 10
 

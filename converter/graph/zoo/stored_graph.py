@@ -13,9 +13,9 @@ import lzma
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import GraphError
-from ..mappings.yaml_table import mapping_file
-from .symbol import VARIABLE, Graph, parse_symbol
+from ...errors import GraphError
+from ...mappings.yaml_table import mapping_file
+from ..symbols.symbol import VARIABLE, Graph, parse_symbol
 
 MAX_BYTES = 1 << 22  # unpacked; the largest of the catalogue has 0.6 MB
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Container
 from dataclasses import replace
 
-from ..errors import GraphError
-from .attributes import Attributes
+from ...errors import GraphError
+from ..symbols.attributes import Attributes
+from ..symbols.roles import roles, state_places
+from ..symbols.symbol import VARIABLE, Graph, Node
 from .ranks import KEEPING
-from .roles import roles, state_places
-from .symbol import VARIABLE, Graph, Node
 
 ZEROS = "_zeros"
 BATCH_AXIS = "__batch_axis__"

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..errors import GraphError
-from .attributes import Attributes
+from ...errors import GraphError
+from ..symbols.attributes import Attributes
+from ..symbols.labels import label_nodes, without_labels
+from ..symbols.roles import roles
+from ..symbols.symbol import VARIABLE, Graph, Node
 from .initial_states import state_names, with_zero_states
-from .labels import label_nodes, without_labels
 from .ranks import KEEPING
-from .roles import roles
-from .symbol import VARIABLE, Graph, Node
 
 RESHAPING = "Reshape"
 # operators of several values, any of which may have the batch

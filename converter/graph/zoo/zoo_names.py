@@ -11,9 +11,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from ..errors import GraphError
-from ..mappings.yaml_table import mapping_file
-from ..mappings.zoo import load_zoo
+from ...errors import GraphError
+from ...mappings.yaml_table import mapping_file
+from ...mappings.zoo import load_zoo
 from .zoo_graph import load_zoo_shapes
 
 FILE = "graphs/zoo_names.json"

@@ -11,10 +11,10 @@ from typing import Any, Final
 import torch
 from torch import fx, nn
 
-from ..errors import GraphError
-from .attributes import Attributes
+from ...errors import GraphError
+from ..symbols.attributes import Attributes
+from ..symbols.symbol import VARIABLE, Node
 from .builder import Builder, Values
-from .symbol import VARIABLE, Node
 
 _TRACED = frozenset({"torch", "_operator", "builtins", "math"})
 JOINING = frozenset({"_rnn_param_concat", "Concat"})

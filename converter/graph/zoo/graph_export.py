@@ -1,6 +1,6 @@
 """Export the graphs of GluonCV's networks, of the catalogue and of the zoo, to mappings/graphs/.
 
-    python -m gluon2torch.graph.graph_export [MODEL | FAMILY]...        all by default
+    python -m gluon2torch.graph.zoo.graph_export [MODEL | FAMILY]...        all by default
 
 Requires MXNet. Run it when a network is added to the catalogue; a test compares the files with a
 new export.
@@ -11,12 +11,12 @@ from __future__ import annotations
 import gc
 import sys
 
-from ..mappings.catalog import load_catalog
-from ..mappings.key_map import load_keymap
-from ..mappings.yaml_table import mapping_file
-from ..mappings.zoo import ZooEntry, load_zoo
-from ..sources.gluon_network import stage_graph
-from ..sources.zoo_network import trace
+from ...mappings.catalog import load_catalog
+from ...mappings.key_map import load_keymap
+from ...mappings.yaml_table import mapping_file
+from ...mappings.zoo import ZooEntry, load_zoo
+from ...sources.gluon_network import stage_graph
+from ...sources.zoo_network import trace
 from .stored_graph import graph_file, pack
 from .zoo_graph import family_file, load_zoo_shapes, pack_family, zoo_line
 from .zoo_names import FILE, names_text

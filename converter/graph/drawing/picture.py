@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from ..errors import GraphError, MissingDependencyError
-from .labels import without_labels
-from .roles import roles
-from .symbol import VARIABLE, Graph, Node
+from ...errors import GraphError, MissingDependencyError
+from ..symbols.labels import without_labels
+from ..symbols.roles import roles
+from ..symbols.symbol import VARIABLE, Graph, Node
 
 # attributes shown in a drawing
 _SHOWN = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-from .symbol import Edge, Graph, Node
+from ..symbols.symbol import Edge, Graph, Node
 
 OWN = "that of the weights"
 """As a cast's `dtype`: the data type of the module, also when it is converted to another."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..errors import GraphError
-from ..mappings.heads import LAST_LAYERS, Classes, Head, Number
-from ..mappings.key_map import select
-from ..mappings.zoo import Shape
+from ...errors import GraphError
+from ...mappings.heads import LAST_LAYERS, Classes, Head, Number
+from ...mappings.key_map import select
+from ...mappings.zoo import Shape
+from ..symbols.graph_edits import find_nodes, get_number, with_nodes, with_number
+from ..symbols.symbol import SHOWN_NAMES, VARIABLE, Graph, Node
 from .class_blocks import with_blocks
-from .graph_edits import find_nodes, get_number, with_nodes, with_number
-from .symbol import SHOWN_NAMES, VARIABLE, Graph, Node
 from .zoo_graph import ZooGraph
 
 SIZES = {"Convolution": "num_filter", "FullyConnected": "num_hidden"}

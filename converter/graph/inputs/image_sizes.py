@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .symbol import Graph, Node
+from ..symbols.symbol import Graph, Node
 
 RESIZE = "_contrib_BilinearResize2D"
 SIDES = "height", "width"

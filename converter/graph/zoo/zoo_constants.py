@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphError
-from ..sources.arrays import Array, Arrays
+from ...errors import GraphError
+from ...sources.arrays import Array, Arrays
 
 MAP = 5  # dimensions of a map of anchors or of offsets
 ROWS, COLUMNS = "rows", "columns"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 
-from ..errors import GraphError
-from ..sources.arrays import Array
-from .attributes import Attributes
-from .fusion import layer_of
+from ...errors import GraphError
+from ...sources.arrays import Array
+from ..symbols.attributes import Attributes
+from ..symbols.fusion import layer_of
+from ..symbols.roles import roles
+from ..symbols.symbol import VARIABLE, Graph
 from .initial_states import batch_axis, state_names
 from .input_spec import HIGHEST, InputSpec
 from .ranks import KEEPING
-from .roles import roles
-from .symbol import VARIABLE, Graph
 
 CHANNELS = 3
 MASK = "mask"  # what stands for float32 where the values are 0 and 1

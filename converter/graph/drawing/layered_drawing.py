@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .graph_blocks import layers_of
+from ..symbols.graph_blocks import layers_of
 
 BOX = (184.0, 40.0)  # width and height
 GAP = (18.0, 46.0)  # between boxes, and between layers

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import GraphError
-from .attributes import Attributes
-from .fusion import layer_of
-from .symbol import VARIABLE, Graph
+from ...errors import GraphError
+from ..symbols.attributes import Attributes
+from ..symbols.fusion import layer_of
+from ..symbols.symbol import VARIABLE, Graph
 
 # the input has two dimensions more than the kernel: batch and channels
 _WINDOWS = frozenset({"Convolution", "Deconvolution", "Pooling"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..errors import GraphError
-from ..mappings.heads import load_heads
-from ..mappings.zoo import Shape, ZooEntry, load_zoo
+from ...errors import GraphError
+from ...mappings.heads import load_heads
+from ...mappings.zoo import Shape, ZooEntry, load_zoo
 from .class_count import dependence, differing, fitted
 from .zoo_graph import ZooGraph, load_zoo_graph, load_zoo_shapes
 from .zoo_names import candidate_families

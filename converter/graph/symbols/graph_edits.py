@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from ..errors import GraphError
-from ..mappings.heads import Nodes, Number
-from ..mappings.key_map import select
+from ...errors import GraphError
+from ...mappings.heads import Nodes, Number
+from ...mappings.key_map import select
 from .attributes import Attributes
 from .symbol import Edge, Graph, Node
 

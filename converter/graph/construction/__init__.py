@@ -1,0 +1,1 @@
+"""The torch graph under construction, and the nodes as the operators' converters see them."""

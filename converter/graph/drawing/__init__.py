@@ -1,0 +1,1 @@
+"""Drawings of a graph: DOT and SVG by Graphviz, and a page of HTML."""
