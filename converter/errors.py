@@ -38,7 +38,7 @@ class ConversionError(Exception):
     """Base class of the project's errors; its message says what is wrong, where and what to do.
 
     Attributes:
-        failure: facts about the conversion that this error ended; None if it ended none.
+        failure: Facts about the conversion that this error ended; None if it ended none.
     """
 
     failure: Failure | None = None
@@ -72,7 +72,7 @@ class ProblemsError(ConversionError):
     """Several problems, reported together.
 
     Attributes:
-        problems: one line per problem; empty if the summary is sufficient.
+        problems: One line per problem; empty if the summary is sufficient.
     """
 
     def __init__(self, summary: str, problems: Sequence[str] = ()) -> None:
@@ -113,8 +113,8 @@ class ParityError(ConversionError):
     """The converted network differs from the reference.
 
     Attributes:
-        parity: the measured differences.
-        wrong: the first node of a graph that differs, if it is known.
+        parity: The measured differences.
+        wrong: The first node of a graph that differs, if it is known.
     """
 
     def __init__(self, message: str, parity: Parity, wrong: WrongNode | None = None) -> None:

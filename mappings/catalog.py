@@ -24,10 +24,10 @@ class Preprocessing:
     """How an image is prepared as the network's input.
 
     Attributes:
-        input_size: height and width of the crop, in pixels.
-        mean, std: per channel, for RGB values in 0 … 1.
-        crop_pct: side of the crop / shorter side of the resized image; 1 means no cropping.
-        interpolation: method of that resizing.
+        input_size: Height and width of the crop, in pixels.
+        mean, std: Per channel, for RGB values in 0 … 1.
+        crop_pct: Side of the crop / shorter side of the resized image; 1 means no cropping.
+        interpolation: Method of that resizing.
     """
 
     input_size: Size
@@ -42,13 +42,13 @@ class Dataset:
     """The data set that a network was trained on, and the preprocessing of its images.
 
     Attributes:
-        input_size: height and width of the published evaluation, in pixels.
-        odd_size: a second size for parity, odd at every stage and not square, so that differences
+        input_size: Height and width of the published evaluation, in pixels.
+        odd_size: A second size for parity, odd at every stage and not square, so that differences
             in the rounding of strided layers become visible.
-        small_size: the same, as small as the network allows; for proofs with random weights.
-        mean, std: per channel, for RGB values in 0 … 1.
-        crop_pct: side of the crop / shorter side of the resized image; 1 means no cropping.
-        interpolation: method of that resizing.
+        small_size: The same, as small as the network allows; for proofs with random weights.
+        mean, std: Per channel, for RGB values in 0 … 1.
+        crop_pct: Side of the crop / shorter side of the resized image; 1 means no cropping.
+        interpolation: Method of that resizing.
     """
 
     name: str
@@ -75,16 +75,16 @@ class Entry:
 
     Attributes:
         name: GluonCV's name.
-        published: name under which the weights are published.
-        family: name of the key map, mappings/<family>.yaml.
-        network: arguments of ResNet (models/resnet.py).
-        parameters: number of trainable parameters with the published class count.
-        arrays: number of arrays in a file of Gluon's, for any class count.
-        prefix: prefix of its names in Gluon, if that is fixed and distinguishes it from networks
+        published: Name under which the weights are published.
+        family: Name of the key map, mappings/<family>.yaml.
+        network: Arguments of ResNet (models/resnet.py).
+        parameters: Number of trainable parameters with the published class count.
+        arrays: Number of arrays in a file of Gluon's, for any class count.
+        prefix: Prefix of its names in Gluon, if that is fixed and distinguishes it from networks
             of the same shapes; None otherwise.
-        file: name of the published `.params` file; differs from `name` for pruned networks.
+        file: Name of the published `.params` file; differs from `name` for pruned networks.
         sha1: SHA-1 of the published `.params`; None if none was published.
-        top1, top5: published accuracy in per cent; None if none was published.
+        top1, top5: Published accuracy in per cent; None if none was published.
     """
 
     name: str
@@ -110,7 +110,7 @@ def find_name(name: str, networks: Mapping[str, T]) -> T:
     """Return the network with a name, in upper or lower case.
 
     Raises:
-        UnknownModelError: there is none; the message suggests similar names.
+        UnknownModelError: There is none; the message suggests similar names.
     """
     found = networks.get(name.lower())
     if found is None:
@@ -125,9 +125,9 @@ class Catalog(Mapping[str, Entry]):
     """The known networks by GluonCV's name, in the order of the table.
 
     Attributes:
-        published_set: names of the 21 networks whose weights are published as a set (`--all`).
-        by_any_name: the same by GluonCV's and by the published name.
-        licence: licence of the published weights, an SPDX identifier in lower case.
+        published_set: Names of the 21 networks whose weights are published as a set (`--all`).
+        by_any_name: The same by GluonCV's and by the published name.
+        licence: Licence of the published weights, an SPDX identifier in lower case.
         release: URL where the converted weights are published; empty until they are.
     """
 
@@ -155,7 +155,7 @@ class Catalog(Mapping[str, Entry]):
         """Return the network with GluonCV's or the published name, in upper or lower case.
 
         Raises:
-            UnknownModelError: there is none; the message suggests similar names.
+            UnknownModelError: There is none; the message suggests similar names.
         """
         return find_name(name, self.by_any_name)
 
@@ -204,7 +204,7 @@ def load_catalog() -> Catalog:
     """Load mappings/catalog.yaml; the result is cached.
 
     Raises:
-        TableError: the table is invalid; the message names the location.
+        TableError: The table is invalid; the message names the location.
     """
     where = "mappings/catalog.yaml"
     table = read_row(read_table("catalog.yaml"), _CatalogTable, where)

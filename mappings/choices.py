@@ -23,7 +23,7 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Require that the value of an option is one of its choices.
 
     Raises:
-        ValueError: it is not; the message lists the choices.
+        ValueError: It is not; the message lists the choices.
     """
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")

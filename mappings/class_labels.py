@@ -17,8 +17,8 @@ class Labels:
     """The classes of a network, in the order of its logits.
 
     Attributes:
-        ids: identifiers, which name the folders of image data sets; WordNet's for ImageNet.
-        names: human-readable names.
+        ids: Identifiers, which name the folders of image data sets; WordNet's for ImageNet.
+        names: Human-readable names.
     """
 
     ids: tuple[str, ...]
@@ -35,7 +35,7 @@ def dataset_labels(dataset: str) -> Labels:
     """Load the classes of a data set in the catalogue (mappings/labels/<dataset>.txt).
 
     Raises:
-        TableError: there is no such file.
+        TableError: There is no such file.
     """
     name = f"labels/{dataset}.txt"
     return parse_labels(read_text(name), f"mappings/{name}")
@@ -47,7 +47,7 @@ def read_labels(path: str | os.PathLike[str]) -> Labels:
     Each line is the name of a class, or its id, a tab and its name.
 
     Raises:
-        LabelsError: the file cannot be read, a line or all of it is empty, or an id appears twice.
+        LabelsError: The file cannot be read, a line or all of it is empty, or an id appears twice.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -63,7 +63,7 @@ def recorded_labels(labels: str | Sequence[str] | None) -> Labels | None:
     """Return the classes given in a checkpoint's record, or None if it gives none.
 
     Args:
-        labels: the name of a data set, or a user's own classes as lines.
+        labels: The name of a data set, or a user's own classes as lines.
 
     Raises:
         LabelsError: `labels` is neither.
@@ -81,10 +81,10 @@ def parse_labels(text: str, where: str) -> Labels:
     """Parse the text of a list of classes as `read_labels` does.
 
     Args:
-        where: name of the text in error messages.
+        where: Name of the text in error messages.
 
     Raises:
-        LabelsError: a line is empty, or an id appears twice.
+        LabelsError: A line is empty, or an id appears twice.
     """
     lines = text.splitlines()
     seen: dict[str, int] = {}

@@ -22,11 +22,11 @@ class Costs:
     """Costs of a network with the published number of classes, at the published input size.
 
     Attributes:
-        multiply_adds: multiplications with an addition in convolutions, linear layers and matrix
+        multiply_adds: Multiplications with an addition in convolutions, linear layers and matrix
             products, for one input. What is done to each value by itself is not counted, such as
             normalisation, nor is pooling.
-        activations: numbers that these layers return.
-        file_bytes: size of the `.pth` with float32 weights.
+        activations: Numbers that these layers return.
+        file_bytes: Size of the `.pth` with float32 weights.
     """
 
     multiply_adds: int
@@ -52,7 +52,7 @@ def load_costs(name: str) -> Costs:
     """Load the costs of a network of the catalogue or of the zoo, by GluonCV's name.
 
     Raises:
-        TableError: there are none, or the file is damaged.
+        TableError: There are none, or the file is damaged.
     """
     costs = load_all_costs().get(name)
     if costs is None:
@@ -65,7 +65,7 @@ def load_all_costs() -> Mapping[str, Costs]:
     """Load the costs of all networks in the file, in its order.
 
     Raises:
-        TableError: the file is missing or damaged.
+        TableError: The file is missing or damaged.
     """
     table = {}
     for number, line in enumerate(read_text(FILE).splitlines(), 1):

@@ -25,8 +25,8 @@ class Kind:
     Attributes:
         word: Gluon's word for the kind in prefixed names.
         parameters: Gluon's parameter names → ours.
-        ones: our parameters that are set to 1, whatever the file contains.
-        as_conv: reshape weights (out, in) to those of a 1×1 convolution (out, in, 1, 1).
+        ones: Our parameters that are set to 1, whatever the file contains.
+        as_conv: Reshape weights (out, in) to those of a 1×1 convolution (out, in, 1, 1).
     """
 
     word: str
@@ -125,15 +125,15 @@ class KeyMap:
     """The key map of one family.
 
     Attributes:
-        family: name of the table, mappings/<family>.yaml.
-        source: the GluonCV file that defines the networks.
-        rules: one per layer pattern.
-        stages: points where parity is measured, in forward order; the last is the logits.
-        first_conv: our first convolution; its weight's shape gives the number of image channels.
-        classifier: our classifier; its weight's shape gives the number of classes.
+        family: Name of the table, mappings/<family>.yaml.
+        source: The GluonCV file that defines the networks.
+        rules: One per layer pattern.
+        stages: Points where parity is measured, in forward order; the last is the logits.
+        first_conv: Our first convolution; its weight's shape gives the number of image channels.
+        classifier: Our classifier; its weight's shape gives the number of classes.
         imperative: GluonCV's network runs neither as a graph nor in float64.
-        scopes: patterns of Gluon's blocks → the name scopes of their layers.
-        residual_end: for each type of block, the pattern of the Gluon parameter that scales the
+        scopes: Patterns of Gluon's blocks → the name scopes of their layers.
+        residual_end: For each type of block, the pattern of the Gluon parameter that scales the
             end of each residual branch; `--init random` damps it.
     """
 
@@ -184,7 +184,7 @@ def load_keymap(family: str) -> KeyMap:
     """Load the key map of a family in the catalogue; it is cached.
 
     Raises:
-        TableError: the table is invalid.
+        TableError: The table is invalid.
     """
     return parse_keymap(read_table(f"{family}.yaml"), family)
 
@@ -193,7 +193,7 @@ def parse_keymap(table: dict[str, Any] | str, family: str) -> KeyMap:
     """Build a key map from a table or its YAML text.
 
     Raises:
-        TableError: an unknown section or placeholder, a duplicate key …
+        TableError: An unknown section or placeholder, a duplicate key …
     """
     where = f"mappings/{family}.yaml"
     if isinstance(table, str):
@@ -234,7 +234,7 @@ def parse_rule(kind: str, source: str, target: str, index: Index, where: str) ->
     """Parse one line of a table.
 
     Raises:
-        TableError: a placeholder is unknown, or does not appear exactly once on each side.
+        TableError: A placeholder is unknown, or does not appear exactly once on each side.
     """
     placeholders, needed = _PLACEHOLDER.findall(source), _PLACEHOLDER.findall(target)
     if unknown := sorted({*placeholders, *needed} - set(index)):

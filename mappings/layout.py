@@ -21,9 +21,9 @@ class LibraryNetwork(Row, frozen=True):
     """A library's version of one network.
 
     Attributes:
-        build: code that builds it, with placeholders for the network's properties.
-        fix: a line of code that makes the library's network equal to Gluon's; None if not needed.
-        note: a caveat for users of the library's network.
+        build: Code that builds it, with placeholders for the network's properties.
+        fix: A line of code that makes the library's network equal to Gluon's; None if not needed.
+        note: A caveat for users of the library's network.
     """
 
     build: str
@@ -48,11 +48,11 @@ class Layout:
     """The state_dict keys of one library.
 
     Attributes:
-        title: the library's name.
-        snippet: code that builds a network in the library and loads its weights, with placeholders
+        title: The library's name.
+        snippet: Code that builds a network in the library and loads its weights, with placeholders
             for the network's properties.
-        families: rules of each family, our keys → the library's; None if its keys are ours.
-        networks: networks that the library has, by GluonCV's name.
+        families: Rules of each family, our keys → the library's; None if its keys are ours.
+        networks: Networks that the library has, by GluonCV's name.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Layout:
         """Return the library's version of a network.
 
         Raises:
-            UnknownModelError: the library has no equal network.
+            UnknownModelError: The library has no equal network.
         """
         if entry.name not in self.networks:
             raise UnknownModelError(
@@ -95,7 +95,7 @@ def load_layout(name: str) -> Layout:
     """Load mappings/layouts/<name>.yaml; the result is cached.
 
     Raises:
-        TableError: the table is invalid.
+        TableError: The table is invalid.
     """
     where = f"mappings/layouts/{name}.yaml"
     table = read_row(read_table(f"layouts/{name}.yaml"), _LayoutTable, where)

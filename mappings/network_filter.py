@@ -19,13 +19,13 @@ def matching(
     """Return the networks that match one of the patterns; all if there are none.
 
     Args:
-        entries: networks of the catalogue.
-        others: networks of mappings/zoo/.
-        patterns: of names, families or tasks, with `*` and `?`; `published` leaves only networks
+        entries: Networks of the catalogue.
+        others: Networks of mappings/zoo/.
+        patterns: Of names, families or tasks, with `*` and `?`; `published` leaves only networks
             with published weights.
 
     Raises:
-        UnknownModelError: a pattern matches no network.
+        UnknownModelError: A pattern matches no network.
     """
     named = {
         **{each.name: (each.name, each.published, each.family, TASK) for each in entries},

@@ -19,9 +19,9 @@ class Palette:
     """Colours by the value of a pixel.
 
     Attributes:
-        colours: the colour of each value, from 0; at most 256.
-        first: the value of class 0; that of class k is `first` + k.
-        background: the class that stands for everything else, if there is one.
+        colours: The colour of each value, from 0; at most 256.
+        first: The value of class 0; that of class k is `first` + k.
+        background: The class that stands for everything else, if there is one.
     """
 
     colours: tuple[Colour, ...]
@@ -45,7 +45,7 @@ def load_palette(name: str) -> Palette:
     """Load the palette of a data set, `objects` (classes of detectors) or `magma` (numbers).
 
     Raises:
-        TableError: there is no such palette.
+        TableError: There is no such palette.
     """
     where = f"mappings/palettes/{name}.yaml"
     table = read_row(read_table(f"palettes/{name}.yaml"), _Table, where)

@@ -21,7 +21,7 @@ class Stretch(Row, frozen=True, tag_field="kind", tag="stretch"):
     """Resize to a fixed size, whatever the image's shape.
 
     Attributes:
-        size: height and width, in pixels.
+        size: Height and width, in pixels.
     """
 
     size: Size
@@ -32,9 +32,9 @@ class ShortSide(Row, frozen=True, tag_field="kind", tag="short_side"):
     """Resize the shorter side to a length, keeping the shape.
 
     Attributes:
-        short: length of the shorter side, in pixels.
-        max_size: limit of the longer side, which prevails.
-        multiple: both sides are rounded to multiples of it.
+        short: Length of the shorter side, in pixels.
+        max_size: Limit of the longer side, which prevails.
+        multiple: Both sides are rounded to multiples of it.
     """
 
     short: int
@@ -47,7 +47,7 @@ class Letterbox(Row, frozen=True, tag_field="kind", tag="letterbox"):
     """Scale the longer side to the input's width and centre the image, with black borders.
 
     Attributes:
-        size: height and width of the input, in pixels.
+        size: Height and width of the input, in pixels.
     """
 
     size: Size
@@ -61,8 +61,8 @@ class CentreCrop(Row, frozen=True, tag_field="kind", tag="centre_crop"):
     """Resize the shorter side linearly, then crop the centre.
 
     Attributes:
-        size: height and width of the crop, in pixels.
-        crop_pct: side of the crop / shorter side of the resized image.
+        size: Height and width of the crop, in pixels.
+        crop_pct: Side of the crop / shorter side of the resized image.
     """
 
     size: Size
@@ -75,8 +75,8 @@ class PersonWarp(Row, frozen=True, tag_field="kind", tag="person_warp"):
     What lies outside the image is black.
 
     Attributes:
-        size: height and width of the input, in pixels.
-        enlarge: factor of the box's sides.
+        size: Height and width of the input, in pixels.
+        enlarge: Factor of the box's sides.
     """
 
     size: Size
@@ -89,8 +89,8 @@ class PersonCrop(Row, frozen=True, tag_field="kind", tag="person_crop"):
     The rest is resized cubically, in float32.
 
     Attributes:
-        size: height and width of the input, in pixels.
-        enlarge: factor of the box's sides.
+        size: Height and width of the input, in pixels.
+        enlarge: Factor of the box's sides.
     """
 
     size: Size
@@ -103,7 +103,7 @@ class PaddedPersonCrop(Row, frozen=True, tag_field="kind", tag="padded_person_cr
     What lies outside the box is black.
 
     Attributes:
-        size: height and width of the input, in pixels.
+        size: Height and width of the input, in pixels.
     """
 
     size: Size
@@ -113,11 +113,11 @@ class FrameCrop(Row, frozen=True, tag_field="kind", tag="frame_crop"):
     """Resize each frame of a video linearly to a fixed size, then crop the centre.
 
     Attributes:
-        resized: height and width after resizing, in pixels.
-        size: height and width of the crop, in pixels.
-        frames: number of frames of a clip; None for a network that takes single frames.
-        step: distance between the frames of a clip; 1 takes consecutive ones.
-        slow_step: the same of the frames that follow these, for a second path of the network at
+        resized: Height and width after resizing, in pixels.
+        size: Height and width of the crop, in pixels.
+        frames: Number of frames of a clip; None for a network that takes single frames.
+        step: Distance between the frames of a clip; 1 takes consecutive ones.
+        slow_step: The same of the frames that follow these, for a second path of the network at
             a lower rate (SlowFast); None if there is no such path.
     """
 
@@ -132,7 +132,7 @@ class FramePair(Row, frozen=True, tag_field="kind", tag="frame_pair"):
     """Resize two consecutive frames of a video, and take their channels one after the other.
 
     Attributes:
-        size: height and width, in pixels.
+        size: Height and width, in pixels.
     """
 
     size: Size
@@ -145,9 +145,9 @@ class ObjectWindows(Row, frozen=True, tag_field="kind", tag="object_windows"):
     What lies outside the frame has the frame's mean colour. Pixels are BGR, from 0 to 255.
 
     Attributes:
-        template: side of the first square as the network takes it, in pixels.
-        search: side of the other, which shows more in the same scale.
-        context: margin about an object, as a part of the sum of its width and height.
+        template: Side of the first square as the network takes it, in pixels.
+        search: Side of the other, which shows more in the same scale.
+        context: Margin about an object, as a part of the sum of its width and height.
     """
 
     template: int
@@ -166,8 +166,8 @@ class TaskPreprocessing:
     """How the input of a network is prepared.
 
     Attributes:
-        rule: how the pixels are chosen.
-        mean, std: per channel, for RGB values in 0 … 1.
+        rule: How the pixels are chosen.
+        mean, std: Per channel, for RGB values in 0 … 1.
     """
 
     rule: Rule
@@ -178,7 +178,7 @@ class TaskPreprocessing:
         """Return the same facts as the catalogue's networks have them.
 
         Raises:
-            TypeError: the network does not classify images.
+            TypeError: The network does not classify images.
         """
         rule = self.rule
         if not isinstance(rule, CentreCrop):

@@ -22,10 +22,10 @@ def structure(value: Any, type_: type[T], where: str = "") -> T:
     rejects them.
 
     Args:
-        where: location of the value, prepended to the path in error messages.
+        where: Location of the value, prepended to the path in error messages.
 
     Raises:
-        ValueError: the value does not match; the message is `location: what was expected`.
+        ValueError: The value does not match; the message is `location: what was expected`.
     """
     try:
         return msgspec.convert(value, type_)

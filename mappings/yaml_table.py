@@ -39,11 +39,11 @@ def parse_table(text: str, where: str) -> dict[str, Any]:
     """Parse YAML text whose top level is a mapping.
 
     Args:
-        text: the YAML.
-        where: name of the text in error messages.
+        text: The YAML.
+        where: Name of the text in error messages.
 
     Raises:
-        TableError: invalid YAML, a duplicate key, or no mapping at the top level.
+        TableError: Invalid YAML, a duplicate key, or no mapping at the top level.
     """
     try:
         table = yaml.load(text, Loader=_StrictLoader)
@@ -66,7 +66,7 @@ def read_table(name: str) -> dict[str, Any]:
     """Load the table `mappings/<name>`; it is cached, so the caller must not modify it.
 
     Raises:
-        TableError: there is no such table, or it is invalid as in `parse_table`.
+        TableError: There is no such table, or it is invalid as in `parse_table`.
     """
     return parse_table(read_text(name), f"mappings/{name}")
 
@@ -75,10 +75,10 @@ def read_row(value: Any, type_: type[T], where: str) -> T:
     """Convert a part of a table to a row of its schema.
 
     Args:
-        where: the file and the location in it, for error messages.
+        where: The file and the location in it, for error messages.
 
     Raises:
-        TableError: a key is missing or unknown, or a value has the wrong type.
+        TableError: A key is missing or unknown, or a value has the wrong type.
     """
     try:
         return structure(value, type_)
@@ -90,7 +90,7 @@ def read_text(name: str) -> str:
     """Read the text of `mappings/<name>`.
 
     Raises:
-        TableError: there is no such table.
+        TableError: There is no such table.
     """
     try:
         return mapping_file(name).read_text(encoding="utf-8")

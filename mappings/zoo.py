@@ -28,25 +28,25 @@ class ZooEntry:
 
     Attributes:
         name: GluonCV's name.
-        task: what it is for: the stem of its table.
-        family: name of the architecture.
-        classes: data set whose classes it knows, or their number; None if it has no classes.
-        labels: list of its outputs' names, mappings/labels/<labels>.txt; None if it has none.
-        inputs: shape of each input as published, with a batch of 1.
-        proof: shapes at which parity is measured; smaller where the network allows it.
-        options: arguments of GluonCV's `get_model`.
-        float_name: name of the network whose weights GluonCV loads for this name, which is that of
+        task: What it is for: the stem of its table.
+        family: Name of the architecture.
+        classes: Data set whose classes it knows, or their number; None if it has no classes.
+        labels: List of its outputs' names, mappings/labels/<labels>.txt; None if it has none.
+        inputs: Shape of each input as published, with a batch of 1.
+        proof: Shapes at which parity is measured; smaller where the network allows it.
+        options: Arguments of GluonCV's `get_model`.
+        float_name: Name of the network whose weights GluonCV loads for this name, which is that of
             an int8 network; None for all others.
-        file: name of the published `.params` file.
+        file: Name of the published `.params` file.
         sha1: SHA-1 of the published file; None if none was published.
-        metrics: published results, by the metric's name.
-        damped: patterns of the arrays whose random weights are made small, so that the network is
+        metrics: Published results, by the metric's name.
+        damped: Patterns of the arrays whose random weights are made small, so that the network is
             well conditioned, and boxes stay inside the image.
-        left_out: prefixes of arrays in GluonCV's files that the graph does not have: they are
+        left_out: Prefixes of arrays in GluonCV's files that the graph does not have: they are
             second names of its arrays, or the network does not compute with them.
-        preprocessing: how GluonCV's evaluation prepares its input.
-        demo: how GluonCV's demonstration does, if otherwise; None if it does the same.
-        head: how it makes its outputs, a name of heads.yaml; None if it has no classes.
+        preprocessing: How GluonCV's evaluation prepares its input.
+        demo: How GluonCV's demonstration does, if otherwise; None if it does the same.
+        head: How it makes its outputs, a name of heads.yaml; None if it has no classes.
     """
 
     name: str
@@ -113,7 +113,7 @@ def load_zoo() -> Mapping[str, ZooEntry]:
     """Load mappings/zoo/*.yaml: the networks by name, in the order of the tables.
 
     Raises:
-        TableError: a table is invalid; the message names the location.
+        TableError: A table is invalid; the message names the location.
     """
     entries: dict[str, ZooEntry] = {}
     for path in sorted(mapping_file("zoo").glob("*.yaml")):
@@ -141,7 +141,7 @@ def find_network(name: str) -> Entry | ZooEntry:
     For an int8 network it is the float network whose weights GluonCV loads for it.
 
     Raises:
-        UnknownModelError: there is none; the message suggests similar names.
+        UnknownModelError: There is none; the message suggests similar names.
     """
     zoo = load_zoo()
     networks: dict[str, Entry | ZooEntry] = {**zoo, **load_catalog().by_any_name}

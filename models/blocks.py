@@ -12,13 +12,13 @@ class BasicBlock(nn.Module):
     """Two 3×3 convolutions and a skip connection (ResNet-18 and -34, CIFAR).
 
     Args:
-        in_channels: channels of the input.
-        planes: channels of the output.
-        stride: stride of the first convolution.
-        downsample: maps the input to the output's shape; None if the shapes are equal.
-        dilation: of the second convolution; of the first too, unless `first_dilation` is given.
-        first_dilation: dilation of the first convolution.
-        norm: builds a norm layer for a number of channels.
+        in_channels: Channels of the input.
+        planes: Channels of the output.
+        stride: Stride of the first convolution.
+        downsample: Maps the input to the output's shape; None if the shapes are equal.
+        dilation: Of the second convolution; of the first too, unless `first_dilation` is given.
+        first_dilation: Dilation of the first convolution.
+        norm: Builds a norm layer for a number of channels.
         gate: `biased` or `unbiased` squeeze and excitation (models/layers.py); None for none.
 
     Shapes: (N, in_channels, H, W) → (N, planes, ⌈H/stride⌉, ⌈W/stride⌉).
@@ -62,20 +62,20 @@ class Bottleneck(nn.Module):
     """1×1, 3×3 and 1×1 convolutions and a skip connection.
 
     Args:
-        in_channels: channels of the input.
-        planes: a quarter of the output's channels.
-        stride: stride of the 3×3 convolution, or of the first one with `stride_first`.
-        downsample: maps the input to the output's shape; None if the shapes are equal.
-        dilation: of the 3×3 convolution, unless `first_dilation` is given.
-        first_dilation: dilation of the 3×3 convolution in the first block of a stage.
-        norm: builds a norm layer for a number of channels.
+        in_channels: Channels of the input.
+        planes: A quarter of the output's channels.
+        stride: Stride of the 3×3 convolution, or of the first one with `stride_first`.
+        downsample: Maps the input to the output's shape; None if the shapes are equal.
+        dilation: Of the 3×3 convolution, unless `first_dilation` is given.
+        first_dilation: Dilation of the 3×3 convolution in the first block of a stage.
+        norm: Builds a norm layer for a number of channels.
         gate: `biased` or `unbiased` squeeze and excitation (models/layers.py); None for none.
-        cardinality: groups of the 3×3 convolution.
-        base_width: channels per group for 64 planes.
-        reduce_first: divisor of the 3×3's width that gives the first 1×1's (2 in SENet-154).
-        stride_first: put the stride in the first 1×1 convolution (v1).
-        bias: give both 1×1 convolutions a bias (v1).
-        radix: if not 0, replace the 3×3 convolution by a split attention with this many splits,
+        cardinality: Groups of the 3×3 convolution.
+        base_width: Channels per group for 64 planes.
+        reduce_first: Divisor of the 3×3's width that gives the first 1×1's (2 in SENet-154).
+        stride_first: Put the stride in the first 1×1 convolution (v1).
+        bias: Give both 1×1 convolutions a bias (v1).
+        radix: If not 0, replace the 3×3 convolution by a split attention with this many splits,
             followed by an average pooling that has the stride and counts the zero padding in its
             mean (ResNeSt).
 

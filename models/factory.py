@@ -28,18 +28,18 @@ def create_model(
 
     Args:
         name: GluonCV's or the published name (`resnet50_v1d`, `gluon_resnet50_v1d`).
-        num_classes: outputs of the classifier; 0 for none; the published network's by default.
-        in_chans: channels of the images.
-        features_only: return the feature maps of the stem and the stages instead of logits
+        num_classes: Outputs of the classifier; 0 for none; the published network's by default.
+        in_chans: Channels of the images.
+        features_only: Return the feature maps of the stem and the stages instead of logits
             (models/features.py); `out_indices` selects among them.
         output_stride: 8, 16 or 32; 8 is equivalent to GluonCV's `dilated=True`.
-        gluon_batch_norm: keep the running statistics of BatchNorm as MXNet does in training
+        gluon_batch_norm: Keep the running statistics of BatchNorm as MXNet does in training
             (models/gluon_batch_norm.py); keys and outputs are the same.
-        options: other arguments of ResNet, such as `drop_rate`.
+        options: Other arguments of ResNet, such as `drop_rate`.
 
     Raises:
-        UnknownModelError: no network has that name; the message suggests similar names.
-        ValueError: an option is out of range.
+        UnknownModelError: No network has that name; the message suggests similar names.
+        ValueError: An option is out of range.
     """
     entry = load_catalog().find(name)
     arguments = {

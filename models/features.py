@@ -16,15 +16,15 @@ class FeatureResNet(ResNet):
     The keys are the network's without `fc.*`, so a checkpoint loads once those two are removed.
 
     Args:
-        out_indices: indices of the maps to return, in order: 0 is the stem before its pooling,
+        out_indices: Indices of the maps to return, in order: 0 is the stem before its pooling,
             1 … are the stages. All by default.
-        options: arguments of ResNet.
+        options: Arguments of ResNet.
 
     Shapes: images (N, in_chans, H, W) → a list of maps (N, num_chs, ⌈H/reduction⌉, ⌈W/reduction⌉),
         where the map of index i has the `num_chs` and `reduction` of `feature_info[i]`.
 
     Raises:
-        ValueError: the network has no map of an index.
+        ValueError: The network has no map of an index.
     """
 
     def __init__(self, *, out_indices: Sequence[int] | None = None, **options: Any) -> None:

@@ -13,17 +13,17 @@ class Preactivation(nn.Module):
     Subclasses define the convolutions `conv1` …; each is preceded by its norm, `bn1` …
 
     Args:
-        in_channels: channels of the input.
-        planes: channels of the output / the subclass's `expansion`.
-        stride: stride of the block.
-        downsample: convolution of the skip connection; None if the shapes are equal.
-        dilation: dilation of the 3×3 convolutions.
-        first_dilation: dilation of the first of them, if it differs.
+        in_channels: Channels of the input.
+        planes: Channels of the output / the subclass's `expansion`.
+        stride: Stride of the block.
+        downsample: Convolution of the skip connection; None if the shapes are equal.
+        dilation: Dilation of the 3×3 convolutions.
+        first_dilation: Dilation of the first of them, if it differs.
         gate: `biased` or `unbiased` squeeze and excitation of the output (models/layers.py); None
             for none.
-        raw_shortcut: the skip connection's convolution takes the block's input itself (CIFAR's
+        raw_shortcut: The skip connection's convolution takes the block's input itself (CIFAR's
             v2), not the output of the first activation.
-        norm: constructor of the normalisation layers.
+        norm: Constructor of the normalisation layers.
 
     Shapes: (N, in_channels, H, W) → (N, expansion·planes, ⌈H/stride⌉, ⌈W/stride⌉).
     """

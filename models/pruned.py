@@ -11,15 +11,15 @@ def set_widths(network: nn.Module, stages: Sequence[nn.Module], widths: Sequence
     """Set the output channels of each convolution, and resize its norm accordingly.
 
     Args:
-        network: has the stem `conv1` and `bn1`.
-        stages: sequences of blocks with `conv1`, `bn1` … and possibly a `downsample`.
-        widths: output channels of each convolution, in the state_dict's order.
+        network: Has the stem `conv1` and `bn1`.
+        stages: Sequences of blocks with `conv1`, `bn1` … and possibly a `downsample`.
+        widths: Output channels of each convolution, in the state_dict's order.
 
     Returns:
         The output channels of the stem and of each stage.
 
     Raises:
-        ValueError: there are more or fewer widths than convolutions.
+        ValueError: There are more or fewer widths than convolutions.
     """
     remaining = iter(widths)
     channels = _resize(_chain(network, ["conv1", "bn1"]), _in_channels(network), remaining)

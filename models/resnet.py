@@ -31,28 +31,28 @@ class ResNet(nn.Module):
         block: `basic`, `bottleneck`, `preactivation_basic` or `preactivation_bottleneck`. Networks
             with pre-activation blocks also have a norm before the stem (`data_bn`), and a norm and
             an activation after the last stage (`norm`, `act`).
-        layers: number of blocks in each stage.
-        widths: planes of each stage.
-        stem: a key of STEMS (models/stem.py).
-        stem_width: channels of the stem's first convolution.
-        average_downsample: put an average pooling before the skip connection's convolution (v1d,
+        layers: Number of blocks in each stage.
+        widths: Planes of each stage.
+        stem: A key of STEMS (models/stem.py).
+        stem_width: Channels of the stem's first convolution.
+        average_downsample: Put an average pooling before the skip connection's convolution (v1d,
             v1e).
-        downsample_kernel: kernel size of the skip connection's convolution, from the second stage
+        downsample_kernel: Kernel size of the skip connection's convolution, from the second stage
             on.
-        norm: a key of NORMS (models/layers.py).
-        block_options: arguments passed to every block (cardinality, gate …).
-        conv_widths: output channels of every convolution, in the state_dict's order, for pruned
+        norm: A key of NORMS (models/layers.py).
+        block_options: Arguments passed to every block (cardinality, gate …).
+        conv_widths: Output channels of every convolution, in the state_dict's order, for pruned
             networks.
-        num_classes: outputs of the classifier; 0 for none.
-        in_chans: channels of the images.
-        drop_rate: dropout probability before the classifier, during training.
+        num_classes: Outputs of the classifier; 0 for none.
+        in_chans: Channels of the images.
+        drop_rate: Dropout probability before the classifier, during training.
         output_stride: 8, 16 or 32. A stage that would reduce the resolution further is dilated
             instead; 8 is GluonCV's `dilated=True`.
 
     Attributes:
-        feature_info: for the stem and each stage: `module`, `num_chs` (channels) and `reduction`
+        feature_info: For the stem and each stage: `module`, `num_chs` (channels) and `reduction`
             (factor by which the image has shrunk).
-        num_features: channels of the last stage.
+        num_features: Channels of the last stage.
 
     Shapes: images (N, in_chans, H, W) → logits (N, num_classes).
 

@@ -13,11 +13,11 @@ class SplitAttention(nn.Module):
     The keys are timm's.
 
     Args:
-        channels: channels of the input and of the output.
-        dilation: dilation of the 3×3 convolution.
-        groups: cardinality; the convolution has groups·radix groups.
-        radix: number of splits, between which a softmax weights each channel.
-        norm: constructor of the normalisation layers.
+        channels: Channels of the input and of the output.
+        dilation: Dilation of the 3×3 convolution.
+        groups: Cardinality; the convolution has groups·radix groups.
+        radix: Number of splits, between which a softmax weights each channel.
+        norm: Constructor of the normalisation layers.
 
     Shapes: (N, channels, H, W) → the same.
     """

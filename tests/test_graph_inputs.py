@@ -19,7 +19,7 @@ from gluon2torch.graph.inputs.shapes import input_specs
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.pipeline.graph_conversion import convert_graph
-from gluon2torch.pipeline.request import input_shapes
+from gluon2torch.pipeline.input_shapes import input_shapes
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .exported import export_symbol

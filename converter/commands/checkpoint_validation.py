@@ -35,14 +35,14 @@ def validate_checkpoints(
     """Validate a checkpoint, or all in a folder, and write its predictions.
 
     Args:
-        paths: the checkpoint, unless a folder is given, and the images.
-        folder: a folder of checkpoints.
+        paths: The checkpoint, unless a folder is given, and the images.
+        folder: A folder of checkpoints.
 
     Returns:
         What `--json` writes of each.
 
     Raises:
-        ConversionError: one of its subclasses (errors.py).
+        ConversionError: One of its subclasses (errors.py).
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..inference.figures import draw_confusion

@@ -245,7 +245,7 @@ def _draw(result: TaskResult, folder: Path, used: set[Path]) -> Iterator[str]:
     """Write the pictures of a result; images of one name get numbers.
 
     Raises:
-        CheckpointError: the folder or a file in it cannot be written.
+        CheckpointError: The folder or a file in it cannot be written.
     """
     from ..files.atomic_file import write_bytes
     from ..inference.tasks.task_result import png

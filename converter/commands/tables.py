@@ -36,10 +36,10 @@ def format_table(
     """Format a table.
 
     Args:
-        headings: of the columns, all different.
-        rows: their cells.
-        right: the headings of columns that are aligned to the right.
-        width: the longest line. Rows of a table that is wider are not cut: the cells after the
+        headings: Of the columns, all different.
+        rows: Their cells.
+        right: The headings of columns that are aligned to the right.
+        width: The longest line. Rows of a table that is wider are not cut: the cells after the
             first are below it, each with its heading.
     """
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]

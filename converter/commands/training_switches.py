@@ -107,7 +107,7 @@ def training_options(out: str) -> Callable[[Callable[..., Any]], Callable[..., A
     """Add all options of a training to a command, in the order in which `--help` lists them.
 
     Args:
-        out: the default output folder.
+        out: The default output folder.
     """
     folder = click.option(
         "-o",

@@ -24,7 +24,7 @@ def write_text(text: str, path: Path) -> None:
     """Write a small text file; `?` replaces what UTF-8 does not have, such as bytes in file names.
 
     Raises:
-        CheckpointError: see `new_file`.
+        CheckpointError: See `new_file`.
     """
     write_bytes(text.encode("utf-8", "replace"), path)
 
@@ -33,7 +33,7 @@ def write_bytes(data: bytes, path: Path) -> None:
     """Write a small file.
 
     Raises:
-        CheckpointError: see `new_file`.
+        CheckpointError: See `new_file`.
     """
     with new_file(path) as file:
         file.write(data)
@@ -44,7 +44,7 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     """Yield a file that gets the name `path` if the block succeeds, and is deleted if it fails.
 
     Raises:
-        CheckpointError: in place of any OSError, or `path` exists and is not a regular file.
+        CheckpointError: In place of any OSError, or `path` exists and is not a regular file.
     """
     target = output_file(path)
     with temporary_file(target.parent) as (file, temporary):
@@ -71,7 +71,7 @@ def check_writable(folder: Path) -> None:
     Folders that are created for the check are removed again.
 
     Raises:
-        CheckpointError: the folder cannot be written to.
+        CheckpointError: The folder cannot be written to.
     """
     missing = _missing(folder)
     try:
@@ -88,7 +88,7 @@ def staging(folder: Path) -> Iterator[Path]:
     Existing files and folders of the same names are replaced only then.
 
     Raises:
-        CheckpointError: in place of any OSError, or a name belongs to something that is not a
+        CheckpointError: In place of any OSError, or a name belongs to something that is not a
             regular file.
     """
     missing = _missing(folder)
@@ -132,7 +132,7 @@ def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
     """Yield a file in `folder`, and its path; it is deleted afterwards unless `publish` renames it.
 
     Raises:
-        CheckpointError: in place of any OSError.
+        CheckpointError: In place of any OSError.
     """
     try:
         with _temporary(folder) as path, open(path, "x+b", opener=_open_private) as file:
@@ -146,7 +146,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     """Yield a new private folder in `parent`; it is deleted afterwards unless it was renamed.
 
     Raises:
-        OSError: the folder cannot be made.
+        OSError: The folder cannot be made.
     """
     with _temporary(parent) as path:
         path.mkdir(mode=0o700)

@@ -28,13 +28,13 @@ def download(
     """Download a file, or the missing rest of it.
 
     Args:
-        part: path to write to; a partial file there is resumed.
-        advice: what to do if the server cannot be reached, for the error message.
-        timeout: seconds without a byte before the download is abandoned.
+        part: Path to write to; a partial file there is resumed.
+        advice: What to do if the server cannot be reached, for the error message.
+        timeout: Seconds without a byte before the download is abandoned.
 
     Raises:
-        DownloadError: no network, no such file, or the download was interrupted.
-        OSError: the partial file cannot be written.
+        DownloadError: No network, no such file, or the download was interrupted.
+        OSError: The partial file cannot be written.
     """
     # most conversions download nothing
     import ssl

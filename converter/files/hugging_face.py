@@ -21,7 +21,7 @@ def require_hub() -> None:
     """Require huggingface_hub.
 
     Raises:
-        MissingDependencyError: it is not installed.
+        MissingDependencyError: It is not installed.
     """
     if importlib.util.find_spec("huggingface_hub") is None:
         raise MissingDependencyError(
@@ -35,7 +35,7 @@ def hub_errors(error_of: Callable[[str], ConversionError]) -> Iterator[None]:
     """Replace the library's errors by ours.
 
     Args:
-        error_of: makes the error from the library's reason, in one line.
+        error_of: Makes the error from the library's reason, in one line.
     """
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -61,13 +61,13 @@ def download_repository(address: str, names: Sequence[str]) -> Path:
 
     Args:
         address: `hf:OWNER/NAME`, or `hf:OWNER/NAME@REVISION` with a branch, a tag or a commit.
-        names: the files; those that the repository does not have are left out.
+        names: The files; those that the repository does not have are left out.
 
     Returns:
         The folder with the files.
 
     Raises:
-        DownloadError: the address is invalid, there is no such repository, or the Hub cannot be
+        DownloadError: The address is invalid, there is no such repository, or the Hub cannot be
             reached and the files are not in the cache.
         MissingDependencyError: huggingface_hub is not installed.
     """

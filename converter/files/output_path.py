@@ -31,7 +31,7 @@ def output_file(path: Path) -> Path:
     """Return the path of the file to write: the one that a symbolic link points at.
 
     Raises:
-        CheckpointError: it is a folder, a device, a FIFO or a socket, which must not be replaced,
+        CheckpointError: It is a folder, a device, a FIFO or a socket, which must not be replaced,
             or a link that leads nowhere but to itself.
     """
     if (kind := kind_of(path)) is not None:

@@ -87,7 +87,7 @@ def _start_time(pid: int) -> str | None:
     """Return when a process started, in clock ticks since the machine's; None if it ended.
 
     Raises:
-        OSError: the process ended meanwhile, or is hidden from this user.
+        OSError: The process ended meanwhile, or is hidden from this user.
     """
     # the program's name is in brackets and may contain anything; states and numbers follow
     fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()

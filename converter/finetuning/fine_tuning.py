@@ -39,12 +39,12 @@ class Finetuned:
     """Result of a training.
 
     Attributes:
-        best: record of the checkpoint with the highest accuracy.
-        last: record of the checkpoint of the last epoch.
-        best_accuracy: accuracy of `best` on the held-out images, or on the training images if none
+        best: Record of the checkpoint with the highest accuracy.
+        last: Record of the checkpoint of the last epoch.
+        best_accuracy: Accuracy of `best` on the held-out images, or on the training images if none
             are held out.
-        history: a row for each epoch.
-        notes: outputs that are missing, and why.
+        history: A row for each epoch.
+        notes: Outputs that are missing, and why.
     """
 
     best: Record
@@ -58,16 +58,16 @@ class Keywords(TypedDict, total=False):
     """Keywords of `finetune` and `train`.
 
     Attributes:
-        resume: resume the training in `out`, or start one if there is none.
-        tensorboard: also write TensorBoard events.
-        setup: device and precision; the CPU by default.
-        world: the processes that share each batch; this one alone by default.
-        workers: processes that read images; None for `default_workers`.
-        watch: called with the number of each epoch; returns a context manager that yields the
+        resume: Resume the training in `out`, or start one if there is none.
+        tensorboard: Also write TensorBoard events.
+        setup: Device and precision; the CPU by default.
+        world: The processes that share each batch; this one alone by default.
+        workers: Processes that read images; None for `default_workers`.
+        watch: Called with the number of each epoch; returns a context manager that yields the
             epoch's progress callback.
-        report: called with the row of each finished epoch.
-        warn: called with a message for each image that cannot be read.
-        note: called with what `resume` found, if that is nothing.
+        report: Called with the row of each finished epoch.
+        warn: Called with a message for each image that cannot be read.
+        note: Called with what `resume` found, if that is nothing.
     """
 
     resume: bool
@@ -95,11 +95,11 @@ def finetune(
     ends with the same bits on the same machine.
 
     Args:
-        checkpoint: an open checkpoint or its path.
-        images: a folder with one subfolder per class, or with `train` and `val` folders of that
+        checkpoint: An open checkpoint or its path.
+        images: A folder with one subfolder per class, or with `train` and `val` folders of that
             form.
-        out: the folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
-        options: hyperparameters.
+        out: The folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
+        options: Hyperparameters.
         keywords: `resume`, `tensorboard`, `setup`, `world`, `workers`, `watch`, `report`,
             `warn` and `note`; see `Keywords`.
 
@@ -107,9 +107,9 @@ def finetune(
         The result; None in every process of a world but the first.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or `out` cannot be written to or contains
+        CheckpointError: The checkpoint cannot be read, or `out` cannot be written to or contains
             another training.
-        ImageError: there are fewer than two classes, or too few images.
+        ImageError: There are fewer than two classes, or too few images.
         MissingDependencyError: Pillow is not installed, or tensorboardX, which `tensorboard` needs.
     """
     opened = checkpoint if isinstance(checkpoint, Checkpoint) else open_checkpoint(checkpoint)
@@ -137,19 +137,19 @@ def train(
 
     Args:
         model: GluonCV's or the published name of the network.
-        images: a folder with one subfolder per class, or with `train` and `val` folders of that
+        images: A folder with one subfolder per class, or with `train` and `val` folders of that
             form.
-        out: the folder for the results.
-        options: hyperparameters; their seed is also that of the initial weights.
-        keywords: see `Keywords`.
+        out: The folder for the results.
+        options: Hyperparameters; their seed is also that of the initial weights.
+        keywords: See `Keywords`.
 
     Returns:
         The result; None in every process of a world but the first.
 
     Raises:
-        UnknownModelError: no network has that name; the message suggests similar names.
+        UnknownModelError: No network has that name; the message suggests similar names.
         CheckpointError: `out` cannot be written to or contains another training.
-        ImageError: there are fewer than two classes, or too few images.
+        ImageError: There are fewer than two classes, or too few images.
         MissingDependencyError: Pillow is not installed, or tensorboardX, which `tensorboard` needs.
     """
     entry = load_catalog().find(model)
@@ -248,7 +248,7 @@ def _resume(training: Training, state: Path) -> str | None:
     """Restore the state of an earlier run, and say if there is nothing to resume.
 
     Raises:
-        CheckpointError: the state is that of another training.
+        CheckpointError: The state is that of another training.
     """
     if not state.exists():
         return f"{state} does not exist: a new training starts"

@@ -47,9 +47,9 @@ class Training:
     """The network that is trained, and all state that is needed to resume.
 
     Attributes:
-        history: a row for each finished epoch.
-        best: the state_dict with the highest accuracy.
-        best_accuracy: its accuracy.
+        history: A row for each finished epoch.
+        best: The state_dict with the highest accuracy.
+        best_accuracy: Its accuracy.
     """
 
     def __init__(self, network: nn.Module, work: Work) -> None:
@@ -174,7 +174,7 @@ class Training:
         """Write the whole state in one step, so that a kill leaves no partial file.
 
         Raises:
-            CheckpointError: the folder cannot be written to.
+            CheckpointError: The folder cannot be written to.
         """
         state = {
             "model": self.work.model,
@@ -194,7 +194,7 @@ class Training:
         """Restore the state that `save` wrote; the number of epochs may be another one now.
 
         Raises:
-            CheckpointError: the file belongs to another training, or cannot be read.
+            CheckpointError: The file belongs to another training, or cannot be read.
         """
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)

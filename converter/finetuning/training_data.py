@@ -37,12 +37,12 @@ def split_images(folder: Path, holdout: float, seed: int) -> Split:
     """Split the images of a folder into training and held-out images.
 
     Args:
-        folder: has one subfolder per class, or `train` and `val` folders of that form.
-        holdout: share of each class's images to hold out, if there is no `val`.
-        seed: seed of that choice.
+        folder: Has one subfolder per class, or `train` and `val` folders of that form.
+        holdout: Share of each class's images to hold out, if there is no `val`.
+        seed: Seed of that choice.
 
     Raises:
-        ImageError: there are fewer than two classes, or a class has no images.
+        ImageError: There are fewer than two classes, or a class has no images.
     """
     if not folder.is_dir():
         raise ImageError(f"{folder}: no such folder")
@@ -90,10 +90,10 @@ def epoch_batches(
     A last batch of fewer than `least` images is dropped: batch norm over one image is not defined.
 
     Args:
-        count: number of images.
-        batch_size: images per batch.
-        seed, epoch: what the order depends on.
-        least: smallest size of a last batch.
+        count: Number of images.
+        batch_size: Images per batch.
+        seed, epoch: What the order depends on.
+        least: Smallest size of a last batch.
 
     Returns:
         The indices of the images of each batch.
@@ -109,9 +109,9 @@ class TrainBatch:
 
     Attributes:
         pixels: (N, H, W, 3), 8-bit.
-        targets: class indices, (N,).
+        targets: Class indices, (N,).
         weights: 1, or 0 for an image that could not be read, (N,).
-        broken: the error messages of those.
+        broken: The error messages of those.
     """
 
     pixels: torch.Tensor
@@ -159,9 +159,9 @@ def random_crop(image: Image, size: Size, min_scale: float, rng: np.random.Gener
 
     Args:
         image: (H, W, 3), 8-bit.
-        size: height and width of the result, in pixels.
-        min_scale: smallest share of the image's area; 1 uses the whole image.
-        rng: source of the random choices.
+        size: Height and width of the result, in pixels.
+        min_scale: Smallest share of the image's area; 1 uses the whole image.
+        rng: Source of the random choices.
     """
     height, width = image.shape[:2]
     top = left = 0

@@ -28,21 +28,21 @@ class FinetuneOptions:
     """Hyperparameters: all that a training depends on, besides the checkpoint and the images.
 
     Attributes:
-        epochs: passes over the training images.
-        batch_size: images per step, over all processes.
+        epochs: Passes over the training images.
+        batch_size: Images per step, over all processes.
         optimizer: `sgd` (with Nesterov momentum 0.9) or `adamw`.
-        lr: peak learning rate; None for the optimizer's default (LEARNING_RATES).
-        weight_decay: of matrices and kernels; norms and biases have none.
-        schedule: decay of the learning rate: `cosine`, `linear`, `step` or `constant`.
-        warmup: epochs over which the learning rate first rises.
-        label_smoothing: probability taken from the true class and spread over all classes.
-        ema: decay of an exponential moving average of the weights, which is then evaluated and
+        lr: Peak learning rate; None for the optimizer's default (LEARNING_RATES).
+        weight_decay: Of matrices and kernels; norms and biases have none.
+        schedule: Decay of the learning rate: `cosine`, `linear`, `step` or `constant`.
+        warmup: Epochs over which the learning rate first rises.
+        label_smoothing: Probability taken from the true class and spread over all classes.
+        ema: Decay of an exponential moving average of the weights, which is then evaluated and
             written; None disables it.
-        min_scale: smallest share of an image's area in a training crop; 1 uses the whole image.
-        holdout: share of each class's images held out for evaluation, if there is no folder for it.
-        preset: how the images for evaluation are prepared.
-        seed: seed of the new weights, the order of images, their crops, and dropout.
-        gluon_batch_norm: keep BatchNorm's running statistics as MXNet does
+        min_scale: Smallest share of an image's area in a training crop; 1 uses the whole image.
+        holdout: Share of each class's images held out for evaluation, if there is no folder for it.
+        preset: How the images for evaluation are prepared.
+        seed: Seed of the new weights, the order of images, their crops, and dropout.
+        gluon_batch_norm: Keep BatchNorm's running statistics as MXNet does
             (models/gluon_batch_norm.py).
     """
 

@@ -32,9 +32,9 @@ class Origin:
     """What the records of a training say of its beginning.
 
     Attributes:
-        entry: the network.
-        preprocessing: of its images.
-        source: where its weights come from.
+        entry: The network.
+        preprocessing: Of its images.
+        source: Where its weights come from.
     """
 
     entry: Entry
@@ -48,7 +48,7 @@ def write_checkpoint(
     """Write `folder/name-<hash>.pth` and its record, in place of older ones of that name.
 
     Raises:
-        CheckpointError: the folder cannot be written to.
+        CheckpointError: The folder cannot be written to.
     """
     entry = origin.entry
     network = empty_network(entry.name, len(labels.ids), RGB)
@@ -91,7 +91,7 @@ def write_curves(history: list[Row], folder: Path) -> str | None:
         A message if `curves.png` was not written, else None.
 
     Raises:
-        CheckpointError: the folder cannot be written to.
+        CheckpointError: The folder cannot be written to.
     """
     text = io.StringIO()
     table = csv.DictWriter(text, list(history[0]), lineterminator="\n")
@@ -109,7 +109,7 @@ class Board:
     """TensorBoard events, written to a folder.
 
     Raises:
-        MissingDependencyError: tensorboardX is not installed.
+        MissingDependencyError: TensorboardX is not installed.
     """
 
     def __init__(self, folder: Path) -> None:

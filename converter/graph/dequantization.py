@@ -59,7 +59,7 @@ def dequantized(graph: Graph, arrays: Mapping[str, Array]) -> tuple[Graph, Array
         arrays: Its arrays by name.
 
     Returns:
-        The graph, and its arrays: those that were quantized are float64, in which the integers
+        The graph, and its arrays: Those that were quantized are float64, in which the integers
         times their float32 scales are exact.
 
     Raises:

@@ -16,12 +16,12 @@ def motion_matrix(axis_angle: Array, translation: Array) -> Array:
     """The matrix of a camera's motion, as GluonCV's transformation_from_parameters computes it.
 
     Args:
-        axis_angle: axis of the rotation (3,), whose length is the angle in radians.
+        axis_angle: Axis of the rotation (3,), whose length is the angle in radians.
         translation: (3,).
 
     Returns:
         (4, 4), float64. It maps points in the camera's coordinates in the first of two frames to
-        those in the second: x to the right, y down, z forward.
+        those in the second: X to the right, y down, z forward.
     """
     values = np.asarray(axis_angle, np.float64)
     angle = float(np.linalg.norm(values))
@@ -39,7 +39,7 @@ def camera_poses(motions: Iterable[Array]) -> Array:
     """Places and directions of a camera, in its coordinates in the first frame.
 
     Args:
-        motions: of each frame to the next, as of motion_matrix.
+        motions: Of each frame to the next, as of motion_matrix.
 
     Returns:
         (frames, 4, 4): matrices that map points in the camera's coordinates to those of the first

@@ -27,13 +27,13 @@ class Answers:
     """Predictions for a list of images.
 
     Attributes:
-        indices: positions in the list of the images that were read, ascending, (N,).
-        targets: their true classes, (N,).
-        top: the most probable classes of each, (N, up to 5), most probable first.
-        probability: softmax probability of the top-1 class, (N,).
-        broken: images that could not be read: position in the list → error message.
-        seconds: time from the first image to the last.
-        images_per_second: throughput after the first batch; None if there was no other.
+        indices: Positions in the list of the images that were read, ascending, (N,).
+        targets: Their true classes, (N,).
+        top: The most probable classes of each, (N, up to 5), most probable first.
+        probability: Softmax probability of the top-1 class, (N,).
+        broken: Images that could not be read: position in the list → error message.
+        seconds: Time from the first image to the last.
+        images_per_second: Throughput after the first batch; None if there was no other.
     """
 
     indices: Array
@@ -100,14 +100,14 @@ def classify(
     processes. Images that cannot be read are listed in `broken` and not counted.
 
     Args:
-        run: the network, ready on its device.
-        images: the files and their classes.
-        crop: how the images are prepared.
-        batch_size: images per batch.
-        workers: image-reading processes for each process of the world; None for
+        run: The network, ready on its device.
+        images: The files and their classes.
+        crop: How the images are prepared.
+        batch_size: Images per batch.
+        workers: Image-reading processes for each process of the world; None for
             `default_workers`.
-        world: the processes that share the work; this one alone by default.
-        progress: called after each batch.
+        world: The processes that share the work; this one alone by default.
+        progress: Called after each batch.
 
     Raises:
         MissingDependencyError: Pillow is not installed.

@@ -20,12 +20,12 @@ class DetectedObject:
     """An object in an image.
 
     Attributes:
-        label: name of its class.
-        index: index of its class.
-        score: confidence, 0 to 1.
-        box: left, top, right, bottom in pixels of the image. As in GluonCV, the last two are the
+        label: Name of its class.
+        index: Index of its class.
+        score: Confidence, 0 to 1.
+        box: Left, top, right, bottom in pixels of the image. As in GluonCV, the last two are the
             object's last pixels.
-        mask: the object's pixels, (H, W) boolean, of the image's size; None from a network without
+        mask: The object's pixels, (H, W) boolean, of the image's size; None from a network without
             masks.
     """
 
@@ -69,13 +69,13 @@ def detected_objects(
     Rows without an object (id −1) and rows with a score below the threshold are left out.
 
     Args:
-        ids: class indices, (K, 1).
+        ids: Class indices, (K, 1).
         scores: (K, 1).
-        boxes: corners in pixels of the image, (K, 4).
-        names: names of the classes; a class beyond them is named by its index.
-        threshold: lowest score.
-        size: height and width of the image.
-        masks: as a network computes them in the boxes, (K, M, M).
+        boxes: Corners in pixels of the image, (K, 4).
+        names: Names of the classes; a class beyond them is named by its index.
+        threshold: Lowest score.
+        size: Height and width of the image.
+        masks: As a network computes them in the boxes, (K, M, M).
     """
     ids, scores = (np.asarray(each).reshape(-1) for each in (ids, scores))
     rows = np.flatnonzero((ids >= 0) & (scores >= threshold))
@@ -100,8 +100,8 @@ def expand_masks(masks: Array, boxes: Array, size: Size) -> Array:
 
     Args:
         masks: (K, M, M), 0 to 1.
-        boxes: corners in pixels of the image, (K, 4).
-        size: height and width of the image.
+        boxes: Corners in pixels of the image, (K, 4).
+        size: Height and width of the image.
 
     Returns:
         (K, H, W), boolean; a mask whose box is not finite or not in the image is empty.
@@ -130,9 +130,9 @@ def _resize(first: int, last: int, count: int, length: int) -> tuple[slice, Arra
     """Weights of a bilinear resize along one axis, as in Pillow's Resample.c.
 
     Args:
-        first, last: the pixels of the image between which the values are spread, both included.
-        count: number of values.
-        length: of the image, in pixels.
+        first, last: The pixels of the image between which the values are spread, both included.
+        count: Number of values.
+        length: Of the image, in pixels.
 
     Returns:
         Those of the pixels that lie in the image, and the weight of each value for each of them,

@@ -30,11 +30,11 @@ class Features:
     """Features of images.
 
     Attributes:
-        images: the files, in the order of the arrays.
+        images: The files, in the order of the arrays.
         arrays: `features` (N, num_features), pooled over the image; or the feature maps of the
             stem and of each stage, `stem`, `stage1` … (N, channels, height, width); or the outputs
             of a graph's network. The dtype is float32, or float64 if the weights are float64.
-        broken: an error message for each file that could not be read; the arrays leave these out.
+        broken: An error message for each file that could not be read; the arrays leave these out.
     """
 
     images: tuple[str, ...]
@@ -55,17 +55,17 @@ def extract_features(
     """Extract pooled features, which the classifier receives, or the feature map of every stage.
 
     Args:
-        checkpoint: an open checkpoint or its path; a backbone without a classifier works too.
-        images: files, or folders of them.
-        stages: extract the feature maps of the stem and the stages instead of pooled features.
-        preset: how images are prepared (images/presets.py).
-        setup: device and precision; the CPU by default.
-        batch_size: images per batch.
-        workers: processes that read images; None for `default_workers`.
+        checkpoint: An open checkpoint or its path; a backbone without a classifier works too.
+        images: Files, or folders of them.
+        stages: Extract the feature maps of the stem and the stages instead of pooled features.
+        preset: How images are prepared (images/presets.py).
+        setup: Device and precision; the CPU by default.
+        batch_size: Images per batch.
+        workers: Processes that read images; None for `default_workers`.
 
     Raises:
-        ImageError: a file or folder does not exist, or a folder has no images.
-        CheckpointError: the checkpoint cannot be read, or does not take RGB images.
+        ImageError: A file or folder does not exist, or a folder has no images.
+        CheckpointError: The checkpoint cannot be read, or does not take RGB images.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = open_checkpoint(checkpoint)
@@ -98,13 +98,13 @@ def extract_outputs(
     """Compute the outputs of a graph's network for images, by the names of MXNet's nodes.
 
     Args:
-        program: the opened file.
-        images, preset, setup, batch_size, workers: as in `extract_features`.
-        scale: mean and standard deviation of its inputs.
+        program: The opened file.
+        images, preset, setup, batch_size, workers: As in `extract_features`.
+        scale: Mean and standard deviation of its inputs.
 
     Raises:
-        ImageError: a file or folder does not exist, or a folder has no images.
-        CheckpointError: the network does not take one batch of RGB images.
+        ImageError: A file or folder does not exist, or a folder has no images.
+        CheckpointError: The network does not take one batch of RGB images.
     """
     files = find_images(images)
     setup = setup or Setup(torch.device("cpu"))
@@ -138,7 +138,7 @@ def write_features(features: Features, path: Path) -> None:
     """Write the arrays to an `.npz` file, with the image file names as `images`.
 
     Raises:
-        CheckpointError: the file cannot be written.
+        CheckpointError: The file cannot be written.
     """
     with new_file(path) as file:
         np.savez(file, images=np.array(features.images, dtype=np.str_), **features.arrays)

@@ -21,14 +21,14 @@ def draw_confusion(
     """Draw a confusion matrix, normalised over the images of each class.
 
     Args:
-        targets: true classes, the rows, (N,).
-        guesses: predicted classes, the columns, (N,).
-        names: names of the classes.
-        path: the file to write.
+        targets: True classes, the rows, (N,).
+        guesses: Predicted classes, the columns, (N,).
+        names: Names of the classes.
+        path: The file to write.
 
     Raises:
-        MissingDependencyError: matplotlib is not installed.
-        CheckpointError: the file cannot be written.
+        MissingDependencyError: Matplotlib is not installed.
+        CheckpointError: The file cannot be written.
     """
     figure_class = require_matplotlib()
     counts = np.zeros((len(names), len(names)), int)
@@ -53,8 +53,8 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     """Plot loss, accuracy and learning rate by epoch.
 
     Raises:
-        MissingDependencyError: matplotlib is not installed.
-        CheckpointError: the file cannot be written.
+        MissingDependencyError: Matplotlib is not installed.
+        CheckpointError: The file cannot be written.
     """
     figure = require_matplotlib()(figsize=(12, 3.6), layout="constrained")
     epochs = [row["epoch"] for row in history]
@@ -82,7 +82,7 @@ def require_matplotlib() -> Any:
     """Import matplotlib's Figure class, which needs no display.
 
     Raises:
-        MissingDependencyError: matplotlib is not installed.
+        MissingDependencyError: Matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure

@@ -30,9 +30,9 @@ class Found:
     """An object in a frame.
 
     Attributes:
-        centre: x and y, in the frame's pixels.
-        size: width and height, in the frame's pixels.
-        score: confidence, 0 to 1.
+        centre: X and y, in the frame's pixels.
+        size: Width and height, in the frame's pixels.
+        score: Confidence, 0 to 1.
     """
 
     centre: Pair
@@ -46,11 +46,11 @@ def find_object(
     """Find an object by the network's results in the square about its last place.
 
     Args:
-        logits: of background and object, (1, 2A, S, S) for A anchors at S · S places.
-        offsets: of the boxes from the anchors, (1, 4A, S, S).
-        before: centre and size of the object in the frame before, in its pixels.
-        scale: pixels of the network's input per pixel of the frame.
-        frame: height and width of the frame.
+        logits: Of background and object, (1, 2A, S, S) for A anchors at S · S places.
+        offsets: Of the boxes from the anchors, (1, 4A, S, S).
+        before: Centre and size of the object in the frame before, in its pixels.
+        scale: Pixels of the network's input per pixel of the frame.
+        frame: Height and width of the frame.
     """
     count = logits.shape[-1]
     anchors = _anchors(count)

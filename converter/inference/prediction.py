@@ -48,10 +48,10 @@ def top_guesses(
     """The most probable classes of one image, from their scores (C,) in float64.
 
     Args:
-        scores: of each class, logits or probabilities.
-        names: of the classes; if they are not as many, a class is named by its index.
-        topk: number of classes to return, at most all of them.
-        probabilities: whether the scores are probabilities, as of a network that ends in a softmax.
+        scores: Of each class, logits or probabilities.
+        names: Of the classes; if they are not as many, a class is named by its index.
+        topk: Number of classes to return, at most all of them.
+        probabilities: Whether the scores are probabilities, as of a network that ends in a softmax.
     """
     indices = scores.topk(min(topk, len(scores))).indices
     known = names if len(names) == len(scores) else tuple(map(str, range(len(scores))))
@@ -66,15 +66,15 @@ class Predictor:
     Each image is a batch of its own, so that its probabilities do not depend on other images.
 
     Args:
-        checkpoint: an open checkpoint.
-        topk: number of classes to return, at most all of them.
-        labels: names of the classes; those of the checkpoint's record by default.
-        preset: how images are prepared (images/presets.py).
-        setup: device and precision; the CPU by default.
+        checkpoint: An open checkpoint.
+        topk: Number of classes to return, at most all of them.
+        labels: Names of the classes; those of the checkpoint's record by default.
+        preset: How images are prepared (images/presets.py).
+        setup: Device and precision; the CPU by default.
 
     Raises:
-        CheckpointError: the network has no classifier, or does not take RGB images.
-        LabelsError: the number of names is not the number of classes.
+        CheckpointError: The network has no classifier, or does not take RGB images.
+        LabelsError: The number of names is not the number of classes.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Predictor:
         """Classify an image file; `-` reads standard input.
 
         Raises:
-            ImageError: the file cannot be read, or is not a valid image.
+            ImageError: The file cannot be read, or is not a valid image.
             MissingDependencyError: Pillow is not installed.
         """
         pixels = torch.from_numpy(self._crop(read_image(image)).copy())
@@ -112,12 +112,12 @@ def predict(
     """Classify images: files, or folders of them.
 
     Args:
-        checkpoint: path of the checkpoint.
-        images: files, or folders of them.
-        options: keyword arguments of Predictor.
+        checkpoint: Path of the checkpoint.
+        images: Files, or folders of them.
+        options: Keyword arguments of Predictor.
 
     Raises:
-        ConversionError: the checkpoint or an image cannot be read (errors.py).
+        ConversionError: The checkpoint or an image cannot be read (errors.py).
     """
     predictor = Predictor(open_checkpoint(checkpoint), **options)
     return [predictor(image) for image in find_images(images)]
@@ -127,7 +127,7 @@ def class_names(checkpoint: Checkpoint, labels: Labels | None = None) -> tuple[s
     """The class name of each logit: from `labels`, else from the record, else its index.
 
     Raises:
-        LabelsError: the number of names is not the number of classes.
+        LabelsError: The number of names is not the number of classes.
     """
     known = labels or checkpoint.labels
     if known is None:
@@ -140,7 +140,7 @@ def check_count(path: Path, labels: Labels, count: int) -> None:
     """Require a name for each class.
 
     Raises:
-        LabelsError: the number of names is not the number of classes.
+        LabelsError: The number of names is not the number of classes.
     """
     if len(labels.names) != count:
         raise LabelsError(

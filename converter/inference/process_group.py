@@ -19,9 +19,9 @@ class World:
     """The rank of this process, and the number of processes.
 
     Attributes:
-        rank: number of this process, 0 … size - 1.
-        size: number of processes.
-        joined: whether they communicate, which a single process that torchrun started does, too.
+        rank: Number of this process, 0 … size - 1.
+        size: Number of processes.
+        joined: Whether they communicate, which a single process that torchrun started does, too.
     """
 
     rank: int = 0

@@ -25,10 +25,10 @@ class Setup:
     """Device, precision and memory format to compute with.
 
     Attributes:
-        device: the device to compute on.
-        amp: run convolutions in half precision where torch.autocast considers it safe.
-        channels_last: use the channels_last memory format, which is faster on some devices.
-        amp_dtype: half precision of `amp`; None for float16 on a GPU and bfloat16 on a CPU.
+        device: The device to compute on.
+        amp: Run convolutions in half precision where torch.autocast considers it safe.
+        channels_last: Use the channels_last memory format, which is faster on some devices.
+        amp_dtype: Half precision of `amp`; None for float16 on a GPU and bfloat16 on a CPU.
     """
 
     device: torch.device
@@ -58,10 +58,10 @@ class Runner:
     """A network that takes batches of 8-bit crops.
 
     Attributes:
-        network: the network, on the setup's device.
-        setup: device, precision and memory format.
-        preprocessing: mean and standard deviation of its inputs.
-        dtype: data type of its weights and inputs.
+        network: The network, on the setup's device.
+        setup: Device, precision and memory format.
+        preprocessing: Mean and standard deviation of its inputs.
+        dtype: Data type of its weights and inputs.
     """
 
     network: torch.nn.Module
@@ -87,12 +87,12 @@ def make_runner(checkpoint: Checkpoint, setup: Setup, **options: Any) -> Runner:
     float64.
 
     Args:
-        checkpoint: an open checkpoint.
-        setup: device, precision and memory format.
-        options: passed to `models.create_model`, such as `features_only`.
+        checkpoint: An open checkpoint.
+        setup: Device, precision and memory format.
+        options: Passed to `models.create_model`, such as `features_only`.
 
     Raises:
-        CheckpointError: the network does not take RGB images.
+        CheckpointError: The network does not take RGB images.
     """
     require_rgb(checkpoint)
     network = checkpoint.network(**options).requires_grad_(False)
@@ -122,7 +122,7 @@ def require_rgb(checkpoint: Checkpoint) -> None:
     """Require a network that takes RGB images.
 
     Raises:
-        CheckpointError: its images have another number of channels.
+        CheckpointError: Its images have another number of channels.
     """
     if checkpoint.in_chans != RGB:
         raise CheckpointError(
@@ -135,7 +135,7 @@ def require_classifier(checkpoint: Checkpoint) -> None:
     """Require a network with a classifier.
 
     Raises:
-        CheckpointError: it is a backbone without one.
+        CheckpointError: It is a backbone without one.
     """
     if not checkpoint.num_classes:
         raise CheckpointError(
@@ -150,7 +150,7 @@ def find_device(name: str) -> torch.device:
     For `cuda`, each process that torchrun started gets a GPU of its own.
 
     Raises:
-        ValueError: this machine does not have the device.
+        ValueError: This machine does not have the device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

@@ -36,12 +36,12 @@ class TaskValidation:
     """A network's metrics on a data set.
 
     Attributes:
-        network: the network.
-        evaluator: words for the data set, and whether the published metrics are of it.
-        figures: the metrics.
-        images: number of images or videos that were counted.
-        skipped: why each of the others was not.
-        seconds: time from the first image to the last.
+        network: The network.
+        evaluator: Words for the data set, and whether the published metrics are of it.
+        figures: The metrics.
+        images: Number of images or videos that were counted.
+        skipped: Why each of the others was not.
+        seconds: Time from the first image to the last.
     """
 
     network: TaskNetwork
@@ -87,27 +87,27 @@ def validate_task(
     Each process of a world takes every n-th image. The metrics do not depend on their number.
 
     Args:
-        program: the opened `.pt2`.
-        data: the folder of the data set, or a list of images or videos with their classes.
-        options: clips of a video, scales of segmentation, and how images of classifiers are
+        program: The opened `.pt2`.
+        data: The folder of the data set, or a list of images or videos with their classes.
+        options: Clips of a video, scales of segmentation, and how images of classifiers are
             prepared.
-        labels: the classes, in place of those of GluonCV's network.
-        eleven_points: how average precision is computed on Pascal VOC; see VocEvaluator.
-        detector: finds the people for a pose network.
-        setup: device and precision; the CPU by default.
-        world: the processes that share the work; this one alone by default.
-        progress: called after each image.
+        labels: The classes, in place of those of GluonCV's network.
+        eleven_points: How average precision is computed on Pascal VOC; see VocEvaluator.
+        detector: Finds the people for a pose network.
+        setup: Device and precision; the CPU by default.
+        world: The processes that share the work; this one alone by default.
+        progress: Called after each image.
 
     Returns:
         the metrics; None in the processes of a world other than the first.
 
     Raises:
-        CheckpointError: no metrics are known for the network, or the detector does not
+        CheckpointError: No metrics are known for the network, or the detector does not
             find people.
-        DatasetError: the data set is not one for the network, or a file is missing or invalid.
-        ImageError: images of a classifier cannot be found, or their classes are unknown.
-        LabelsError: the number of names is not the number of classes.
-        MissingDependencyError: pycocotools is not installed, or PyAV for videos.
+        DatasetError: The data set is not one for the network, or a file is missing or invalid.
+        ImageError: Images of a classifier cannot be found, or their classes are unknown.
+        LabelsError: The number of names is not the number of classes.
+        MissingDependencyError: Pycocotools is not installed, or PyAV for videos.
     """
     setup, world = setup or Setup(torch.device("cpu")), world or World()
     network = TaskNetwork(program, setup, labels, evaluation=True)

@@ -13,9 +13,9 @@ def numbered_lines(
     """Read the lines of a list, without those that are empty, and number them from 1.
 
     Args:
-        path: the list, in UTF-8.
-        error: raised if it cannot be read.
-        expected: what it should be, for the error.
+        path: The list, in UTF-8.
+        error: Raised if it cannot be read.
+        expected: What it should be, for the error.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -30,10 +30,10 @@ class Validation:
     """A checkpoint's predictions for labelled images.
 
     Attributes:
-        checkpoint: the checkpoint.
-        images: the images and their classes.
-        names: names of the classes.
-        answers: the predictions.
+        checkpoint: The checkpoint.
+        images: The images and their classes.
+        names: Names of the classes.
+        answers: The predictions.
     """
 
     checkpoint: Checkpoint
@@ -70,20 +70,20 @@ def validate(
     """Classify labelled images and count the correct predictions.
 
     Args:
-        checkpoint: an open checkpoint or its path.
-        data: a folder with one subfolder per class, or a list (images/labelled_images.py).
-        labels: the classes; those of the checkpoint's record by default.
-        preset: how images are prepared (images/presets.py).
-        setup: device and precision; the CPU by default.
-        world: the processes that share the work; this one alone by default.
-        progress: called after each batch.
+        checkpoint: An open checkpoint or its path.
+        data: A folder with one subfolder per class, or a list (images/labelled_images.py).
+        labels: The classes; those of the checkpoint's record by default.
+        preset: How images are prepared (images/presets.py).
+        setup: Device and precision; the CPU by default.
+        world: The processes that share the work; this one alone by default.
+        progress: Called after each batch.
         options: `batch_size` and `workers` of `classify`.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, has no classifier, or does not take RGB
+        CheckpointError: The checkpoint cannot be read, has no classifier, or does not take RGB
             images.
-        ImageError: the images cannot be found, or their classes are unknown.
-        LabelsError: the number of names is not the number of classes.
+        ImageError: The images cannot be found, or their classes are unknown.
+        LabelsError: The number of names is not the number of classes.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = open_checkpoint(checkpoint)
@@ -107,7 +107,7 @@ def find_checkpoints(folder: Path) -> list[Path]:
     Of files with the same weights in several formats, only the first is listed.
 
     Raises:
-        CheckpointError: the folder has no checkpoints.
+        CheckpointError: The folder has no checkpoints.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -126,7 +126,7 @@ def write_predictions(validation: Validation, path: Path) -> None:
     The columns are its file, its class, the predicted class and its probability, and the top 5.
 
     Raises:
-        CheckpointError: the file cannot be written.
+        CheckpointError: The file cannot be written.
     """
     answers, names = validation.answers, validation.names
     text = io.StringIO()

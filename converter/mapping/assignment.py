@@ -168,7 +168,7 @@ def refuse(summary: str, problems: Collection[str]) -> None:
     """Report all problems together, if there are any.
 
     Raises:
-        KeyMapError: there are problems; it has the summary and all of them.
+        KeyMapError: There are problems; it has the summary and all of them.
     """
     if problems:
         raise KeyMapError(f"{summary} ({counted(problems)}):", sorted(problems))

@@ -27,13 +27,13 @@ class Detection:
     """The network that a file was detected to contain.
 
     Attributes:
-        models: networks that it fits: one, several that names and shapes do not distinguish, or
+        models: Networks that it fits: one, several that names and shapes do not distinguish, or
             none.
-        dialect, prefix: of its names (dialects.py).
-        num_classes, in_chans: of the network found; None if there is none, or it is not known.
-        why: what the result is based on.
-        nearest: if none fits, the network with the smallest share of differences, if small enough.
-        differs: those differences, one line each.
+        dialect, prefix: Of its names (dialects.py).
+        num_classes, in_chans: Of the network found; None if there is none, or it is not known.
+        why: What the result is based on.
+        nearest: If none fits, the network with the smallest share of differences, if small enough.
+        differs: Those differences, one line each.
     """
 
     models: tuple[str, ...]
@@ -50,11 +50,11 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
     """Detect the network that arrays belong to.
 
     Args:
-        specs: shapes and dtypes, by the names in the file.
-        headless: the arrays are those of the trunk alone, without the classifier.
+        specs: Shapes and dtypes, by the names in the file.
+        headless: The arrays are those of the trunk alone, without the classifier.
 
     Raises:
-        KeyMapError: two names in the file mean the same parameter.
+        KeyMapError: Two names in the file mean the same parameter.
     """
     count = len(specs) + (CLASSIFIER_ARRAYS if headless else 0)
     matching = [entry for entry in load_catalog().values() if entry.arrays == count]
@@ -90,11 +90,11 @@ def require_one(detection: Detection, path: object, advice: str = "") -> Entry:
     """Return the single network of the catalogue that a file fits.
 
     Args:
-        path: of the file, for error messages.
-        advice: how to convert a file that fits none, as the end of a sentence.
+        path: Of the file, for error messages.
+        advice: How to convert a file that fits none, as the end of a sentence.
 
     Raises:
-        UnknownModelError: it fits none, or several, or one of GluonCV's other networks.
+        UnknownModelError: It fits none, or several, or one of GluonCV's other networks.
     """
     catalog = load_catalog()
     if detection.models and detection.models[0] not in catalog:

@@ -36,8 +36,8 @@ class Translation:
 
     Attributes:
         dialect: `structural`, `prefixed` or `exported`.
-        prefix: the network's own prefix, in front of every name; empty if there is none.
-        names: name in the file → structural name; names without one are kept.
+        prefix: The network's own prefix, in front of every name; empty if there is none.
+        names: Name in the file → structural name; names without one are kept.
     """
 
     dialect: str
@@ -49,7 +49,7 @@ def prefixed_names(keymap: KeyMap, targets: Iterable[str]) -> dict[str, str]:
     """Map Gluon's prefixed names of a network, without its own prefix, to the structural ones.
 
     Args:
-        targets: our state_dict's names, in its order.
+        targets: Our state_dict's names, in its order.
     """
     names: dict[str, str] = {}
     numbers: dict[str, int] = {}
@@ -96,11 +96,11 @@ def translate(names: Collection[str], known: Mapping[str, str]) -> Translation:
     network's scope. As it is the only one, it is still recognised.
 
     Args:
-        names: as in the file.
-        known: the network's names, from `prefixed_names`.
+        names: As in the file.
+        known: The network's names, from `prefixed_names`.
 
     Raises:
-        KeyMapError: two names in the file mean the same parameter.
+        KeyMapError: Two names in the file mean the same parameter.
     """
     bare = {name: plain_name(name) for name in names}
     dialect = dialect_of(names)

@@ -22,11 +22,11 @@ class Fit:
     """How a file's arrays fit a network.
 
     Attributes:
-        translation: the file's names in structural form.
-        assignments: structural names → ours.
-        targets: shapes and dtypes of the network's state_dict, in its order.
-        num_classes, in_chans: derived from the shapes of the arrays.
-        problems: one line each; empty if the arrays fit.
+        translation: The file's names in structural form.
+        assignments: Structural names → ours.
+        targets: Shapes and dtypes of the network's state_dict, in its order.
+        num_classes, in_chans: Derived from the shapes of the arrays.
+        problems: One line each; empty if the arrays fit.
     """
 
     entry: Entry
@@ -57,7 +57,7 @@ class Fit:
         """Return this fit if it has no problems.
 
         Raises:
-            KeyMapError: the arrays do not fit; it has all problems.
+            KeyMapError: The arrays do not fit; it has all problems.
         """
         refuse(f"the arrays are not those of {self.entry.name}", self.problems)
         return self
@@ -67,11 +67,11 @@ def fit(entry: Entry, specs: Specs, *, headless: bool = False) -> Fit:
     """Compare a file's arrays with a network of the catalogue.
 
     Args:
-        specs: shapes and dtypes, by the names in the file.
-        headless: the arrays are those of the trunk alone, without the classifier.
+        specs: Shapes and dtypes, by the names in the file.
+        headless: The arrays are those of the trunk alone, without the classifier.
 
     Raises:
-        KeyMapError: two names in the file mean the same parameter.
+        KeyMapError: Two names in the file mean the same parameter.
     """
     keymap = load_keymap(entry.family)
     if headless:

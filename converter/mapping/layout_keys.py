@@ -19,8 +19,8 @@ def library_keys(layout: Layout, entry: Entry, names: Iterable[str]) -> dict[str
     """Map our keys to the library's, in the given order.
 
     Raises:
-        UnknownModelError: the library has no such network.
-        KeyMapError: the table does not give each key exactly one name.
+        UnknownModelError: The library has no such network.
+        KeyMapError: The table does not give each key exactly one name.
     """
     names = list(names)
     if layout.families is None:
@@ -33,8 +33,8 @@ def our_keys(layout: Layout, entry: Entry, names: Iterable[str]) -> dict[str, st
     """Map the library's keys to ours, in the given order.
 
     Raises:
-        UnknownModelError: the library has no such network.
-        KeyMapError: the names are not the library's keys of this network.
+        UnknownModelError: The library has no such network.
+        KeyMapError: The names are not the library's keys of this network.
     """
     names = list(names)
     if layout.families is None:
@@ -47,7 +47,7 @@ def to_layout(name: str, entry: Entry, tensors: Mapping[str, T]) -> dict[str, T]
     """Rename our state_dict to a library's keys, in the same order; the tensors are shared.
 
     Raises:
-        UnknownModelError: the library has no such network.
+        UnknownModelError: The library has no such network.
     """
     keys = library_keys(load_layout(name), entry, tensors)
     return {keys[key]: tensor for key, tensor in tensors.items()}
@@ -59,11 +59,11 @@ def find_layout(
     """Map keys of any layout to ours.
 
     Args:
-        wanted: the network's own keys.
-        where: path of the file, for errors.
+        wanted: The network's own keys.
+        where: Path of the file, for errors.
 
     Raises:
-        KeyMapError: the keys belong to no layout; it lists those that are not ours.
+        KeyMapError: The keys belong to no layout; it lists those that are not ours.
     """
     names, wanted = list(names), set(wanted)
     for name in LAYOUTS:

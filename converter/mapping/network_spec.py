@@ -32,7 +32,7 @@ def empty_network(name: str, num_classes: int, in_chans: int, **options: Any) ->
     """Build a network of the catalogue on the meta device; its weights are to be assigned.
 
     Args:
-        options: other options of `create_model`.
+        options: Other options of `create_model`.
     """
     import torch
 

@@ -20,9 +20,9 @@ class Trunk:
     """The arrays of a file that belong to the classification network.
 
     Attributes:
-        kind: the kind of the file's network, a row of mappings/backbones.yaml.
-        names: name in the file → name in the classification network.
-        left_out: the file's other names, by the rule that excludes them.
+        kind: The kind of the file's network, a row of mappings/backbones.yaml.
+        names: Name in the file → name in the classification network.
+        left_out: The file's other names, by the rule that excludes them.
     """
 
     kind: str
@@ -42,7 +42,7 @@ def take_trunk(names: Iterable[str]) -> Trunk:
     """Find the trunk in a file's names.
 
     Raises:
-        KeyMapError: no kind in the table has these names; it lists the names that do not fit the
+        KeyMapError: No kind in the table has these names; it lists the names that do not fit the
             nearest kind.
     """
     names = list(names)

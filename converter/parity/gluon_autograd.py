@@ -16,8 +16,8 @@ class Gradients:
     """The gradients of one backward pass.
 
     Attributes:
-        images: with respect to the images (N, C, H, W).
-        arrays: with respect to each array that Gluon trains, by structural name.
+        images: With respect to the images (N, C, H, W).
+        arrays: With respect to each array that Gluon trains, by structural name.
     """
 
     images: Array
@@ -40,12 +40,12 @@ class GluonTrainer:
 
         Args:
             name: GluonCV's.
-            arrays: every parameter by structural name.
+            arrays: Every parameter by structural name.
             dtype: `float64`, or `float32` for networks that compute in nothing else.
-            imperative: the network does not run as a graph.
+            imperative: The network does not run as a graph.
 
         Raises:
-            KeyMapError: the arrays are not this network's.
+            KeyMapError: The arrays are not this network's.
             MissingDependencyError: MXNet is not installed.
         """
         self._mxnet, self._dtype = import_mxnet(), dtype
@@ -67,8 +67,8 @@ class GluonTrainer:
 
         Args:
             images: (N, C, H, W).
-            weights: of the logits (N, classes).
-            train: in train mode, which also updates the running statistics; else in eval mode.
+            weights: Of the logits (N, classes).
+            train: In train mode, which also updates the running statistics; else in eval mode.
         """
         data = self._images(images)
         self._backward(data, weights, train)

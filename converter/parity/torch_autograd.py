@@ -39,8 +39,8 @@ class TorchTrainer:
 
         Args:
             images: (N, C, H, W).
-            weights: of the logits (N, classes).
-            train: in train mode, which also updates the running statistics; else in eval mode.
+            weights: Of the logits (N, classes).
+            train: In train mode, which also updates the running statistics; else in eval mode.
 
         Returns:
             The gradients by parameter, those of the images, and Σ |terms| of some

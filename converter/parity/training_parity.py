@@ -132,7 +132,7 @@ def _compare(
     """Relative differences by our names; infinite where only one of the two has an array.
 
     Args:
-        actual: by our names; expected: by Gluon's structural names.
+        actual: By our names; expected: by Gluon's structural names.
         terms: Σ |terms| of the gradients that may vanish, by our names.
     """
     found: dict[str, float] = {}

@@ -33,7 +33,8 @@ from .graph_output import write_graph
 from .graph_proof import Network, network_of, prove_sizes, reference_notes
 from .graph_record import GraphAttempt, draft_graph_record, record_of_file
 from .graph_report import explained, write_graph_report
-from .request import InputShape, PathLike, Request, input_shapes
+from .input_shapes import InputShape, input_shapes
+from .request import PathLike, Request
 
 
 def convert_graph(

@@ -44,9 +44,9 @@ def measure(network: nn.Module, inputs: Mapping[str, Shape]) -> Costs:
 class _Outputs(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the numbers that the operators return whose operations torch counts.
 
-    A network that asks for a value, which tensors on the meta device do not have, is told that
-    conditions are false and numbers are 1: loops of detectors over overlapping boxes end then. No
-    layer that is counted depends on such a value.
+    Tensors on the meta device have no values. Where a network reads one, a condition is taken as
+    false and a number as 1, which ends the loops of detectors over overlapping boxes. No layer that
+    is counted depends on such a value.
     """
 
     def __init__(self) -> None:

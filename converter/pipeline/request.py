@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING
 
 from ..graph.zoo.nms_settings import NmsSettings, SettingError
 from ..mappings.choices import (
@@ -173,46 +172,6 @@ def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 def _given(request: Request) -> list[str]:
     """Return the names of the options that differ from their defaults."""
     return [each.name for each in fields(Request) if getattr(request, each.name) != each.default]
-
-
-InputShape = Sequence[int] | tuple[Sequence[int], str]
-
-
-def input_shapes(
-    inputs: Mapping[str, InputShape] | None,
-) -> dict[str, tuple[tuple[int, ...], str]] | None:
-    """Give each input's shape a data type, `float32` by default.
-
-    Raises:
-        ValueError: If a shape is not a sequence of sizes; names the input.
-    """
-    if inputs is None:
-        return None
-    found: dict[str, tuple[tuple[int, ...], str]] = {}
-    for name, value in inputs.items():
-        shape: object = value
-        dtype: object = "float32"
-        if _is_sequence(value) and len(value) == 2 and isinstance(value[1], str):
-            shape, dtype = value
-        sizes = _sizes(shape)
-        if not sizes or min(sizes) < 1:
-            raise ValueError(
-                f"inputs: the shape of {name!r} is {shape!r}; expected sizes above 0, such as "
-                '(1, 3, 224, 224), or a shape and a data type, such as ((1, 128), "int32")'
-            )
-        found[name] = sizes, str(dtype)
-    return found
-
-
-def _sizes(shape: object) -> tuple[int, ...]:
-    """The sizes of a shape; none if it is not a sequence of integers."""
-    if not _is_sequence(shape) or not all(isinstance(size, Integral) for size in shape):
-        return ()
-    return tuple(int(size) for size in shape)
-
-
-def _is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 SETTINGS = tuple(each.name for each in fields(NmsSettings))

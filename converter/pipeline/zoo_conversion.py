@@ -43,7 +43,8 @@ from .graph_conversion import (
 from .graph_inputs import BuiltGraph, build_for_shapes, build_with_inputs
 from .graph_proof import Network, network_of
 from .graph_record import GraphAttempt
-from .request import InputShape, PathLike, Request, input_shapes
+from .input_shapes import InputShape, input_shapes
+from .request import PathLike, Request
 
 WITHOUT_THRESHOLD = (
     "the network finds nothing in the proof's random images, so that it was proved with a score "

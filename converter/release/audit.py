@@ -27,11 +27,11 @@ class Report:
     """Result of checking a release folder.
 
     Attributes:
-        folder: path of the folder.
-        files: the files in it.
-        models: the verification of each checkpoint whose bytes are right.
-        problems: the problem of each file that has one.
-        note: what could not be checked.
+        folder: Path of the folder.
+        files: The files in it.
+        models: The verification of each checkpoint whose bytes are right.
+        problems: The problem of each file that has one.
+        note: What could not be checked.
     """
 
     folder: str
@@ -67,13 +67,13 @@ def check(
     """Check a folder's bytes, texts and weights.
 
     Args:
-        folder: the folder to check.
-        reference, sizes: as in `gluon2torch.convert`.
-        verified: called with the result of each checkpoint.
+        folder: The folder to check.
+        reference, sizes: As in `gluon2torch.convert`.
+        verified: Called with the result of each checkpoint.
 
     Raises:
-        ReleaseError: it is not a folder, or cannot be read.
-        MissingDependencyError: no reference for parity is available.
+        ReleaseError: It is not a folder, or cannot be read.
+        MissingDependencyError: No reference for parity is available.
     """
     reference = choose_reference(reference)
     report, records = check_bytes(folder)
@@ -110,7 +110,7 @@ def check_bytes(folder: Path) -> tuple[Report, list[Record]]:
         The report, and the records of the folder's manifest.
 
     Raises:
-        ReleaseError: it is not a folder, or cannot be read.
+        ReleaseError: It is not a folder, or cannot be read.
     """
     files, problems = _list(folder)
     _compare_with_sums(folder, files, problems)
@@ -138,7 +138,7 @@ def require_sound(folder: Path) -> tuple[PublishedFile, ...]:
     """Require that a folder's bytes and texts are right, and return its files.
 
     Raises:
-        ReleaseError: some are not; all problems are reported together.
+        ReleaseError: Some are not; all problems are reported together.
     """
     report, _ = check_bytes(folder)
     if report.problems:

@@ -35,13 +35,13 @@ def choose(
     that can be published is chosen. This must be a `.pth` with our own keys, which torch.hub loads.
 
     Args:
-        folders: the output folders of conversions; a checkpoint can be in several of them.
-        models: the models to publish; by default the published set.
-        allow_random: publish networks with random weights, too.
+        folders: The output folders of conversions; a checkpoint can be in several of them.
+        models: The models to publish; by default the published set.
+        allow_random: Publish networks with random weights, too.
 
     Raises:
-        UnknownModelError: there is no such model.
-        ReleaseError: none or several checkpoints of a model can be published; all problems are
+        UnknownModelError: There is no such model.
+        ReleaseError: None or several checkpoints of a model can be published; all problems are
             reported together.
     """
     catalog = load_catalog()

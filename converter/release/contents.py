@@ -102,7 +102,7 @@ def read_manifest(text: str) -> tuple[str, list[Record]]:
         The version of gluon2torch that wrote it, and the records of its models.
 
     Raises:
-        ReleaseError: it is not a valid manifest.
+        ReleaseError: It is not a valid manifest.
     """
     try:
         manifest = structure(json.loads(text), Manifest)
@@ -126,7 +126,7 @@ def read_sums(text: str) -> dict[str, str]:
     """Read the text of SHA256SUMS: the hash of each file, by name.
 
     Raises:
-        ReleaseError: a line is malformed, or names a file again.
+        ReleaseError: A line is malformed, or names a file again.
     """
     hashes: dict[str, str] = {}
     for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else [text], 1):

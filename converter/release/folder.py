@@ -30,7 +30,7 @@ def build(folder: Path, choices: Sequence[Choice]) -> None:
     """Write the checkpoints and the files generated from them to a new folder.
 
     Raises:
-        ReleaseError: the folder is not empty, or cannot be written.
+        ReleaseError: The folder is not empty, or cannot be written.
     """
     check_empty(folder)
     temporary = None
@@ -60,7 +60,7 @@ def check_empty(folder: Path) -> None:
     """Require that a folder does not exist or is empty.
 
     Raises:
-        ReleaseError: it exists and is not empty, or is a file.
+        ReleaseError: It exists and is not empty, or is a file.
     """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ReleaseError(

@@ -46,7 +46,7 @@ def plan_github(target: Target, folder: Path, files: Sequence[PublishedFile]) ->
     """Plan the remaining steps: create the draft, send each file, publish.
 
     Raises:
-        UploadError: a published file differs from ours, or `gh` fails.
+        UploadError: A published file differs from ours, or `gh` fails.
         MissingDependencyError: `gh` is not installed.
     """
     remote = _RemoteRelease(target)

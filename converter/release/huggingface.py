@@ -27,7 +27,7 @@ def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> li
     which asks only for the rest.
 
     Raises:
-        UploadError: a published file differs from ours, or the Hub refuses the request or cannot be
+        UploadError: A published file differs from ours, or the Hub refuses the request or cannot be
             reached.
         MissingDependencyError: huggingface_hub is not installed.
     """
@@ -99,7 +99,7 @@ def plan_collection(target: Target, title: str, repositories: Sequence[str]) -> 
     """Plan the step that remains until the owner's collection of this title has the repositories.
 
     Raises:
-        UploadError: the Hub refuses the request or cannot be reached.
+        UploadError: The Hub refuses the request or cannot be reached.
         MissingDependencyError: huggingface_hub is not installed.
     """
     api, owner = _api(), target.repository

@@ -35,14 +35,14 @@ def write_repository(
     They are model.safetensors, record.json, README.md, and config.json if timm has the network.
 
     Args:
-        folder: an empty folder to write to.
-        release: the release folder with the checkpoint.
-        record: its published record.
+        folder: An empty folder to write to.
+        release: The release folder with the checkpoint.
+        record: Its published record.
         repository: `OWNER/NAME` on the Hub, for the code in the card.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or a file cannot be written.
-        KeyMapError: the checkpoint has not the weights of its network.
+        CheckpointError: The checkpoint cannot be read, or a file cannot be written.
+        KeyMapError: The checkpoint has not the weights of its network.
     """
     checkpoint = open_checkpoint(release / record.file, record.model)
     job = Job(checkpoint.tensors, folder, record.name, lambda: record, checkpoint.network)

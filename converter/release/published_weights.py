@@ -25,7 +25,7 @@ def release_address() -> str:
     """Address of the release: GLUON2TORCH_RELEASE, a URL or a folder, else the catalogue's.
 
     Raises:
-        DownloadError: nothing is published yet.
+        DownloadError: Nothing is published yet.
     """
     address = os.environ.get("GLUON2TORCH_RELEASE") or load_catalog().release
     if not address:
@@ -46,7 +46,7 @@ def fetch_weights(entry: Entry, progress: Progress | None = None) -> Path:
     used.
 
     Raises:
-        DownloadError: the server cannot be reached, or the file is missing or differs from the
+        DownloadError: The server cannot be reached, or the file is missing or differs from the
             published one.
     """
     address = release_address()

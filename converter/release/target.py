@@ -20,10 +20,10 @@ class Target:
     """Target of an upload: `github:OWNER/REPO@TAG`, `hf:OWNER/NAME` or `hf:OWNER`.
 
     Attributes:
-        text: the target as it was given.
+        text: The target as it was given.
         kind: `github` or `hf`.
         repository: `OWNER/REPO` or `OWNER/NAME`; `OWNER` alone, if each model has a repository.
-        tag: tag of the release on GitHub; None on the Hub, where a repository is the release.
+        tag: Tag of the release on GitHub; None on the Hub, where a repository is the release.
     """
 
     text: str
@@ -46,8 +46,8 @@ class Step:
     """One remaining step of an upload.
 
     Attributes:
-        text: what it does, such as "send manifest.json".
-        do: performs the step.
+        text: What it does, such as "send manifest.json".
+        do: Performs the step.
     """
 
     text: str
@@ -58,7 +58,7 @@ def parse_target(text: str) -> Target:
     """Parse a target as it is written on the command line.
 
     Raises:
-        UploadError: the text is not a target.
+        UploadError: The text is not a target.
     """
     for pattern in _TARGETS:
         if match := pattern.fullmatch(text):
@@ -74,11 +74,11 @@ def refuse_differing(target: Target, names: Sequence[str]) -> None:
     """Refuse to overwrite published files.
 
     Args:
-        target: the target of the upload.
-        names: the files that are there with different content.
+        target: The target of the upload.
+        names: The files that are there with different content.
 
     Raises:
-        UploadError: there are such files.
+        UploadError: There are such files.
     """
     if names:
         raise UploadError(

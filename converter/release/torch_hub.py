@@ -47,14 +47,14 @@ def load_published(name: str, *, progress: bool = True, **options: Any) -> ResNe
 
     Args:
         name: GluonCV's name or the published one.
-        progress: show the download on stderr.
-        options: passed to `models.create_model`. With a different `num_classes` than the published
+        progress: Show the download on stderr.
+        options: Passed to `models.create_model`. With a different `num_classes` than the published
             one, the classifier stays untrained.
 
     Raises:
-        UnknownModelError: no network has that name.
-        DownloadError: the weights cannot be fetched, or are not the published ones.
-        KeyMapError: they do not fit the network that the options describe.
+        UnknownModelError: No network has that name.
+        DownloadError: The weights cannot be fetched, or are not the published ones.
+        KeyMapError: They do not fit the network that the options describe.
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..files.progress_bar import working

@@ -22,14 +22,14 @@ def plan_upload(target: Target, folder: Path, collection: str) -> Generator[list
     next one is asked for.
 
     Args:
-        target: where to.
-        folder: the release folder.
-        collection: title of the collection, if each model has a repository.
+        target: Where to.
+        folder: The release folder.
+        collection: Title of the collection, if each model has a repository.
 
     Raises:
-        ReleaseError: the folder's files are not right.
-        UploadError: a published file differs from ours, or the target cannot be read.
-        MissingDependencyError: the program or the library that it needs is not installed.
+        ReleaseError: The folder's files are not right.
+        UploadError: A published file differs from ours, or the target cannot be read.
+        MissingDependencyError: The program or the library that it needs is not installed.
     """
     files = require_sound(folder)
     if target.kind == "github":
@@ -60,7 +60,7 @@ def _beside(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder beside a release, which has room for the files of one model.
 
     Raises:
-        UploadError: it cannot be made.
+        UploadError: It cannot be made.
     """
     try:
         with temporary_folder(folder.parent) as made:

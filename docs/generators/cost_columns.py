@@ -9,10 +9,8 @@ HEADINGS = ["Multiply-adds", "FLOPs", "Activations", "File"]
 
 
 def cost_cells(entry: Entry | ZooEntry) -> list[str]:
-    """The cells of a network, which are empty where the tables have no costs of it."""
-    costs = getattr(entry, "costs", None)
-    if costs is None:
-        return [""] * len(HEADINGS)
+    """The cells of a network."""
+    costs = entry.costs
     counts = costs.multiply_adds, costs.flops, costs.activations
     return [*map(amount, counts), f"{costs.file_bytes / 1e6:.1f} MB"]
 

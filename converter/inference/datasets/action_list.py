@@ -20,9 +20,9 @@ class LabelledVideos:
     """Videos and their classes.
 
     Attributes:
-        paths: video files, or folders with the frames of a video.
-        frames: number of frames to use of each; None where the list does not say.
-        targets: the class index of each.
+        paths: Video files, or folders with the frames of a video.
+        frames: Number of frames to use of each; None where the list does not say.
+        targets: The class index of each.
     """
 
     paths: tuple[Path, ...]
@@ -37,12 +37,12 @@ def read_action_list(path: Path, num_classes: int, labels: Labels | None = None)
     the class its id, name or index. A class with spaces needs tabs between the parts of the line.
 
     Args:
-        path: the list.
-        num_classes: number of classes of the network.
-        labels: ids and names of its classes, if known.
+        path: The list.
+        num_classes: Number of classes of the network.
+        labels: Ids and names of its classes, if known.
 
     Raises:
-        DatasetError: the list cannot be read or is empty, a line is invalid, or a video is missing.
+        DatasetError: The list cannot be read or is empty, a line is invalid, or a video is missing.
     """
     classes = listed_classes(num_classes, labels)
     lines = numbered_lines(path, DatasetError, "a list with lines `path class`")

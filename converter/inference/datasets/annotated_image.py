@@ -12,9 +12,9 @@ class Objects:
     """The objects of an image.
 
     Attributes:
-        classes: class index of each, (M,).
-        boxes: corners x0, y0, x1, y1 of each, in pixels of the image, (M, 4).
-        difficult: which are marked as hard to recognise: finding them counts neither for nor
+        classes: Class index of each, (M,).
+        boxes: Corners x0, y0, x1, y1 of each, in pixels of the image, (M, 4).
+        difficult: Which are marked as hard to recognise: finding them counts neither for nor
             against a detector, (M,).
     """
 
@@ -28,11 +28,11 @@ class AnnotatedImage:
     """An image file and the objects in it.
 
     Attributes:
-        number: identifies the image in its data set: COCO's id, or its position in the list.
-        path: the image file.
-        width: width in pixels, as the annotations say.
-        height: height in pixels, as the annotations say.
-        objects: the objects.
+        number: Identifies the image in its data set: COCO's id, or its position in the list.
+        path: The image file.
+        width: Width in pixels, as the annotations say.
+        height: Height in pixels, as the annotations say.
+        objects: The objects.
     """
 
     number: int

@@ -66,10 +66,10 @@ class CocoAnnotations:
     """The contents of an annotation file.
 
     Attributes:
-        path: the file.
-        images: the images, by ascending id.
-        categories: the classes; the place of one is its index among a network's classes.
-        annotations: the objects, in the order of the file.
+        path: The file.
+        images: The images, by ascending id.
+        categories: The classes; the place of one is its index among a network's classes.
+        annotations: The objects, in the order of the file.
     """
 
     path: str
@@ -89,7 +89,7 @@ class CocoAnnotations:
         """Refuse the file unless each object has a mask.
 
         Raises:
-            DatasetError: one has none.
+            DatasetError: One has none.
         """
         for each in self.annotations:
             if not each.segmentation:
@@ -102,7 +102,7 @@ class CocoAnnotations:
         """Refuse the file if its classes are not the network's.
 
         Raises:
-            DatasetError: the names or their order differ.
+            DatasetError: The names or their order differ.
         """
         wanted = list(names)
         found = [category.name for category in self.categories]
@@ -123,7 +123,7 @@ def read_annotations(path: str | os.PathLike[str]) -> CocoAnnotations:
     """Read an annotation file.
 
     Raises:
-        DatasetError: it cannot be read, is not in COCO's format, or contradicts itself.
+        DatasetError: It cannot be read, is not in COCO's format, or contradicts itself.
     """
     name = os.fspath(path)
     try:

@@ -29,11 +29,11 @@ def coco_images(root: Path, annotations: CocoAnnotations) -> tuple[AnnotatedImag
     as difficult: COCO's own evaluation knows which stand for crowds.
 
     Args:
-        root: the folder with the folders of images.
-        annotations: the annotations.
+        root: The folder with the folders of images.
+        annotations: The annotations.
 
     Raises:
-        DatasetError: an image is missing.
+        DatasetError: An image is missing.
     """
     of_image = objects_by_image(annotations)
     classes = {category.id: place for place, category in enumerate(annotations.categories)}
@@ -62,7 +62,7 @@ def image_path(root: Path, annotations: CocoAnnotations, image: CocoImage) -> Pa
     without that, it is in the folder val2017.
 
     Raises:
-        DatasetError: there is no such file, or it is not in the data set's folder.
+        DatasetError: There is no such file, or it is not in the data set's folder.
     """
     if image.coco_url:
         place = PurePosixPath(*PurePosixPath(image.coco_url).parts[-2:])

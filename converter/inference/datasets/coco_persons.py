@@ -21,9 +21,9 @@ class Person:
     """A person in an image.
 
     Attributes:
-        box: corners x0, y0, x1, y1 in pixels, (4,).
-        points: x and y of the keypoints in pixels, (17, 2).
-        visible: which keypoints are labelled, (17,).
+        box: Corners x0, y0, x1, y1 in pixels, (4,).
+        points: X and y of the keypoints in pixels, (17, 2).
+        visible: Which keypoints are labelled, (17,).
     """
 
     box: Array
@@ -37,8 +37,8 @@ class PersonImage:
 
     Attributes:
         number: COCO's id.
-        path: the image file.
-        persons: the persons; none in many images.
+        path: The image file.
+        persons: The persons; none in many images.
     """
 
     number: int
@@ -52,11 +52,11 @@ def coco_persons(root: Path, annotations: CocoAnnotations) -> tuple[PersonImage,
     Crowds, persons without a labelled keypoint and those whose box has no area are left out.
 
     Args:
-        root: the folder with the folders of images.
-        annotations: the contents of a file such as person_keypoints_val2017.json.
+        root: The folder with the folders of images.
+        annotations: The contents of a file such as person_keypoints_val2017.json.
 
     Raises:
-        DatasetError: an image is missing, or a person has another number of keypoints.
+        DatasetError: An image is missing, or a person has another number of keypoints.
     """
     of_image = objects_by_image(annotations)
     return tuple(

@@ -17,9 +17,9 @@ class VocSplit:
     """A part of Pascal VOC.
 
     Attributes:
-        root: the folder with the folder `year`.
+        root: The folder with the folder `year`.
         year: VOC2007, VOC2012 …
-        split: the list of images: `test` of VOC2007, on which GluonCV's figures were measured, and
+        split: The list of images: `test` of VOC2007, on which GluonCV's figures were measured, and
             `val` of the others, whose test images have no annotations.
     """
 
@@ -32,14 +32,14 @@ def find_boxes(root: Path) -> VocSplit | None:
     """Find out which data set of boxes is in a folder.
 
     Args:
-        root: a folder with VOC2007 or a later year, one with VOCdevkit, or the year's folder
+        root: A folder with VOC2007 or a later year, one with VOCdevkit, or the year's folder
             itself; or a folder with annotations/instances_val2017.json.
 
     Returns:
         the part of Pascal VOC, the earliest year if there are several; or None for COCO.
 
     Raises:
-        DatasetError: it is none of these.
+        DatasetError: It is none of these.
     """
     if (root / _LISTS).is_dir():
         folder = root.resolve()

@@ -20,8 +20,8 @@ class PixelLabels:
     """The numbers in a data set's masks.
 
     Attributes:
-        classes: class index of each number that occurs, or IGNORED.
-        num_classes: number of classes.
+        classes: Class index of each number that occurs, or IGNORED.
+        num_classes: Number of classes.
     """
 
     classes: dict[int, int]
@@ -31,7 +31,7 @@ class PixelLabels:
         """Read the class of each pixel, as int32, (H, W).
 
         Raises:
-            DatasetError: the file is not a mask, or has a number that does not occur in such.
+            DatasetError: The file is not a mask, or has a number that does not occur in such.
             MissingDependencyError: Pillow is not installed.
         """
         pillow = require_pillow()

@@ -16,9 +16,9 @@ class SegmentedImages:
     """Images and their masks.
 
     Attributes:
-        images: the image files.
-        masks: the files with the label of each pixel, in the same order.
-        labels: what the numbers in the masks mean.
+        images: The image files.
+        masks: The files with the label of each pixel, in the same order.
+        labels: What the numbers in the masks mean.
     """
 
     images: tuple[Path, ...]
@@ -30,7 +30,7 @@ def segmented_images(root: Path, layout: str) -> SegmentedImages:
     """List the images for validation and their masks, as GluonCV's data sets do, sorted by name.
 
     Args:
-        root: the folder of the data set. `voc` has VOC2012/ImageSets/Segmentation/val.txt,
+        root: The folder of the data set. `voc` has VOC2012/ImageSets/Segmentation/val.txt,
             VOC2012/JPEGImages and VOC2012/SegmentationClass, and is in the order of the list;
             `cityscapes` has leftImg8bit/val/<city>/*_leftImg8bit.png and
             gtFine/val/<city>/*_gtFine_labelIds.png; `ade20k` has ADEChallengeData2016/images
@@ -38,7 +38,7 @@ def segmented_images(root: Path, layout: str) -> SegmentedImages:
         layout: `voc`, `cityscapes` or `ade20k`.
 
     Raises:
-        DatasetError: the layout is unknown, a file is missing, or there are no images.
+        DatasetError: The layout is unknown, a file is missing, or there are no images.
     """
     if layout not in LAYOUTS:
         raise DatasetError(f"{layout!r}: is no layout; expected one of {', '.join(LAYOUTS)}")
@@ -98,7 +98,7 @@ def find_layout(root: Path) -> tuple[Path, str]:
     """Find out which data set is in a folder; return its folder, and a key of LAYOUTS.
 
     Raises:
-        DatasetError: it is none of the known ones.
+        DatasetError: It is none of the known ones.
     """
     for folder in (root, root / "VOCdevkit"):
         for place, layout in PLACES.items():

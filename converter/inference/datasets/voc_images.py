@@ -26,8 +26,8 @@ class VocImages:
     """The images of a split.
 
     Attributes:
-        images: the images and their objects; an image's number is its position in the list.
-        skipped: sentences about boxes that were left out because they are not in their image.
+        images: The images and their objects; an image's number is its position in the list.
+        skipped: Sentences about boxes that were left out because they are not in their image.
     """
 
     images: tuple[AnnotatedImage, ...]
@@ -44,13 +44,13 @@ def voc_images(
     Objects of other classes than `names` are left out.
 
     Args:
-        root: the folder with the folder `year`.
-        names: names of the classes, in lower case.
-        year: the folder of the data set.
-        split: the list of images.
+        root: The folder with the folder `year`.
+        names: Names of the classes, in lower case.
+        year: The folder of the data set.
+        split: The list of images.
 
     Raises:
-        DatasetError: a file is missing or invalid.
+        DatasetError: A file is missing or invalid.
     """
     folder = root / year
     classes = {name: place for place, name in enumerate(names)}
@@ -70,7 +70,7 @@ def listed_names(path: Path) -> Iterator[str]:
     """Read the names of a list of images, one on each line.
 
     Raises:
-        DatasetError: the list cannot be read, is empty, or has a line that is not a name.
+        DatasetError: The list cannot be read, is empty, or has a line that is not a name.
     """
     names = numbered_lines(path, DatasetError, "a list of images, one name on each line")
     if not names:
@@ -88,7 +88,7 @@ def require_file(path: Path, why: str) -> None:
     """Refuse a data set that lacks a file.
 
     Raises:
-        DatasetError: there is no such file.
+        DatasetError: There is no such file.
     """
     if not path.is_file():
         raise DatasetError(f"{path}: no such file, {why}; unpack the data set completely")
@@ -100,14 +100,14 @@ def read_annotation(
     """Read the objects of an image.
 
     Args:
-        path: the XML file.
-        classes: names in lower case → class indices.
+        path: The XML file.
+        classes: Names in lower case → class indices.
 
     Returns:
         the image's width and height, its objects, and sentences about boxes that were left out.
 
     Raises:
-        DatasetError: the file is invalid, or lacks an element.
+        DatasetError: The file is invalid, or lacks an element.
     """
     root = read_xml(path)
     width, height = (_number(path, root, f"size/{side}") for side in ("width", "height"))

@@ -17,7 +17,7 @@ def read_xml(path: Path) -> ET.Element:
     to other files.
 
     Raises:
-        DatasetError: the file cannot be read, is too large, has a document type declaration, or is
+        DatasetError: The file cannot be read, is too large, has a document type declaration, or is
             not valid XML.
     """
     try:

@@ -25,7 +25,7 @@ def warp_affine(image: Image, matrix: Matrix, size: Size) -> Image:
     Args:
         image: (H, W, C), 8-bit.
         matrix: (2, 3), from positions (x, y) in the image to those in the result.
-        size: height and width of the result, in pixels.
+        size: Height and width of the result, in pixels.
     """
     back = _inverse(matrix)
     across, down = np.arange(size[1]), np.arange(size[0])
@@ -74,9 +74,9 @@ def centring_matrix(centre: tuple[float, float], width: float, size: Size) -> Ma
     """Compute the matrix that moves a point to the middle of the result.
 
     Args:
-        centre: the point (x, y) in the image.
-        width: width of the image's part that fills the width of the result, in pixels.
-        size: height and width of the result, in pixels.
+        centre: The point (x, y) in the image.
+        width: Width of the image's part that fills the width of the result, in pixels.
+        size: Height and width of the result, in pixels.
     """
     # GluonCV's get_affine_transform without rotation: the centre, and two corners of a square
     return solve_affine(_corner(centre, width), _corner((size[1] / 2, size[0] / 2), size[1]))

@@ -19,7 +19,7 @@ def resize_area(image: Image, size: Size) -> Image:
     """Shrink an image (H, W, C) of 8 bits to a height and width, neither larger than its own.
 
     Raises:
-        ValueError: a side would grow: OpenCV interpolates linearly there, in another way.
+        ValueError: A side would grow: OpenCV interpolates linearly there, in another way.
     """
     height, width = image.shape[:2]
     if size[0] > height or size[1] > width:

@@ -20,9 +20,9 @@ class Batch:
     """A batch of a list of images.
 
     Attributes:
-        indices: positions in the list of the images that were read.
-        pixels: their crops, (N, H, W, 3), 8-bit.
-        broken: images that could not be read: position in the list → error message.
+        indices: Positions in the list of the images that were read.
+        pixels: Their crops, (N, H, W, 3), 8-bit.
+        broken: Images that could not be read: position in the list → error message.
     """
 
     indices: tuple[int, ...]
@@ -68,12 +68,12 @@ def load_batches(
     images share a batch, and so sharing the work changes no result.
 
     Args:
-        paths: the image files.
-        crop: how they are prepared.
-        batch_size: images per batch.
-        workers: processes that read and crop; 0 does so in this process.
-        part: the first batch to yield, 0 … parts - 1.
-        parts: number of processes that share the batches.
+        paths: The image files.
+        crop: How they are prepared.
+        batch_size: Images per batch.
+        workers: Processes that read and crop; 0 does so in this process.
+        part: The first batch to yield, 0 … parts - 1.
+        parts: Number of processes that share the batches.
 
     Raises:
         MissingDependencyError: Pillow is not installed.

@@ -23,9 +23,9 @@ def choose_frames(count: int, rule: FrameCrop, segments: int = 1) -> list[list[i
     that is too short repeats its last frames.
 
     Args:
-        count: number of frames of the video.
-        rule: of the network.
-        segments: number of clips; or of frames, for a network that takes single frames.
+        count: Number of frames of the video.
+        rule: Of the network.
+        segments: Number of clips; or of frames, for a network that takes single frames.
 
     Returns:
         For each segment the indices of its frames, in the order of the network's input.
@@ -57,14 +57,14 @@ def prepare_frames(frames: Sequence[Image], preprocessing: TaskPreprocessing) ->
     """Prepare frames as GluonCV's VideoGroupValTransform does, in float64 until the end.
 
     Args:
-        frames: each (H, W, 3), 8-bit RGB.
-        preprocessing: that of the network (`ZooEntry.preprocessing`).
+        frames: Each (H, W, 3), 8-bit RGB.
+        preprocessing: That of the network (`ZooEntry.preprocessing`).
 
     Returns:
-        float32: a clip (1, 3, T, H, W), or frames (T, 3, H, W) for a network that takes these.
+        float32: A clip (1, 3, T, H, W), or frames (T, 3, H, W) for a network that takes these.
 
     Raises:
-        TypeError: the network does not take frames.
+        TypeError: The network does not take frames.
     """
     rule = preprocessing.rule
     if not isinstance(rule, FrameCrop):

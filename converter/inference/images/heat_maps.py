@@ -16,7 +16,7 @@ def find_peaks(heat_maps: Any, *, refine: bool) -> tuple[Array, Array]:
 
     Args:
         heat_maps: (N, K, H, W).
-        refine: move a point by a quarter of a pixel to its higher neighbour on each axis, unless
+        refine: Move a point by a quarter of a pixel to its higher neighbour on each axis, unless
             it is at the edge of the heat map or next to its upper or left edge (GluonCV's
             `get_final_preds`).
 

@@ -33,7 +33,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     animation the first frame. `-` and `<stdin>` read standard input.
 
     Raises:
-        ImageError: the file cannot be read, or is not a valid image.
+        ImageError: The file cannot be read, or is not a valid image.
         MissingDependencyError: Pillow is not installed.
     """
     pillow = require_pillow()

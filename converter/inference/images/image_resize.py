@@ -21,9 +21,9 @@ def resize(image: Image, size: Size, interpolation: Interpolation) -> Image:
     The results of all methods but `lanczos` are those of `mxnet.image.imresize`, bit for bit.
 
     Args:
-        image: the pixels.
-        size: height and width of the result, in pixels.
-        interpolation: the method; `auto` is chosen as MXNet's method 9 is.
+        image: The pixels.
+        size: Height and width of the result, in pixels.
+        interpolation: The method; `auto` is chosen as MXNet's method 9 is.
     """
     method = choose_method(image.shape[:2], size) if interpolation == "auto" else interpolation
     if method == "linear":

@@ -22,9 +22,9 @@ class LabelledImages:
     """Image files and their classes.
 
     Attributes:
-        paths: the image files.
-        targets: the class index of each.
-        by: a sentence that says how the classes were determined.
+        paths: The image files.
+        targets: The class index of each.
+        by: A sentence that says how the classes were determined.
     """
 
     paths: tuple[str, ...]
@@ -41,12 +41,12 @@ def find_labelled(path: Path, num_classes: int, labels: Labels | None) -> Labell
     path relative to the list's folder, the class by id, name or index.
 
     Args:
-        path: the folder or the list.
-        num_classes: number of classes of the network.
-        labels: ids and names of its classes, if known.
+        path: The folder or the list.
+        num_classes: Number of classes of the network.
+        labels: Ids and names of its classes, if known.
 
     Raises:
-        ImageError: there is no such folder or list, a class is unknown, or there are no images.
+        ImageError: There is no such folder or list, a class is unknown, or there are no images.
     """
     if path.is_dir():
         return _from_folder(path, num_classes, labels)

@@ -23,8 +23,8 @@ def resize_linear(image: Image, size: Size, rows: Span, columns: Span) -> Image:
 
     Args:
         image: (H, W, C), 8-bit.
-        size: height and width of the whole resized image, in pixels.
-        rows, columns: the window in the resized image, in pixels.
+        size: Height and width of the whole resized image, in pixels.
+        rows, columns: The window in the resized image, in pixels.
 
     Returns:
         The window, (rows, columns, C), 8-bit.

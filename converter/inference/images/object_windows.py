@@ -25,10 +25,10 @@ def cut_window(
 
     Args:
         frame: (H, W, 3), 8-bit RGB.
-        centre: of the square, (x, y) in the frame's pixels.
-        side: of the square, in the frame's pixels.
-        target: its side as the network takes it.
-        fill: colour of what lies outside the frame (3,), RGB; its fractions are cut off.
+        centre: Of the square, (x, y) in the frame's pixels.
+        side: Of the square, in the frame's pixels.
+        target: Its side as the network takes it.
+        fill: Colour of what lies outside the frame (3,), RGB; its fractions are cut off.
 
     Returns:
         (1, 3, target, target), float32, BGR from 0 to 255.

@@ -31,8 +31,8 @@ class PersonInput:
 
     Attributes:
         pixels: (1, 3, H, W), float32.
-        placement: maps points of the input to the image.
-        refine: whether GluonCV moves the points by a quarter of a heat map's pixel.
+        placement: Maps points of the input to the image.
+        refine: Whether GluonCV moves the points by a quarter of a heat map's pixel.
     """
 
     pixels: torch.Tensor
@@ -56,12 +56,12 @@ def prepare_person(image: Image, box: Box, preprocessing: TaskPreprocessing) -> 
 
     Args:
         image: (H, W, 3), 8-bit RGB.
-        box: the person's, as (x0, y0, x1, y1) in pixels.
-        preprocessing: that of the network (`ZooEntry.preprocessing`, or `demo`).
+        box: The person's, as (x0, y0, x1, y1) in pixels.
+        preprocessing: That of the network (`ZooEntry.preprocessing`, or `demo`).
 
     Raises:
-        ImageError: the box has no pixels of the image.
-        TypeError: the network does not take persons.
+        ImageError: The box has no pixels of the image.
+        TypeError: The network does not take persons.
     """
     rule = preprocessing.rule
     pixels: Image | FloatImage

@@ -21,9 +21,9 @@ class Placement:
     """Position and scale of an image in the network's input.
 
     Attributes:
-        image: height and width of the image, in pixels.
-        scale: pixels of the input per pixel of the image, down and across.
-        offset: the image's upper left corner in the input, in pixels, down and across.
+        image: Height and width of the image, in pixels.
+        scale: Pixels of the input per pixel of the image, down and across.
+        offset: The image's upper left corner in the input, in pixels, down and across.
     """
 
     image: Size

@@ -24,9 +24,9 @@ class Crop:
     """Resize of the short side, then a centre crop.
 
     Attributes:
-        preset: one of PRESETS.
-        short: length of the short side after resizing, in pixels.
-        size: height and width of the centre crop, in pixels.
+        preset: One of PRESETS.
+        short: Length of the short side after resizing, in pixels.
+        size: Height and width of the centre crop, in pixels.
     """
 
     preset: str
@@ -46,7 +46,7 @@ def make_crop(preprocessing: Preprocessing, preset: str = "gluon") -> Crop:
     """Make the evaluation crop of a network's images.
 
     Raises:
-        ValueError: the preset is not one of PRESETS.
+        ValueError: The preset is not one of PRESETS.
     """
     check_choice("preset", preset, PRESETS)
     # GluonCV rounds up (scripts/classification/imagenet/verify_pretrained.py), timm down

@@ -30,7 +30,7 @@ class TaskInput:
 
     Attributes:
         pixels: (1, 3, H, W), float32.
-        placement: maps the network's results to the image.
+        placement: Maps the network's results to the image.
     """
 
     pixels: torch.Tensor
@@ -42,12 +42,12 @@ def prepare_image(image: Image, preprocessing: TaskPreprocessing, multiple: int 
 
     Args:
         image: (H, W, 3), 8-bit RGB.
-        preprocessing: that of the network (`ZooEntry.preprocessing`, or `demo`).
-        multiple: where GluonCV's input has the shape of the image, it is extended to the right and
+        preprocessing: That of the network (`ZooEntry.preprocessing`, or `demo`).
+        multiple: Where GluonCV's input has the shape of the image, it is extended to the right and
             below with black, as GluonCV extends images, to multiples of this number of pixels.
 
     Raises:
-        TypeError: the network takes persons or clips, or classifies images; see person_input.py,
+        TypeError: The network takes persons or clips, or classifies images; see person_input.py,
             clip_input.py and presets.py.
     """
     rule = preprocessing.rule

@@ -23,9 +23,9 @@ class CocoResult:
     """Average precision, 0 to 1; NaN where there are no such objects.
 
     Attributes:
-        ap: mean over the thresholds 0.5, 0.55 … 0.95 of the intersection over union.
-        ap50: with the threshold 0.5.
-        ap75: with the threshold 0.75.
+        ap: Mean over the thresholds 0.5, 0.55 … 0.95 of the intersection over union.
+        ap50: With the threshold 0.5.
+        ap75: With the threshold 0.75.
         ap_small: `ap` of objects of less than 32² pixels.
         ap_medium: `ap` of objects of 32² to 96² pixels.
         ap_large: `ap` of larger objects.
@@ -52,12 +52,12 @@ class CocoDetection(CocoRecords[Detections]):
 
         Args:
             image: COCO's id of the image.
-            ids: class indices, -1 in empty rows, (N,) or (N, 1).
-            scores: scores, (N,) or (N, 1).
-            boxes: corners x0, y0, x1, y1 in pixels of the image file, (N, 4).
+            ids: Class indices, -1 in empty rows, (N,) or (N, 1).
+            scores: Scores, (N,) or (N, 1).
+            boxes: Corners x0, y0, x1, y1 in pixels of the image file, (N, 4).
 
         Raises:
-            ValueError: the image was already counted.
+            ValueError: The image was already counted.
         """
         found = without_padding(ids, scores, boxes)
         scores = found.scores.astype(np.float64)  # as the threshold: float32's 0.05 is above it
@@ -74,8 +74,8 @@ class CocoDetection(CocoRecords[Detections]):
         `truth` does not have are left out.
 
         Raises:
-            MissingDependencyError: pycocotools is not installed.
-            ValueError: an image is not in `truth`.
+            MissingDependencyError: Pycocotools is not installed.
+            ValueError: An image is not in `truth`.
         """
         self.require_images(truth)
         evaluation = evaluate(truth, self._rows(truth), BOXES)

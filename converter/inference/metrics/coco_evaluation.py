@@ -24,15 +24,15 @@ def evaluate(truth: CocoAnnotations, results: list[dict[str, Any]], kind: str) -
     """Compare results with the annotated objects.
 
     Args:
-        truth: the objects; images without results count as images in which nothing was found.
-        results: the rows of a results file of COCO; pycocotools adds fields to them.
+        truth: The objects; images without results count as images in which nothing was found.
+        results: The rows of a results file of COCO; pycocotools adds fields to them.
         kind: BOXES, MASKS or KEYPOINTS.
 
     Returns:
         pycocotools' COCOeval, with its `stats` and its `eval`.
 
     Raises:
-        MissingDependencyError: pycocotools is not installed.
+        MissingDependencyError: Pycocotools is not installed.
     """
     dataset_class, evaluation_class = require_pycocotools()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -52,7 +52,7 @@ def require_pycocotools() -> tuple[Any, Any]:
     """Import pycocotools' classes COCO and COCOeval.
 
     Raises:
-        MissingDependencyError: pycocotools is not installed.
+        MissingDependencyError: Pycocotools is not installed.
     """
     try:
         from pycocotools.coco import COCO
@@ -69,7 +69,7 @@ def require_images(truth: CocoAnnotations, counted: Iterable[int]) -> None:
     """Require that all images that were counted are those of a data set.
 
     Raises:
-        ValueError: an image is not in `truth`.
+        ValueError: An image is not in `truth`.
     """
     if unknown := {*counted} - {image.id for image in truth.images}:
         raise ValueError(f"{truth.path}: has no image {min(unknown)}, which was counted")

@@ -25,8 +25,8 @@ class InstanceResult:
     """Average precision, 0 to 1; NaN where there are no such objects.
 
     Attributes:
-        boxes: the MEASURES of boxes.
-        masks: the MEASURES of masks.
+        boxes: The MEASURES of boxes.
+        masks: The MEASURES of masks.
         per_class: AP of the masks of each class.
     """
 
@@ -50,14 +50,14 @@ class CocoInstances(CocoRecords[list[dict[str, Any]]]):
 
         Args:
             image: COCO's id of the image.
-            ids: class indices, -1 in empty rows, (N,) or (N, 1).
-            scores: scores, (N,) or (N, 1).
-            boxes: corners x0, y0, x1, y1 in pixels of the image file, (N, 4).
-            masks: as a network computes them in the boxes, (N, M, M).
-            size: height and width of the image.
+            ids: Class indices, -1 in empty rows, (N,) or (N, 1).
+            scores: Scores, (N,) or (N, 1).
+            boxes: Corners x0, y0, x1, y1 in pixels of the image file, (N, 4).
+            masks: As a network computes them in the boxes, (N, M, M).
+            size: Height and width of the image.
 
         Raises:
-            ValueError: the image was already counted.
+            ValueError: The image was already counted.
         """
         ids, scores = np.ravel(ids), np.ravel(scores)
         corners = np.asarray(boxes, np.float32)
@@ -84,9 +84,9 @@ class CocoInstances(CocoRecords[list[dict[str, Any]]]):
         `truth` does not have are left out.
 
         Raises:
-            DatasetError: an object of `truth` has no mask.
-            MissingDependencyError: pycocotools is not installed.
-            ValueError: an image is not in `truth`.
+            DatasetError: An object of `truth` has no mask.
+            MissingDependencyError: Pycocotools is not installed.
+            ValueError: An image is not in `truth`.
         """
         self.require_images(truth)
         truth.require_masks()

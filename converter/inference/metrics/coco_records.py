@@ -23,7 +23,7 @@ class CocoRecords(Generic[Record]):
         """Add the images that another process counted.
 
         Raises:
-            ValueError: both counted the same image.
+            ValueError: Both counted the same image.
         """
         self._images.merge(other._images)
 
@@ -31,6 +31,6 @@ class CocoRecords(Generic[Record]):
         """Require that all images that were counted are those of a data set.
 
         Raises:
-            ValueError: an image is not in `truth`.
+            ValueError: An image is not in `truth`.
         """
         require_images(truth, (image for image, _ in self._images.in_order()))

@@ -14,9 +14,9 @@ class Detections:
     """What a detector found in an image.
 
     Attributes:
-        classes: class index of each object, (K,).
-        scores: its score, (K,).
-        boxes: its corners x0, y0, x1, y1 in pixels, (K, 4).
+        classes: Class index of each object, (K,).
+        scores: Its score, (K,).
+        boxes: Its corners x0, y0, x1, y1 in pixels, (K, 4).
     """
 
     classes: Array
@@ -28,9 +28,9 @@ def without_padding(ids: Array, scores: Array, boxes: Array) -> Detections:
     """Drop the empty rows of a detector's outputs, whose id is -1.
 
     Args:
-        ids: class indices, as numbers of any type, (N,) or (N, 1).
-        scores: scores, (N,) or (N, 1).
-        boxes: corners x0, y0, x1, y1, (N, 4).
+        ids: Class indices, as numbers of any type, (N,) or (N, 1).
+        scores: Scores, (N,) or (N, 1).
+        boxes: Corners x0, y0, x1, y1, (N, 4).
     """
     ids, scores = np.ravel(ids), np.ravel(scores)
     rows = ids >= 0

@@ -21,7 +21,7 @@ class ImageRecords(Generic[Record]):
         """Store the record of an image.
 
         Raises:
-            ValueError: the image already has one.
+            ValueError: The image already has one.
         """
         if image in self._records:
             raise ValueError(f"image {image} was already counted; count each image once")
@@ -31,7 +31,7 @@ class ImageRecords(Generic[Record]):
         """Add the records of another process.
 
         Raises:
-            ValueError: both have a record of the same image; nothing was added.
+            ValueError: Both have a record of the same image; nothing was added.
         """
         both = self._records.keys() & other._records.keys()
         if both:

@@ -25,16 +25,16 @@ class KeypointResult:
     """Average precision and recall, 0 to 1; NaN where there are no such persons.
 
     Attributes:
-        ap: mean over the thresholds 0.5, 0.55 … 0.95 of the object keypoint similarity (OKS).
-        ap50: with the threshold 0.5.
-        ap75: with the threshold 0.75.
+        ap: Mean over the thresholds 0.5, 0.55 … 0.95 of the object keypoint similarity (OKS).
+        ap50: With the threshold 0.5.
+        ap75: With the threshold 0.75.
         ap_medium: `ap` of persons of 32² to 96² pixels.
         ap_large: `ap` of larger persons.
-        ar: recall, as `ap`.
-        ar50: as `ap50`.
-        ar75: as `ap75`.
-        ar_medium: as `ap_medium`.
-        ar_large: as `ap_large`.
+        ar: Recall, as `ap`.
+        ar50: As `ap50`.
+        ar75: As `ap75`.
+        ar_medium: As `ap_medium`.
+        ar_large: As `ap_large`.
     """
 
     ap: float
@@ -70,11 +70,11 @@ class Keypoints:
 
         Args:
             image: COCO's id of the image.
-            persons: x and y of each keypoint in pixels of the image file, (17, 2); the maximum of
+            persons: X and y of each keypoint in pixels of the image file, (17, 2); the maximum of
                 each heat map, (17,) or (17, 1); and the score of the person's box.
 
         Raises:
-            ValueError: the image was already counted, or a person has another number of keypoints.
+            ValueError: The image was already counted, or a person has another number of keypoints.
         """
         self._images.add(image, [_person(*person) for person in persons])
 
@@ -82,7 +82,7 @@ class Keypoints:
         """Add the images that another process counted.
 
         Raises:
-            ValueError: both counted the same image.
+            ValueError: Both counted the same image.
         """
         self._images.merge(other._images)
 
@@ -90,8 +90,8 @@ class Keypoints:
         """Compare the persons so far with the annotated ones, which are of the first category.
 
         Raises:
-            MissingDependencyError: pycocotools is not installed.
-            ValueError: an image is not in `truth`.
+            MissingDependencyError: Pycocotools is not installed.
+            ValueError: An image is not in `truth`.
         """
         images = self._images.in_order()
         unknown = {number for number, _ in images} - {image.id for image in truth.images}

@@ -14,9 +14,9 @@ class SegmentationResult:
     """Agreement with the labelled pixels, 0 to 1.
 
     Attributes:
-        pixel_accuracy: part of the labelled pixels whose class is predicted.
-        mean_iou: mean over all classes of `per_class`.
-        per_class: intersection over union of the pixels that have the class and those that are
+        pixel_accuracy: Part of the labelled pixels whose class is predicted.
+        mean_iou: Mean over all classes of `per_class`.
+        per_class: Intersection over union of the pixels that have the class and those that are
             predicted to have it; 0 for a class that neither has.
     """
 
@@ -29,7 +29,7 @@ class Segmentation:
     """Pixel accuracy and mean IoU over all images together, equal to GluonCV's SegmentationMetric.
 
     Args:
-        num_classes: number of classes.
+        num_classes: Number of classes.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -41,12 +41,12 @@ class Segmentation:
         """Count the pixels of one or more images.
 
         Args:
-            predicted: the class of each pixel, which is the index of its highest logit; of any
+            predicted: The class of each pixel, which is the index of its highest logit; of any
                 shape.
-            labels: its true class, in the same shape; pixels with a negative number are ignored.
+            labels: Its true class, in the same shape; pixels with a negative number are ignored.
 
         Raises:
-            ValueError: the shapes differ.
+            ValueError: The shapes differ.
         """
         if np.shape(predicted) != np.shape(labels):
             raise ValueError(

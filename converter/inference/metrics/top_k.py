@@ -15,7 +15,7 @@ class TopK:
     Among equal logits, the lower class index comes first; a logit that is NaN is never right.
 
     Args:
-        counts: numbers of classes that may include the true one.
+        counts: Numbers of classes that may include the true one.
     """
 
     def __init__(self, counts: Sequence[int] = (1, 5)) -> None:
@@ -26,8 +26,8 @@ class TopK:
         """Count samples.
 
         Args:
-            logits: of each class, (N, C).
-            targets: the true classes, (N,).
+            logits: Of each class, (N, C).
+            targets: The true classes, (N,).
         """
         logits, targets = np.asarray(logits), np.asarray(targets).astype(np.int64)
         own = np.take_along_axis(logits, targets[:, None], axis=1)

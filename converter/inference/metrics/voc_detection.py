@@ -23,8 +23,8 @@ class VocResult:
     """Average precision, 0 to 1.
 
     Attributes:
-        mean: the mean over the classes that occur in the images; NaN if none does.
-        per_class: of each class; NaN for one that does not occur.
+        mean: The mean over the classes that occur in the images; NaN if none does.
+        per_class: Of each class; NaN for one that does not occur.
     """
 
     mean: float
@@ -48,9 +48,9 @@ class VocDetection:
     difficult, it is not counted. Corners belong to the boxes, so that a box is `x1 - x0 + 1` wide.
 
     Args:
-        num_classes: number of classes.
-        iou_threshold: least intersection over union with an object.
-        eleven_points: average the precision at the recalls 0, 0.1 … 1, as VOC did until 2007
+        num_classes: Number of classes.
+        iou_threshold: Least intersection over union with an object.
+        eleven_points: Average the precision at the recalls 0, 0.1 … 1, as VOC did until 2007
             (GluonCV's VOC07MApMetric); else integrate it over the recall.
     """
 
@@ -66,14 +66,14 @@ class VocDetection:
         """Count the detections of an image.
 
         Args:
-            image: position of the image in the data set.
-            ids: class indices, -1 in empty rows, (N,) or (N, 1).
-            scores: scores, (N,) or (N, 1).
-            boxes: corners x0, y0, x1, y1, (N, 4).
-            truth: the objects, with boxes in the same pixels.
+            image: Position of the image in the data set.
+            ids: Class indices, -1 in empty rows, (N,) or (N, 1).
+            scores: Scores, (N,) or (N, 1).
+            boxes: Corners x0, y0, x1, y1, (N, 4).
+            truth: The objects, with boxes in the same pixels.
 
         Raises:
-            ValueError: the image was already counted.
+            ValueError: The image was already counted.
         """
         found = without_padding(ids, scores, boxes)
         classes = np.asarray(truth.classes).astype(np.int64)
@@ -96,7 +96,7 @@ class VocDetection:
         """Add the images that another process counted.
 
         Raises:
-            ValueError: both counted the same image.
+            ValueError: Both counted the same image.
         """
         self._images.merge(other._images)
 

@@ -32,7 +32,7 @@ def blend(pixels: Image, colour: Any, share: Any) -> Image:
     Args:
         pixels: (..., 3), 8-bit.
         colour: (3,), or one for each pixel, 0 to 255.
-        share: the colour's share, 0 to 1; a number, or an array that broadcasts with the pixels.
+        share: The colour's share, 0 to 1; a number, or an array that broadcasts with the pixels.
     """
     mixed: Array = pixels + (np.asarray(colour, np.float32) - pixels) * np.asarray(
         share, np.float32
@@ -44,7 +44,7 @@ def checked_image(image: Array) -> Image:
     """Return a copy of an image to draw on.
 
     Raises:
-        ValueError: it is not (H, W, 3), 8-bit, with at least one pixel.
+        ValueError: It is not (H, W, 3), 8-bit, with at least one pixel.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(

@@ -20,13 +20,13 @@ def depth_picture(disparity: Array) -> Image:
     values that are not finite are grey.
 
     Args:
-        disparity: inverse depths in any unit, (H, W).
+        disparity: Inverse depths in any unit, (H, W).
 
     Returns:
         (H, W, 3), 8-bit.
 
     Raises:
-        ValueError: the array has another number of dimensions.
+        ValueError: The array has another number of dimensions.
     """
     values = np.asarray(disparity, np.float64)
     if values.ndim != 2:

@@ -23,7 +23,7 @@ def draw_legend(entries: Sequence[Entry], image: Image) -> Image:
     What does not fit is counted at the end, as in "+ 3 more".
 
     Args:
-        entries: names and their colours, in the order of the legend.
+        entries: Names and their colours, in the order of the legend.
         image: (H, W, 3), whose size decides the size of the letters.
 
     Returns:

@@ -31,13 +31,13 @@ def draw_objects(image: Image, objects: Sequence[DetectedObject]) -> Image:
 
     Args:
         image: (H, W, 3), 8-bit.
-        objects: the objects, with boxes in pixels of the image.
+        objects: The objects, with boxes in pixels of the image.
 
     Returns:
         The picture, (H, W, 3), 8-bit.
 
     Raises:
-        ValueError: the image is not as described, or a mask is not of its size.
+        ValueError: The image is not as described, or a mask is not of its size.
         MissingDependencyError: Pillow is not installed.
     """
     pillow = require_pillow()

@@ -28,14 +28,14 @@ def palette_image(classes: Array, palette: Palette) -> PillowImage:
     to 255 where class 0 has the value 0.
 
     Args:
-        classes: class of each pixel, (H, W), integers; −1 for none.
-        palette: the colours.
+        classes: Class of each pixel, (H, W), integers; −1 for none.
+        palette: The colours.
 
     Returns:
         A Pillow image of mode P.
 
     Raises:
-        ValueError: the classes are not as described, or not among 256 values.
+        ValueError: The classes are not as described, or not among 256 values.
         MissingDependencyError: Pillow is not installed.
     """
     _check(classes)
@@ -61,15 +61,15 @@ def overlay(image: Image, classes: Array, palette: Palette, names: Sequence[str]
 
     Args:
         image: (H, W, 3), 8-bit.
-        classes: class of each pixel, (H, W), integers; −1 for none.
-        palette: the colours.
-        names: names of the classes; a class beyond them is named by its index.
+        classes: Class of each pixel, (H, W), integers; −1 for none.
+        palette: The colours.
+        names: Names of the classes; a class beyond them is named by its index.
 
     Returns:
         The picture, (H + the legend's height, W, 3), 8-bit.
 
     Raises:
-        ValueError: the image is not as described, or the classes are not of its size.
+        ValueError: The image is not as described, or the classes are not of its size.
         MissingDependencyError: Pillow is not installed.
     """
     picture = checked_image(image)

@@ -34,15 +34,15 @@ def draw_poses(image: Image, keypoints: Array, scores: Array, threshold: float) 
 
     Args:
         image: (H, W, 3), 8-bit.
-        keypoints: x and y of each person's joints in pixels, in COCO's order, (P, 17, 2).
-        scores: confidence of each joint, (P, 17) or (P, 17, 1).
-        threshold: joints with this score or less are left out, and those that are not finite.
+        keypoints: X and y of each person's joints in pixels, in COCO's order, (P, 17, 2).
+        scores: Confidence of each joint, (P, 17) or (P, 17, 1).
+        threshold: Joints with this score or less are left out, and those that are not finite.
 
     Returns:
         The picture, (H, W, 3), 8-bit.
 
     Raises:
-        ValueError: the image or the arrays are not as described.
+        ValueError: The image or the arrays are not as described.
     """
     picture = checked_image(image)
     keypoints = np.asarray(keypoints, np.float64)

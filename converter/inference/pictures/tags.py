@@ -22,9 +22,9 @@ class Tag:
     """A text at its place.
 
     Attributes:
-        text: what it says.
-        colour: of the rectangle; the text is black or white.
-        place: the rectangle.
+        text: What it says.
+        colour: Of the rectangle; the text is black or white.
+        place: The rectangle.
     """
 
     text: str
@@ -37,7 +37,7 @@ class TagPlacer:
 
     Args:
         font: Pillow's font.
-        width, height: of the image, in pixels.
+        width, height: Of the image, in pixels.
     """
 
     def __init__(self, font: Any, width: int, height: int) -> None:

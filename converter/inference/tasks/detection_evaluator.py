@@ -90,7 +90,7 @@ class CocoEvaluator:
 
     Raises:
         DatasetError: The classes are not the network's, or a file is missing or invalid.
-        MissingDependencyError: pycocotools is not installed.
+        MissingDependencyError: Pycocotools is not installed.
     """
 
     def __init__(self, network: TaskNetwork, root: Path) -> None:

@@ -12,9 +12,9 @@ class Figures:
     """The metrics of a network on a data set.
 
     Attributes:
-        values: by the name that mappings/zoo/ gives the published ones, in per cent; NaN where the
+        values: By the name that mappings/zoo/ gives the published ones, in per cent; NaN where the
             data set has no such objects.
-        per_class: the first of them, for each class.
+        per_class: The first of them, for each class.
     """
 
     values: Mapping[str, float]
@@ -25,9 +25,9 @@ class Evaluator(Protocol):
     """Compares a network's results with a data set.
 
     Attributes:
-        data: words for the examples, such as "images of VOC2007 test".
-        published: whether the published metrics are of this data set.
-        metric: what was counted so far; other processes' are merged into it.
+        data: Words for the examples, such as "images of VOC2007 test".
+        published: Whether the published metrics are of this data set.
+        metric: What was counted so far; other processes' are merged into it.
     """
 
     data: str

@@ -25,10 +25,10 @@ class MultiScale:
     """How the scores of an image are computed.
 
     Attributes:
-        scales: factors of the base size.
-        flip: whether the mirror image of each crop counts, too.
-        base: length of the image's longer side at scale 1, in pixels.
-        crop: side of a crop, in pixels.
+        scales: Factors of the base size.
+        flip: Whether the mirror image of each crop counts, too.
+        base: Length of the image's longer side at scale 1, in pixels.
+        crop: Side of a crop, in pixels.
     """
 
     scales: tuple[float, ...]
@@ -40,9 +40,9 @@ class MultiScale:
         """Compute the scores of an image's pixels.
 
         Args:
-            run: the network.
-            pixels: a normalised image (1, 3, H, W).
-            black: value of a black pixel (3,), with which small images are extended to the right
+            run: The network.
+            pixels: A normalised image (1, 3, H, W).
+            black: Value of a black pixel (3,), with which small images are extended to the right
                 and below.
 
         Returns:

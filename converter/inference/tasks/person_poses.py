@@ -27,9 +27,9 @@ class Pose:
 
     Attributes:
         box: x0, y0, x1, y1 in pixels of the image.
-        score: that of the box, 0 to 1; 1 if no detector found it.
-        points: x and y of each keypoint in pixels of the image, (K, 2).
-        confidences: the maximum of each heat map, (K,).
+        score: That of the box, 0 to 1; 1 if no detector found it.
+        points: X and y of each keypoint in pixels of the image, (K, 2).
+        confidences: The maximum of each heat map, (K,).
     """
 
     box: Box
@@ -49,13 +49,13 @@ def poses_in(
 
     Args:
         image: (H, W, 3), 8-bit RGB.
-        path: its name, for errors.
-        network: the pose network.
-        boxes: the people's boxes, as (x0, y0, x1, y1); not used if there is a detector.
-        detector: finds the people. Of its boxes, those without pixels of the image are left out.
+        path: Its name, for errors.
+        network: The pose network.
+        boxes: The people's boxes, as (x0, y0, x1, y1); not used if there is a detector.
+        detector: Finds the people. Of its boxes, those without pixels of the image are left out.
 
     Raises:
-        ImageError: one of `boxes` has no pixels of the image, or a network does not run.
+        ImageError: One of `boxes` has no pixels of the image, or a network does not run.
     """
     found: list[tuple[Box, float]] = [(box, 1.0) for box in boxes]
     if detector is not None:
@@ -78,14 +78,14 @@ def people_detector(
     """Open a detector that finds the people for a pose network.
 
     Args:
-        network: the pose network.
-        program: the detector's program.
-        setup: device and precision.
-        options: the lowest score of a person.
-        evaluation: prepare images as GluonCV's evaluation does, not as its demonstration.
+        network: The pose network.
+        program: The detector's program.
+        setup: Device and precision.
+        options: The lowest score of a person.
+        evaluation: Prepare images as GluonCV's evaluation does, not as its demonstration.
 
     Raises:
-        CheckpointError: the network does not take people, the program is no detector, or it has no
+        CheckpointError: The network does not take people, the program is no detector, or it has no
             class `person`.
     """
     if network.entry.task != "pose":

@@ -28,7 +28,7 @@ class PoseEvaluator:
 
     Raises:
         DatasetError: A file is missing or invalid.
-        MissingDependencyError: pycocotools is not installed.
+        MissingDependencyError: Pycocotools is not installed.
     """
 
     def __init__(self, network: TaskNetwork, root: Path, detector: Detector | None = None) -> None:

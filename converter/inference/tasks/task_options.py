@@ -12,16 +12,16 @@ class TaskOptions:
     """How a network is run, and what is shown of its outputs.
 
     Attributes:
-        threshold: lowest score of an object.
-        topk: number of classes of an image or a video.
-        segments: number of clips of a video whose logits are averaged; of frames for a network
+        threshold: Lowest score of an object.
+        topk: Number of classes of an image or a video.
+        segments: Number of clips of a video whose logits are averaged; of frames for a network
             that takes single frames.
-        box: of the object to track in the first frame, as left, top, width and height in pixels.
-        preset: how images of classifiers are prepared, one of PRESETS.
-        scales: scales at which a segmentation network is evaluated in crops, as GluonCV's
+        box: Of the object to track in the first frame, as left, top, width and height in pixels.
+        preset: How images of classifiers are prepared, one of PRESETS.
+        scales: Scales at which a segmentation network is evaluated in crops, as GluonCV's
             MultiEvalModel does; none to evaluate each image once, as a whole.
-        flip: whether the mirror images of the crops count, too.
-        base_size: length of an image's longer side at scale 1, in pixels; None for that of
+        flip: Whether the mirror images of the crops count, too.
+        base_size: Length of an image's longer side at scale 1, in pixels; None for that of
             GluonCV's evaluation on the data set.
     """
 
