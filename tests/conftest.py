@@ -33,6 +33,8 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 CLIENTS = ("timm", "torchvision", "mmpretrain", "onnxruntime", "huggingface_hub", "pycocotools")
 NOTEBOOKS = ("nbclient", "nbformat", "ipykernel")
 _LIBRARIES: list[Any] = []
+LARGE = 256 << 20  # bytes by which a process grows before it collects
+_memory = 0  # after it has collected
 SMALL = (65, 33)  # 2·32 + 1 and 32 + 1: odd before every strided layer
 
 
@@ -59,15 +61,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(reason)
 
 
-def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Give freed memory back after a large test, or a process grows by gigabytes.
+def pytest_runtest_logfinish() -> None:
+    """Give freed memory back after a test that took much, or a process grows by gigabytes.
 
     MXNet's blocks refer to one another with all their arrays, and glibc keeps what it has.
+    Collecting takes most of a second, so small tests leave it to the next large one.
     """
-    if item.get_closest_marker("costly") or item.get_closest_marker("slow"):
+    global _memory
+    if sys.platform == "linux" and resident_memory() > _memory + LARGE:
         gc.collect()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)
+        ctypes.CDLL(None).malloc_trim(0)
+        _memory = resident_memory()
+
+
+def resident_memory() -> int:
+    """Bytes of memory that this process occupies."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
