@@ -80,9 +80,9 @@ def our_way(source: Path, folder: Path) -> None:
     from gluon2torch.weights.content_hash import content_sha256
     from gluon2torch.weights.state_dict import to_tensors
 
-    with ThreadPoolExecutor(2) as background:
+    with ThreadPoolExecutor(1) as hashing:
         arrays = dense_arrays(source)
-        hashes = background.submit(file_sha1, source), background.submit(content_sha256, arrays)
+        hashes = hashing.submit(file_sha1, source), hashing.submit(content_sha256, arrays)
         pth.write_pth(Job(to_tensors(arrays), folder, "bench", draft=None, network=None))
         for each in hashes:
             each.result()

@@ -29,11 +29,15 @@ def now() -> Any:
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def run_passes(converted: Any, kind: str) -> Any:
-    """Seconds of the forward passes of both networks, without casts and comparisons."""
+def run_passes(converted: Any, kind: str, *, whole: bool = False) -> Any:
+    """Seconds of the forward passes of both networks, without casts and comparisons.
+
+    Args:
+        whole: Count those of the second half of the proof, too, with random weights.
+    """
     import torch
 
-    from gluon2torch.parity import measurement, proof
+    from gluon2torch.parity import map_proof, measurement, proof
 
     entry, stages = converted.fit.entry, converted.fit.keymap.stages
     reference = proof.open_reference(converted, kind, stages)
@@ -41,14 +45,26 @@ def run_passes(converted: Any, kind: str) -> Any:
     sizes = entry.dataset.input_size, entry.dataset.odd_size
     images = measurement.random_images(sizes, converted.fit.in_chans)
     seconds = np.zeros(2)
+
+    def run_both(batch: Any) -> None:
+        nonlocal seconds
+        start = now()
+        measurement.stage_outputs(network, stages, batch)
+        reference(batch)
+        seconds = seconds + (now() - start)
+
     for dtype in reference.dtypes[::-1]:
         reference.cast(dtype)
         network.to(getattr(torch, dtype))
-        for batch in [each.astype(dtype) for each in images]:
-            start = now()
-            measurement.stage_outputs(network, stages, batch)
-            reference(batch)
-            seconds += now() - start
+        for batch in images:
+            run_both(batch.astype(dtype))
+    if whole:
+        drawn = map_proof.draw_network(converted, uniform=True)
+        reference.fill(drawn.reference_arrays())
+        network.load_state_dict(drawn.tensors, assign=True)
+        network.to(getattr(torch, reference.dtypes[0]))
+        for batch in map_proof.map_images(converted):
+            run_both(batch.astype(reference.dtypes[0]))
     reference.close()
     return seconds
 

@@ -70,24 +70,25 @@ def run_request(
         for folder in request.folders():
             check_writable(folder)
         labels = read_labels(request.labels) if request.labels is not None else None
-        with ThreadPoolExecutor(2) as background:
+        # one thread each for the hashes, which two would only slow, and for the import of torch
+        with ThreadPoolExecutor(1) as hashing, ThreadPoolExecutor(1) as importing:
             with clock("source"):
                 if load is not None:
                     arrays = load()
                 else:
                     arrays = load_arrays(entry, source, params, progress)
-            sha1 = background.submit(file_sha1, Path(params)) if params is not None else None
+            sha1 = hashing.submit(file_sha1, Path(params)) if params is not None else None
             with clock("map"):
                 fitted, arrays, trunk = _fit(entry, arrays, request)
                 _note(attempt, fitted.entry)
                 check_output(fitted, request.layout, labels, _prefix(request))
                 require_libraries(formats)
                 if reference == "none":  # it takes longer than all steps before the writing
-                    background.submit(importlib.import_module, "torch")
+                    importing.submit(importlib.import_module, "torch")
                 converted = assemble(
                     fitted, arrays, request.dtype, request.allow_nonfinite, _prefix(request)
                 )
-                content = background.submit(content_sha256, converted.values)
+                content = hashing.submit(content_sha256, converted.values)
             try:
                 parity = _prove(converted, reference, request, clock)
             except ParityError as error:
