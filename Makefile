@@ -58,12 +58,13 @@ zoo: .venv/developing
 	$(BIN)/pytest -n 2 -m zoo
 
 # networks, graphs, operators, validate and finetune on a GPU, and how fast validate is there.
-# Threads of the test processes would compete for the cores; pytest-benchmark warns beside -n
+# With more threads each, the test processes wait for one another: 9 minutes become 1.5.
+# pytest-benchmark, where it is installed, warns beside -n
 gpu: view $(if $(filter $(BIN)/python,$(GPU_PYTHON)),.venv/developing)
 	@if ! $(GPU_PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
 		echo 'make gpu: torch finds no GPU; nothing was run'; exit 0; fi; \
 	mkdir -p $(GPU_OUT); export PYTHONPATH=$(CURDIR)/build/view:$$PYTHONPATH; \
-	OMP_NUM_THREADS=2 $(GPU_PYTHON) -m pytest -q -n $(GPU_JOBS) -p no:benchmark -m cuda $(wildcard tests/test_cuda_*.py) --junitxml=$(GPU_OUT)/tests.xml; failed=$$?; \
+	OMP_NUM_THREADS=1 $(GPU_PYTHON) -m pytest -q -n $(GPU_JOBS) -p no:benchmark -m cuda $(wildcard tests/test_cuda_*.py) --junitxml=$(GPU_OUT)/tests.xml; failed=$$?; \
 	$(GPU_PYTHON) benchmarks/bench_gpu.py --workers 8 --workers 16 \
 		--tests $(GPU_OUT)/tests.xml --json $(GPU_OUT)/figures.json && exit $$failed
 
