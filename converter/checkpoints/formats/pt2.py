@@ -88,14 +88,13 @@ def export_program(
 def _dynamic_shapes(specs: Specs, free: Free) -> tuple[dict[int, object], ...] | None:
     """torch.export's dimensions of each input.
 
-    A side that may be any number has the range that torch infers.
+    One that may be any number has the range that torch infers: a constant of the graph that is cut
+    to the length of the batch, such as CenterNet's, limits it.
     """
-    sizes: dict[str, object] = {"batch": torch.export.Dim("batch")}
-    for side in ("height", "width"):
-        if free.sides is not None and free.sides > 1:
+    sizes: dict[str, object] = dict.fromkeys(("batch", "height", "width"), torch.export.Dim.DYNAMIC)
+    if free.sides is not None and free.sides > 1:
+        for side in ("height", "width"):
             sizes[side] = free.sides * torch.export.Dim(f"{side}_part", min=1)
-        else:
-            sizes[side] = torch.export.Dim.DYNAMIC
     shapes = tuple(
         {axis: sizes[what] for axis, what in free.axes(name, specs).items()} for name in specs
     )
