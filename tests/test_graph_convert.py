@@ -195,6 +195,31 @@ def test_a_program_for_one_batch_size_is_noted(
     ]
 
 
+def test_a_constant_that_is_cut_to_the_batch_limits_it(tmp_path: Path) -> None:
+    table = network()
+    offsets = {**variable("offsets"), "attrs": {"__shape__": "(5, 3)"}}
+    cut = {"op": "slice_like", "name": "cut", "attrs": {"axes": "(0,)"}, "inputs": [[5, 0], [4, 0]]}
+    table["nodes"] += [
+        offsets,
+        cut,
+        {"op": "elemwise_add", "name": "sum", "inputs": [[4, 0], [6, 0]]},
+    ]
+    table["heads"] = [[7, 0]]
+    (tmp_path / "net-symbol.json").write_text(json.dumps(table))
+    write_params(tmp_path / "net.params", {**ARRAYS, "offsets": np.eye(5, 3, dtype=np.float32)})
+    files = tmp_path / "net-symbol.json", tmp_path / "net.params"
+    record = convert_graph(*files, out=tmp_path / "out", reference="none")
+    assert (record.notes, record.inputs[0].shape) == ((), (None, 2))
+    program = torch.export.load(record.file).module()
+    assert program(torch.tensor([[1.0, 2.0]] * 5)).tolist() == [
+        [1, 3, 9],
+        [0, 4, 9],
+        [0, 3, 10],
+        [0, 3, 9],
+        [0, 3, 9],
+    ]
+
+
 def reshaping(folder: Path, batch: int) -> tuple[Path, Path]:
     """A layer of a value whose batch is a number in the graph."""
     table = network()
