@@ -13,6 +13,7 @@ from PIL import Image
 
 from gluon2torch.graph import registry
 from gluon2torch.mappings.class_labels import dataset_labels
+from gluon2torch.sources.mxnet_compat import import_mxnet
 
 from .documents import ROOT, commands, make_files, parse, python_blocks, run, sections
 from .images import encode, noise
@@ -43,6 +44,11 @@ def test_the_examples_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.mxnet
 def test_the_example_of_graphs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_detector(tmp_path)
+    nn = import_mxnet().gluon.nn
+    own = nn.HybridSequential()
+    own.add(nn.Conv2D(8, 3, in_channels=3), nn.Dense(10, in_units=8 * 30 * 30))
+    own.initialize()
+    own.save_parameters(str(tmp_path / "my.params"))
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / "graphs.md").read_text(), flags=re.DOTALL)
     names: dict[str, Any] = {}
@@ -52,6 +58,8 @@ def test_the_example_of_graphs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert names["record"].parity.passed
     assert registry.registered() - before == {("Custom", "scaled_tanh")}
     registry.forget(registry.registered() - before)
+    assert (tmp_path / "net-symbol.json").is_file()
+    assert (tmp_path / "net-0000.params").is_file()
     weights = names["network"].state_dict()
     for name, tensor in names["module"].state_dict().items():
         assert torch.equal(tensor, weights[name])

@@ -24,7 +24,9 @@ from .shared_options import JSON, PLUGIN
 
 _OPTIONS = (
     click.argument("models", metavar="[MODEL]...", nargs=-1),
-    click.option("--all", "everything", is_flag=True, help="Convert the whole published set."),
+    click.option(
+        "--all", "everything", is_flag=True, help="Convert the 21 networks of a release."
+    ),
     click.option(
         "--list",
         "listing",

@@ -118,7 +118,7 @@ def import_mxnet() -> types.ModuleType:
             raise MissingDependencyError(
                 f"this step needs MXNet and GluonCV, which cannot be imported ({error}); install "
                 "them with `pip install mxnet==1.9.1 gluoncv==0.10.1.post0` (Python 3.10 to 3.12, "
-                "Linux or Intel Mac); without them, `--reference graph` proves a network of the "
+                "Linux); without them, `--reference graph` proves a network of the "
                 "catalogue, and `--reference FILE.npz`, saved where they are installed, any network"
             ) from error
     return mxnet
