@@ -24,9 +24,7 @@ from .shared_options import JSON, PLUGIN
 
 _OPTIONS = (
     click.argument("models", metavar="[MODEL]...", nargs=-1),
-    click.option(
-        "--all", "everything", is_flag=True, help="Convert the 21 networks of a release."
-    ),
+    click.option("--all", "everything", is_flag=True, help="Convert the 21 networks of a release."),
     click.option(
         "--list",
         "listing",
