@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from gluon2torch import create_zoo_model, import_graph, open_checkpoint, open_program
 from gluon2torch.checkpoints.formats import graph_onnx
@@ -71,6 +72,19 @@ def read(params: Path) -> dict[str, np.ndarray]:
 def record(exported: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> GraphRecord:
     out = tmp_path_factory.mktemp("out")
     return convert_graph(*exported, out=out, sizes=[SIZE], formats=FORMATS)
+
+
+def test_weights_that_two_layers_share_are_written(tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    weight = sym.var("weight", shape=(5, 3))
+    words = sym.Embedding(sym.var("data"), weight, input_dim=5, output_dim=3, name="embed")
+    options: dict[str, Any] = {"num_hidden": 5, "no_bias": True, "flatten": False}
+    logits = sym.FullyConnected(words, weight, name="decode", **options)
+    paths = export_symbol(logits, tmp_path / "tied", {"data": (1, 4)})
+    tied = convert_graph(*paths, out=tmp_path / "out", inputs={"data": (1, 4)}, formats=FORMATS)
+    assert tied.parity.passed
+    tensors = load_file(file_of(tied, "safetensors"))
+    assert torch.equal(tensors["embed.weight"], tensors["decode.weight"])
 
 
 def file_of(record: GraphRecord, format_: str) -> Path:

@@ -193,6 +193,16 @@ def test_earlier_errors_are_not_a_nodes_own(
     assert list(wrong.inputs) == ["conv_output"]
 
 
+def test_of_nodes_of_one_name_none_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    sym = import_mxnet().sym
+    end = sym.exp(sym.sigmoid(sym.tanh(sym.var("data"), name="act"), name="one"), name="end")
+    text = end.tojson().replace('"one"', '"act"')
+    network, specs = Measured(parse_symbol(text.encode(), "net"), {}), {"data": InputSpec((2, 3))}
+    assert find_wrong_node(network, specs) is None
+    monkeypatch.setitem(OPERATORS, "exp", OPERATORS["expm1"])
+    assert find_wrong_node(network, specs).name == "end"
+
+
 FACTOR = 1.0
 
 

@@ -104,6 +104,22 @@ def test_a_page_has_folded_blocks_and_mxnets_shapes(
     assert len(shapes) == 17
 
 
+def test_what_would_show_nothing_is_refused(paths: tuple[Path, Path], tmp_path: Path) -> None:
+    options = "--html", tmp_path / "net.html"
+    for arguments, message in (
+        (
+            (paths[0], "--params", paths[1], "--input", "dat=2,3,16,12"),
+            "no input 'dat'; its inputs are data",
+        ),
+        ((paths[0], "--input", "data=2,3,16,12"), "with --params only"),
+        (("ssd_300_mobilenet0.25_voc", "--params", paths[1]), "omit --params"),
+    ):
+        result = run(*arguments, *options)
+        assert result.exit_code == 1
+        assert message in result.output
+    assert not (tmp_path / "net.html").exists()
+
+
 def test_what_is_not_supported_is_red_and_open(tmp_path: Path) -> None:
     symbol, _ = export_symbol(residual(1), tmp_path / "net", {"data": SHAPE})
     table = json.loads(symbol.read_text())

@@ -270,6 +270,15 @@ def test_a_folder_with_something_in_it_is_left_alone(weights: Path, tmp_path: Pa
     assert run("release", mine, "--from", weights, *ONE).exit_code == 0  # an empty one is filled
 
 
+def test_options_of_building_are_refused_where_a_folder_is_only_sent(
+    release: Path, weights: Path
+) -> None:
+    for option in ("--from", weights), ("--model", TINY[0]), ("--allow-random",):
+        result = run("release", release, "--upload", "hf:owner/name", "--dry-run", *option)
+        assert result.exit_code == 2
+        assert f"{option[0]} is for building a folder" in result.output
+
+
 def test_what_breaks_off_leaves_nothing(weights: Path, tmp_path: Path) -> None:
     choices = choose([weights], [TINY[0]])
     checkpoint(weights).unlink()

@@ -67,6 +67,16 @@ def test_verify_compares_a_source_with_its_record_and_its_weights(files: Path) -
     assert "matches its digits, weights digits" in run("verify", files).output
 
 
+@pytest.mark.parametrize("folder", ["weights/", "../", "/"])
+def test_weights_of_another_folder_are_not_read(folder: str, files: Path) -> None:
+    text = files.read_text()
+    files.write_text(text.replace('load_file("', f'load_file("{folder}'))
+    result = run("inspect", files)
+    assert result.exit_code == 1
+    assert "must be the name of a file beside it" in result.output
+    assert "Traceback" not in result.output
+
+
 def test_verify_says_what_was_changed(files: Path) -> None:
     text = files.read_text()
     files.write_text(text + "# changed\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -146,6 +147,20 @@ def test_a_graph_file_has_a_source_equal_to_mxnet(tmp_path: Path) -> None:
         )
     frozen = [key for key, each in network.named_parameters() if not each.requires_grad]
     assert len(frozen) == 1
+
+
+@pytest.mark.posix  # Windows has no such names
+def test_a_files_name_runs_nothing_in_a_source(tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    layer = sym.FullyConnected(sym.var("data"), num_hidden=3, name="fc")
+    stem = tmp_path / 'a"""; raise SystemExit; b="""\\x'
+    paths = export_symbol(layer, stem, {"data": (1, 4)})
+    inputs = {"data": (1, 4)}
+    record = convert_graph(
+        *paths, out=tmp_path / "out", inputs=inputs, formats=["py"], reference="none"
+    )
+    document = ast.get_docstring(ast.parse(Path(record.file).read_text())) or ""
+    assert f"the graph {stem.name} and {stem.name}-0000.params" in " ".join(document.split())
 
 
 def test_the_command_writes_a_source(tmp_path: Path) -> None:

@@ -121,6 +121,11 @@ def test_a_box_outside_and_a_missing_one(tmp_path: Path) -> None:
     predictor = TaskPredictor(program, TaskOptions(box=(150.0, 0.0, 9.0, 9.0)))
     with pytest.raises(ImageError, match=r"box 150,0,9,9 is not in the first frame.*150×120"):
         predictor(video)
+    predictor = TaskPredictor(program, TaskOptions(box=(0.0, 0.0, 1e5, 9.0)))
+    with pytest.raises(
+        ImageError, match=r"100000×9 pixels, more than the first frame with 150×120"
+    ):
+        predictor(video)
     with pytest.raises(ValueError, match=r"the object's box in the first frame: TaskOptions\.box"):
         TaskPredictor(program)
 

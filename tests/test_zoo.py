@@ -32,7 +32,7 @@ from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
-from gluon2torch.sources.zoo_network import file_names, trace
+from gluon2torch.sources.zoo_network import parameters_of, trace, zoo_block
 
 from .graph_structure import structure, traced
 from .zoo_proof import UNPROVED, prove, with_proposals
@@ -178,7 +178,7 @@ WITH_MORE = (
 def test_files_of_gluoncv_have_second_names_and_unused_arrays(name: str, tmp_path: Path) -> None:
     entry = ZOO[name]
     shapes = load_zoo_graph(entry).shapes
-    names = {*shapes, *file_names(name, entry.options)}
+    names = {*shapes, *parameters_of(zoo_block(name, entry.options))}
     zero = np.zeros(1, np.float32)
     write_params(tmp_path / "net.params", dict.fromkeys(names, zero))
     arrays = load_zoo_arrays(entry, shapes, {}, Source("params"), tmp_path / "net.params")

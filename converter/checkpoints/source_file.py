@@ -57,7 +57,11 @@ def read_source(path: Path) -> SourceFile:
             f"{path}: its first lines do not say how its weights are loaded, as those of a network "
             "that `convert --format py` wrote do"
         )
-    weights = path.with_name(found[2])
+    weights = path.parent / found[2]
+    if weights.parent != path.parent:
+        raise CheckpointError(
+            f"{path}: its first lines load {found[2]}, which must be the name of a file beside it"
+        )
     if not weights.is_file():
         raise CheckpointError(f"{path}: the file with its weights, {weights}, does not exist")
     return SourceFile(path, found[1], weights)

@@ -139,7 +139,7 @@ def _left(requests: Sequence[Request], results: Sequence[Record | GraphRecord | 
     if len(requests) == 1:
         return NOTHING_LEFT
     finished = sum(result.succeeded for result in results)
-    rest = " ".join(str(each.model or each.params) for each in requests[len(results) :])
+    rest = " ".join(str(each.params or each.model) for each in requests[len(results) :])
     return (
         f"{finished} of {len(requests)} are converted, and their files stay; go on with the same "
         f"options for {rest}"

@@ -21,7 +21,7 @@ def params_files(paths: Sequence[Path]) -> list[Path]:
     """The files that `--params` names: files, the `.params` in folders, and lines of `@FILE`.
 
     Raises:
-        click.UsageError: a folder or a list has no files, or the list cannot be read.
+        click.UsageError: A folder or a list has no files, or the list cannot be read.
     """
     files: list[Path] = []
     for path in paths:
@@ -53,7 +53,7 @@ def check_usage(
     """Check what only the command line accepts: several models or files, or none.
 
     Raises:
-        click.UsageError: options or arguments that cannot be combined.
+        click.UsageError: Options or arguments that cannot be combined.
     """
     if everything and (models or files):
         raise click.UsageError("--all accepts neither a MODEL nor --params.")
@@ -73,7 +73,7 @@ def refuse_beside_list() -> None:
     """Refuse the options that `--list` does not use.
 
     Raises:
-        click.UsageError: one of them was given.
+        click.UsageError: One of them was given.
     """
     parameters = click.get_current_context().command.params
     names = [each.name for each in parameters if each.name is not None and given(each.name)]
@@ -94,7 +94,7 @@ def make_requests(
     """Make a request for each model, or for each file.
 
     Raises:
-        click.UsageError: options that cannot be combined.
+        click.UsageError: Options that cannot be combined.
     """
     chosen = {name: value for name, value in options.items() if given(name)}
     if "formats" in chosen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class OutputFile(click.ParamType[Path]):
             self.fail("stdout (-) is not supported here; give the name of a file", param, ctx)
         if (kind := kind_of(path)) is not None:
             self.fail(f"{value} is {kind}, not a regular file; choose another name", param, ctx)
-        if not (above := next(each for each in path.parents if each.exists())).is_dir():
+        if not (above := next(each for each in path.parents if os.path.exists(each))).is_dir():
             self.fail(f"{value}: {above} is not a folder", param, ctx)
         if self._suffix and path.suffix != self._suffix:
             self.fail(f"{value}: the file's name must end in {self._suffix}", param, ctx)
@@ -54,7 +55,7 @@ class OutputFolder(click.ParamType[Path]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Path:
         path = Path(value)
-        if path.exists() and not path.is_dir():
+        if os.path.exists(path) and not path.is_dir():
             kind = kind_of(path) or "a file"
             self.fail(f"{value} is {kind}, not a folder; choose another name", param, ctx)
         return path

@@ -12,7 +12,7 @@ import click
 
 from ..errors import ConversionError, ImageError
 from .option_types import BoxType, OutputFolder
-from .program_options import check_options
+from .program_options import TASKS, check_options, listed
 from .shared_options import (
     AMP,
     CHANNELS_LAST,
@@ -145,7 +145,7 @@ def _classifier(
     """The image files, and a function that classifies one with a checkpoint of the catalogue.
 
     Raises:
-        click.UsageError: an option is for programs.
+        click.UsageError: An option is for programs.
     """
     from ..checkpoints.checkpoint import open_checkpoint
     from ..inference.images.image_file import find_images
@@ -154,9 +154,7 @@ def _classifier(
 
     for name in ("out", "detector", "threshold", "segments", "box"):
         if given(name):
-            raise click.UsageError(
-                f"--{name} is for detection, segmentation, poses, depth and action recognition."
-            )
+            raise click.UsageError(f"--{name} is for {listed(TASKS[name])}.")
     refuse_scale()
     predictor = Predictor(
         open_checkpoint(checkpoint, model),
@@ -196,7 +194,7 @@ def _program(
     """The image files or videos, and a function that predicts on one with a graph's network.
 
     Raises:
-        click.UsageError: an option is for another task.
+        click.UsageError: An option is for another task.
     """
     from ..checkpoints.program import open_program
     from ..inference.graph_prediction import GraphPredictor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,19 @@ TASKS = {
 }
 
 
+def listed(tasks: Sequence[str]) -> str:
+    """Tasks as a part of a sentence: `detection, pose and depth`."""
+    *others, last = tasks
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def check_options(program: Program, detector: Path | None) -> None:
     """Refuse options that would have no effect on a program's network.
 
     A network that GluonCV's list does not have classifies.
 
     Raises:
-        click.UsageError: an option is for another task.
+        click.UsageError: An option is for another task.
     """
     from ..mappings.zoo import load_zoo
 
@@ -40,13 +47,13 @@ def check_options(program: Program, detector: Path | None) -> None:
         for name, tasks in TASKS.items():
             if given(name) and "classification" not in tasks:
                 raise click.UsageError(
-                    f"--{name} is for {' and '.join(tasks)}, with a network of GluonCV's list."
+                    f"--{name} is for {listed(tasks)}, with a network of GluonCV's list."
                 )
         return
     for name, tasks in TASKS.items():
         if given(name) and entry.task not in tasks:
             raise click.UsageError(
-                f"--{name} is for {' and '.join(tasks)}; {entry.name} is for {entry.task}."
+                f"--{name} is for {listed(tasks)}; {entry.name} is for {entry.task}."
             )
     if entry.task == "tracking" and not given("box"):
         raise click.UsageError(f"{entry.name} needs --box, of the object in the first frame.")

@@ -100,6 +100,8 @@ def release_command(
             result = _check(folder, reference, sizes, show).as_dict()
         elif destination is None or not _has_files(folder):
             result["files"] = _build(folder, sources, models, allow_random, dry_run, show)
+        else:
+            _refuse_building(f"{folder} has files, which --upload sends as they are")
         if destination is not None and result["passed"]:
             result["upload"] = _upload(destination, folder, collection, dry_run, show)
     except ConversionError as error:
@@ -111,14 +113,21 @@ def release_command(
 
 def _check_usage(checking: bool, target: str | None, dry_run: bool) -> None:
     """Reject options that would have no effect."""
-    building = {"sources": "--from", "models": "--model", "allow_random": "--allow-random"}
-    looking = {"reference": "--reference", "sizes": "--size"}
-    for name, option in (building if checking else looking).items():
-        if given(name):
-            what = "is for building a folder, not for --check" if checking else "needs --check"
-            raise click.UsageError(f"{option} {what}.")
+    if checking:
+        _refuse_building("--check looks at a folder that is there")
+    for name, option in {"reference": "--reference", "sizes": "--size"}.items():
+        if given(name) and not checking:
+            raise click.UsageError(f"{option} needs --check.")
     if dry_run and target is None:
         raise click.UsageError("--dry-run shows what --upload would do: add --upload.")
+
+
+def _refuse_building(reason: str) -> None:
+    """Reject options of building a folder, where none is built."""
+    building = {"sources": "--from", "models": "--model", "allow_random": "--allow-random"}
+    for name, option in building.items():
+        if given(name):
+            raise click.UsageError(f"{option} is for building a folder: {reason}.")
 
 
 def _make_printer(json_file: str | None) -> Callable[[str], None]:

@@ -152,7 +152,7 @@ def make_setup(device: str, amp: str | None, channels_last: bool) -> Setup:
     """Make a Setup from the options of the command line.
 
     Raises:
-        click.UsageError: this machine does not have the device.
+        click.UsageError: This machine does not have the device.
     """
     import torch
 
@@ -178,7 +178,7 @@ def refuse_scale() -> None:
     """Refuse --mean and --std for a network whose preprocessing is known.
 
     Raises:
-        click.UsageError: one of them was given.
+        click.UsageError: One of them was given.
     """
     for name in ("mean", "std"):
         if given(name):
@@ -205,7 +205,7 @@ def write_json(records: list[dict[str, Any]] | dict[str, Any], json_file: str) -
     """Write records, or a single one, as JSON to a file or to stdout (`-`).
 
     Raises:
-        click.ClickException: the file cannot be written.
+        click.ClickException: The file cannot be written.
     """
     from ..checkpoints.record import to_json
     from ..files.atomic_file import write_text

@@ -153,7 +153,7 @@ def train_and_show(
     """Run `finetune` or `train`, whose first argument `start` has, and print the results.
 
     Raises:
-        click.ClickException: the training is refused.
+        click.ClickException: The training is refused.
     """
     from ..finetuning.training_options import FinetuneOptions
     from ..inference.process_group import join_world

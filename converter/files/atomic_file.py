@@ -215,7 +215,8 @@ def publish(file: IO[bytes], temporary: Path, target: Path) -> None:
 
 def _missing(folder: Path) -> list[Path]:
     """Return the folders that have to be created, innermost first."""
-    return [each for each in (folder, *folder.parents) if not each.exists()]
+    # pathlib raises an error where a folder above may not be entered
+    return [each for each in (folder, *folder.parents) if not os.path.exists(each)]
 
 
 def _remove_empty(folders: list[Path]) -> None:

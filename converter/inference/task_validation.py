@@ -99,7 +99,7 @@ def validate_task(
         progress: Called after each image.
 
     Returns:
-        the metrics; None in the processes of a world other than the first.
+        The metrics; None in the processes of a world other than the first.
 
     Raises:
         CheckpointError: No metrics are known for the network, or the detector does not

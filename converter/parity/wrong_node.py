@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -95,9 +96,9 @@ def find_wrong_node(network: Measured, module: fx.GraphModule, inputs: Arrays) -
 class _DiffersError(Exception):
     """A node differs; ends the run of the module."""
 
-    def __init__(self, node: Node, dtype: str, relative: float, limit: float) -> None:
-        super().__init__(str(node))
-        self.node, self.dtype, self.relative, self.limit = node, dtype, relative, limit
+    def __init__(self, number: int, dtype: str, relative: float, limit: float) -> None:
+        super().__init__(str(number))
+        self.number, self.dtype, self.relative, self.limit = number, dtype, relative, limit
 
 
 class _Runner(fx.Interpreter):
@@ -108,7 +109,13 @@ class _Runner(fx.Interpreter):
     ) -> None:
         super().__init__(module)
         self._network, self._dtype = network, dtype
-        self._numbers = {node.name: place for place, node in enumerate(network.graph.nodes)}
+        # nodes of one name cannot be told apart, and are not compared
+        counts = Counter(node.name for node in network.graph.nodes)
+        self._numbers = {
+            node.name: place
+            for place, node in enumerate(network.graph.nodes)
+            if counts[node.name] == 1
+        }
         self._known = known
 
     def run_node(self, n: fx.Node) -> Any:
@@ -123,12 +130,12 @@ class _Runner(fx.Interpreter):
         except ERRORS as error:
             if expected is None:
                 raise
-            raise _DiffersError(node, self._dtype, float("inf"), self._limit(edge)) from error
+            raise _DiffersError(edge[0], self._dtype, float("inf"), self._limit(edge)) from error
         if expected is None or not isinstance(result, torch.Tensor):
             return result
         relative = relative_difference(np.asarray(result), expected)
         if relative > (limit := self._limit(edge)):
-            raise _DiffersError(node, self._dtype, relative, limit)
+            raise _DiffersError(edge[0], self._dtype, relative, limit)
         if expected.shape != tuple(result.shape):
             return result
         return torch.from_numpy(expected).to(result.dtype, copy=True)
@@ -142,8 +149,8 @@ class _Runner(fx.Interpreter):
 
 def _with_graph(found: _DiffersError, network: Measured, known: Mapping[Edge, Array]) -> WrongNode:
     """The wrong node with its graph alone, if that differs from MXNet's, too."""
-    graph, node = network.graph, found.node
-    number = next(place for place, each in enumerate(graph.nodes) if each.name == node.name)
+    graph, number = network.graph, found.number
+    node = graph.nodes[number]
     dependent = of_input(network)
     names = _input_names(graph, number, dependent)
     only = _alone(network, number, names, dependent)

@@ -13,6 +13,7 @@ from ..checkpoints.record import Failure, GraphRecord, Record
 from ..errors import ConversionError
 from ..files.atomic_file import remove_temporaries
 from ..files.download import Progress
+from ..files.path_text import path_text
 from ..files.progress_bar import working
 from ..mappings.catalog import Entry, load_catalog
 from ..mappings.choices import INITS
@@ -90,7 +91,7 @@ def convert_in_turn(
 
 
 def _name(request: Request) -> str:
-    return request.model or os.fspath(request.params or "the file")
+    return request.model or "the file" if request.params is None else path_text(request.params)
 
 
 def _entry(request: Request) -> Entry | None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..checkpoints.record import GraphRecord, Record
 from ..errors import CheckpointError, ConversionError, GraphError
 from ..files.download import Progress
+from ..files.path_text import path_text
 from ..mappings.catalog import Size
 from ..mappings.choices import FORMATS, OURS
 from ..mappings.zoo import find_network
@@ -116,9 +117,10 @@ def run(
 
         return run_zoo_request(request, progress)
     if others := [each for each in request.formats or () if each not in FORMATS]:
+        where = "" if request.params is None else f"{path_text(request.params)}: "
         raise CheckpointError(
-            f"the format {others[0]} is for networks that are converted as graphs; choose from "
-            f"{', '.join(FORMATS)}"
+            f"{where}the format {others[0]} is for networks that are converted as graphs; choose "
+            f"from {', '.join(FORMATS)}"
         )
     from .catalog_conversion import run_request
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import GraphError
 from ..graph.array_names import match_names
 from ..graph.drawing.network_page import to_html
 from ..graph.importer import read_arrays
@@ -36,6 +37,12 @@ def draw_page(
         GraphError: If the arrays are not those of the graph.
         ParamsFileError: If they cannot be read.
     """
+    if entry is not None and params is not None:
+        raise GraphError(
+            f"{entry.name}: its stored graph has the shapes of its arrays: omit --params"
+        )
+    if inputs and entry is None and params is None:
+        raise GraphError(f"{graph.where}: the shape of an input shows others with --params only")
     if entry is not None:
         stored = load_zoo_graph(entry)
         inputs = {**entry.inputs, **inputs}
@@ -49,4 +56,7 @@ def draw_page(
             inputs = {names[0]: (1, *example_shape(graph, arrays, IMAGE))}
     else:
         return to_html(graph, Path(graph.where).name)
+    known = input_names(graph, arrays)
+    if unknown := [name for name in inputs if name not in known]:
+        raise GraphError(f"{title}: has no input {unknown[0]!r}; its inputs are {', '.join(known)}")
     return to_html(graph, title, tuple(arrays), value_shapes(graph, arrays, inputs))

@@ -55,7 +55,8 @@ class GraphAttempt(Attempt):
         if self.family != "graph":
             return f"GluonCV's {self.model}, whose licence is {load_catalog().licence}"
         file = Path(self.source.path or self.model).name
-        return f"the graph {self.model} and {file}, whose licence is that of their author"
+        model = path_text(self.model)
+        return f"the graph {model} and {path_text(file)}, whose licence is that of their author"
 
 
 def _classes(network: Network, heads: Sequence[Array]) -> int | None:

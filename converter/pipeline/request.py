@@ -115,7 +115,7 @@ class Request:
             )
         if not self.saved_reference:
             known = GRAPH_REFERENCES if self.is_graph else REFERENCES
-            _require_choice("reference", os.fspath(self.reference), (*known, f"a file {SAVED}"))
+            _require_choice("reference", os.fspath(self.reference), (*known, f"a {SAVED} file"))
 
     def _require_settings(self, settings: NmsSettings) -> None:
         """Require that the network has these settings of NMS."""

@@ -32,7 +32,7 @@ def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> li
         MissingDependencyError: huggingface_hub is not installed.
     """
     api = _api()
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     remote: dict[str, Any] = {}
     head, exists = None, True
@@ -40,6 +40,8 @@ def plan_hub(target: Target, folder: Path, files: Sequence[PublishedFile]) -> li
         try:
             info = api.model_info(target.repository, files_metadata=True)
             head, remote = info.sha, {file.rfilename: file for file in info.siblings or ()}
+        except GatedRepoError:  # a subclass of the next
+            raise
         except RepositoryNotFoundError:
             exists = False
     missing = [file for file in files if file.name not in remote]
@@ -78,7 +80,7 @@ def _same(remote: Any, folder: Path, file: PublishedFile) -> bool:
 
 def _create(api: HfApi, target: Target) -> None:
     with _upload_errors(target):
-        api.create_repo(target.repository, exist_ok=True)
+        api.create_repo(target.repository)  # an error if somebody created it since
 
 
 def _commit(

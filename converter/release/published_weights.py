@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,17 +94,21 @@ def _no_cache(folder: Path, error: OSError) -> DownloadError:
 def _remote_manifest(address: str) -> str:
     """Download the manifest; if the server cannot be reached, use the one cached last."""
     cached = _cache() / f"gluon2torch-{hashlib.sha256(address.encode()).hexdigest()[:16]}.json"
-    part = cached.with_suffix(".part")
-    part.unlink(missing_ok=True)
+    part = cached.with_suffix(f".{os.getpid()}.part")  # each process of torchrun has its own
     try:
         download(f"{address}/{MANIFEST}", part, ADVICE)
-    except DownloadError:
+        text = part.read_text(encoding="utf-8", errors="replace")
+        if text.lstrip().startswith("{"):  # anything else is an error page, which is not cached
+            part.replace(cached)
+    except (DownloadError, OSError) as error:
         if cached.is_file():
             return cached.read_text(encoding="utf-8")
+        if isinstance(error, OSError):
+            raise _no_cache(cached.parent, error) from error
         raise
-    text = part.read_text(encoding="utf-8", errors="replace")
-    if text.lstrip().startswith("{"):  # anything else is an error page, which is not cached
-        part.replace(cached)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return text
 
 

@@ -82,7 +82,7 @@ def refuse_differing(target: Target, names: Sequence[str]) -> None:
     """
     if names:
         raise UploadError(
-            f"{target.text}: has {', '.join(names)} with different content, and published files "
+            f"{target.text}: has {', '.join(names)} with different content, and files there "
             "are not overwritten; choose another target, or remove the files there"
         )
 

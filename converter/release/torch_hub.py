@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KeyMapError
@@ -60,8 +61,8 @@ def load_published(name: str, *, progress: bool = True, **options: Any) -> ResNe
     from ..files.progress_bar import working
 
     entry = load_catalog().find(name)
-    with working(entry.published) as show:
-        path = fetch_weights(entry, show if progress else None)
+    with working(entry.published) if progress else nullcontext() as show:
+        path = fetch_weights(entry, show)
     checkpoint = open_checkpoint(path, entry.name)
     if options.get("in_chans", checkpoint.in_chans) != checkpoint.in_chans:
         raise KeyMapError(

@@ -100,15 +100,6 @@ def zoo_block(name: str, options: Mapping[str, Any]) -> Any:
         return get_model(name, pretrained=False, **options)
 
 
-def file_names(name: str, options: Mapping[str, Any]) -> list[str]:
-    """The names of the arrays that GluonCV's `save_parameters` writes for a network.
-
-    Raises:
-        MissingDependencyError: If MXNet is not installed.
-    """
-    return list(parameters_of(zoo_block(name, options)))
-
-
 @contextmanager
 def _without_weights(mxnet: Any) -> Iterator[None]:
     """Keep GluonCV's constructors from downloading weights, which some do even if not asked to.

@@ -143,7 +143,8 @@ def _refusal(job: GraphJob, error: Exception) -> CheckpointError:
         cause = cause.__cause__
     missing = next((found[1] for text in causes if (found := _MISSING.search(text))), None)
     if missing is None:
-        reason = causes[-1].splitlines()[0] if causes else _first_line(error)
+        innermost = next((text for text in reversed(causes) if text), "")
+        reason = innermost.splitlines()[0] if innermost else _first_line(error)
         return ExportError(f"{job.name}: torch cannot export it to ONNX ({reason})", reason)
     node = _node_of(job, missing)
     where = f"the node {node!r} computes {missing}" if node else f"it computes {missing}"

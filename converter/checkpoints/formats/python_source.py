@@ -101,6 +101,7 @@ def _head(name: str, network: str, weights: str, origin: str, classes: int) -> s
         "" if classes > 1 else "No block of the graph is repeated, so that the network is flat.\n\n"
     )
     quotes = 3  # before the first line
+    origin = origin.replace("\\", "\\\\").replace('"', '\\"')  # a file's name can have both
     first = textwrap.fill(
         f"{name}, written by gluon2torch from {origin}.",
         WIDTH,

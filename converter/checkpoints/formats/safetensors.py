@@ -35,6 +35,11 @@ def write_safetensors(job: WeightsJob) -> WrittenFile:
 def fill_safetensors(job: WeightsJob, path: Path) -> str:
     """Write the tensors to a private temporary file and return its SHA-256."""
     tensors = {name: tensor.contiguous() for name, tensor in job.tensors.items()}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():  # the library refuses tensors that share memory
+        place = tensor.untyped_storage().data_ptr()
+        tensors[name] = tensor.clone() if place in seen else tensor
+        seen.add(place)
     try:
         save_file(tensors, path, {"format": "pt", **job.metadata})
     except SafetensorError as error:

@@ -67,7 +67,7 @@ class ObjectTracker:
         """The object in each frame, as GluonCV's SiamRPNTracker finds it; the path is for errors.
 
         Raises:
-            ImageError: The box is not in the first frame.
+            ImageError: The box is not in the first frame, or larger.
         """
         frame, rule = frame_of(video, 0), self._rule
         left, top, width, height = self._box
@@ -75,6 +75,11 @@ class ObjectTracker:
             raise ImageError(
                 f"{path}: the box {','.join(f'{side:g}' for side in self._box)} is not in the "
                 f"first frame, which has {frame.shape[1]}×{frame.shape[0]} pixels"
+            )
+        if width > frame.shape[1] or height > frame.shape[0]:  # the window would take its square
+            raise ImageError(
+                f"{path}: the box has {width:g}×{height:g} pixels, more than the first frame with "
+                f"{frame.shape[1]}×{frame.shape[0]}"
             )
         # the middle of the first and the last pixel; but of the edges in the frames that follow
         centre, size = (left + (width - 1) / 2, top + (height - 1) / 2), (width, height)
