@@ -23,6 +23,7 @@ from ..graph.symbols.graph_cut import cut
 from ..graph.symbols.symbol_writer import symbol_json
 from ..graph.zoo.class_count import dependence, fitted
 from ..graph.zoo.nms_settings import NmsSettings
+from ..graph.zoo.prefixed_names import structural_names
 from ..graph.zoo.zoo_detection import fits
 from ..graph.zoo.zoo_graph import ZooGraph, load_zoo_graph
 from ..graph.zoo.zoo_settings import check_settings, with_settings
@@ -150,10 +151,9 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             cut(stored.graph, request.outputs)  # names of other nodes are refused before all work
             head = load_heads()[entry.head] if entry.head is not None else None
             check_settings(entry.name, head, request.settings)
-            if params is not None:
-                check_network(entry, stored, params)
+            names = check_network(entry, stored, params) if params is not None else None
             arrays = load_zoo_arrays(
-                entry, stored.shapes, stored.constants, source, params, progress
+                entry, stored.shapes, stored.constants, source, params, progress, names
             )
             if params is not None:
                 attempt.source = replace(source, sha1=file_sha1(Path(params)))
@@ -174,6 +174,7 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
                     *network.notes,
                     *_changes(stored, head, count, request.settings),
                     *other_constants(stored, network.arrays),
+                    *_renamed(names),
                 ),
                 constants=tuple(name for name in stored.constants if name in network.arrays),
                 detections=whole and entry.task == "detection",
@@ -240,10 +241,13 @@ def without_threshold(
     return replace(network, graph=graph, text=symbol_json(graph))
 
 
-def check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:
+def check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> dict[str, str] | None:
     """Name the networks that a file belongs to, if they are others than the given one.
 
     A file that has arrays beyond the graph's can be that of a larger network, too.
+
+    Returns:
+        The structural names of the file's arrays, if their names have Gluon's prefixes.
 
     Raises:
         ParamsFileError: If the file cannot be read.
@@ -252,12 +256,15 @@ def check_network(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> None:
     specs = array_specs(read_params(params))
     shapes = {name: spec.shape for name, spec in specs.items()}
     if len(specs) == len(stored.shapes) and fits(entry, stored, shapes):
-        return
+        return None
+    if (names := structural_names(stored, shapes)) is not None:
+        return names
     if others := other_networks(specs, entry.name):
         where = path_text(params)
         raise GraphError(
             f"{where}: the arrays are not those of {entry.name}; convert them as {others}"
         )
+    return None
 
 
 def _changes(
@@ -268,6 +275,16 @@ def _changes(
         yield f"the graph was changed from {old} classes to the file's {count}"
     if note := settings.note():
         yield note
+
+
+def _renamed(names: Mapping[str, str] | None) -> Iterator[str]:
+    """What was read of a file whose names have Gluon's prefixes."""
+    if names is not None:
+        old, new = next(iter(names.items()))
+        yield (
+            f"names in the file have the prefixes of Gluon's blocks, such as {old} for {new}; "
+            "arrays that are not trained are GluonCV's"
+        )
 
 
 def other_constants(stored: ZooGraph, arrays: Arrays) -> Iterator[str]:

@@ -105,8 +105,10 @@ def _read(entry: ZooEntry, stored: ZooGraph, params: PathLike) -> Arrays:
     Raises:
         ConversionError: If they are not those of the network, or are invalid.
     """
-    check_network(entry, stored, params)
-    arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("params"), params)
+    names = check_network(entry, stored, params)
+    arrays = load_zoo_arrays(
+        entry, stored.shapes, stored.constants, Source("params"), params, names=names
+    )
     check_sound(entry.name, arrays)
     arrays = network_of(stored.graph, arrays, dequantize=False).arrays
     if missing := [name for name in stored.shapes if name not in arrays]:

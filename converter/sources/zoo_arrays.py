@@ -24,12 +24,14 @@ def load_zoo_arrays(
     source: Source,
     params: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Arrays:
     """Load the arrays of a source, without those that only GluonCV's files have.
 
     Args:
         shapes: Shapes of the arrays of the network's graph.
         constants: Those that are not trained, which random weights do not replace.
+        names: Structural names of the file's arrays, if it has others; what it lacks are constants.
 
     Raises:
         ParamsFileError: If a file cannot be read, or contains arrays that are not dense.
@@ -39,9 +41,12 @@ def load_zoo_arrays(
         if params is None:
             assert source.sha1 is not None
             params = store.fetch(entry.file, source.sha1, progress=progress)
+        found = dense_arrays(params)
+        if names is not None:
+            return {**constants, **{new: found[name] for name, new in names.items()}}
         return {
             name: array
-            for name, array in dense_arrays(params).items()
+            for name, array in found.items()
             if name in shapes or not name.startswith(entry.left_out)
         }
     drawn = {name: shape for name, shape in shapes.items() if name not in constants}
