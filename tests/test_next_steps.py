@@ -103,3 +103,12 @@ def test_symbol_auto_takes_the_one_beside_the_arrays(tmp_path: Path) -> None:
     note = f"note: {alone}: no -symbol.json is beside it; it is converted as a network of GluonCV\n"
     assert result.stderr == note
     assert run("convert", *options, "-q", "-o", tmp_path / "out").stderr == ""
+
+
+def test_prefixed_names_of_the_zoo_ask_for_the_networks_name(tmp_path: Path) -> None:
+    path = tmp_path / "my.params"
+    write_params(path, {"mobilenet0_conv0_weight": np.zeros((8, 3, 3, 3), np.float32)})
+    for command in ("detect", path), ("convert", "--params", path, "-o", tmp_path / "out"):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "give the network's name as MODEL; of any other network" in result.output

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Collection
 
 from ..graph.zoo.zoo_detection import ZooFit, detect_zoo
 from ..mapping.detection import Detection, detect
@@ -11,6 +12,9 @@ from ..mapping.dialects import dialect_of
 from ..mapping.fit import Specs
 from ..mapping.trunk import trunk_kind
 from ..sources.exported_pair import symbol_beside
+
+# names with the prefixes of Gluon's blocks
+_GLUONS = re.compile(r"_(conv|batchnorm|dense)\d+_(weight|gamma)$")
 
 
 def detect_file(specs: Specs, *, headless: bool = False) -> Detection:
@@ -37,17 +41,25 @@ def other_networks(specs: Specs, model: str, *, headless: bool = False) -> str |
     return " or ".join(found) if found and model not in found else None
 
 
-def next_step(names: Iterable[str], params: str | os.PathLike[str] | None) -> str:
+def next_step(
+    names: Collection[str], params: str | os.PathLike[str] | None, model: str | None = None
+) -> str:
     """Say, as the end of a sentence, how to convert a file that fits no network; may be empty.
 
     Args:
         names: The names of its arrays.
         params: Path of the file; None if the arrays are not from one.
+        model: Name of the network that it does not fit, if the user gives one.
     """
     if params is not None and (symbol := symbol_beside(params)) is not None:
         return f"; {symbol.name} is beside it: convert its graph with `--symbol auto`"
     if (kind := trunk_kind(names)) is not None:
         return f"; it has the names of a {kind} network, whose trunk `--backbone` converts"
+    if model is None and any(map(_GLUONS.search, names)):
+        return (
+            "; of GluonCV's other networks such names are not detected: give the network's name as "
+            "MODEL; of any other network, the -symbol.json that was exported with it as `--symbol`"
+        )
     return ""
 
 

@@ -170,7 +170,7 @@ def _require_fit(fitted: Fit, specs: Specs, request: Request) -> None:
     name = fitted.entry.name
     summary = f"{_prefix(request)}the arrays are not those of {name}"
     others = other_networks(specs, name, headless=request.backbone)
-    step = f"; convert them as {others}" if others else next_step(specs, request.params)
+    step = f"; convert them as {others}" if others else next_step(specs, request.params, name)
     refuse(f"{summary}{step}", fitted.problems)
 
 
