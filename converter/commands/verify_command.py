@@ -45,8 +45,10 @@ def verify_command(
 
     try:
         if is_source(checkpoint):
-            if sizes or reference != "auto":
-                raise click.UsageError("--reference and --size measure parity, but not of a .py.")
+            if sizes or reference != "auto" or model is not None:
+                raise click.UsageError(
+                    "--model, --reference and --size measure parity, but not of a .py."
+                )
             found = verify_source(checkpoint)
         elif has_graph(checkpoint):
             from ..pipeline.graph_verification import verify_graph
