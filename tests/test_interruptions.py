@@ -180,7 +180,7 @@ def test_several_conversions_say_which_are_left(capsys: pytest.CaptureFixture[st
     caught.value.show()
     assert capsys.readouterr().err == (
         "Interrupted: 2 of 4 are converted, and their files stay; go on with the same options for "
-        "c d\n"
+        "c.params d.params\n"
     )
 
 

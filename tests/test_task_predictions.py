@@ -304,23 +304,42 @@ def test_the_command_draws_and_goes_on_behind_a_broken_image(
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("out", "d"), ("threshold", "0.5"), ("segments", "1"), ("detector", "d")]
+    ("option", "value", "tasks"),
+    [
+        ("out", "d", "detection, segmentation, pose, depth and tracking"),
+        ("threshold", "0.5", "detection and pose"),
+        ("segments", "1", "action"),
+        ("detector", "d", "pose"),
+        ("box", "0,0,9,9", "tracking"),
+    ],
 )
-def test_options_of_programs_are_refused_for_checkpoints(option: str, value: str) -> None:
+def test_options_of_programs_are_refused_for_checkpoints(
+    option: str, value: str, tasks: str
+) -> None:
     result = CliRunner().invoke(main, ["predict", "x.pth", "a.png", f"--{option}", value])
     assert result.exit_code == 2
-    assert f"--{option} is for detection, segmentation, poses" in result.stderr
+    assert f"--{option} is for {tasks}." in result.stderr
 
 
 @pytest.mark.parametrize(
     ("command", "name", "options", "message"),
     [
-        ("predict", CLASSIFIER, ["--out", "d"], "--out is for detection and segmentation and"),
+        (
+            "predict",
+            CLASSIFIER,
+            ["--out", "d"],
+            "--out is for detection, segmentation, pose, depth and tracking",
+        ),
         ("predict", CLASSIFIER, ["--threshold", "0.5"], "--threshold is for detection and pose"),
         ("predict", CLASSIFIER, ["--segments", "1"], "--segments is for action; mobilenet0.25"),
         ("predict", POSE, ["--topk", "5"], "--topk is for classification and action"),
         ("predict", POSE, ["--threshold", "0.5"], "people that a --detector finds"),
-        ("predict", ACTION, ["--out", "d"], "--out is for detection and segmentation and"),
+        (
+            "predict",
+            ACTION,
+            ["--out", "d"],
+            "--out is for detection, segmentation, pose, depth and tracking",
+        ),
         ("predict", ACTION, ["--preset", "gluon"], "--preset is for classification"),
         ("validate", POSE, ["--segments", "2"], "--segments is for action"),
         ("validate", POSE, ["--metric", "voc"], "--metric is for detection"),

@@ -213,7 +213,7 @@ def test_a_differing_file_is_never_written_over(gh: Path, release: Path, digests
     result = send(release)
     assert result.exit_code == 1
     assert (
-        f"{GITHUB}: has README.md with different content, and published files are not overwritten"
+        f"{GITHUB}: has README.md with different content, and files there are not overwritten"
         in result.output
     )
     assert {row[0] for row in calls(gh)} <= {"view", "download"}  # not even what is missing

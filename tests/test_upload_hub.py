@@ -110,7 +110,7 @@ def test_a_differing_file_is_never_written_over(hub: Hub, release: Path, kind: s
     done = send(release, hub)
     assert done.returncode == 1
     assert (
-        f"has {path.name} with different content, and published files are not overwritten"
+        f"has {path.name} with different content, and files there are not overwritten"
         in done.stderr
     )
     assert {call.split()[0] for call in hub.calls} == {"GET"}
