@@ -22,7 +22,7 @@ ZOO = load_zoo()
 NAMES = (
     *("mobilenet0.25", "mobilenetv2_0.25", "vgg11_bn", "densenet121", "squeezenet1.1", "alexnet"),
     *("ssd_300_mobilenet0.25_voc", "ssd_512_resnet50_v1_voc", "yolo3_darknet53_coco"),
-    *("center_net_resnet18_v1b_voc", "faster_rcnn_resnet50_v1b_voc"),
+    *("center_net_resnet18_v1b_voc", "faster_rcnn_resnet50_v1b_voc", "simple_pose_resnet18_v1b"),
     *("fcn_resnet50_voc", "i3d_inceptionv1_kinetics400", "monodepth2_resnet18_kitti_mono_640x192"),
 )
 

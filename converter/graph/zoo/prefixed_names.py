@@ -24,14 +24,12 @@ def prefixed_names(stored: ZooGraph) -> dict[str, str]:
 
     Names that two arrays have without the network's prefix are left out.
     """
+    trained = stored.shapes.keys() - stored.constants.keys()
     names: dict[str, set[str]] = {}
     for node in stored.graph.nodes:
         for number, _ in node.inputs:
             array = stored.graph.nodes[number]
-            if (
-                array.op == VARIABLE
-                and array.name in stored.shapes.keys() - stored.constants.keys()
-            ):
+            if array.op == VARIABLE and array.name in trained:
                 names.setdefault(_prefixed(node, array.name), set()).add(array.name)
     return {name: min(found) for name, found in names.items() if len(found) == 1}
 
