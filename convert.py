@@ -14,7 +14,7 @@ OLDEST = (3, 10)
 # the modules of the dependencies in pyproject.toml
 NEEDED = (
     *("torch", "numpy", "click", "yaml", "rich"),
-    *("safetensors", "jinja2", "msgspec", "lazy_loader"),
+    *("safetensors", "jinja2", "msgspec", "lazy_loader", "filelock"),
 )
 
 

@@ -7,7 +7,16 @@ import importlib
 import pathlib
 import runpy
 
-dependencies = ["torch", "numpy", "yaml", "rich", "safetensors", "msgspec", "lazy_loader"]
+dependencies = [
+    "torch",
+    "numpy",
+    "yaml",
+    "rich",
+    "safetensors",
+    "msgspec",
+    "lazy_loader",
+    "filelock",
+]
 
 # load_package imports gluon2torch from this checkout, without installation
 _package = runpy.run_path(str(pathlib.Path(__file__).with_name("convert.py")))["load_package"]()

@@ -7,6 +7,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.status = 200
         self.cut: int | None = None
         self.stall = False
+        self.delay = 0.0  # seconds before the answer
         self.ranges = True
         self.seen: list[tuple[str, str | None]] = []
 
@@ -47,6 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server, wanted = self.server, self.headers.get("Range")
         server.seen.append((self.path, wanted))
+        time.sleep(server.delay)
         if server.status != 200:
             self.send_error(server.status)
             return
@@ -80,7 +83,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def files() -> list[str]:
-    return sorted(path.name for path in store.cache_folder().iterdir())
+    return sorted(path.name for path in store.cache_folder().iterdir() if path.is_file())
 
 
 def test_a_file_is_loaded_once_and_its_member_alone_unpacked(server: Server) -> None:
@@ -93,6 +96,17 @@ def test_a_file_is_loaded_once_and_its_member_alone_unpacked(server: Server) -> 
     assert files() == [path.name]  # neither the archive nor its other member
     assert not (store.cache_folder().parent / "evil.txt").exists()
     assert store.fetch("net", SHA1) == path
+    assert len(server.seen) == 1
+
+
+def test_of_two_processes_one_downloads(server: Server) -> None:
+    """Threads stand for them: each has a lock of its own, as processes have."""
+    server.delay = 0.2
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(store.fetch, "net", SHA1) for _ in range(2)]
+        paths = [each.result() for each in both]
+    assert paths[0] == paths[1]
+    assert paths[0].read_bytes() == PARAMS
     assert len(server.seen) == 1
 
 

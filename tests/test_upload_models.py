@@ -150,10 +150,10 @@ def test_a_failure_names_the_repository_and_a_rerun_sends_the_rest(
     assert done.exit_code == 0, done.stderr
     lines = done.stdout.splitlines()
     for line, start in zip(
-        lines, ("create", "commit 3 files", "create", "commit 3 files", "add 1 "), strict=True
+        lines, ("create", "commit 3 files", "create", "commit 3 files", "add to "), strict=True
     ):
         assert line.startswith(f"would {start}")
-    assert lines[-1] == f"would add 1 models to the collection 'Mine': {second}"
+    assert lines[-1] == f"would add to the collection 'Mine': {second}"
     assert writes(hub) == []
 
     done = run(*command)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,24 @@ TIMEOUT = 30.0  # seconds without a byte
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes received and the total, or None if the server does not send the total."""
+
+
+@contextmanager
+def sole_download(part: Path) -> Iterator[None]:
+    """Wait until no other process downloads to a partial file, and keep others from doing so.
+
+    The processes of torchrun fetch the same weights at the same time. The lock is a file in a
+    folder `.locks` beside the part.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    from filelock import FileLock
+
+    folder = part.parent / ".locks"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / f"{part.name}.lock"):
+        yield
 
 
 def download(

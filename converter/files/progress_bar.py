@@ -11,10 +11,11 @@ from .stages import watched
 
 
 @contextmanager
-def working(name: str, *, verbose: bool = False) -> Iterator[Progress]:
+def working(name: str, *, task: str = "converting", verbose: bool = False) -> Iterator[Progress]:
     """Show the stage of a conversion on stderr, and a bar during downloads.
 
     Args:
+        task: What is done with the network, but for downloads.
         verbose: Print a line for each stage, for a log. Otherwise, nothing is shown if stderr is
             not a terminal.
     """
@@ -39,21 +40,21 @@ def working(name: str, *, verbose: bool = False) -> Iterator[Progress]:
     with rich.progress.Progress(
         spinner, description, console=Console(stderr=True), transient=True
     ) as live:
-        task = live.add_task(f"converting {name}", total=None)
+        bar_id = live.add_task(f"{task} {name}", total=None)
 
         def progress(done: int, total: int | None) -> None:
             downloading = done != total
             live.columns = (spinner, description, *bar) if downloading else (spinner, description)
             live.update(
-                task,
-                description=f"{'downloading' if downloading else 'converting'} {name}",
+                bar_id,
+                description=f"{'downloading' if downloading else task} {name}",
                 completed=done,
                 total=total,
             )
 
         def show(stage: str, share: float) -> None:
             live.columns = (spinner, description)
-            live.update(task, description=f"converting {name}: {stage} ({share:.0%})")
+            live.update(bar_id, description=f"{task} {name}: {stage} ({share:.0%})")
 
         with watched(show):
             yield progress

@@ -117,7 +117,7 @@ def plan_collection(target: Target, title: str, repositories: Sequence[str]) -> 
         return []
     names = ", ".join([*missing[:_LISTED], *(["…"] if len(missing) > _LISTED else [])])
     new = "new " if slug is None else ""
-    text = f"add {len(missing)} models to the {new}collection {title!r}: {names}"
+    text = f"add to the {new}collection {title!r}: {names}"
     return [Step(text, lambda: _collect(api, target, title, slug, missing))]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadError
-from ..files.download import Progress, download
+from ..files.download import Progress, download, sole_download
 from ..files.hashes import file_sha256
 from ..mappings.catalog import Entry, load_catalog
 from ..mappings.schema import structure
@@ -59,19 +59,29 @@ def fetch_weights(entry: Entry, progress: Progress | None = None) -> Path:
         _require_sha256(path, sha256, str(path))
         return path
     path = _cache() / name
-    if path.is_file() and file_sha256(path) == sha256:
+    if _has_sha256(path, sha256):
         return path
-    url, part = f"{address}/{name}", path.with_name(f"{name}.part")
+    part = path.with_name(f"{name}.part")
     try:
-        download(url, part, ADVICE, progress)
-        try:
-            _require_sha256(part, sha256, url)
-            part.replace(path)
-        finally:  # a complete but wrong download must not be resumed
-            part.unlink(missing_ok=True)
+        with sole_download(part):
+            if not _has_sha256(path, sha256):  # another process may have fetched it
+                _download(f"{address}/{name}", part, path, sha256, progress)
     except OSError as error:
         raise _no_cache(path.parent, error) from error
     return path
+
+
+def _has_sha256(path: Path, sha256: str) -> bool:
+    return path.is_file() and file_sha256(path) == sha256
+
+
+def _download(url: str, part: Path, path: Path, sha256: str, progress: Progress | None) -> None:
+    download(url, part, ADVICE, progress)
+    try:
+        _require_sha256(part, sha256, url)
+        part.replace(path)
+    finally:  # a complete but wrong download must not be resumed
+        part.unlink(missing_ok=True)
 
 
 def _cache() -> Path:

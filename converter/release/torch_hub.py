@@ -61,7 +61,7 @@ def load_published(name: str, *, progress: bool = True, **options: Any) -> ResNe
     from ..files.progress_bar import working
 
     entry = load_catalog().find(name)
-    with working(entry.published) if progress else nullcontext() as show:
+    with working(entry.published, task="loading") if progress else nullcontext() as show:
         path = fetch_weights(entry, show)
     checkpoint = open_checkpoint(path, entry.name)
     if options.get("in_chans", checkpoint.in_chans) != checkpoint.in_chans:

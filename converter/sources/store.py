@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from ..errors import DownloadError
-from ..files.download import BLOCK, TIMEOUT, Progress, download
+from ..files.download import BLOCK, TIMEOUT, Progress, download, sole_download
 from ..files.hashes import file_sha1
 
 # GluonCV's own address (gluoncv/model_zoo/model_store.py)
@@ -60,27 +60,38 @@ def fetch(
     """
     target = cached_path(name, sha1)
     folder = target.parent
-    if target.is_file() and file_sha1(target) == sha1:
+    if _has_sha1(target, sha1):
         return target
     url = published_url(name, sha1)
     part = folder / f"{name}-{sha1[:8]}.zip.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        download(url, part, ADVICE, progress, timeout)
-        unpacked = part.with_suffix(".unpacked")
-        try:
-            _unpack(part, unpacked, url, target.name)
-            _check_sha1(unpacked, sha1, url)
-            unpacked.replace(target)
-        finally:  # a complete but wrong download must not be resumed
-            unpacked.unlink(missing_ok=True)
-            part.unlink()
+        with sole_download(part):
+            if not _has_sha1(target, sha1):  # another process may have fetched it
+                download(url, part, ADVICE, progress, timeout)
+                _take_out(part, target, sha1, url)
     except OSError as error:
         raise DownloadError(
             f"{folder}: cannot be written ({error.strerror or error}); "
             "set MXNET_HOME to a writable folder"
         ) from error
     return target
+
+
+def _has_sha1(path: Path, sha1: str) -> bool:
+    return path.is_file() and file_sha1(path) == sha1
+
+
+def _take_out(part: Path, target: Path, sha1: str, url: str) -> None:
+    """Take the file out of a complete download, which is removed."""
+    unpacked = part.with_suffix(".unpacked")
+    try:
+        _unpack(part, unpacked, url, target.name)
+        _check_sha1(unpacked, sha1, url)
+        unpacked.replace(target)
+    finally:  # a complete but wrong download must not be resumed
+        unpacked.unlink(missing_ok=True)
+        part.unlink()
 
 
 def _unpack(archive: Path, unpacked: Path, url: str, member: str) -> None:
