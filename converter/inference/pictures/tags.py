@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ...mappings.palettes import Colour
 from .canvas import legible_on
 
@@ -44,6 +46,7 @@ class TagPlacer:
         self.tags: list[Tag] = []
         self._font = font
         self._width, self._height = width, height
+        self._layers = np.zeros((height, width), np.int32)  # of tags, at each pixel
         letters: int = sum(font.getmetrics())  # ascender and descender
         self._padding = max(2, letters // 6)
         self._line_height = letters + self._padding
@@ -58,7 +61,9 @@ class TagPlacer:
             return
         places = list(self._places(box, self._text_width(text), self._line_height))
         free = (place for place in places if not self._covered(place))
-        self.tags.append(Tag(text, colour, next(free, None) or min(places, key=self._covered)))
+        left, top, right, bottom = next(free, None) or min(places, key=self._covered)
+        self._layers[top : bottom + 1, left : right + 1] += 1
+        self.tags.append(Tag(text, colour, (left, top, right, bottom)))
 
     def draw(self, draw: Any) -> None:
         """Draw the tags with Pillow's ImageDraw, those placed first on top."""
@@ -71,7 +76,8 @@ class TagPlacer:
 
     def _covered(self, place: Pixels) -> int:
         """Pixels of other tags under a rectangle."""
-        return sum(_common_area(place, tag.place) for tag in self.tags)
+        left, top, right, bottom = place
+        return int(self._layers[top : bottom + 1, left : right + 1].sum())
 
     def _text_width(self, text: str) -> int:
         width: int = math.ceil(self._font.getlength(text)) + 2 * self._padding
@@ -116,9 +122,3 @@ def _shortened(label: str, score: str) -> Iterator[str]:
     yield f"{label} {score}"
     yield from (f"{label[:length].rstrip()}… {score}" for length in range(len(label) - 1, 0, -1))
     yield score
-
-
-def _common_area(one: Pixels, other: Pixels) -> int:
-    width = min(one[2], other[2]) - max(one[0], other[0]) + 1
-    height = min(one[3], other[3]) - max(one[1], other[1]) + 1
-    return max(width, 0) * max(height, 0)
