@@ -53,9 +53,10 @@ view:
 proof: .venv/developing
 	$(BIN)/pytest -m slow
 
-# parity of all of GluonCV's networks outside the catalogue, with random weights at small sizes
+# parity of all of GluonCV's networks outside the catalogue, with random weights at small sizes,
+# and of one of each family at its published size; with one thread each, two proofs run at a time
 zoo: .venv/developing
-	$(BIN)/pytest -n 2 -m zoo
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m zoo
 
 # networks, graphs, operators, validate and finetune on a GPU, and how fast validate is there.
 # With more threads each, the test processes wait for one another: 9 minutes become 1.5.

@@ -18,7 +18,7 @@ from gluon2torch.mappings.zoo import ZooEntry
 from gluon2torch.parity.result import Parity
 from gluon2torch.pipeline.graph_conversion import check_sound
 from gluon2torch.pipeline.graph_inputs import build_for_shapes
-from gluon2torch.pipeline.graph_proof import Network, prove_graph
+from gluon2torch.pipeline.graph_proof import Network, first_allowed, prove_graph
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 
@@ -36,23 +36,25 @@ def prove(
     """Measure parity of a network with random weights.
 
     Args:
-        shapes: Shapes of the inputs; by default those that the table has for the proof.
+        shapes: Shapes of the inputs, for a proof in float64 alone; by default those that the table
+            has for the proof.
         proposals: Number of proposals of an R-CNN, instead of its own.
         seed: Seed of the weights and the inputs.
     """
-    shapes = shapes or entry.proof
     stored = load_zoo_graph(entry)
     arrays = load_zoo_arrays(entry, stored.shapes, stored.constants, Source("random", seed=seed))
     check_sound(entry.name, arrays)
-    given = {name: (shape, "float32") for name, shape in shapes.items()}
-    graph = for_inputs(stored.graph, entry.inputs, shapes)
+    sizes = shapes or entry.proof
+    given = {name: (shape, "float32") for name, shape in sizes.items()}
+    graph = for_inputs(stored.graph, entry.inputs, sizes)
     if proposals is not None:
         graph = with_proposals(graph, proposals)
     specs = input_specs(graph, arrays, given)
     built = build_for_shapes(graph, arrays, specs, specs)
     network = Network(graph, arrays, symbol_json(graph), (), detections=entry.task == "detection")
     try:
-        return prove_graph(built, network, "gluon", seed)
+        allowed = first_allowed(network) if shapes else None
+        return prove_graph(built, network, "gluon", seed, allowed=allowed)
     finally:
         gc.collect()  # MXNet's blocks refer to one another, with all their arrays
 

@@ -13,6 +13,7 @@ from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.inputs.image_sizes import Shapes, for_inputs
 from ..graph.inputs.input_spec import Specs
+from ..graph.symbols.float64_operators import is_replaced
 from ..graph.symbols.fusion import is_quantized, unfused
 from ..graph.symbols.graph_cut import arrays_of, cut
 from ..graph.symbols.labels import without_labels
@@ -117,7 +118,6 @@ def prove_sizes(
         return parity, None
     if reference.endswith(SAVED):
         return parity, "the saved reference has no others"
-    (dtype, limit), *_ = _allowed(network).items()
     # a graph of fixed sizes is another for each
     parts = [built.further] if network.shapes is None else [[each] for each in built.further]
     step = (1.0 - share) / len(parts)
@@ -130,7 +130,7 @@ def prove_sizes(
                 network.at(examples[0]),
                 reference,
                 seed,
-                allowed={dtype: limit},
+                allowed=first_allowed(network),
                 share=(start, start + step),
             )
         except (ParityError, ImageSizeError) as error:
@@ -200,6 +200,12 @@ def prove_graph(
     return parity
 
 
+def first_allowed(network: Network) -> dict[str, float]:
+    """The largest allowed difference in the data type that is compared first."""
+    dtype, limit = next(iter(_allowed(network).items()))
+    return {dtype: limit}
+
+
 def _allowed(network: Network) -> dict[str, float]:
     """The largest allowed difference by data type."""
     allowed = limits(without_labels(network.graph))
@@ -229,6 +235,14 @@ def reference_notes(network: Network) -> tuple[str, ...]:
         notes.append(
             "the proof in float64 computed SyncBatchNorm, which MXNet has in float32 only, as "
             "BatchNorm"
+        )
+    single = sorted(
+        {node.op for node in network.graph.nodes if is_replaced(node.op, node.attributes)}
+    )
+    if single and "float64" in limits(network.graph):
+        notes.append(
+            f"the proof in float64 computed {' and '.join(single)}, which MXNet computes in "
+            "float32, by other operators of MXNet"
         )
     if any(node.op == "Cast" and node.attributes.get("dtype") == "float32" for node in nodes):
         notes.append("the proof in float64 computed in float64 what the graph casts to float32")
