@@ -132,7 +132,7 @@ def check_operators(page: Page) -> None:
     assert names - page.words() == set()
     text = " ".join(page.text.split())
     assert "pooling_convention: same" in text  # which MXNet has, and the importer refuses
-    assert "rounded to float32, but for elu" in text
+    assert "replaced, but for elu" in text
     assert "float32 only with stride and dilation" in text
 
 

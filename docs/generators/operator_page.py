@@ -11,6 +11,7 @@ from gluon2torch.graph.operators import GROUPS, OPERATORS
 from gluon2torch.graph.operators.declaration import Declared
 from gluon2torch.graph.operators.unsupported import REASONS, reason_of
 from gluon2torch.graph.symbols.aliases import ALIASES, FIRST_NAMES
+from gluon2torch.graph.symbols.float64_operators import is_replaced
 from gluon2torch.graph.symbols.precision import EXACT, QUANTIZED, ROUNDED, limits
 from gluon2torch.graph.symbols.symbol import Graph, Node
 
@@ -19,6 +20,7 @@ from .mxnet_operators import Keywords, load_operators
 from .operator_limits import limits_of
 
 PACKAGE = "gluon2torch."
+REPLACED = "replaced"
 _PRECISION = {
     ("float64", EXACT): "",
     ("float64", ROUNDED): "rounded to float32",
@@ -46,6 +48,8 @@ def operator_page() -> str:
             "refused; *some values* are such as a kernel of size 0, or what MXNet itself computes "
             "wrongly. **Precision** says where MXNet does not compute in float64, so that a "
             f"comparison allows {ROUNDED:g} of the largest output in place of {EXACT:g}:\n",
+            f"- *{REPLACED}*: it computes in float32, whatever the data type, and a comparison in "
+            f"float64 takes other operators of MXNet in its place, which allow {EXACT:g};\n"
             f"- *{rounded}*: it computes in float32, whatever the data type;\n"
             f"- *{narrow}*: it does not take float64, or is wrong there;\n"
             f"- *{whole}*: integers are equal, and the rest is computed in float32, to "
@@ -99,14 +103,14 @@ def _limits(name: str, function: Callable[..., Any], known: Mapping[str, Keyword
 
 def _precision(name: str, known: Mapping[str, Keywords]) -> str:
     """How MXNet computes an operator, by its attributes where it depends on them."""
-    usual = _PRECISION[_least(name, {})]
+    usual = _kind(name, {})
     cases: dict[str, list[str]] = {}
     for attribute, keywords in known.get(name, {}).items():
         for keyword in keywords:
-            kind = _PRECISION[_least(name, {attribute: keyword})]
+            kind = _kind(name, {attribute: keyword})
             if kind != usual:
                 cases.setdefault(kind, []).append(code(keyword))
-    strided = _PRECISION[_least(name, dict.fromkeys(("stride", "dilate"), "(2, 2)"))]
+    strided = _kind(name, dict.fromkeys(("stride", "dilate"), "(2, 2)"))
     if strided != usual:
         cases[strided] = ["stride and dilation"]
     exact = cases.pop("", [])
@@ -119,11 +123,13 @@ def _or(texts: list[str]) -> str:
     return " or ".join(texts)
 
 
-def _least(name: str, attributes: Mapping[str, str]) -> tuple[str, float]:
-    """The data type in which a node is compared first, and the largest difference allowed."""
+def _kind(name: str, attributes: Mapping[str, str]) -> str:
+    """In which precision MXNet computes a node."""
+    if is_replaced(name, attributes):
+        return REPLACED
     node = Node(op=name, name=name, attributes=attributes, inputs=())
     graph = Graph(where=name, nodes=(node,), heads=((0, 0),), version=None)
-    return next(iter(limits(graph).items()))
+    return _PRECISION[next(iter(limits(graph).items()))]
 
 
 def _refused(known: Mapping[str, Keywords]) -> str:

@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..symbols.float64_operators import RESIZE
 from ..symbols.symbol import Graph, Node
 
-RESIZE = "_contrib_BilinearResize2D"
 SIDES = "height", "width"
 IMAGES = 4  # dimensions of a batch of images
 Shapes = Mapping[str, tuple[int, ...]]

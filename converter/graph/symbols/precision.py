@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .attributes import Attributes
+from .float64_operators import CROP, RESIZE, SLOPED, SOFTMAX, is_replaced, slope_kind
 from .fusion import is_quantized
-from .symbol import Graph, Node
+from .symbol import VARIABLE, Graph, Node
 
 EXACT, ROUNDED = 1e-12, 1e-5
 QUANTIZED = 1e-6  # integers are equal, and everything else is computed in float32
 # measured on MXNet 1.9.1: these compute in float32 whatever the dtype of the data
-_IN_FLOAT32 = frozenset({"_contrib_BilinearResize2D", "Pooling_v1"})
-_SLOPES_IN_FLOAT32 = frozenset({"leaky", "prelu", "rrelu", "selu", "gelu"})  # not elu
+_IN_FLOAT32 = frozenset({RESIZE, "Pooling_v1"})
 # … and these do not accept float64
 _WITHOUT_FLOAT64 = frozenset(
     {
         "LRN",
         "InstanceNorm",
-        "SoftmaxActivation",
+        SOFTMAX,
         "IdentityAttachKLSparseReg",
-        "Crop",
+        CROP,
         "_contrib_BatchNormWithReLU",
         "BatchNorm_v1",
     }
@@ -30,27 +32,44 @@ _WITHOUT_FLOAT64 = frozenset(
 )
 
 
-def limits(graph: Graph) -> dict[str, float]:
+def limits(graph: Graph, *, replaced: bool = True) -> dict[str, float]:
     """The largest allowed difference between MXNet's and torch's outputs, by dtype.
 
     The difference is relative to the largest output. float64 comes first; it is missing if MXNet
     cannot compute the graph in float64.
+
+    Args:
+        replaced: Whether operators that MXNet computes in float32 are replaced in float64
+            (float64_operators.py).
     """
-    operators = list(graph.operators())
-    if any(is_quantized(node) for node in operators):
+    if any(is_quantized(node) for node in graph.operators()):
         return {"float32": QUANTIZED}
+    kept = list(_as_they_are(graph) if replaced else graph.operators())
     if any(
         node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) or _is_float32_state(node)
-        for node in operators
+        for node in kept
     ):
         return {"float32": ROUNDED}
-    rounded = any(
-        node.op in _IN_FLOAT32
-        or (node.op == "LeakyReLU" and _slope(node) in _SLOPES_IN_FLOAT32)
-        or (node.op == "RNN" and node.attributes.get("mode") == "rnn_relu")
-        for node in operators
-    )
+    rounded = any(map(_is_in_float32, kept))
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}
+
+
+def _as_they_are(graph: Graph) -> Iterator[Node]:
+    """The nodes that are not replaced; those in the bodies of loops are not."""
+    for node in graph.nodes:
+        if node.op != VARIABLE and not is_replaced(node.op, node.attributes):
+            yield node
+        for body in node.subgraphs:
+            yield from body.operators()
+
+
+def _is_in_float32(node: Node) -> bool:
+    """Whether MXNet computes it in float32 whatever the dtype of the data."""
+    if node.op == "RNN":
+        return node.attributes.get("mode") == "rnn_relu"
+    if node.op == SLOPED:
+        return slope_kind(node.attributes) != "elu"
+    return node.op in _IN_FLOAT32
 
 
 def _is_wrong_in_float64(node: Node) -> bool:
@@ -66,7 +85,3 @@ def _is_float32_state(node: Node) -> bool:
     if node.op != "_zeros" or node.attributes.get("dtype", "float32") != "float32":
         return False
     return 0 in Attributes(node).integers("shape", ())
-
-
-def _slope(node: Node) -> str:
-    return node.attributes.get("act_type", "leaky")
