@@ -9,10 +9,11 @@ import importlib
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from gluon2torch.parity.result import Parity
 from gluon2torch.sources import mxnet_compat
 from gluon2torch.sources.source import Source, load_arrays
 from gluon2torch.weights.converted import Converted, assemble
+
+from .stand_in_hub import Hub, serving
 
 # the shared folder of real files, in the same folder as the checkout; it is optional
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -235,3 +238,32 @@ def _no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reaches the published store or the user's cache."""
     monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9")
     monkeypatch.setenv("MXNET_HOME", str(tmp_path / "mxnet"))
+
+
+@pytest.fixture
+def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in place of GitHub; `gh` on PATH is the stand-in."""
+    state, programs = tmp_path / "github", tmp_path / "bin"
+    state.mkdir()
+    programs.mkdir()
+    program = programs / "gh"
+    script = shlex.join([sys.executable, "-SE", str(Path(__file__).with_name("stand_in_gh.py"))])
+    program.write_text(f'#!/bin/sh\nexec {script} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("GH_STATE", str(state))
+    return state
+
+
+@pytest.fixture
+def local_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """The stand-in for the Hub, to which huggingface_hub talks in this process."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+    monkeypatch.setenv("HF_TOKEN", "hf_of_nobody")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        yield hub

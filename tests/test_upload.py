@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -27,21 +25,6 @@ GITHUB = "github:somebody/networks@v1"
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     return make_release(tmp_path / "release", make_weights(tmp_path / "weights"))
-
-
-@pytest.fixture
-def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in place of GitHub; `gh` on PATH is the stand-in."""
-    state, programs = tmp_path / "github", tmp_path / "bin"
-    state.mkdir()
-    programs.mkdir()
-    program = programs / "gh"
-    script = shlex.join([sys.executable, "-SE", str(ROOT / "tests" / "stand_in_gh.py")])
-    program.write_text(f'#!/bin/sh\nexec {script} "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("GH_STATE", str(state))
-    return state
 
 
 def send(release: Path, *options: str, target: str = GITHUB) -> Any:

@@ -123,27 +123,20 @@ def test_timm_and_open_checkpoint_load_what_was_sent(hub: Hub, tmp_path: Path) -
 @pytest.mark.huggingface_hub
 @pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the library's own
 def test_a_failure_names_the_repository_and_a_rerun_sends_the_rest(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local_hub: Hub, tmp_path: Path
 ) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
-    monkeypatch.setenv("HF_TOKEN", "hf_of_nobody")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     release = make_release(tmp_path / "release", make_weights(tmp_path / "weights", *TINY), *TINY)
     first, second = (f"somebody/gluon_{name}" for name in TINY)
     others = [f"somebody/other{number}" for number in range(6)]
-    hub.repositories |= {name: Repository() for name in others}
+    local_hub.repositories |= {name: Repository() for name in others}
     row = {"title": "Mine", "description": None, "lastUpdated": TIME, "position": 0}
     more = {"private": False, "theme": "green", "upvotes": 0, "owner": {"name": "somebody"}}
     items = [
         {"_id": f"{number:024x}", "position": number, "id": name, "type": "model"}
         for number, name in enumerate([*others, first])  # a list of collections has the first four
     ]
-    hub.collections["somebody/1"] = {"slug": "somebody/1", "items": items, **row, **more}
-    hub.refused = {second}
+    local_hub.collections["somebody/1"] = {"slug": "somebody/1", "items": items, **row, **more}
+    local_hub.refused = {second}
 
     command = ("release", release, "--upload", OWNER, "--collection", "Mine")
     done = run(*command, "--dry-run")
@@ -154,7 +147,7 @@ def test_a_failure_names_the_repository_and_a_rerun_sends_the_rest(
     ):
         assert line.startswith(f"would {start}")
     assert lines[-1] == f"would add to the collection 'Mine': {second}"
-    assert writes(hub) == []
+    assert writes(local_hub) == []
 
     done = run(*command)
     assert done.exit_code == 1
@@ -163,20 +156,20 @@ def test_a_failure_names_the_repository_and_a_rerun_sends_the_rest(
     assert line.startswith(f"Error: hf:{second}: the Hub refused or is unreachable (")
     assert line.endswith("; the same command sends what is missing")
     assert "You have read access only" in line
-    assert hub.repositories[first].commits == 1
+    assert local_hub.repositories[first].commits == 1
 
-    hub.refused, hub.calls = set(), []
+    local_hub.refused, local_hub.calls = set(), []
     done = run(*command)
     assert done.exit_code == 0, done.stderr
-    assert not any(first in call for call in writes(hub))
-    weights = hub.repositories[second].files["model.safetensors"]
-    assert len(hub.store) == 2
-    assert weights in hub.store.values()
+    assert not any(first in call for call in writes(local_hub))
+    weights = local_hub.repositories[second].files["model.safetensors"]
+    assert len(local_hub.store) == 2
+    assert weights in local_hub.store.values()
     assert [item["id"] for item in items] == [*others, first, second]
 
-    hub.calls = []
+    local_hub.calls = []
     done = run(*command)
-    assert (done.exit_code, writes(hub)) == (0, []), done.stderr
+    assert (done.exit_code, writes(local_hub)) == (0, []), done.stderr
     assert done.stdout == f"nothing to do: {OWNER} already has all of {release}\n"
 
 
