@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon2torch.parity.float64_symbol import in_float64
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 
@@ -18,10 +19,14 @@ def run_by_mxnet(
     Args:
         symbol: The graph, or its JSON.
         values: Inputs and arrays by name.
-        dtype: Data type of all values; without it, each has its own.
+        dtype: Data type of all values; without it, each has its own, and in float64 what MXNet
+            computes in float32 alone is computed by other operators.
     """
     mx = import_mxnet()
     graph = mx.sym.load_json(symbol) if isinstance(symbol, str) else symbol
+    if dtype is None and all(each.dtype == np.float64 for each in values.values()):
+        graph, constants = in_float64(mx, graph, values)
+        values = {**values, **constants}
     given = (values[name] for name in graph.list_inputs())
     found = mx.nd.CachedOp(graph)(*(mx.nd.array(a, dtype=dtype or a.dtype) for a in given))
     return [each.asnumpy() for each in (found if isinstance(found, list | tuple) else [found])]

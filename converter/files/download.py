@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,13 @@ def sole_download(part: Path) -> Iterator[None]:
 
     folder = part.parent / ".locks"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / f"{part.name}.lock"):
+    lock = FileLock(folder / f"{part.name}.lock")
+    with suppress(NotImplementedError):  # a file system without locks
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def download(

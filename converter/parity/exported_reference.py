@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ..errors import GraphError, ImageSizeError
 from ..graph.inputs.input_spec import describe
-from ..graph.symbols.float64_operators import is_replaced, with_float64_operators
 from ..graph.symbols.symbol_edits import (
     with_dtype,
     with_local_norms,
@@ -20,6 +17,7 @@ from ..graph.symbols.symbol_edits import (
 )
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
+from .float64_symbol import in_float64, infer_shapes
 
 
 class ExportedReference:
@@ -98,10 +96,10 @@ class ExportedReference:
         arrays = {**self._arrays, **inputs}
         try:
             if self._dtype == "float64":
-                symbol, constants = self._in_float64(symbol, arrays)
+                symbol, constants = in_float64(self._mxnet, symbol, arrays)
                 arrays |= constants
             names = symbol.list_inputs()
-            args, _, aux = self._infer_shapes(symbol, arrays)
+            args, _, aux = infer_shapes(self._mxnet, symbol, arrays)
             shapes = dict(zip(symbol.list_arguments(), args, strict=True))
             shapes |= dict(zip(symbol.list_auxiliary_states(), aux, strict=True))
             values = [self._ndarray(arrays.get(name), shapes[name]) for name in names]
@@ -117,28 +115,6 @@ class ExportedReference:
                 f"MXNet cannot run the graph on inputs of shape {size} ({_reason(error)}); choose "
                 "others with `--size` or `--input`"
             ) from error
-
-    def _in_float64(self, symbol: Any, arrays: Arrays) -> tuple[Any, Arrays]:
-        """The graph without operators that MXNet computes in float32, and its new constants."""
-        text = symbol.tojson()
-        nodes = json.loads(text)["nodes"]
-        if not any(is_replaced(node["op"], node.get("attrs", {})) for node in nodes):
-            return symbol, {}
-        values = symbol.get_internals()
-        _, shapes, _ = self._infer_shapes(values, arrays)
-        edges = [(node, output) for node, output, _ in json.loads(values.tojson())["heads"]]
-        text, constants = with_float64_operators(text, dict(zip(edges, shapes, strict=True)))
-        return self._mxnet.sym.load_json(text), constants
-
-    def _infer_shapes(self, symbol: Any, arrays: Arrays) -> tuple[Any, Any, Any]:
-        """The shapes of the arguments, of the outputs and of the auxiliary states."""
-        known = {name: arrays[name].shape for name in symbol.list_inputs() if name in arrays}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about shapes that cannot be inferred
-            args, outputs, aux = symbol.infer_shape(**known)
-        if args is None:
-            raise self._mxnet.MXNetError("some shapes cannot be inferred")
-        return args, outputs, aux
 
     def _edited(self, symbol: Any, edit: Callable[[str], str]) -> Any:
         edited = edit(symbol.tojson())  # without the casts of MXNet's `amp`

@@ -226,23 +226,22 @@ def _wrong_node(built: BuiltGraph, network: Network, inputs: Arrays) -> WrongNod
 def reference_notes(network: Network) -> tuple[str, ...]:
     """What MXNet computed otherwise than the graph says, so that the proof could be exact."""
     nodes, notes = list(network.graph.operators()), []
+    in_float64 = "float64" in _allowed(network)
     if any(node.op == ROI_ALIGN for node in nodes):
         notes.append(
             "for the proof, MXNet's ROIAlign pooled all boxes, and the results for batch index -1 "
             "were set to 0: MXNet 1.9.1 does not write them"
         )
-    if any(node.op == SYNC_BATCH_NORM for node in nodes) and "float64" in limits(network.graph):
+    if any(node.op == SYNC_BATCH_NORM for node in nodes) and in_float64:
         notes.append(
             "the proof in float64 computed SyncBatchNorm, which MXNet has in float32 only, as "
             "BatchNorm"
         )
-    single = sorted(
-        {node.op for node in network.graph.nodes if is_replaced(node.op, node.attributes)}
-    )
-    if single and "float64" in limits(network.graph):
+    replaced = {node.op for node in network.graph.nodes if is_replaced(node.op, node.attributes)}
+    if replaced and in_float64:
         notes.append(
-            f"the proof in float64 computed {' and '.join(single)}, which MXNet computes in "
-            "float32, by other operators of MXNet"
+            f"the proof in float64 computed {', '.join(sorted(replaced))} by other operators of "
+            "MXNet, which has them in float32 alone"
         )
     if any(node.op == "Cast" and node.attributes.get("dtype") == "float32" for node in nodes):
         notes.append("the proof in float64 computed in float64 what the graph casts to float32")

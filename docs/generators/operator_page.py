@@ -48,8 +48,8 @@ def operator_page() -> str:
             "refused; *some values* are such as a kernel of size 0, or what MXNet itself computes "
             "wrongly. **Precision** says where MXNet does not compute in float64, so that a "
             f"comparison allows {ROUNDED:g} of the largest output in place of {EXACT:g}:\n",
-            f"- *{REPLACED}*: it computes in float32, whatever the data type, and a comparison in "
-            f"float64 takes other operators of MXNet in its place, which allow {EXACT:g};\n"
+            f"- *{REPLACED}*: it computes in float32 alone, and a comparison in float64 takes "
+            f"other operators of MXNet in its place, to {EXACT:g}, but for the bodies of loops;\n"
             f"- *{rounded}*: it computes in float32, whatever the data type;\n"
             f"- *{narrow}*: it does not take float64, or is wrong there;\n"
             f"- *{whole}*: integers are equal, and the rest is computed in float32, to "

@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from gluon2torch.graph.symbols.precision import limits
+from gluon2torch.graph.symbols.precision import EXACT
 from gluon2torch.graph.zoo.zoo_graph import ZooGraph, load_zoo_graph
 from gluon2torch.mappings.preprocessing import TaskPreprocessing
 from gluon2torch.mappings.zoo import ZooEntry, load_zoo
@@ -55,9 +55,8 @@ def _task(title: str, entries: list[ZooEntry]) -> str:
         f"# {title}\n\n"
         f"{len(entries)} names of GluonCV outside the [catalogue](index.md), which are "
         "[converted as graphs](../zoo.md). Parameters are those that are trained; figures are "
-        "those that GluonCV published. The last column is the largest difference from MXNet, "
-        "relative to the largest output, that the proof allows in float64: it is 1e-05 where MXNet "
-        "itself computes a part of the network in float32.\n\n"
+        "those that GluonCV published. In float64 the proof allows a difference from MXNet of "
+        f"{EXACT:g} of the largest output.\n\n"
         + "\n".join(_family(name, group) for name, group in families.items())
     )
 
@@ -103,7 +102,7 @@ def _networks(entries: list[ZooEntry]) -> str:
     metrics = list(dict.fromkeys(name for entry in entries for name in entry.metrics))
     headings = ["Network", "Classes", "Input", "Parameters"]
     headings += [METRICS.get(name, name.replace("_", " ")) for name in metrics]
-    headings += [*HEADINGS, "Weights", "Limit"]
+    headings += [*HEADINGS, "Weights"]
     rows = []
     for entry in entries:
         stored = load_zoo_graph(entry)
@@ -116,10 +115,9 @@ def _networks(entries: list[ZooEntry]) -> str:
                 *(f"{entry.metrics[name]:g}" if name in entry.metrics else "" for name in metrics),
                 *cost_cells(entry),
                 "published" if entry.sha1 else "",
-                f"{next(iter(limits(stored.graph).values())):.0e}",
             ]
         )
-    return table(headings, rows, right=headings[3:-2])
+    return table(headings, rows, right=headings[3:-1])
 
 
 def _parameters(stored: ZooGraph) -> int:

@@ -32,19 +32,15 @@ _WITHOUT_FLOAT64 = frozenset(
 )
 
 
-def limits(graph: Graph, *, replaced: bool = True) -> dict[str, float]:
+def limits(graph: Graph) -> dict[str, float]:
     """The largest allowed difference between MXNet's and torch's outputs, by dtype.
 
     The difference is relative to the largest output. float64 comes first; it is missing if MXNet
-    cannot compute the graph in float64.
-
-    Args:
-        replaced: Whether operators that MXNet computes in float32 are replaced in float64
-            (float64_operators.py).
+    cannot compute the graph in float64, with some operators replaced (float64_operators.py).
     """
     if any(is_quantized(node) for node in graph.operators()):
         return {"float32": QUANTIZED}
-    kept = list(_as_they_are(graph) if replaced else graph.operators())
+    kept = list(_as_they_are(graph))
     if any(
         node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) or _is_float32_state(node)
         for node in kept

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from .labels import WITH_LABELS
+from .node_replacement import NewNodes, Row, replace_nodes
 from .symbol import VARIABLE
 
 # operators that give float32 unless their attribute `dtype` names another data type
@@ -56,42 +56,23 @@ def with_masked_regions(text: str) -> str:
     Returns:
         The changed graph; the same text if it has no ROIAlign.
     """
-    table = json.loads(text)
-    if not any(node["op"] == ROI_ALIGN for node in table["nodes"]):
-        return text
-    nodes: list[dict[str, Any]] = []
-    places: list[int] = []  # the new number of each node
-    for node in table["nodes"]:
-        node["inputs"] = [[places[edge[0]], *edge[1:]] for edge in node["inputs"]]
-        if node["op"] == ROI_ALIGN:
-            _add_masked(nodes, node)
-        else:
-            nodes.append(node)
-        places.append(len(nodes) - 1)
-    table["heads"] = [[places[edge[0]], *edge[1:]] for edge in table["heads"]]
-    table["arg_nodes"] = [n for n, node in enumerate(nodes) if node["op"] == VARIABLE]
-    table["nodes"] = nodes
-    del table["node_row_ptr"]
-    return json.dumps(table)
+    return replace_nodes(text, _mask_regions)
 
 
-def _add_masked(nodes: list[dict[str, Any]], align: dict[str, Any]) -> None:
-    """Add a ROIAlign of all boxes, and the nodes around it; the last one has its result."""
-
-    def add(op: str, inputs: list[Any], **attributes: str) -> list[int]:
-        name = f"{align['name']} {len(nodes)}"
-        nodes.append({"op": op, "name": name, "attrs": attributes, "inputs": inputs})
-        return [len(nodes) - 1, 0, 0]
-
+def _mask_regions(new: NewNodes, align: Row, _: int) -> bool:
+    """Replace a ROIAlign by one of all boxes, and the nodes around it."""
+    if align["op"] != ROI_ALIGN:
+        return False
     data, boxes = align["inputs"]
-    index = add("slice_axis", [boxes], axis="1", begin="0", end="1")
-    corners = add("slice_axis", [boxes], axis="1", begin="1", end="None")
-    first = add("_maximum_scalar", [index], scalar="0")
-    every = add("Concat", [first, corners], dim="1", num_args="2")
-    pooled = add(ROI_ALIGN, [data, every], **align.get("attrs", {}))
-    chosen = add("_greater_equal_scalar", [index], scalar="0")
-    mask = add("Reshape", [chosen], shape="(-1, 1, 1, 1)")
-    add("broadcast_mul", [pooled, mask])
+    index = new.add("slice_axis", boxes, axis=1, begin=0, end=1)
+    corners = new.add("slice_axis", boxes, axis=1, begin=1, end=None)
+    first = new.add("_maximum_scalar", index, scalar=0)
+    every = new.add("Concat", first, corners, dim=1, num_args=2)
+    pooled = new.add(ROI_ALIGN, data, every, **align.get("attrs", {}))
+    chosen = new.add("_greater_equal_scalar", index, scalar=0)
+    mask = new.add("Reshape", chosen, shape=(-1, 1, 1, 1))
+    new.add("broadcast_mul", pooled, mask)
+    return True
 
 
 def with_local_norms(text: str) -> str:
