@@ -17,6 +17,7 @@ from gluon2torch.cli import main
 from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.class_labels import dataset_labels
 from gluon2torch.mappings.zoo import load_zoo
+from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
@@ -24,6 +25,8 @@ from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 from .conftest import random_network
 from .exported import export
 from .images import noise
+from .recipe_networks import make_bert
+from .test_graph_inputs import save_detector, saved
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSIFIER = "cifar_resnet20_v1"
@@ -90,6 +93,15 @@ def run(line: str, stdin: bytes | None = None) -> Result | None:
     return CliRunner().invoke(main, [str(each) for path in paths for each in path], input=stdin)
 
 
+def require_done(line: str, result: Result) -> None:
+    """Fail unless a command of ours succeeded; what it would download cannot be reached here."""
+    words = set(shlex.split(line, comments=True))
+    if "convert" in words and not words & {"--params", "--init", "--list"}:
+        assert (result.exit_code, "cannot be reached" in result.output) == (1, True), line
+    else:
+        assert result.exit_code == 0, (line, result.output)
+
+
 def make_files(text: str) -> None:
     """Make the files that a section names, in the working directory."""
     for name, make in _MAKERS.items():
@@ -117,6 +129,20 @@ def _pose() -> None:
 def _graph() -> None:
     for path in export(CLASSIFIER, Path(), (32, 32)):
         path.rename(path.name.replace(CLASSIFIER, "net"))
+
+
+def _two_inputs() -> None:
+    save_detector(Path())
+
+
+def _backbone() -> None:
+    """A network with layers of the names that are cut at."""
+    sym = import_mxnet().sym
+    data = sym.Convolution(sym.var("data"), num_filter=4, kernel=(3, 3), name="conv4_3")
+    data = sym.Activation(data, act_type="relu", name="relu4_3")
+    data = sym.Pooling(data, kernel=(2, 2), stride=(2, 2), name="pool5")
+    symbol = sym.FullyConnected(data, num_hidden=3, name="fc6")
+    saved(symbol, Path(), data=(1, 3, 224, 224))
 
 
 def _own_checkpoint() -> None:
@@ -160,7 +186,10 @@ _MAKERS: dict[str, Callable[[], None]] = {
     "my.params": _arrays,
     "pose.params": _pose,
     "files/": _folder,
+    "im_info=": _two_inputs,
+    "relu4_3": _backbone,
     "net-symbol.json": _graph,
+    "bert-symbol.json": make_bert,
     "weights/gluon_resnet50_v1d": _checkpoint,
     "CHECKPOINT": _own_checkpoint,
     "photo.jpg": _image("photo.jpg"),

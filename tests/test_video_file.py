@@ -13,14 +13,14 @@ from gluon2torch.inference.images.video_file import frame_of, open_video
 COUNT = 7
 
 
-def write_video(path: Path) -> None:
+def write_video(path: Path, height: int = 48, width: int = 64) -> None:
     """Frames of one grey each, ever lighter."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(COUNT):
-            pixels = np.full((48, 64, 3), 30 * number + 20, np.uint8)
+            pixels = np.full((height, width, 3), 30 * number + 20, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
 
