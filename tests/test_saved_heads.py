@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,6 +15,8 @@ from gluon2torch.errors import MissingDependencyError, ParamsFileError, ParityEr
 from gluon2torch.graph.operators import OPERATORS
 from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.zoo import load_zoo
+from gluon2torch.parity.reference_file import read_reference, write_reference
+from gluon2torch.parity.saved_heads import About
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.arrays import Arrays
@@ -22,6 +25,7 @@ from gluon2torch.sources.params_writer import write_params
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
 
+from .exported import export_symbol
 from .test_commands import run
 
 MODEL = "ssd_300_mobilenet0.25_voc"
@@ -167,3 +171,17 @@ def test_nothing_is_saved_without_mxnet(tmp_path: Path, monkeypatch: pytest.Monk
             save_reference=tmp_path / "mine.npz",
         )
     assert not list(tmp_path.glob("*.npz"))
+
+
+def test_results_that_mxnet_rounded_are_refused(tmp_path: Path) -> None:
+    """Files of older versions, in which float64 had the rounding of float32."""
+    sym = import_mxnet().sym
+    layer = sym.LeakyReLU(sym.FullyConnected(sym.var("data"), num_hidden=3, name="fc"))
+    symbol, params = export_symbol(layer, tmp_path / "net", {"data": (1, 5)})
+    saved = tmp_path / "net.npz"
+    convert_graph(symbol, params, out=tmp_path / "a", save_reference=saved)
+    convert_graph(symbol, params, out=tmp_path / "b", reference=saved)
+    about, values = read_reference(saved, About)
+    write_reference(saved, msgspec.structs.replace(about, replaced=()), values)
+    with pytest.raises(ParamsFileError, match="has the results of LeakyReLU as MXNet rounds them"):
+        convert_graph(symbol, params, out=tmp_path / "c", reference=saved)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import ParamsFileError
 from ..graph.inputs.input_spec import Specs, describe, in_dtype
+from ..graph.symbols.float64_operators import replaced_operators
 from ..graph.symbols.graph_differences import first_difference
 from ..graph.symbols.symbol import Graph, parse_symbol
 from ..graph.symbols.symbol_writer import symbol_json
@@ -36,6 +37,7 @@ class About(Row, frozen=True):
         inputs: Names of the inputs, by number.
         heads: Names of the outputs.
         dtypes: Data types in which they were computed.
+        replaced: Operators that MXNet has in float32 alone, and computed by others in float64.
     """
 
     reference: str
@@ -44,6 +46,7 @@ class About(Row, frozen=True):
     inputs: tuple[tuple[str, ...], ...]
     heads: tuple[str, ...]
     dtypes: tuple[str, ...]
+    replaced: tuple[str, ...] = ()
 
 
 def array_hashes(arrays: Arrays) -> dict[str, str]:
@@ -95,6 +98,7 @@ class RecordingHeads:
             inputs=tuple(map(tuple, inputs)),
             heads=tuple(first),
             dtypes=tuple(self._outputs),
+            replaced=tuple(replaced_operators(graph)),
         )
         values = {
             f"input.{number}.{name}": value
@@ -169,6 +173,8 @@ class SavedHeads:
             problem = f"has outputs for inputs of shape {known}; expected {wanted}"
         elif missing := [dtype for dtype in dtypes if dtype not in self._about.dtypes]:
             problem = f"has no outputs in {missing[0]}"
+        elif rounded := set(replaced_operators(graph)) - {*self._about.replaced}:
+            problem = f"has the results of {min(rounded)} as MXNet rounds them to float32"
         elif len(self._about.heads) != len(graph.heads):
             problem = f"has {len(self._about.heads)} outputs instead of {len(graph.heads)}"
         if problem is not None:

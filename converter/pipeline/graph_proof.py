@@ -13,7 +13,7 @@ from ..graph.array_names import match_names
 from ..graph.dequantization import dequantized
 from ..graph.inputs.image_sizes import Shapes, for_inputs
 from ..graph.inputs.input_spec import Specs
-from ..graph.symbols.float64_operators import is_replaced
+from ..graph.symbols.float64_operators import replaced_operators
 from ..graph.symbols.fusion import is_quantized, unfused
 from ..graph.symbols.graph_cut import arrays_of, cut
 from ..graph.symbols.labels import without_labels
@@ -237,11 +237,11 @@ def reference_notes(network: Network) -> tuple[str, ...]:
             "the proof in float64 computed SyncBatchNorm, which MXNet has in float32 only, as "
             "BatchNorm"
         )
-    replaced = {node.op for node in network.graph.nodes if is_replaced(node.op, node.attributes)}
+    replaced = replaced_operators(network.graph)
     if replaced and in_float64:
         notes.append(
-            f"the proof in float64 computed {', '.join(sorted(replaced))} by other operators of "
-            "MXNet, which has them in float32 alone"
+            f"the proof in float64 computed {', '.join(replaced)} by other operators of MXNet, "
+            "which has them in float32 alone"
         )
     if any(node.op == "Cast" and node.attributes.get("dtype") == "float32" for node in nodes):
         notes.append("the proof in float64 computed in float64 what the graph casts to float32")

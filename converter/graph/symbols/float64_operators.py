@@ -15,7 +15,7 @@ import numpy as np
 from ...sources.arrays import Array, Arrays
 from .attributes import Attributes
 from .node_replacement import NewNodes, Row, Source, replace_nodes
-from .symbol import VARIABLE, Edge, Node
+from .symbol import VARIABLE, Edge, Graph, Node
 
 RESIZE = "_contrib_BilinearResize2D"
 SLOPED = "LeakyReLU"
@@ -34,6 +34,11 @@ def slope_kind(attributes: Mapping[str, str]) -> str:
 def is_replaced(op: str, attributes: Mapping[str, str]) -> bool:
     """Whether `with_float64_operators` replaces a node."""
     return op in (RESIZE, SOFTMAX, CROP) or (op == SLOPED and slope_kind(attributes) in _KINDS)
+
+
+def replaced_operators(graph: Graph) -> list[str]:
+    """The operators of a graph that `with_float64_operators` replaces."""
+    return sorted({node.op for node in graph.nodes if is_replaced(node.op, node.attributes)})
 
 
 def has_replaced(text: str) -> bool:
