@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import io
 import os
 import signal
 import sys
@@ -23,6 +21,7 @@ from .commands.graph_command import graph_command
 from .commands.interruption import interruptible
 from .commands.predict_command import predict_command
 from .commands.release_command import release_command
+from .commands.system_errors import system_errors
 from .commands.to_gluon_command import to_gluon_command
 from .commands.train_command import train_command
 from .commands.validate_command import validate_command
@@ -83,15 +82,8 @@ class Program(click.Group):
     """The commands; called, as by a console script, they are a whole program."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with interruptible():
-                return super().invoke(ctx)
-        except OSError as error:
-            # files are handled where they are used; click ends quietly if a pipe was closed
-            if error.filename is not None or error.errno in (None, errno.EPIPE):
-                raise
-            sys.stdout = io.StringIO()  # what is left in its buffer cannot be written at exit, too
-            raise click.ClickException(f"stdout cannot be written ({error.strerror})") from error
+        with interruptible(), system_errors():
+            return super().invoke(ctx)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         with orderly_end():

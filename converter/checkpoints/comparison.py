@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import ParamsFileError
+from ..errors import CheckpointError, ParamsFileError
 from ..mapping.assignment import ArraySpec, array_specs
 from ..mapping.detection import detect, require_one
 from ..mapping.dialects import plain_name
@@ -185,9 +185,18 @@ def _load_checkpoint(path: str | os.PathLike[str]) -> Arrays:
 
     from .weights_file import read_tensors
 
+    def array(name: str, tensor: torch.Tensor) -> Array:
+        try:
+            return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
+        except TypeError as error:
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            raise CheckpointError(
+                f"{os.fspath(path)}: {name} has the data type {dtype}, which cannot be compared"
+            ) from error
+
     tensors, _ = read_tensors(path)
     return {
-        name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
+        name: array(name, tensor)
         for name, tensor in tensors.items()
         if not name.endswith(f".{MADE_UP}")
     }

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ..files.atomic_file import write_text
+from ..files.output_path import output_file
 from ..graph.symbols.roles import auxiliary_names
 from ..graph.symbols.symbol_writer import symbol_json
 from ..mappings.zoo import load_zoo
@@ -37,6 +38,7 @@ def write_gluon_files(program: Program, out: Path) -> tuple[Path, Arrays]:
         states = auxiliary_names(program.graph)
         arrays = {f"{'aux' if n in states else 'arg'}:{n}": array for n, array in arrays.items()}
     symbol = out.with_name(_EPOCH.sub("", out.name) + "-symbol.json")
+    output_file(symbol)  # before the arrays are written
     write_params(out, arrays)
     write_text(symbol_json(program.graph), symbol)
     return symbol, arrays

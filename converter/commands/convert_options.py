@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,7 +18,7 @@ from ..mappings.choices import (
     PROOFS,
     SAVED,
 )
-from .option_types import OutputFile, OutputFolder, ReferenceType, ShardType, SizeType
+from .option_types import InputPath, OutputFile, OutputFolder, ReferenceType, ShardType, SizeType
 from .shared_options import JSON, PLUGIN
 
 _OPTIONS = (
@@ -53,7 +52,7 @@ _OPTIONS = (
     ),
     click.option(
         "--params",
-        type=click.Path(path_type=Path),
+        type=InputPath(),
         multiple=True,
         metavar="FILE|DIR|@LIST",
         help="Convert your own .params file, with any number of classes; repeatable. A folder "
@@ -61,7 +60,7 @@ _OPTIONS = (
     ),
     click.option(
         "--symbol",
-        type=click.Path(path_type=Path),
+        type=InputPath(),
         metavar="FILE|auto",
         help="The -symbol.json of --params: convert its graph, of any network. auto: the "
         "one beside it, such as net-symbol.json beside net-0000.params; if none is there, a note "
@@ -98,7 +97,7 @@ _OPTIONS = (
     ),
     click.option(
         "--labels",
-        type=click.Path(path_type=Path),
+        type=InputPath(),
         metavar="FILE",
         help="File with the class names, one per line.",
     ),

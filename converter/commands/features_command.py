@@ -10,7 +10,7 @@ import click
 
 from ..errors import ConversionError
 from ..mappings.choices import SAVED
-from .option_types import OutputFile
+from .option_types import InputPath, OutputFile
 from .shared_options import (
     AMP,
     BATCH_SIZE,
@@ -33,7 +33,7 @@ from .shared_options import (
 
 
 @click.command("features", context_settings=CONTEXT)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=InputPath())
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.option(
     "-o",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError
+from .option_types import InputPath
 from .shared_options import CONTEXT, JSON, shortened, write_json
 
 if TYPE_CHECKING:
     from ..checkpoints.inspection import FileReport
     from ..mapping.detection import Detection
 
-FILE = click.Path(path_type=Path)
+FILE = InputPath()
 
 
 @click.command("inspect", context_settings=CONTEXT)

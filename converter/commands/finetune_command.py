@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from ..errors import ConversionError
+from .option_types import InputPath
 from .shared_options import CONTEXT, MODEL, shortened
 from .training_switches import train_and_show, training_options
 
 
 @click.command("finetune", context_settings=CONTEXT)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("images", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=InputPath())
+@click.argument("images", metavar="DIR", type=InputPath())
 @training_options("finetuned")
 @MODEL
 def finetune_command(checkpoint: Path, images: Path, model: str | None, **options: Any) -> None:

@@ -10,7 +10,7 @@ import click
 
 from ..errors import ConversionError
 from .input_option import parse_inputs
-from .option_types import STDOUT, OutputFile
+from .option_types import STDOUT, InputPath, OutputFile
 from .shared_options import CONTEXT, JSON, PLUGIN, shortened, write_json
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("graph", context_settings=CONTEXT)
-@click.argument("symbol", type=click.Path(path_type=Path), metavar="FILE")
+@click.argument("symbol", type=InputPath(), metavar="FILE")
 @click.option(
     "--dot",
     type=OutputFile(stdout=True),
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--params",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=InputPath(dir_okay=False),
     metavar="FILE",
     help="With --html: the .params of the graph, for the shapes.",
 )

@@ -10,6 +10,8 @@ from typing import IO, Any
 
 import click
 
+from .system_errors import system_errors
+
 NOTHING_LEFT = "no unfinished file is left; the same command starts again, and resumes a download"
 
 
@@ -42,5 +44,5 @@ class InterruptibleCommand(click.Command):
     """A command that is run on its own, without the group of all commands."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with interruptible():
+        with interruptible(), system_errors():
             return super().invoke(ctx)

@@ -14,6 +14,27 @@ from ..files.output_path import kind_of
 from ..mappings.choices import REFERENCES, SAVED
 
 STDOUT = Path("-")
+LARGEST_SCALE = 8
+_CLAIMS = f"{__name__}.claims"  # key of the context's data
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range; click's own accepts nan, and inf where there is no upper bound."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not finite", param, ctx)
+        return number
+
+
+class InputPath(click.Path):
+    """The path of a file or a folder to read, which no output of the command may be."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        _claim(self, path, param, ctx, written=False)
+        return path
 
 
 class OutputFile(click.ParamType[Path]):
@@ -39,13 +60,35 @@ class OutputFile(click.ParamType[Path]):
             if self._stdout:
                 return path
             self.fail("stdout (-) is not supported here; give the name of a file", param, ctx)
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            self.fail(f"{value}: cannot be written ({error.strerror})", param, ctx)
         if (kind := kind_of(path)) is not None:
             self.fail(f"{value} is {kind}, not a regular file; choose another name", param, ctx)
         if not (above := next(each for each in path.parents if os.path.exists(each))).is_dir():
             self.fail(f"{value}: {above} is not a folder", param, ctx)
         if self._suffix and path.suffix != self._suffix:
             self.fail(f"{value}: the file's name must end in {self._suffix}", param, ctx)
+        _claim(self, path, param, ctx, written=True)
         return path
+
+
+def _claim(
+    kind: click.ParamType[Any], path: Path, param: Any, ctx: click.Context | None, *, written: bool
+) -> None:
+    """Refuse a file that is an output and also another output or an input of the command."""
+    if ctx is None or param is None:
+        return
+    claims: list[tuple[str, bool, str]] = ctx.meta.setdefault(_CLAIMS, [])
+    real = os.path.realpath(path)
+    for other, is_written, name in claims:
+        if other == real and (written or is_written):
+            kind.fail(f"{path} is also the file of {name}; choose another name", param, ctx)
+    name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name
+    claims.append((real, written, name))
 
 
 class OutputFolder(click.ParamType[Path]):
@@ -103,7 +146,7 @@ class ChannelsType(click.ParamType[tuple[float, float, float]]):
 
 
 class ScalesType(click.ParamType[tuple[float, ...]]):
-    """`A,B,…` → finite numbers above 0."""
+    """`A,B,…` → numbers above 0."""
 
     name = "A,B,…"
 
@@ -112,8 +155,13 @@ class ScalesType(click.ParamType[tuple[float, ...]]):
             scales = tuple(map(float, str(value).split(",")))
         except ValueError:
             self.fail(f"{value!r} is not a list of numbers, such as 0.5,1,1.5", param, ctx)
-        if not all(scale > 0 and math.isfinite(scale) for scale in scales):
-            self.fail(f"{value!r}: all must be finite and above 0", param, ctx)
+        if not all(0 < scale <= LARGEST_SCALE for scale in scales):
+            self.fail(
+                f"{value!r}: all must be above 0 and at most {LARGEST_SCALE}: 1 is the image's own "
+                "size",
+                param,
+                ctx,
+            )
         return scales
 
 

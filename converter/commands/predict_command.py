@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError, ImageError
-from .option_types import BoxType, OutputFolder
+from .option_types import BoxType, FiniteRange, InputPath, OutputFolder
 from .program_options import TASKS, check_options, listed
 from .shared_options import (
     AMP,
@@ -43,7 +43,7 @@ Line = tuple[dict[str, Any], Iterable[str]]
 
 
 @click.command("predict", context_settings=CONTEXT)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=InputPath())
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
 @click.option(
     "--topk",
@@ -61,14 +61,14 @@ Line = tuple[dict[str, Any], Iterable[str]]
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.5,
     show_default=True,
     help="Lowest score of a detection.",
 )
 @click.option(
     "--detector",
-    type=click.Path(path_type=Path),
+    type=InputPath(),
     metavar="FILE",
     help="The .pt2 of a detector, to find the people for a pose network.",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .option_types import ScalesType
+from .option_types import InputPath, ScalesType
 from .program_options import check_options
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ METRIC = click.option(
 )
 DETECTOR = click.option(
     "--detector",
-    type=click.Path(path_type=Path),
+    type=InputPath(),
     metavar="FILE",
     help="The .pt2 of a detector, to find the people for a pose network, instead of the "
     "annotated boxes.",

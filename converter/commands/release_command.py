@@ -15,7 +15,7 @@ import click
 from ..errors import ConversionError
 from ..mappings.choices import REFERENCES
 from .interruption import interruptible
-from .option_types import OutputFolder
+from .option_types import InputPath, OutputFolder
 from .shared_options import CONTEXT, JSON, SIZE, given, shortened, write_json
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--from",
     "sources",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=InputPath(file_okay=False),
     multiple=True,
     default=["weights"],
     show_default=True,

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from ..errors import CheckpointError, PluginError
 from ..mappings.choices import PRESETS
-from .option_types import ChannelsType, JsonTarget, SizeType
+from .option_types import ChannelsType, InputPath, JsonTarget, SizeType
 
 if TYPE_CHECKING:
     from ..inference.graph_network import PixelScale
@@ -44,7 +44,7 @@ def _load_plugins(
 
 PLUGIN = click.option(
     "--plugin",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=InputPath(dir_okay=False),
     multiple=True,
     metavar="FILE.py",
     callback=_load_plugins,
@@ -65,7 +65,7 @@ SIZE = click.option(
 # shared by the commands that run a network
 LABELS = click.option(
     "--labels",
-    type=click.Path(path_type=Path),
+    type=InputPath(),
     metavar="FILE",
     help="File with the class names, one per line. Default: those of the record.",
 )

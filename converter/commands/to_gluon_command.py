@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from ..errors import ConversionError
-from .option_types import OutputFile
+from .option_types import InputPath, OutputFile
 from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
 
 @click.command("to-gluon", context_settings=CONTEXT)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=InputPath())
 @click.option(
     "-o",
     "--out",

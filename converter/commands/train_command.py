@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from ..errors import UnknownModelError
+from .option_types import InputPath
 from .shared_options import CONTEXT
 from .training_switches import train_and_show, training_options
 
 
 @click.command("train", context_settings=CONTEXT)
 @click.argument("model")
-@click.argument("images", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("images", metavar="DIR", type=InputPath())
 @training_options("trained")
 def train_command(model: str, images: Path, **options: Any) -> None:
     """Train a network from scratch.

@@ -11,7 +11,7 @@ import click
 from ..errors import ConversionError
 from ..mappings.choices import OPTIMIZERS, SCHEDULES
 from .interruption import interruptible
-from .option_types import OutputFolder
+from .option_types import FiniteRange, OutputFolder
 from .shared_options import (
     AMP,
     CHANNELS_LAST,
@@ -27,6 +27,7 @@ from .shared_options import (
 if TYPE_CHECKING:
     from ..finetuning.fine_tuning import Finetuned
 
+LARGEST_SEED = 2**64 - 1  # torch's
 _OPTIONS = (
     click.option(
         "--resume",
@@ -47,47 +48,47 @@ _OPTIONS = (
     ),
     click.option(
         "--lr",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         help="Default: 0.01 for sgd, 0.0005 for adamw.",
     ),
-    click.option("--weight-decay", type=click.FloatRange(min=0), default=1e-4, show_default=True),
+    click.option("--weight-decay", type=FiniteRange(min=0), default=1e-4, show_default=True),
     click.option(
         "--schedule", type=click.Choice(SCHEDULES), default=SCHEDULES[0], show_default=True
     ),
     click.option(
         "--warmup",
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         default=0.0,
         show_default=True,
         help="Epochs of learning rate warmup.",
     ),
     click.option(
         "--label-smoothing",
-        type=click.FloatRange(0, 1, max_open=True),
+        type=FiniteRange(0, 1, max_open=True),
         default=0.0,
         show_default=True,
     ),
     click.option(
         "--ema",
-        type=click.FloatRange(0, 1, max_open=True),
+        type=FiniteRange(0, 1, max_open=True),
         metavar="DECAY",
         help="Evaluate and write an exponential moving average of the weights.",
     ),
     click.option(
         "--min-scale",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=FiniteRange(0, 1, min_open=True),
         default=0.35,
         show_default=True,
         help="Smallest share of an image's area in a training crop.",
     ),
     click.option(
         "--holdout",
-        type=click.FloatRange(0, 1, max_open=True),
+        type=FiniteRange(0, 1, max_open=True),
         default=0.1,
         show_default=True,
         help="Share of the images held out for evaluation, if DIR has no `val`.",
     ),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+    click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True),
     click.option(
         "--gluon-batch-norm",
         is_flag=True,

@@ -11,7 +11,7 @@ import click
 
 from ..errors import ConversionError, MissingDependencyError
 from .checkpoint_validation import validate_checkpoints
-from .option_types import OutputFile
+from .option_types import InputPath, OutputFile
 from .program_validation import BASE_SIZE, DETECTOR, FLIP, METRIC, SCALES, validate_program
 from .shared_options import (
     AMP,
@@ -33,11 +33,11 @@ from .shared_options import (
 
 
 @click.command("validate", context_settings=CONTEXT)
-@click.argument("paths", metavar="CHECKPOINT DATA", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="CHECKPOINT DATA", nargs=-1, type=InputPath())
 @click.option(
     "--all",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=InputPath(file_okay=False, exists=True),
     metavar="DIR",
     help="Validate every checkpoint in a folder, instead of CHECKPOINT.",
 )

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from ..errors import ConversionError
-from .option_types import ReferenceType
+from .option_types import InputPath, ReferenceType
 from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, SIZE, shortened, write_json
 
 
 @click.command("verify", context_settings=CONTEXT)
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=InputPath())
 @PLUGIN
 @MODEL
 @click.option(

@@ -46,7 +46,10 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         CheckpointError: In place of any OSError, or `path` exists and is not a regular file.
     """
-    target = output_file(path)
+    try:
+        target = output_file(path)
+    except OSError as error:  # the name is too long, or a folder above may not be entered
+        raise _write_error(path, error) from error
     with temporary_file(target.parent) as (file, temporary):
         yield file
         publish(file, temporary, target)
@@ -54,7 +57,7 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
 
 def record_path(path: Path) -> Path:
     """Return the path of a checkpoint's record: beside a file, inside a folder."""
-    return path / "record.json" if path.is_dir() else path.with_suffix(".json")
+    return path / "record.json" if os.path.isdir(path) else path.with_suffix(".json")
 
 
 def remove(path: Path) -> None:
@@ -242,5 +245,5 @@ def _write_error(folder: Path, error: OSError) -> CheckpointError:
     requested = folder.parent if folder.name.startswith(PREFIX) else folder
     return CheckpointError(
         f"{requested}: cannot be written ({error.strerror or error}); "
-        "choose another folder or free disk space"
+        "choose another place or free disk space"
     )

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from ..checkpoints.torch_file import save
 from ..errors import CheckpointError
 from ..files.atomic_file import new_file
 from ..inference.classification import Progress, classify
@@ -188,7 +189,7 @@ class Training:
             "parts": {name: part.state_dict() for name, part in self._parts().items()},
         }
         with new_file(path) as file:
-            torch.save(state, file)
+            save(state, file)
 
     def load(self, path: Path) -> None:
         """Restore the state that `save` wrote; the number of epochs may be another one now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from ..checkpoints.output import write_files
 from ..checkpoints.record import Record
 from ..checkpoints.record_draft import versions
 from ..errors import MissingDependencyError
-from ..files.atomic_file import record_path, remove, write_text
-from ..files.hashes import HASH_DIGITS
+from ..files.atomic_file import write_text
+from ..files.hashes import HASH_DIGITS, file_sha256
 from ..inference.figures import draw_curves
 from ..inference.runner import RGB
 from ..mapping.network_spec import empty_network
@@ -47,6 +48,8 @@ def write_checkpoint(
 ) -> Record:
     """Write `folder/name-<hash>.pth` and its record, in place of older ones of that name.
 
+    The checkpoint that the training began with is kept.
+
     Raises:
         CheckpointError: The folder cannot be written to.
     """
@@ -76,12 +79,19 @@ def write_checkpoint(
         versions=versions("none"),
     )
     record = write_files(lambda: draft, tensors, filled, folder, name)
-    path = Path(record.file)
+    kept = {Path(record.file), Path(origin.source.path or "")}
     for older in folder.glob(f"{name}-{'?' * HASH_DIGITS}.pth"):
-        if older != path:
-            remove(older)
-            remove(record_path(older))
+        if not any(os.path.realpath(older) == os.path.realpath(path) for path in kept):
+            _remove_older(older)
     return record
+
+
+def _remove_older(path: Path) -> None:
+    """Remove a checkpoint and its record, unless its name is not that of its content."""
+    digits = path.stem[-HASH_DIGITS:]
+    if path.is_file() and not path.is_symlink() and file_sha256(path).startswith(digits):
+        path.unlink()
+        path.with_suffix(".json").unlink(missing_ok=True)
 
 
 def write_curves(history: list[Row], folder: Path) -> str | None:

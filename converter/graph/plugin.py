@@ -24,7 +24,7 @@ def load_plugin(path: str | os.PathLike[str]) -> None:
     Raises:
         PluginError: If the file cannot be read, or fails; names the file and the line.
     """
-    file = Path(path).resolve()
+    file = Path(os.path.realpath(path))
     forget(_loaded.pop(file, set()))
     name = "gluon2torch_plugin_" + re.sub(r"\W", "_", file.stem)
     spec = importlib.util.spec_from_file_location(name, file)
@@ -38,7 +38,7 @@ def load_plugin(path: str | os.PathLike[str]) -> None:
         del sys.modules[name]
         reason = error.strerror or str(error)
         raise PluginError(f"{os.fspath(path)}: cannot be read ({reason})") from error
-    except Exception as error:  # a user's code can raise anything
+    except (Exception, SystemExit) as error:  # a user's code can raise anything
         del sys.modules[name]
         forget(registered() - before)
         raise PluginError(f"the plugin failed at {place(error, str(file))}") from error

@@ -14,7 +14,7 @@ import torch
 
 from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ..checkpoints.record import read_record
-from ..errors import CheckpointError
+from ..errors import CheckpointError, ImageError
 from ..files.atomic_file import write_text
 from ..mappings.class_labels import Labels
 from .classification import Answers, Progress, classify
@@ -98,6 +98,9 @@ def validate(
         progress=progress,
         **options,
     )
+    if answers.broken and not answers.images:
+        reason = next(iter(answers.broken.values()))
+        raise ImageError(f"{os.fspath(data)}: none of its images can be read; the first: {reason}")
     return Validation(checkpoint, images, names, answers)
 
 
@@ -112,7 +115,10 @@ def find_checkpoints(folder: Path) -> list[Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix in (".pth", ".safetensors") or (path / "model.safetensors").is_file():
-            record = read_record(path)
+            try:
+                record = read_record(path)
+            except CheckpointError:  # reported when it is this checkpoint's turn
+                record = None
             content = record.content_sha256 if record is not None else None
             found.setdefault(content or str(path), path)
     if not found:

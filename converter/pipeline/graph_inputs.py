@@ -29,7 +29,10 @@ SIZES: tuple[Size, ...] = ((224, 224), (299, 299), (112, 112), (32, 32), (28, 28
 # a network that runs with these batch sizes is taken to run with any
 BATCHES = (1, 2, 3)
 # what a module raises on inputs that do not fit, and what a plugin's function may raise
-_FAILURES = (RuntimeError, LookupError, ValueError, ArithmeticError, TypeError, AttributeError)
+_FAILURES = (
+    *(RuntimeError, LookupError, ValueError, ArithmeticError, TypeError, AttributeError),
+    MemoryError,
+)
 FIXED = "the file accepts the batch of its inputs' shapes only: {reason}"
 MULTIPLE = "the height and width of images must be multiples of {sides}"
 

@@ -6,8 +6,10 @@ import functools
 import importlib
 import io
 import os
+import struct
 import sys
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +25,10 @@ SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", "
 SOMETIMES = frozenset((".avif", ".heic", ".heif"))  # where Pillow, or pillow-heif, reads them
 STDIN = "<stdin>"
 # what Pillow raises on damaged files: its own errors are OSErrors, except DecompressionBombError
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError)
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError),
+    *(AttributeError, ArithmeticError, MemoryError, struct.error, zlib.error),
+)
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:
@@ -83,10 +88,24 @@ def images_below(folder: Path) -> list[Path]:
     known = suffixes()
     return sorted(
         Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
+        for parent, names in _folders(folder)
         for name in names
         if os.path.splitext(name)[1].lower() in known and not name.startswith(".")
     )
+
+
+def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The folders below one, also through links, and their files; a link back up is left out."""
+    top = os.fspath(folder)
+    above = {top: {os.path.realpath(top)}}  # each folder's own real path, and those above it
+    for parent, folders, files in os.walk(top, followlinks=True):
+        for name in list(folders):
+            path = os.path.join(parent, name)
+            if (real := os.path.realpath(path)) in above[parent]:
+                folders.remove(name)
+            else:
+                above[path] = above[parent] | {real}
+        yield parent, files
 
 
 def require_pillow() -> ModuleType:

@@ -73,7 +73,8 @@ def short_side_size(shape: Size, rule: ShortSide) -> Size:
     # round() and np.round both round halves to even numbers
     if round(scale * longer / multiple) * multiple > rule.max_size:
         scale = rule.max_size // multiple * multiple / longer
-    height, width = (round(side * scale / multiple) * multiple for side in shape)
+    # GluonCV gives the short side of a very long image no pixels
+    height, width = (max(round(side * scale / multiple), 1) * multiple for side in shape)
     return height, width
 
 

@@ -60,7 +60,7 @@ class MultiScale:
     def _resized(self, size: Size, scale: float) -> Size:
         """Height and width of an image at a scale."""
         longer = math.ceil(self.base * scale)
-        height, width = (int(1.0 * side * longer / max(size) + 0.5) for side in size)
+        height, width = (max(int(1.0 * side * longer / max(size) + 0.5), 1) for side in size)
         return height, width
 
     def _in_crops(self, run: Run, pixels: torch.Tensor, black: torch.Tensor) -> torch.Tensor:
