@@ -35,7 +35,7 @@ def main(options: dict[str, Any]) -> None:
             result = network(*inputs)
         heads = result if isinstance(result, tuple) else (result,)
         for place, head in enumerate(heads):
-            outputs[f"{trial}.{place}"] = head.contiguous()
+            outputs[f"{trial}.{place}"] = head.clone(memory_format=torch.contiguous_format)
     save_file(outputs, options["outputs"])
 
 

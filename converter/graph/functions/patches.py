@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
-Pair = Sequence[int]
+Sides = Sequence[int]
 
 
-def columns_of_image(data: Tensor, kernel: Pair, stride: Pair, dilate: Pair, pad: Pair) -> Tensor:
+def columns_of_image(
+    data: Tensor, kernel: Sides, stride: Sides, dilate: Sides, pad: Sides
+) -> Tensor:
     """(N, C, H, W) → (N, C · kernel, patches), with zeros around the image."""
     return F.unfold(data, tuple(kernel), tuple(dilate), tuple(pad), tuple(stride))
 
 
 def image_of_columns(
-    data: Tensor, output_size: Pair, kernel: Pair, stride: Pair, dilate: Pair, pad: Pair
+    data: Tensor, output_size: Sides, kernel: Sides, stride: Sides, dilate: Sides, pad: Sides
 ) -> Tensor:
     """(N, C · kernel, patches) → (N, C, H, W), the sum of the patches, each at its place."""
     sizes = tuple(output_size), tuple(kernel)

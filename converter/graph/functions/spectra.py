@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SMALLEST = 1e-15  # an imaginary part up to this is none, as in MXNet
+LARGEST_ROUNDING = 1e-15  # an imaginary part up to this is none, as in MXNet
 
 
 def eig(A: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,6 +35,6 @@ def _real(A: Tensor) -> Tensor:
 
 
 def _checked(values: Tensor) -> Tensor:
-    if not torch.compiler.is_compiling() and not (values.imag.abs() <= SMALLEST).all():
+    if not torch.compiler.is_compiling() and not (values.imag.abs() <= LARGEST_ROUNDING).all():
         raise ValueError("an eigenvalue is not real, for which MXNet has no result")
     return values.real

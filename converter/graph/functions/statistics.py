@@ -21,7 +21,9 @@ def _accumulated(a: Tensor, dtype: torch.dtype | None) -> torch.dtype:
     return dtype or (torch.int64 if a.dtype == torch.bool else a.dtype)
 
 
-def total(a: Tensor, name: str, axis: Axes, dtype: torch.dtype | None, keepdims: bool) -> Tensor:
+def numpy_total(
+    a: Tensor, name: str, axis: Axes, dtype: torch.dtype | None, keepdims: bool
+) -> Tensor:
     """The `sum` or `prod` along axes; that of integers wraps around in MXNet's accumulator."""
     dims, kind = _dims(a, axis), _accumulated(a, dtype)
     if a.is_floating_point():
@@ -74,7 +76,7 @@ def variance(
     return (result.sqrt() if name == "std" else result).to(dtype or a.dtype)
 
 
-def average(a: Tensor, weights: Tensor | None, axis: Axes) -> tuple[Tensor, Tensor]:
+def weighted_average(a: Tensor, weights: Tensor | None, axis: Axes) -> tuple[Tensor, Tensor]:
     """The weighted mean along axes, and the sum of the weights."""
     dims = _dims(a, axis)
     if weights is None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .box_overlaps import intersections
 from .suppression import match
 
-SMALLEST = 1e-6  # a label is only matched with an anchor that overlaps by more
+LEAST_OVERLAP = 1e-6  # a label is only matched with an anchor that overlaps by more
 
 
 class MultiBoxTarget(nn.Module):
@@ -44,7 +44,7 @@ class MultiBoxTarget(nn.Module):
         anchors, labels, scores = anchors.detach(), labels.detach(), scores.detach()
         present = (labels[..., 0] == -1).cumsum(1) == 0
         overlaps = self._overlaps(anchors, labels)
-        allowed = (overlaps > SMALLEST) & present.unsqueeze(1)
+        allowed = (overlaps > LEAST_OVERLAP) & present.unsqueeze(1)
         matched, _ = match(overlaps, allowed, labels.shape[1])
         best = torch.where(present.unsqueeze(1), overlaps, -1.0).max(2)
         positive = matched >= 0

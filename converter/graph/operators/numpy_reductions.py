@@ -43,7 +43,7 @@ def average(call: Call) -> fx.Node | Values:
     """The mean, weighted by a second input, and the sum of the weights."""
     weighted = call.attributes.flag("weighted", True)
     return Declared(
-        statistics.average,
+        statistics.weighted_average,
         2 if weighted else 1,
         {"axis": optional_integers},
         {} if weighted else {"weights": None},
@@ -76,7 +76,7 @@ def bincount(call: Call) -> fx.Node | Values:
 
 
 OPERATORS: dict[str, Callable[[Call], Any]] = {
-    **_reductions(statistics.total, ("_np_sum", "_np_prod"), WITH_DTYPE),
+    **_reductions(statistics.numpy_total, ("_np_sum", "_np_prod"), WITH_DTYPE),
     **_reductions(statistics.extremum, ("_np_max", "_np_min"), AXES),
     **_reductions(statistics.truth, ("_np_any", "_np_all"), AXES),
     **_reductions(

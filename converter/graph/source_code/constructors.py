@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from .attribute_names import Place
 from .classes import SourceClass, array_name
 from .operations import REQUIRED, Operation, Slot
 from .parameters import Code, text_of
@@ -63,12 +64,16 @@ def _stored_parameters(made: SourceClass) -> list[str]:
         slot.value.text
         for number, chain in enumerate(made.body.chains)
         for index, item in enumerate(chain.items)
-        if isinstance(item, Operation) and (number, index) not in made.attributes.names
+        if isinstance(item, Operation) and _is_call(made, item, (number, index))
         for slot in item.slots
-        if isinstance(slot.value, Code)
+        if isinstance(slot.value, Code) and slot.name not in {each.slot for each in item.arrays}
     ]
     words = {word for code in codes for word in re.findall(r"\w+", code)}
     return [each.name for each in made.parameters.items if each.name in words]
+
+
+def _is_call(made: SourceClass, item: Operation, place: Place) -> bool:
+    return place not in made.attributes.names or not item.is_layer
 
 
 def _stored(

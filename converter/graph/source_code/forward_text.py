@@ -193,9 +193,7 @@ def filled(form: str, values: Sequence[str], arguments: dict[str, str]) -> str:
 
     def place(match: re.Match[str]) -> str:
         key = match[1]
-        if not key.isdigit():
-            return arguments[key]
-        value = values[int(key)]
+        value = values[int(key)] if key.isdigit() else arguments[key]
         before, after = form[: match.start()], form[match.end() :]
         is_alone = (not before or before.endswith(("(", "[", ", ", "="))) and (
             not after or after.startswith((")", "]", ","))

@@ -55,7 +55,7 @@ def read_flow(module: fx.GraphModule, examples: Mapping[str, Tensor]) -> Flow:
     return Flow(
         inputs,
         reader.operations,
-        tuple(reader.numbers[head] for head in heads),
+        tuple(map(reader.number_of, heads)),
         tuple(tuple(reader.values[head].shape) for head in heads),
     )
 
@@ -83,8 +83,22 @@ class _Reader:
         self.operations: list[tuple[Operation, tuple[int, ...]]] = []
         self._module = module
         self._inputs = sum(node.op == "placeholder" for node in module.graph.nodes)
-        self._calls = Counter(n.target for n in module.graph.nodes if n.op == "call_module")
-        self._keys = _state_keys(module)
+        self._same: dict[fx.Node, fx.Node] = {}  # results of identities -> their inputs
+        _refuse_tied(module)
+
+    def number_of(self, node: fx.Node) -> int:
+        """The number of a value.
+
+        Raises:
+            GraphError: It is an array of the module.
+        """
+        node = self._same.get(node, node)
+        if node not in self.numbers:
+            raise GraphError(
+                f"{node.target}: source cannot be written for an output that is an array; choose "
+                "another `--format`"
+            )
+        return self.numbers[node]
 
     def read(self, node: fx.Node) -> None:
         """Add a node's operation."""
@@ -104,12 +118,13 @@ class _Reader:
                 if write is not None and is_real
                 else call_operation(call)
             )
+        inputs = [self._same.get(each, each) for each in call.inputs]
         if operation.form == "nn.Identity":
-            self.numbers[node] = self.numbers[call.inputs[0]]
+            self._same[node] = inputs[0]
             return
         value = self.values[node]
         operation.shape = tuple(value.shape) if isinstance(value, Tensor) else None
-        operation, inputs = self._with_arrays(operation, call.inputs)
+        operation, inputs = self._with_arrays(operation, inputs)
         self.numbers[node] = self._inputs + len(self.operations)
         self.operations.append((operation, tuple(self.numbers[each] for each in inputs)))
 
@@ -131,7 +146,14 @@ class _Reader:
         arrays = [node for node in inputs if node.op == "get_attr"]
         if not arrays:
             return operation, inputs
-        others = [node for node in inputs if node.op != "get_attr"]
+        if operation.is_layer and operation.call is not None and not operation.keys:
+            operation = replace(operation, form=operation.call, is_layer=False)
+        if operation.is_layer:
+            raise GraphError(
+                f"{operation.name}: source cannot be written for {operation.form} of an array; "
+                "choose another `--format`"
+            )
+        others = list(dict.fromkeys(node for node in inputs if node.op != "get_attr"))
         form = operation.form
         for place, node in enumerate(inputs):
             target = str(node.target)
@@ -146,12 +168,24 @@ class _Reader:
             operation.slots.append(Slot(slot, tuple(tensor.shape)))
             dtype = None if tensor.is_floating_point() else str(tensor.dtype)
             operation.arrays.append(Array(slot, isinstance(tensor, nn.Parameter), dtype))
-            operation.keys[slot] = self._keys[target]
+            operation.keys[slot] = target
         return replace(operation, form=form), others
 
 
-def _state_keys(module: nn.Module) -> dict[str, str]:
-    return {name: name for name in module.state_dict(keep_vars=True)}
+def _refuse_tied(module: nn.Module) -> None:
+    """Refuse layers of different arguments that have one parameter, as tied embeddings do.
+
+    Raises:
+        GraphError: There are such layers; names two of them.
+    """
+    names: dict[int, str] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        first = names.setdefault(id(parameter), name)
+        if first != name:
+            raise GraphError(
+                f"{name}: source cannot be written for a parameter that {first} has, too; choose "
+                "another `--format`"
+            )
 
 
 def _pin_shared(operations: list[tuple[Operation, tuple[int, ...]]]) -> None:

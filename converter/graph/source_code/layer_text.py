@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from ...errors import GraphError
 from ..layers.dtypes import OwnDtype
 from ..layers.norms import BatchNorm, L2Normalization
 from ..layers.reshaping import Flatten, Reshape, SliceLike
 from ..layers.resizing import BilinearResize
-from .call_text import CallText
+from .call_text import CallText, call_operation
 from .operations import Operation, Slot
 from .torch_layers import layer
 
@@ -32,6 +33,11 @@ def layer_operation(module: nn.Module, call: CallText, keys: dict[str, str]) -> 
     for each in nodes:
         call.argument("", each)
     name = call.node.name
+    if len(call.inputs) < sum(isinstance(each, fx.Node) for each in nodes):
+        raise GraphError(
+            f"{name}: source cannot be written for a {type(module).__name__} that takes a value "
+            "twice; choose another `--format`"
+        )
     if type(module) is BatchNorm:
         return layer(module, name, keys, DIMENSIONS[call.example(nodes[0]).dim()])
     if type(module).__module__.startswith("torch.nn."):
@@ -152,10 +158,11 @@ _WRITERS: dict[type, Callable[..., Operation | None]] = {
 
 
 def clamp_layer(call: CallText, value: fx.Node, low: float, high: float) -> Operation:
-    """A clamp of real numbers as a layer."""
+    """A clamp of real numbers: a layer for the bounds 0 and 6, and otherwise a call."""
+    if (low, high) != (0, 6):
+        return call_operation(call)
     call.input(value)
-    module = nn.ReLU6() if (low, high) == (0, 6) else nn.Hardtanh(low, high)
-    return layer(module, call.node.name, {})
+    return layer(nn.ReLU6(), call.node.name, {})
 
 
 def flatten_layer(call: CallText, value: fx.Node, start: int = 0) -> Operation:

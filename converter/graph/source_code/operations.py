@@ -98,6 +98,7 @@ class Operation:
             self.fixed,
             tuple(slot.name for slot in self.slots),
             tuple(self.keys),
+            tuple(self.arrays),
         )
 
 

@@ -76,7 +76,11 @@ def region_blocks(root: Body) -> Iterator[Block]:
         yield _replace(places, optional)
     half = _layers(root) / 2
     large = [
-        place for place in _places(root) if place.is_top and LARGE <= _layers(place.body) < half
+        place
+        for place in _places(root)
+        if place.is_top
+        and LARGE <= _layers(place.body) < half
+        and all(each.pinned is None for each in place.body.operations())
     ]
     for place in large if repeated else ():
         yield _replace([place], None, alone=True)

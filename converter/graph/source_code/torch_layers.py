@@ -27,6 +27,7 @@ POSITIONAL = frozenset(
     {"in_channels", "out_channels", "kernel_size", "in_features", "out_features", "num_features"}
     | {"output_size", "num_parameters", "p", "dim", "start_dim", "negative_slope"}
 )
+_OLD_NAMES = "min_value", "max_value"  # of nn.Hardtanh's arguments, which are no attributes
 _MXNET_MOMENTUM = 1e-7  # MXNet computes 1 - 0.9 in float32
 
 
@@ -57,7 +58,7 @@ def _parameters(kind: type) -> list[tuple[inspect.Parameter, bool]]:
     return [
         (each, each.name not in POSITIONAL)
         for each in parameters
-        if each.name not in ("device", "dtype")
+        if each.name not in ("device", "dtype", *_OLD_NAMES)
         and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
     ]
 

@@ -1,0 +1,128 @@
+"""Sources of graphs with unusual values: arrays, bounds, shared weights, equal names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gluon2torch.errors import GraphError
+from gluon2torch.graph import functions, layers
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.source_code.forward_text import filled
+from gluon2torch.graph.source_code.parameters import text_of
+from gluon2torch.graph.symbols.symbol import parse_symbol
+from gluon2torch.pipeline.graph_conversion import convert_graph
+from gluon2torch.sources.mxnet_compat import import_mxnet
+
+from .exported import export_symbol
+from .source_module import Case, case_of, difference
+
+SHAPE = (2, 4, 6, 6)
+
+
+def made(build: Callable[[Any, Any], Any], **arrays: tuple[int, ...]) -> Case:
+    """The source of a graph of `data`."""
+    sym = import_mxnet().sym
+    graph = parse_symbol(build(sym, sym.var("data")).tojson().encode(), "net")
+    rng = np.random.default_rng(0)
+    values = {name: rng.standard_normal(shape) for name, shape in arrays.items()}
+    module = build_module(graph, values, dtype="float64", inputs={"data": SHAPE})
+    return case_of(module, {"data": SHAPE}, "net")
+
+
+def require_exact(case: Case, folder: Path) -> None:
+    network = case.network(folder)
+    with torch.no_grad():
+        expected = case.module(*case.inputs.values())
+        assert difference(network(*case.inputs.values()), expected) <= 1e-12
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.5, 0.25), (0, 6)])
+def test_any_clip_has_a_source(low: float, high: float, tmp_path: Path) -> None:
+    case = made(lambda sym, data: sym.clip(data, low, high) * 2)
+    assert ("ReLU6" in case.program.code or "relu6" in case.program.code) == (high == 6)
+    require_exact(case, tmp_path)
+
+
+@pytest.mark.mxnet
+def test_a_function_of_an_array_is_a_call(tmp_path: Path) -> None:
+    """Weights of a fusion, as BiFPN has them."""
+
+    def build(sym: Any, data: Any) -> Any:
+        return sym.broadcast_mul(data, sym.relu(sym.var("w", shape=(1, 4, 1, 1))))
+
+    case = made(build, w=(1, 4, 1, 1))
+    assert "nn.Parameter(torch.zeros((1, 4, 1, 1)))" in case.program.code
+    require_exact(case, tmp_path)
+
+
+@pytest.mark.mxnet
+def test_an_output_that_is_an_array_is_refused() -> None:
+    def build(sym: Any, data: Any) -> Any:
+        anchors = sym.BlockGrad(sym.var("anchors", shape=(3, 4)))
+        return sym.Group([sym.relu(data), anchors])
+
+    with pytest.raises(GraphError, match="source cannot be written for an output that is an array"):
+        made(build, anchors=(3, 4))
+
+
+@pytest.mark.mxnet
+def test_tied_layers_are_refused() -> None:
+    """Trained, they would come apart."""
+
+    def build(sym: Any, data: Any) -> Any:
+        weight = sym.var("w", shape=(4, 4, 3, 3))
+        options = {"num_filter": 4, "kernel": (3, 3), "no_bias": True}
+        one = sym.Convolution(data, weight, pad=(1, 1), **options)
+        return sym.Convolution(one, weight, pad=(2, 2), dilate=(2, 2), **options)
+
+    with pytest.raises(GraphError, match="for a parameter that .* has, too"):
+        made(build, w=(4, 4, 3, 3))
+
+
+@pytest.mark.mxnet
+def test_outputs_may_be_views_of_one_another(tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    layer = sym.Convolution(sym.var("data"), num_filter=3, kernel=(3, 3), name="conv")
+    heads = sym.Group([layer, sym.Flatten(layer)])
+    paths = export_symbol(heads, tmp_path / "net", {"data": (1, 2, 8, 8)})
+    record = convert_graph(
+        *paths, out=tmp_path, formats=["py"], inputs={"data": ((1, 2, 8, 8), "float32")}
+    )
+    assert record.parity.passed
+
+
+def test_arguments_get_parentheses_and_every_number_is_a_literal() -> None:
+    assert filled("{0} // {size}", ["x"], {"size": "a // 2"}) == "x // (a // 2)"
+    assert filled("{number} ** {0}", ["x"], {"number": "-2"}) == "(-2) ** x"
+    assert filled("{0}.clamp({low}, {high})", ["x"], {"low": "-1", "high": "1"}) == (
+        "x.clamp(-1, 1)"
+    )
+    assert text_of(float("nan")) == 'float("nan")'
+
+
+def test_names_that_a_source_can_carry_are_unique() -> None:
+    found: dict[str, set[str]] = {}
+    for package in (functions, layers):
+        for path in Path(next(iter(package.__path__))).glob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            for node in ast.parse(text).body:
+                for name in names_of(node):
+                    found.setdefault(name, set()).add(ast.unparse(node))
+    assert {name: texts for name, texts in found.items() if len(texts) > 1} == {}
+    assert len(found) > 100
+
+
+def names_of(node: ast.stmt) -> list[str]:
+    """The names that a statement defines."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [each.id for each in targets if isinstance(each, ast.Name)]
