@@ -64,6 +64,18 @@ def test_a_function_of_an_array_is_a_call(tmp_path: Path) -> None:
 
 
 @pytest.mark.mxnet
+def test_what_depends_on_arrays_alone_has_a_place(tmp_path: Path) -> None:
+    """Proposals of an R-CNN are joined with the numbers of their images."""
+
+    def build(sym: Any, data: Any) -> Any:
+        table = sym.repeat(sym.var("w", shape=(2, 3)), repeats=12, axis=1)
+        flat = sym.Reshape(data, shape=(2, -1))
+        return sym.Group([sym.concat(flat, table, dim=1), sym.relu(flat), table * 2])
+
+    require_exact(made(build, w=(2, 3)), tmp_path)
+
+
+@pytest.mark.mxnet
 def test_an_output_that_is_an_array_is_refused() -> None:
     def build(sym: Any, data: Any) -> Any:
         anchors = sym.BlockGrad(sym.var("anchors", shape=(3, 4)))
