@@ -100,6 +100,18 @@ def test_tied_layers_are_refused() -> None:
 
 
 @pytest.mark.mxnet
+def test_no_line_is_too_long_for_many_outputs(tmp_path: Path) -> None:
+    def build(sym: Any, data: Any) -> Any:
+        names = [f"feature_of_a_long_name_{number}" for number in range(14)]
+        return sym.Group([sym.exp(data * number, name=name) for number, name in enumerate(names)])
+
+    case = made(build)
+    assert max(map(len, case.program.code.splitlines())) <= 100
+    assert "-> tuple[Tensor, ...]:" in case.program.code
+    require_exact(case, tmp_path)
+
+
+@pytest.mark.mxnet
 def test_outputs_may_be_views_of_one_another(tmp_path: Path) -> None:
     sym = import_mxnet().sym
     layer = sym.Convolution(sym.var("data"), num_filter=3, kernel=(3, 3), name="conv")

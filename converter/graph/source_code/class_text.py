@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import textwrap
 from collections.abc import Sequence
 
 from .classes import SourceClass
@@ -12,7 +13,7 @@ from .fx_operations import Flow
 from .operations import Operation
 from .parameters import Parameter
 from .repeated_regions import result_shape
-from .text_layout import WIDTH
+from .text_layout import INDENT, WIDTH
 
 Shape = tuple[int, ...] | None
 IMAGES = 4  # dimensions of a batch of images
@@ -41,10 +42,12 @@ def class_lines(made: SourceClass, flow: Flow | None) -> list[str]:
 
 def _docstring(text: str) -> list[str]:
     one = f'    """{text}"""'
-    title, separator, shapes = text.partition(": ")
-    if len(one) <= WIDTH or not separator:
+    if len(one) <= WIDTH:
         return [one]
-    return [f'    """{title}.', "", f"    {shapes}", '    """']
+    title, separator, shapes = text.partition(": ")
+    rest = textwrap.wrap(shapes if separator else text, WIDTH - len(INDENT) - 3)  # quotes
+    found = [f"{title}.", "", *rest] if separator else rest
+    return [f'    """{found[0]}', *(f"    {line}".rstrip() for line in found[1:]), '    """']
 
 
 def _buffers(made: SourceClass) -> list[str]:

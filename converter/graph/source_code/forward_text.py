@@ -12,6 +12,7 @@ from .parameters import stored_text
 from .text_layout import INDENT, WIDTH, CallExpression, lines
 
 WEIGHTED = "nn.Conv", "nn.Linear"
+MOST_TYPES = 8  # of results, each with its own
 DEEPEST = 3  # calls within one another in a statement
 INLINED = 90  # columns up to which a result is written where it is taken
 _JOINED = re.compile(r"^\{0\} [-+*/] \{1\}$|^torch.cat\(")
@@ -26,6 +27,8 @@ def forward_lines(made: SourceClass, inputs: Sequence[str]) -> list[str]:
     """
     outputs = made.body.outputs
     result = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+    if len(outputs) > MOST_TYPES:
+        result = "tuple[Tensor, ...]"
     texts = [f"{name}: Tensor" for name in inputs]
     head = lines(CallExpression("def forward", ["self", *texts]), 1, after=f" -> {result}:")
     return [*head, *_Statements(made, inputs).lines()]
@@ -53,7 +56,11 @@ class _Statements:
             self._found[-1] = "return " + self._found[-1].removeprefix(f"{outputs[0]} = ")
         else:
             self._found.append(f"return {', '.join(outputs)}")
-        return [line for text in self._found for line in _statement_lines(text)]
+        *before, last = self._found
+        found = [line for text in before for line in _statement_lines(text)]
+        if len(INDENT * 2 + last) > WIDTH and len(outputs) > 1:
+            return [*found, *lines(CallExpression("return ", outputs), 2)]
+        return [*found, *_statement_lines(last)]
 
     def _text(self, value: Value) -> str:
         if value in self._inline:
