@@ -6,7 +6,7 @@ import keyword
 import textwrap
 from collections.abc import Sequence
 
-from .classes import SourceClass
+from .classes import SourceClass, array_name
 from .constructors import init_lines
 from .forward_text import forward_lines
 from .fx_operations import Flow
@@ -52,8 +52,6 @@ def _docstring(text: str) -> list[str]:
 
 def _buffers(made: SourceClass) -> list[str]:
     """Annotations of buffers, which register_buffer does not give them."""
-    from .classes import array_name
-
     names = [
         array_name(item, array.slot, made.attributes.names[number, index])
         for number, chain in enumerate(made.body.chains)
@@ -127,6 +125,8 @@ def _side(
     letter = AXES[axis - 2]
     if all(before[axis] == after[axis] for before, after in pairs):
         return letter
+    if all(after[axis] == 1 for _, after in pairs):
+        return "1"
     for each in parameters:
         if each.name.startswith("stride") and all(
             type(step) is int and after[axis] == -(-before[axis] // step)
@@ -134,8 +134,10 @@ def _side(
         ):
             return f"{letter} / {each.name}"
     for step in (2, 4):
-        if all(before[axis] // step == after[axis] for before, after in pairs):
+        if all(before[axis] == after[axis] * step for before, after in pairs):
             return f"{letter} / {step}"
+        if all(before[axis] * step == after[axis] for before, after in pairs):
+            return f"{letter} * {step}"
     return f"{letter}'"
 
 

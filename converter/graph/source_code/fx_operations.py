@@ -126,8 +126,10 @@ class _Reader:
         operation.shape = tuple(value.shape) if isinstance(value, Tensor) else None
         operation, inputs = self._with_arrays(operation, inputs)
         self.numbers[node] = self._inputs + len(self.operations)
-        # what depends on arrays alone has a place after the first input, which it does not use
-        numbers = tuple(self.numbers[each] for each in inputs) or (0,)
+        numbers = tuple(self.numbers[each] for each in inputs)
+        if not numbers and len(node.users) > 1:
+            # it depends on arrays alone: its place is after the first input, which it does not use
+            numbers = (0,)
         self.operations.append((operation, numbers))
 
     def _layer(self, node: fx.Node, call: CallText) -> Operation:

@@ -160,13 +160,11 @@ class Body:
         shapes: Shapes of the inputs.
         chains: The chains, each after those whose results it takes.
         outputs: The values that are returned.
-        optional: Number of the chain that not all instances have.
     """
 
     shapes: list[tuple[int, ...] | None]
     chains: list[Chain]
     outputs: tuple[Value, ...]
-    optional: int | None = None
 
     @property
     def signature(self) -> Any:

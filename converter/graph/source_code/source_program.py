@@ -78,10 +78,9 @@ def _code(flow: Flow, classes: list[SourceClass], carried: SupportCode) -> str:
             ("import torch", "torch."),
             ("import torch.nn.functional as F", "F."),
         )
-        if any(used in each for each in _words(code))
+        if used in code
     ]
-    names = ["Tensor", "nn"]
-    imports.append(f"from torch import {', '.join(names)}")
+    imports.append("from torch import Tensor, nn")
     standard = [*_sorted_imports(carried.imports), ""] if carried.imports else []
     return "\n".join([*standard, *imports, "", "", code, ""])
 
@@ -95,7 +94,3 @@ def _sorted_imports(imports: set[str]) -> list[str]:
             module, _, name = each.removeprefix("from ").partition(" import ")
             parts.setdefault(module, set()).add(name)
     return [*whole, *(f"from {m} import {', '.join(sorted(parts[m]))}" for m in sorted(parts))]
-
-
-def _words(code: str) -> list[str]:
-    return code.replace("(", " ").replace("[", " ").split()
