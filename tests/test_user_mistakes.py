@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 
 from gluon2torch.checkpoints.torch_file import save
 from gluon2torch.cli import main
+from gluon2torch.commands.predict_command import _draw
 from gluon2torch.errors import CheckpointError, ImageError, PluginError
 from gluon2torch.files.atomic_file import write_text
 from gluon2torch.finetuning.training_output import _remove_older
@@ -189,3 +191,13 @@ def test_a_folder_of_unreadable_images_has_no_accuracy(tmp_path: Path) -> None:
     listed.write_text("x.png 3\n")
     with pytest.raises(ImageError, match=r"none of its images can be read; the first: .*x\.png"):
         validate(record.file, listed, workers=0)
+
+
+def test_a_picture_never_replaces_an_image_that_was_given(tmp_path: Path) -> None:
+    given = tmp_path / "a-objects.png"
+    given.write_bytes(b"mine")
+    result: Any = SimpleNamespace(
+        image=str(tmp_path / "a.png"), pictures={"objects": lambda: noise(4, 4)}
+    )
+    assert list(_draw(result, tmp_path, {given})) == [str(tmp_path / "a-2-objects.png")]
+    assert given.read_bytes() == b"mine"

@@ -228,7 +228,8 @@ def _program(
         detector=open_program(detector) if detector is not None else None,
         setup=setup,
     )
-    names: set[Path] = set()
+    files = predictor.files(images)
+    names = set(map(Path, files))  # of the images, and of what was drawn
 
     def predict(image: str) -> Line:
         result = predictor(image)
@@ -236,11 +237,11 @@ def _program(
         row = {**result.as_dict(), **({"pictures": pictures} if pictures else {})}
         return row, (*result.lines, *(f"drawn: {path}" for path in pictures))
 
-    return predictor.files(images), predict
+    return files, predict
 
 
 def _draw(result: TaskResult, folder: Path, used: set[Path]) -> Iterator[str]:
-    """Write the pictures of a result; images of one name get numbers.
+    """Write the pictures of a result; those whose names are used get numbers.
 
     Raises:
         CheckpointError: The folder or a file in it cannot be written.
