@@ -252,8 +252,8 @@ def test_an_exception_that_a_library_replaces(mine: Path, out: Path) -> None:
     """torch.save makes a RuntimeError of what is raised while it writes."""
     inside = """
 import torch
-from gluon2torch.checkpoints.formats import pth
-write, save, count = pth._Output.write, torch.save, 0
+from gluon2torch.checkpoints import torch_file
+write, save, count = torch_file._Output.write, torch.save, 0
 
 def interrupted(self, data):
     global count
@@ -269,7 +269,7 @@ def replaced(*arguments):
         print(type(error).__name__, file=sys.stderr)
         raise
 
-pth._Output.write, torch.save = interrupted, replaced
+torch_file._Output.write, torch.save = interrupted, replaced
 """
     with child(inside + COMMAND, mine, out) as process:
         _, errors = process.communicate(timeout=60)

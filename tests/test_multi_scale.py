@@ -129,7 +129,7 @@ def test_crops_are_square(tmp_path: Path) -> None:
     [
         (["--flip"], "--flip needs --scales."),
         (["--base-size", "520"], "--base-size needs --scales."),
-        (["--scales", "1,0"], "'1,0': all must be finite and above 0"),
+        (["--scales", "1,0"], "'1,0': all must be above 0 and at most 8"),
         (["--scales", "1,big"], "'1,big' is not a list of numbers, such as 0.5,1,1.5"),
         (["--scales", "1"], "--scales is for .pt2 files."),
     ],
