@@ -102,7 +102,8 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError):
         return "it is not a torch file, or contains more than tensors"
     text = str(error) or type(error).__name__
-    return f"damaged or truncated: {text.splitlines()[0]}"
+    first, *_ = text.splitlines()[0].split(". ")  # torch goes on with general advice
+    return f"damaged or truncated: {first}"
 
 
 def local_path(path: str | os.PathLike[str]) -> Path:
