@@ -98,6 +98,16 @@ def test_the_commands_run(title: str) -> None:
                 require_done(line, result)
 
 
+def test_the_commands_of_large_networks_are_ours() -> None:
+    """They run in test_zoo_documentation.py, which is slow."""
+    lines = [
+        line for title, text in SECTIONS.items() if title.startswith(ZOO) for line in commands(text)
+    ]
+    assert len(lines) == 12
+    for line in lines:
+        parse(line)
+
+
 def transcripts(text: str) -> list[tuple[str, str]]:
     """The command lines in blocks of code, each with the output that is shown after it."""
     blocks = re.findall(r"^```\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)

@@ -79,9 +79,9 @@ def write_checkpoint(
         versions=versions("none"),
     )
     record = write_files(lambda: draft, tensors, filled, folder, name)
-    kept = {Path(record.file), Path(origin.source.path or "")}
+    kept = {os.path.realpath(path) for path in (record.file, origin.source.path) if path}
     for older in folder.glob(f"{name}-{'?' * HASH_DIGITS}.pth"):
-        if not any(os.path.realpath(older) == os.path.realpath(path) for path in kept):
+        if os.path.realpath(older) not in kept:
             _remove_older(older)
     return record
 
