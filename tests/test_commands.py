@@ -253,6 +253,9 @@ def test_diff_of_foreign_checkpoints_is_one_line(mine: Path, tmp_path: Path) -> 
         assert "contains no state_dict" in result.output
     torch.save({"w": torch.nn.Parameter(torch.ones(2, dtype=torch.bfloat16))}, path)
     assert run("diff", path, path).output == "1 equal, 0 different\n"
+    wider = tmp_path / "wider.pth"
+    torch.save({"w": torch.ones(2)}, wider)
+    assert "w: has dtypes bfloat16 and float32, by up to 0" in run("diff", path, wider).output
     with_tail = tmp_path / "tail.params"
     with_tail.write_bytes(mine.read_bytes() + b"PK\x05\x06" + bytes(18))
     assert "are left after the last name" in run("diff", with_tail, mine).output

@@ -17,7 +17,7 @@ from ..mapping.dialects import plain_name
 from ..mapping.fit import Specs, fit
 from ..mappings.catalog import load_catalog
 from ..mappings.key_map import MADE_UP
-from ..sources.arrays import Array, Arrays, SparseArray, StoredArray
+from ..sources.arrays import Array, SparseArray, StoredArray
 from ..sources.params import read_params
 
 MAX_DENSE = 1 << 28  # largest number of values to which a sparse array is expanded
@@ -120,18 +120,27 @@ def _spec_difference(name: str, one: ArraySpec, other: ArraySpec) -> Difference 
     return None
 
 
-def _difference(name: str, one: Array, other: Array) -> Difference | None:
+@dataclass(frozen=True)
+class _Values:
+    """An array, and its data type in the file: NumPy has no bfloat16."""
+
+    array: Array
+    dtype: str
+
+
+def _difference(name: str, first: _Values, second: _Values) -> Difference | None:
+    one, other = first.array, second.array
     if one.shape != other.shape:
         return Difference(name, f"has shapes {one.shape} and {other.shape}")
-    if one.dtype == other.dtype and one.tobytes() == other.tobytes():
+    if first.dtype == second.dtype and one.tobytes() == other.tobytes():
         return None
     if one.dtype.kind == "V" or other.dtype.kind == "V":
         return Difference(name, "has no array in one of the files")
     with np.errstate(all="ignore"):
         gap = np.abs(one.astype(np.float64) - other.astype(np.float64))
     largest = float(gap.max()) if gap.size else 0.0
-    if one.dtype != other.dtype:
-        return Difference(name, f"has dtypes {one.dtype} and {other.dtype}", largest)
+    if first.dtype != second.dtype:
+        return Difference(name, f"has dtypes {first.dtype} and {second.dtype}", largest)
     return Difference(name, "has different values", largest)
 
 
@@ -146,14 +155,15 @@ def _specs(path: str | os.PathLike[str], model: str | None) -> dict[str, ArraySp
     return {keys[name]: spec for name, spec in specs.items()}
 
 
-def _load(path: str | os.PathLike[str], model: str | None) -> Arrays:
+def _load(path: str | os.PathLike[str], model: str | None) -> dict[str, _Values]:
     from .weights_file import is_checkpoint
 
     if is_checkpoint(path):
         return _load_checkpoint(path)
     arrays = read_params(path)
     keys = _our_names(array_specs(arrays), path, model)
-    return {keys[name]: _values(array, f"{path}: {name}") for name, array in arrays.items()}
+    dense = {keys[name]: _dense(array, f"{path}: {name}") for name, array in arrays.items()}
+    return {name: _Values(array, array.dtype.name) for name, array in dense.items()}
 
 
 def _our_names(specs: Specs, path: str | os.PathLike[str], model: str | None) -> Mapping[str, str]:
@@ -168,7 +178,7 @@ def _our_names(specs: Specs, path: str | os.PathLike[str], model: str | None) ->
     return {name: ours.get(theirs, theirs) for name, theirs in fitted.translation.names.items()}
 
 
-def _values(array: StoredArray, where: str) -> Array:
+def _dense(array: StoredArray, where: str) -> Array:
     if array is None:
         return np.empty(0, np.void)  # a name without an array: equal only to another such name
     if isinstance(array, SparseArray):
@@ -180,23 +190,24 @@ def _values(array: StoredArray, where: str) -> Array:
     return array
 
 
-def _load_checkpoint(path: str | os.PathLike[str]) -> Arrays:
+def _load_checkpoint(path: str | os.PathLike[str]) -> dict[str, _Values]:
     import torch
 
     from .weights_file import read_tensors
 
-    def array(name: str, tensor: torch.Tensor) -> Array:
+    def values(name: str, tensor: torch.Tensor) -> _Values:
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        exact = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
         try:
-            return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy()
+            return _Values(exact.detach().numpy(), dtype)
         except TypeError as error:
-            dtype = str(tensor.dtype).removeprefix("torch.")
             raise CheckpointError(
                 f"{os.fspath(path)}: {name} has the data type {dtype}, which cannot be compared"
             ) from error
 
     tensors, _ = read_tensors(path)
     return {
-        name: array(name, tensor)
+        name: values(name, tensor)
         for name, tensor in tensors.items()
         if not name.endswith(f".{MADE_UP}")
     }
