@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -16,9 +15,9 @@ from ..errors import ParamsFileError
 from ..files.atomic_file import new_file
 from ..mappings.schema import Row, structure
 from ..sources.arrays import Array, Arrays
+from ..sources.mapped_file import map_file
+from ..sources.npz import NUMBERS, TEXT, read_npz
 
-# TypeError and AttributeError: the file is a single array instead of an archive
-_DAMAGED = (zipfile.BadZipFile, TypeError, AttributeError)
 Description = TypeVar("Description", bound=Row)
 
 
@@ -42,13 +41,11 @@ def read_reference(
         ParamsFileError: If the file is not one with such a description, or is damaged.
     """
     where = os.fspath(path)
+    data = map_file(path)
     try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays: Arrays = {name: file[name] for name in file.files}
+        arrays = read_npz(data, "its content", NUMBERS + TEXT)
         return structure(json.loads(str(arrays.pop("about"))), kind), arrays
-    except FileNotFoundError as error:
-        raise ParamsFileError(f"{where}: cannot be read (no such file)") from error
-    except (*_DAMAGED, OSError, ValueError, KeyError, EOFError) as error:
+    except (ParamsFileError, ValueError, KeyError) as error:
         raise ParamsFileError(
             f"{where}: is not a saved reference ({error}); create one with `--save-reference`"
         ) from error

@@ -1,4 +1,4 @@
-"""Reader of the uncompressed `.npz` files that MXNet 2 saves instead of its own format."""
+"""Reader of uncompressed `.npz` files: MXNet 2 saves them instead of its own format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _UNREADABLE = (
 _MAX_HEADER = 4096  # bytes of a .npy header; MXNet writes 128
 
 
-def read_npz(data: mmap.mmap | bytes, where: str) -> Arrays:
+NUMBERS, TEXT = "fiub", "U"  # kinds of NumPy's data types
+
+
+def read_npz(data: mmap.mmap | bytes, where: str, kinds: str = NUMBERS) -> Arrays:
     """Arrays of an `.npz`, as views into its bytes where possible.
 
     Only stored (uncompressed) members are read, so that no array is larger than the file.
@@ -33,6 +36,7 @@ def read_npz(data: mmap.mmap | bytes, where: str) -> Arrays:
     Args:
         data: Content of the file.
         where: File name, for errors.
+        kinds: Kinds of the data types that are accepted.
 
     Raises:
         ParamsFileError: If the zip is of another kind, or a member is compressed, encrypted,
@@ -64,7 +68,7 @@ def read_npz(data: mmap.mmap | bytes, where: str) -> Arrays:
             raise ParamsFileError(f"{here} is not a .npy; this zip was not written by MXNet")
         if problem := name_problem(name, seen):
             raise ParamsFileError(f"{here} {problem}; the file is damaged")
-        arrays[name] = _read_member(data, member, here)
+        arrays[name] = _read_member(data, member, here, kinds)
     return arrays
 
 
@@ -97,7 +101,7 @@ class _MappedFile(io.BufferedIOBase):
         return chunk
 
 
-def _read_member(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str) -> Array:
+def _read_member(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str, kinds: str) -> Array:
     if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x1:
         how = "encrypted" if member.flag_bits & 0x1 else "compressed"
         raise ParamsFileError(f"{here} is {how}; save the arrays again with numpy.savez")
@@ -115,7 +119,7 @@ def _read_member(data: mmap.mmap | bytes, member: zipfile.ZipInfo, here: str) ->
             shape, fortran_order, dtype = read_header(stream)  # type: ignore[no-untyped-call]
     except _UNREADABLE as error:
         raise ParamsFileError(f"{here} has no readable .npy header ({error})") from error
-    if dtype.hasobject or dtype.kind not in "fiub":
+    if dtype.hasobject or dtype.kind not in kinds or not dtype.itemsize:
         raise ParamsFileError(f"{here} contains {dtype} (pickled objects?), not numbers")
     values = raw[stream.tell() :]
     count = math.prod(shape)

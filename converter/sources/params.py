@@ -12,7 +12,6 @@ import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from .arrays import (
 )
 from .cursor import Cursor
 from .foreign_file import name_foreign_file
+from .mapped_file import map_file
 from .npz import read_npz
 
 LIST_MAGIC = 0x112
@@ -102,17 +102,7 @@ def read_params_file(path: str | os.PathLike[str]) -> ParamsFile:
         ParamsFileError: If the file cannot be opened, has another format or is damaged; names the
             byte offset.
     """
-    where = os.fspath(path)
-    try:
-        with Path(path).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            # copy on write: NumPy and torch need writable memory, and the file must never change
-            data: mmap.mmap | bytes = (
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) if size else b""
-            )
-    except OSError as error:
-        raise ParamsFileError(f"{where}: cannot be read ({error.strerror or error})") from error
-    return parse_params(data, where)
+    return parse_params(map_file(path), os.fspath(path))
 
 
 def parse_params(data: mmap.mmap | bytes, where: str) -> ParamsFile:
