@@ -186,19 +186,10 @@ def run_training(
     """Train the network that `make` builds for a number of classes, and write the results."""
     setup, world = setup or Setup(torch.device("cpu")), world or World()
     split = split_images(images, options.holdout, options.seed)
-    least = 2 * world.size
-    if len(split.train.paths) < least or options.batch_size < least:
-        raise ImageError(
-            f"{images}: a batch has {min(len(split.train.paths), options.batch_size)} images, but "
-            f"training needs at least {least}, two per process; add images or increase the batch "
-            "size"
-        )
+    _require_enough(images, len(split.train.paths), options.batch_size, least=2 * world.size)
     check_writable(out)
-    if (out / STATE).exists() and not resume:
-        raise CheckpointError(
-            f"{out / STATE}: a training already exists; resume it with `--resume`, or choose "
-            "another folder with `--out`"
-        )
+    if not resume:
+        _require_no_training(out / STATE)
     first = world.rank == 0
     board = Board(out / "tensorboard") if tensorboard and first else None
     work = Work(
@@ -242,6 +233,32 @@ def run_training(
         history=training.history,
         notes=(missing,) if missing else (),
     )
+
+
+def _require_enough(images: Path, count: int, batch_size: int, least: int) -> None:
+    """Require the images of a batch: two per process, for the statistics of BatchNorm.
+
+    Raises:
+        ImageError: There are too few.
+    """
+    if min(count, batch_size) < least:
+        raise ImageError(
+            f"{images}: a batch has {min(count, batch_size)} images, but training needs at least "
+            f"{least}, two per process; add images or increase the batch size"
+        )
+
+
+def _require_no_training(state: Path) -> None:
+    """Require that no training would be replaced.
+
+    Raises:
+        CheckpointError: There is one.
+    """
+    if state.exists():
+        raise CheckpointError(
+            f"{state}: a training already exists; resume it with `--resume`, or choose another "
+            "folder with `--out`"
+        )
 
 
 def _resume(training: Training, state: Path) -> str | None:
