@@ -258,6 +258,26 @@ def test_outputs_of_different_shapes_never_pass() -> None:
 
 
 @pytest.mark.parametrize(
+    ("actual", "expected", "largest"),
+    [
+        (np.array([[0, 5]], np.int8), np.array([[-128, 5]], np.int8), 128),
+        (np.array([[-100]], np.int8), np.array([[100]], np.int8), 200),
+        (np.array([[3]], np.uint8), np.array([[4]], np.uint8), 1),
+        (np.array([[True, False]]), np.array([[True, True]]), 1),
+        (np.array([[True]]), np.array([[True]]), 0),
+    ],
+)
+def test_integers_and_booleans_are_compared_without_wrapping(
+    actual: np.ndarray, expected: np.ndarray, largest: int
+) -> None:
+    units = np.zeros(actual.shape[1])
+    found = output_difference(actual, expected, units, 1e-12, "float64")
+    relative = largest / np.abs(expected.astype(float)).max()
+    assert (found.max_abs, found.max_rel) == difference(actual, expected) == (largest, relative)
+    assert found.max_own == pytest.approx(relative / 1e-12)
+
+
+@pytest.mark.parametrize(
     ("dtype", "limit", "rounds_in"),
     [
         ("float64", 1e-12, "float64"),

@@ -76,7 +76,8 @@ def output_difference(
         return OutputDifference(float("inf"), float("inf"), float("inf"))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         # Inf - Inf is NaN, which never passes
-        differences, scales = _channels(actual - expected), _channels(expected)
+        one, other = (as_floats(each) for each in (actual, expected))
+        differences, scales = _channels(one - other), _channels(other)
         # MXNet computes some operators in float32 whatever the dtype, such as Pooling_v1
         eps = np.finfo("float32" if limit >= ROUNDED else dtype).eps
         bounds = limit * scales + ROUNDING * eps * units
@@ -84,6 +85,11 @@ def output_difference(
         absolute, scale = float(differences.max()), float(scales.max())
     relative = 0.0 if absolute == 0.0 else absolute / scale if scale else float("inf")
     return OutputDifference(absolute, relative, float(own.max()))
+
+
+def as_floats(array: Array) -> Array:
+    """Integers and booleans in float64, where a difference neither wraps nor is refused."""
+    return array if array.dtype.kind in "fc" else array.astype(np.float64)
 
 
 def depends_on_input(output: Array) -> bool:

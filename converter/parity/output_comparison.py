@@ -11,6 +11,7 @@ from ..sources.arrays import Array, Arrays
 from .output_bounds import (
     OutputDifference,
     amplification,
+    as_floats,
     depends_on_input,
     output_difference,
 )
@@ -125,8 +126,9 @@ def difference(actual: Array, expected: Array) -> tuple[float, float]:
     if actual.shape != expected.shape:
         return float("inf"), float("inf")
     with np.errstate(invalid="ignore", over="ignore"):  # Inf - Inf is NaN, which never passes
-        absolute = float(np.max(np.abs(actual - expected)))
-        scale = float(np.max(np.abs(expected)))
+        one, other = as_floats(actual), as_floats(expected)
+        absolute = float(np.max(np.abs(one - other)))
+        scale = float(np.max(np.abs(other)))
     if absolute == 0.0:
         return 0.0, 0.0
     return absolute, absolute / scale if scale else float("inf")
