@@ -10,12 +10,11 @@ PYTHON ?= $(firstword $(foreach each,python3.11 python3.12 python3.10 python3 py
 BIN := .venv/bin
 CLIENTS := mxnet or timm or torchvision or mmpretrain or onnxruntime or huggingface_hub or pycocotools or nbclient or linters
 
-# MXNet, which also draws the random weights, has no packages for Apple silicon
+INIT ?= random
+# MXNet has no packages for Apple silicon
 ifeq ($(shell uname -sm),Darwin arm64)
-INIT ?= pretrained
 EXTRAS ?= images,plots
 else
-INIT ?= random
 EXTRAS ?= gluon,images,plots
 endif
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
