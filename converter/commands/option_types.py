@@ -10,11 +10,13 @@ from typing import Any
 
 import click
 
+from ..files.atomic_file import record_path
 from ..files.output_path import kind_of
 from ..mappings.choices import REFERENCES, SAVED
 
 STDOUT = Path("-")
 LARGEST_SCALE = 8
+WITH_RECORD = ".pth", ".safetensors", ".pt2", ".onnx", ".py"  # formats that have one beside them
 _CLAIMS = f"{__name__}.claims"  # key of the context's data
 
 
@@ -29,11 +31,16 @@ class FiniteRange(click.FloatRange):
 
 
 class InputPath(click.Path):
-    """The path of a file or a folder to read, which no output of the command may be."""
+    """The path of a file or a folder to read, which no output of the command may be.
+
+    Nor may one be the record of a checkpoint.
+    """
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Path:
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         _claim(self, path, param, ctx, written=False)
+        if path.suffix in WITH_RECORD or path.is_dir():
+            _claim(self, record_path(path), param, ctx, written=False, of="the record of ")
         return path
 
 
@@ -77,18 +84,28 @@ class OutputFile(click.ParamType[Path]):
 
 
 def _claim(
-    kind: click.ParamType[Any], path: Path, param: Any, ctx: click.Context | None, *, written: bool
+    kind: click.ParamType[Any],
+    path: Path,
+    param: Any,
+    ctx: click.Context | None,
+    *,
+    written: bool,
+    of: str = "",
 ) -> None:
-    """Refuse a file that is an output and also another output or an input of the command."""
+    """Refuse a file that is an output and also another output or an input of the command.
+
+    Args:
+        of: What the file is of the parameter's value, for the error; nothing if it is that.
+    """
     if ctx is None or param is None:
         return
     claims: list[tuple[str, bool, str]] = ctx.meta.setdefault(_CLAIMS, [])
     real = os.path.realpath(path)
     for other, is_written, name in claims:
         if other == real and (written or is_written):
-            kind.fail(f"{path} is also the file of {name}; choose another name", param, ctx)
+            kind.fail(f"{path} is also {name}; choose another name", param, ctx)
     name = param.opts[-1] if isinstance(param, click.Option) else param.human_readable_name
-    claims.append((real, written, name))
+    claims.append((real, written, f"{of or 'the file of '}{name}"))
 
 
 class OutputFolder(click.ParamType[Path]):
