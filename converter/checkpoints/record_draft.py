@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 
 from .. import __version__
@@ -76,5 +77,12 @@ def _labels(
 def versions(reference: str) -> dict[str, str]:
     """Return the versions of the libraries used in a conversion, including the reference's."""
     libraries = ("torch", "numpy", *_REFERENCES.get(reference, ()))
-    found = {name: importlib.metadata.version(name) for name in libraries}
-    return {"gluon2torch": __version__, **found}
+    return {"gluon2torch": __version__, **{name: _version(name) for name in libraries}}
+
+
+def _version(library: str) -> str:
+    """The version of a library; MXNet's module can be of another package, such as mxnet-cu112."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return str(importlib.import_module(library).__version__)
