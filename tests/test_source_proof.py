@@ -71,6 +71,23 @@ def test_a_network_of_the_catalogue_has_a_source(tmp_path: Path) -> None:
     assert json.loads(Path(record.file).with_suffix(".json").read_text())["format"] == "py"
 
 
+def test_libraries_are_found_where_this_process_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch can be installed in the user's own folder, or in one of PYTHONPATH."""
+
+    def with_import(*args: Any) -> SourceProgram:
+        program = write_source(*args)
+        return replace(program, code=f"import only_here\n{program.code}")
+
+    (tmp_path / "libraries").mkdir()
+    (tmp_path / "libraries" / "only_here.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "libraries")
+    monkeypatch.setattr(python_source, "write_source", with_import)
+    options: dict[str, Any] = {"init": "random", "inputs": INPUTS, "reference": "none"}
+    assert Path(convert_zoo(SMALL, out=tmp_path / "out", formats=["py"], **options).file).is_file()
+
+
 def test_a_wrong_literal_is_refused_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,9 +83,10 @@ def _run_source(
         "network": network,
         "dtype": DTYPE,
         "counts": [len(each) for each in inputs],
+        "path": [each for each in sys.path if each],
     }
     try:
-        # -I: neither the working directory nor PYTHONPATH; -B: no compiled file beside the source
+        # -I: not the working directory; -B: no compiled file beside the source
         finished = subprocess.run(
             [sys.executable, "-I", "-B", source_runner.__file__, json.dumps(options)],
             capture_output=True,

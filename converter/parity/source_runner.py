@@ -1,8 +1,8 @@
 """Runs a network's source on inputs; a script for a process in which this project is not used.
 
-Its arguments are a JSON text with the paths of the source, its weights, the inputs and the outputs,
-the name of the network's class, and the data type in which it computes. Inputs and outputs are
-safetensors files; `2.0` is the name of the first value of the third trial.
+Its argument is a JSON text with the paths of the source, its weights, the inputs and the outputs,
+the name of the network's class, the data type in which it computes, and the folders of libraries.
+Inputs and outputs are safetensors files; `2.0` is the name of the first value of the third trial.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import json
 import sys
 from typing import Any
 
-import torch
-from safetensors.torch import load_file, save_file
-
 
 def main(options: dict[str, Any]) -> None:
     """Load the source and its weights, run it on each trial's inputs, and save its outputs."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
     spec = importlib.util.spec_from_file_location("network_source", options["source"])
     assert spec is not None
     assert spec.loader is not None
@@ -42,4 +42,6 @@ def main(options: dict[str, Any]) -> None:
 if __name__ == "__main__":
     # none of this project's code is there to be used, even where it is installed
     sys.modules["gluon2torch"] = None  # type: ignore[assignment]
-    main(json.loads(sys.argv[1]))
+    given = json.loads(sys.argv[1])
+    sys.path[:] = given["path"]  # torch can be in the user's own folder, or in PYTHONPATH
+    main(given)
