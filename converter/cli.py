@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -86,6 +87,8 @@ class Program(click.Group):
             return super().invoke(ctx)
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files can have other characters
+            sys.stdout.reconfigure(errors="replace")
         with orderly_end():
             return super().__call__(*arguments, **options)
 

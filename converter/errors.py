@@ -144,3 +144,15 @@ class ReleaseError(ProblemsError):
 
 class UploadError(ConversionError):
     """A release could not be uploaded; the message names the target and the cause."""
+
+
+_NO_MEMORY = "out of memory", "can't allocate memory", "not enough memory"  # torch's messages
+
+
+def lack_of_memory(error: MemoryError | RuntimeError) -> str | None:
+    """The message for an error that says that memory is lacking; None for other errors."""
+    message = str(error)
+    if isinstance(error, RuntimeError) and not any(each in message for each in _NO_MEMORY):
+        return None
+    reason = f" ({message.splitlines()[0]})" if message else ""
+    return f"there is not enough memory{reason}; choose smaller images or a smaller batch"

@@ -130,3 +130,17 @@ def test_a_failure_removes_the_folders_that_were_made(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="b: cannot be written"):
         fail()
     assert [each.name for each in tmp_path.rglob("*")] == ["there"]
+
+
+def test_a_folder_that_another_process_removes_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check of another process removes the folder that it made."""
+    remove, folder = atomic_file._remove_abandoned, tmp_path / "out"
+    monkeypatch.setattr(atomic_file, "_remove_abandoned", lambda path: (path.rmdir(), remove(path)))
+    with atomic_file.temporary_file(folder) as (file, path):
+        file.write(b"x")
+        assert path.parent == folder
+    folder.rmdir()
+    with atomic_file.temporary_folder(folder) as path:
+        assert path.is_dir()

@@ -60,7 +60,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("how", ["a folder", "a list", "--params repeated", "--jobs"])
 def test_each_file_has_its_own_record_and_line(how: str, folder: Path, tmp_path: Path) -> None:
     files = [folder / f"{name}.params" for name in "abcd"]
-    (tmp_path / "list").write_text("".join(f"{file}\n\n" for file in files))
+    lines_of = "".join(f"{file}\n\n" for file in files)
+    (tmp_path / "list").write_text(lines_of, encoding="utf-8-sig")  # as Windows' editors do
     given = {
         "a folder": ["--params", folder],
         "a list": ["--params", "@list"],
@@ -154,6 +155,50 @@ def test_what_cannot_be_loaded_ahead_fails_in_its_turn() -> None:
     assert [outcome.result.succeeded for outcome in outcomes] == [True, False, True]
     assert outcomes[1].error is not None
     assert outcomes[1].error.startswith("no arrays")
+
+
+def test_a_network_for_which_memory_lacks_fails_alone() -> None:
+    def one(request: Request, *_: object) -> Record:
+        if request.model == SMALL[1]:
+            raise MemoryError("Unable to allocate 2.00 TiB")
+        if request.model == LARGE:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return record()
+
+    outcomes = list(convert_in_turn(requests(*SMALL, LARGE), one))
+    assert [outcome.result.succeeded for outcome in outcomes] == [True, False, False]
+    assert outcomes[1].error == (
+        f"{SMALL[1]}: there is not enough memory (Unable to allocate 2.00 TiB); choose smaller "
+        "images or a smaller batch"
+    )
+    with pytest.raises(RuntimeError, match="a bug"):
+        batch.convert_one(requests(LARGE)[0], one=lambda *_: bug())
+
+
+def bug() -> Record:
+    raise RuntimeError("a bug")
+
+
+def test_an_interrupted_run_does_not_wait_for_a_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def download(*arguments: Any) -> Arrays:
+        *_, progress = arguments
+        begun.set()
+        try:
+            while True:
+                progress(1, None)
+        finally:
+            ended.set()
+
+    def one(*_: object) -> Record:
+        assert begun.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "load_arrays", download)
+    with pytest.raises(KeyboardInterrupt):
+        list(convert_in_turn(requests(*SMALL, LARGE), one))
+    assert ended.is_set()
 
 
 def killed_or_converted(request: Request, *_: object) -> Record:

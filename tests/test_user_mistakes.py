@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import re
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -18,7 +23,7 @@ from safetensors.torch import save_file
 
 from gluon2torch.checkpoints.torch_file import save
 from gluon2torch.cli import main
-from gluon2torch.commands.predict_command import _draw
+from gluon2torch.commands.predict_command import _draw, _real
 from gluon2torch.errors import CheckpointError, ImageError, PluginError
 from gluon2torch.files.atomic_file import write_text
 from gluon2torch.finetuning.training_output import _remove_older
@@ -196,10 +201,32 @@ def test_a_folder_of_unreadable_images_has_no_accuracy(tmp_path: Path) -> None:
 
 
 def test_a_picture_never_replaces_an_image_that_was_given(tmp_path: Path) -> None:
+    """Also if its name differs as a path, or in upper case, which some systems ignore."""
     given = tmp_path / "a-objects.png"
     given.write_bytes(b"mine")
     result: Any = SimpleNamespace(
         image=str(tmp_path / "a.png"), pictures={"objects": lambda: noise(4, 4)}
     )
-    assert list(_draw(result, tmp_path, {given})) == [str(tmp_path / "a-2-objects.png")]
+    for name in (given, tmp_path / "x" / ".." / "a-objects.png", tmp_path / "A-Objects.PNG"):
+        assert list(_draw(result, tmp_path, {_real(name)})) == [str(tmp_path / "a-2-objects.png")]
     assert given.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_names_that_stdout_cannot_write_are_no_traceback(encoding: str, tmp_path: Path) -> None:
+    name = "模型\udcff.params"  # a byte that is not UTF-8
+    write_params(tmp_path / name, {"x": np.zeros(3, np.float32)})
+
+    def call(*words: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "gluon2torch", *words],
+            env={**os.environ, "PYTHONIOENCODING": f"{encoding}:strict"},
+            cwd=tmp_path,
+            capture_output=True,
+        )
+
+    for words in (["detect", name], ["detect", name, "--json", "-"]):
+        done = call(*words)
+        assert done.stderr == b""
+        assert b".params" in done.stdout
+    json.loads(done.stdout.decode("utf-8"))

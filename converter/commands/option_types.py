@@ -75,7 +75,10 @@ class OutputFile(click.ParamType[Path]):
             self.fail(f"{value}: cannot be written ({error.strerror})", param, ctx)
         if (kind := kind_of(path)) is not None:
             self.fail(f"{value} is {kind}, not a regular file; choose another name", param, ctx)
-        if not (above := next(each for each in path.parents if os.path.exists(each))).is_dir():
+        above = next((each for each in path.parents if os.path.exists(each)), None)
+        if above is None:  # on Windows
+            self.fail(f"{value}: {path.anchor} does not exist", param, ctx)
+        if not above.is_dir():
             self.fail(f"{value}: {above} is not a folder", param, ctx)
         if self._suffix and path.suffix != self._suffix:
             self.fail(f"{value}: the file's name must end in {self._suffix}", param, ctx)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -229,7 +230,7 @@ def _program(
         setup=setup,
     )
     files = predictor.files(images)
-    names = set(map(Path, files))  # of the images, and of what was drawn
+    names = set(map(_real, files))  # of the images, and of what was drawn
 
     def predict(image: str) -> Line:
         result = predictor(image)
@@ -240,7 +241,12 @@ def _program(
     return files, predict
 
 
-def _draw(result: TaskResult, folder: Path, used: set[Path]) -> Iterator[str]:
+def _real(path: str | Path) -> str:
+    """A file's name, equal for all its names, also where upper and lower case are the same."""
+    return os.path.realpath(path).casefold()
+
+
+def _draw(result: TaskResult, folder: Path, used: set[str]) -> Iterator[str]:
     """Write the pictures of a result; those whose names are used get numbers.
 
     Raises:
@@ -252,9 +258,9 @@ def _draw(result: TaskResult, folder: Path, used: set[Path]) -> Iterator[str]:
     stem = Path(result.image).stem.strip("<>")  # of standard input, which is called <stdin>
     for kind, draw in result.pictures.items():
         path, number = folder / f"{stem}-{kind}.png", 1
-        while path in used:
+        while _real(path) in used:
             number += 1
             path = folder / f"{stem}-{number}-{kind}.png"
-        used.add(path)
+        used.add(_real(path))
         write_bytes(png(draw()), path)
         yield str(path)

@@ -212,7 +212,7 @@ def write_json(records: list[dict[str, Any]] | dict[str, Any], json_file: str) -
 
     text = to_json(records)
     if json_file == "-":
-        click.echo(text, nl=False)
+        click.echo(text.encode("utf-8", "replace"), nl=False)  # JSON, whatever the terminal's
         return
     try:
         write_text(text, Path(json_file))

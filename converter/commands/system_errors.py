@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-_NO_MEMORY = "out of memory", "can't allocate memory", "not enough memory"  # torch's messages
+from ..errors import lack_of_memory
 
 
 @contextmanager
@@ -31,10 +31,6 @@ def system_errors() -> Iterator[None]:
         sys.stdout = io.StringIO()  # what is left in its buffer cannot be written at exit, too
         raise click.ClickException(f"stdout cannot be written ({reason})") from error
     except (MemoryError, RuntimeError) as error:
-        message = str(error)
-        if isinstance(error, RuntimeError) and not any(each in message for each in _NO_MEMORY):
+        if (lack := lack_of_memory(error)) is None:
             raise
-        reason = f" ({message.splitlines()[0]})" if message else ""
-        raise click.ClickException(
-            f"there is not enough memory{reason}; choose smaller images or a smaller batch"
-        ) from error
+        raise click.ClickException(lack) from error

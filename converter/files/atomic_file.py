@@ -138,7 +138,7 @@ def temporary_file(folder: Path) -> Iterator[tuple[IO[bytes], Path]]:
         CheckpointError: In place of any OSError.
     """
     try:
-        with _temporary(folder) as path, open(path, "x+b", opener=_open_private) as file:
+        with _temporary(folder) as path, _open_new(path) as file:
             yield file, path
     except OSError as error:
         raise _write_error(folder, error) from error
@@ -152,7 +152,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         OSError: The folder cannot be made.
     """
     with _temporary(parent) as path:
-        path.mkdir(mode=0o700)
+        path.mkdir(mode=0o700, parents=True)  # as in _open_new
         yield path
 
 
@@ -192,11 +192,21 @@ def _remove_abandoned(folder: Path) -> None:
 
     Two processes may do so at once, and files of other users may stay.
     """
-    with os.scandir(folder) as entries:
+    found: list[os.DirEntry[str]] = []
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:  # as in _open_new
         found = [each for each in entries if each.name.startswith(PREFIX) and is_abandoned(each)]
     for entry in found:
         with suppress(OSError):
             remove(Path(entry.path))
+
+
+def _open_new(path: Path) -> IO[bytes]:
+    """Open a new private file; another process can remove its folder, which it made for a check."""
+    try:
+        return open(path, "x+b", opener=_open_private)
+    except FileNotFoundError:
+        Path(os.path.realpath(path.parent)).mkdir(parents=True, exist_ok=True)
+        return open(path, "x+b", opener=_open_private)
 
 
 def _open_private(path: str, flags: int) -> int:

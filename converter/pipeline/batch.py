@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..checkpoints.record import Failure, GraphRecord, Record
-from ..errors import ConversionError
+from ..errors import ConversionError, lack_of_memory
 from ..files.atomic_file import remove_temporaries
 from ..files.download import Progress
 from ..files.path_text import path_text
@@ -58,6 +60,11 @@ def convert_one(
     except ConversionError as error:
         failure = error.failure or Failure(model=request.model, error=str(error))
         return Outcome(failure, str(error))
+    except (MemoryError, RuntimeError) as error:
+        if (lack := lack_of_memory(error)) is None:
+            raise
+        message = f"{_name(request)}: {lack}"
+        return Outcome(Failure(model=request.model, error=message), message)
 
 
 def convert_in_turn(
@@ -74,7 +81,9 @@ def convert_in_turn(
     """
     sizes = [_random_bytes(request) for request in requests]
     largest = max(sizes, default=0)
-    with ThreadPoolExecutor(1) as background:
+    stopped = threading.Event()
+    with ThreadPoolExecutor(1) as background, ExitStack() as at_end:
+        at_end.callback(stopped.set)
         load: Load | None = None
         for index, request in enumerate(requests):
             ahead: Future[Arrays] | None = None
@@ -82,7 +91,7 @@ def convert_in_turn(
                 fit = sizes[index] + sizes[index + 1] <= largest
                 # two requests of one network would download one file
                 if fit and following.model != request.model:
-                    ahead = _load_ahead(following, background)
+                    ahead = _load_ahead(following, background, stopped)
             with working(_name(request), verbose=verbose) as progress:
                 outcome = convert_one(request, progress, load, one)
             load = None if ahead is None else ahead.result
@@ -107,8 +116,19 @@ def _random_bytes(request: Request) -> int:
     return 0 if entry is None or request.init != "random" else entry.parameters * FLOAT32
 
 
-def _load_ahead(request: Request, background: ThreadPoolExecutor) -> Future[Arrays] | None:
-    """Start to download or draw the arrays of a network; a user's file need not be loaded ahead."""
+def _load_ahead(
+    request: Request, background: ThreadPoolExecutor, stopped: threading.Event
+) -> Future[Arrays] | None:
+    """Start to download or draw the arrays of a network; a user's file need not be loaded ahead.
+
+    Args:
+        stopped: Ends a download, so that an interrupted program does not wait for it.
+    """
+
+    def end_if_stopped(*_: object) -> None:
+        if stopped.is_set():
+            raise CancelledError
+
     entry = _entry(request)
     if entry is None:
         return None
@@ -116,7 +136,7 @@ def _load_ahead(request: Request, background: ThreadPoolExecutor) -> Future[Arra
         source = describe_source(entry, None, request.init or INITS[0], request.seed)
     except ConversionError:  # reported when it is the request's turn
         return None
-    return background.submit(load_arrays, entry, source)
+    return background.submit(load_arrays, entry, source, None, end_if_stopped)
 
 
 def convert_in_processes(
