@@ -224,8 +224,8 @@ class RecordedFacts:
     """Facts read from a checkpoint's record; None for those that are missing.
 
     A record file has all of them; the metadata inside a `.safetensors` has only those that depend
-    on the weights alone. The fields are those of `Record`; `graph` is that of a `.pth` of a graph
-    (program.py).
+    on the weights alone. The fields are those of `Record`, but for `graph` and `inputs`, which are
+    those of a graph's network (program.py).
     """
 
     model: str | None = None
@@ -244,6 +244,7 @@ class RecordedFacts:
     source: Source | None = None
     parity: RecordedParity | None = None
     graph: str | None = None
+    inputs: tuple[RecordedInput, ...] | None = None
 
 
 def read_record(path: Path) -> RecordedFacts | None:

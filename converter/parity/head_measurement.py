@@ -80,6 +80,30 @@ def measure_heads(
     return replace(parity, constant_heads=constant)
 
 
+def inexact_weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    """The float64 weights that float32 does not hold, which a measurement leaves rounded."""
+    return {
+        name: tensor
+        for name, tensor in _tensors(module).items()
+        if tensor.dtype == torch.float64 and not torch.equal(tensor.float().double(), tensor)
+    }
+
+
+def restore_weights(module: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Give a module, in float64, the weights back that it had before a measurement."""
+    if weights:
+        module.double()
+        present = _tensors(module)
+        for name, tensor in weights.items():
+            present[name].copy_(tensor)
+
+
+def _tensors(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters and buffers, detached: they keep their values if the module is cast."""
+    named = (*module.named_parameters(), *module.named_buffers())
+    return {name: tensor.detach() for name, tensor in named}
+
+
 def draw_inputs(examples: Sequence[Specs], seed: int) -> list[Arrays]:
     """Random values of inputs, each the same whatever follows it."""
     rng = np.random.default_rng(seed)

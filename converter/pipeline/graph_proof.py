@@ -23,7 +23,12 @@ from ..graph.symbols.symbol_edits import ROI_ALIGN, SYNC_BATCH_NORM
 from ..graph.symbols.symbol_writer import symbol_json
 from ..mappings.choices import SAVED
 from ..parity.exported_reference import ExportedReference
-from ..parity.head_measurement import draw_inputs, measure_heads
+from ..parity.head_measurement import (
+    draw_inputs,
+    inexact_weights,
+    measure_heads,
+    restore_weights,
+)
 from ..parity.node_differences import Measured
 from ..parity.requirement import require
 from ..parity.result import Parity
@@ -113,6 +118,7 @@ def prove_sizes(
         ConversionError: As `prove_graph`.
     """
     share = FIRST_SHARE if built.further else 1.0
+    exact = inexact_weights(built.module)
     parity = prove_graph(built, network, reference, seed, save, share=(0.0, share))
     if reference == "none" or not built.further:
         return parity, None
@@ -124,6 +130,7 @@ def prove_sizes(
     for number, examples in enumerate(parts):
         others = replace(built, examples=examples)
         start = share + step * number
+        restore_weights(built.module, exact)
         try:
             further = prove_graph(
                 others,
@@ -181,6 +188,7 @@ def prove_graph(
             graph.where, network.arrays, tuple(allowed), network.text, any_dtype=True
         )
     recording = RecordingHeads(original)
+    exact = inexact_weights(built.module)
     parity = measure_heads(
         built.module,
         recording,
@@ -193,6 +201,7 @@ def prove_graph(
     )
     wrong = None
     if not parity.passed and isinstance(original, ExportedReference):
+        restore_weights(built.module, exact)
         wrong = _wrong_node(built, network, inputs[0])
     require(parity, Path(graph.where).name, wrong)
     if save is not None:

@@ -79,7 +79,8 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
 
     Raises:
         ParityError: If parity does not hold.
-        CheckpointError: If the weights are not those of the graph.
+        CheckpointError: If the weights are not those of the graph, or parity does not hold at other
+            sizes, which the record says that the network takes.
     """
     module = program.module()
     if reference == "none":
@@ -110,7 +111,12 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
                 constants=program.constants,
             )
             built = with_inputs(lower, program.specs, proof, program.graph.where)
-    parity, _ = prove_sizes(built, network, reference, seed)
+    parity, reason = prove_sizes(built, network, reference, seed)
+    if reason is not None and any(None in each.shape[2:] for each in program.record.inputs or ()):
+        raise CheckpointError(
+            "the record says that images may have other sizes than these, where the network does "
+            f"not equal MXNet's: {reason}"
+        )
     return parity
 
 

@@ -89,7 +89,7 @@ def check(
             **{
                 each.name: getattr(record, each.name)
                 for each in fields(RecordedFacts)
-                if each.name not in ("sha256", "parity", "graph")
+                if each.name not in ("sha256", "parity", "graph", "inputs")
             },
             sha256=file.sha256,
         )
