@@ -19,6 +19,7 @@ from ...graph.source_code.source_program import SourceProgram, write_source
 from ...graph.source_code.text_layout import WIDTH
 from ...mappings.catalog import load_catalog
 from ...parity.source_proof import prove_source
+from ...parity.varied_inputs import varied
 from ..record import WrittenFile
 from .job import GraphJob, Job, WeightsJob
 from .safetensors import write_safetensors
@@ -84,7 +85,7 @@ def _write(
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         path = staged / f"{job.name}-{sha256[:HASH_DIGITS]}.py"
         write_text(text, path)
-        prove_source(path, weights, program.network, module, trials(specs, free))
+        prove_source(path, weights, program.network, module, trials(varied(module, specs), free))
     return WrittenFile("py", str(job.folder / path.name), sha256, len(text.encode()))
 
 

@@ -22,6 +22,7 @@ class InputSpec:
         counts: Whether the values are integers whatever the data type, such as indices or lengths.
         least: Random integers are at least this.
         below: Random integers are less than this.
+        scale: Standard deviation of random numbers that are no integers.
         batch_axis: The axis of the batch; 1 where the first is time.
     """
 
@@ -30,6 +31,7 @@ class InputSpec:
     counts: bool = False
     least: int = 0
     below: int = HIGHEST
+    scale: float = 1.0
     batch_axis: int = 0
 
     @property
@@ -46,7 +48,7 @@ class InputSpec:
         """Normally distributed numbers, or integers; in float64, if they are floating point."""
         kind = "float64" if self.dtype == "float32" else self.dtype
         if self.dtype == "float32" and not self.counts:
-            return rng.standard_normal(self.shape)
+            return rng.standard_normal(self.shape) * self.scale
         return rng.integers(self.least, self.below, self.shape).astype(kind)
 
     def zeros(self) -> Array:
@@ -61,6 +63,11 @@ Specs = Mapping[str, InputSpec]
 def with_batch(specs: Specs, batch: int) -> dict[str, InputSpec]:
     """The inputs for another batch size."""
     return {name: spec.with_batch(batch) for name, spec in specs.items()}
+
+
+def with_scale(specs: Specs, scale: float) -> dict[str, InputSpec]:
+    """The inputs with random numbers of another standard deviation."""
+    return {name: replace(spec, scale=scale) for name, spec in specs.items()}
 
 
 def random_inputs(specs: Specs, rng: np.random.Generator) -> Arrays:
