@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.inputs.free_dimensions import Free
 from gluon2torch.graph.inputs.image_sizes import for_inputs
 from gluon2torch.graph.inputs.shapes import input_specs
 from gluon2torch.graph.symbols.graph_edits import find_nodes
@@ -17,7 +19,7 @@ from gluon2torch.mappings.heads import Nodes
 from gluon2torch.mappings.zoo import ZooEntry
 from gluon2torch.parity.result import Parity
 from gluon2torch.pipeline.graph_conversion import check_sound
-from gluon2torch.pipeline.graph_inputs import build_for_shapes
+from gluon2torch.pipeline.graph_inputs import BuiltGraph, build_for_shapes
 from gluon2torch.pipeline.graph_proof import Network, first_allowed, prove_graph
 from gluon2torch.sources.source import Source
 from gluon2torch.sources.zoo_arrays import load_zoo_arrays
@@ -36,8 +38,8 @@ def prove(
     """Measure parity of a network with random weights.
 
     Args:
-        shapes: Shapes of the inputs, for a proof in float64 alone; by default those that the table
-            has for the proof.
+        shapes: Shapes of the inputs, for a proof in float64 with these alone; by default those that
+            the table has for the proof, in the batches and sizes that the network takes.
         proposals: Number of proposals of an R-CNN, instead of its own.
         seed: Seed of the weights and the inputs.
     """
@@ -50,7 +52,11 @@ def prove(
     if proposals is not None:
         graph = with_proposals(graph, proposals)
     specs = input_specs(graph, arrays, given)
-    built = build_for_shapes(graph, arrays, specs, specs)
+    if shapes is None:
+        built = build_for_shapes(graph, arrays, specs, specs)
+    else:  # a try at other batches and sizes takes minutes, and twice the memory
+        module = build_module(graph, arrays, dtype="float64", inputs=shapes, any_dtype=True)
+        built = BuiltGraph(module, specs, Free(), [specs], [], [], ())
     network = Network(graph, arrays, symbol_json(graph), (), detections=entry.task == "detection")
     try:
         allowed = first_allowed(network) if shapes else None
