@@ -138,6 +138,10 @@ class ExportError(CheckpointError):
         self.reason = reason
 
 
+class TrainingError(ConversionError):
+    """A training cannot go on."""
+
+
 class ReleaseError(ProblemsError):
     """A release folder cannot be built, or a folder cannot be read as a release."""
 

@@ -25,7 +25,7 @@ from PIL import Image
 import gluon2torch.finetuning.fine_tuning
 from gluon2torch.checkpoints.checkpoint import open_checkpoint
 from gluon2torch.checkpoints.record import RecordedParity
-from gluon2torch.errors import CheckpointError, ImageError
+from gluon2torch.errors import CheckpointError, ImageError, TrainingError
 from gluon2torch.finetuning.fine_tuning import STATE, finetune
 from gluon2torch.finetuning.training_data import epoch_batches, random_crop, split_images
 from gluon2torch.finetuning.training_options import FinetuneOptions, make_optimizer, make_schedule
@@ -304,6 +304,37 @@ def test_an_older_result_in_the_folder_is_replaced(
     assert len(list((tmp_path / "out").glob("*.json"))) == 2
 
 
+def test_a_training_that_diverges_is_an_error(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    options = FinetuneOptions(epochs=2, lr=1e30, warmup=0)
+    with pytest.raises(TrainingError, match="diverged: after epoch . .*choose a lower"):
+        train(untrained, colours, tmp_path / "out", options)
+    assert not list((tmp_path / "out").glob("*.pth"))
+
+
+def test_resuming_with_other_held_out_images_is_refused(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    once = FinetuneOptions(epochs=1, holdout=0)
+    make_colours(tmp_path / "both" / "train", 2)
+    train(untrained, tmp_path / "both" / "train", tmp_path / "out", once)
+    make_colours(tmp_path / "both" / "val", 1)
+    more = replace(once, epochs=2)
+    with pytest.raises(CheckpointError, match="with different held-out images"):
+        train(untrained, tmp_path / "both", tmp_path / "out", more, resume=True)
+    state = torch.load(tmp_path / "out" / STATE, weights_only=True)
+    assert state["parts"]["scaler"] == {}  # of a training without float16
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("name", [" red", "re\u2028d", "re\td", "caf\udce9"])
+def test_a_folder_whose_name_no_record_can_have(name: str, colours: Path) -> None:
+    (colours / "red").rename(colours / name)
+    with pytest.raises(ImageError, match="the name of a class cannot begin or end with"):
+        split_images(colours, 0, seed=0)
+
+
 def test_splits(colours: Path, tmp_path: Path) -> None:
     split = split_images(colours, 0.25, seed=0)
     assert split.held_out is not None
@@ -317,7 +348,9 @@ def test_splits(colours: Path, tmp_path: Path) -> None:
     both = split_images(tmp_path / "both", 0.5, seed=0)
     assert both.held_out is not None
     assert (len(both.train.paths), len(both.held_out.paths)) == (6, 3)
+    (tmp_path / "both" / "val" / "red").rename(tmp_path / "both" / "val" / "rot")
     for folder, message in [
+        (tmp_path / "both", "rot: is not a class of"),
         (colours / "red", "has 0 folders"),
         (tmp_path / "none", "no such folder"),
     ]:

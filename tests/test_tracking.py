@@ -126,6 +126,9 @@ def test_a_box_outside_and_a_missing_one(tmp_path: Path) -> None:
         ImageError, match=r"100000×9 pixels, more than the first frame with 150×120"
     ):
         predictor(video)
+    predictor = TaskPredictor(program, TaskOptions(box=(0.4, 0.4, 0.1, 0.1)))
+    with pytest.raises(ImageError, match=r"the box has 0\.1×0\.1 pixels, less than one"):
+        predictor(video)
     with pytest.raises(ValueError, match=r"the object's box in the first frame: TaskOptions\.box"):
         TaskPredictor(program)
 

@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from safetensors.torch import save_file
 
+from gluon2torch.checkpoints.record import to_json
 from gluon2torch.checkpoints.torch_file import save
 from gluon2torch.cli import main
 from gluon2torch.commands.predict_command import _draw, _real
@@ -34,6 +35,7 @@ from gluon2torch.inference.runner import find_device
 from gluon2torch.mappings.preprocessing import ShortSide
 from gluon2torch.sources.params_writer import write_params
 
+from .conftest import record
 from .images import encode, noise
 from .test_commands import arrays
 
@@ -74,13 +76,18 @@ def test_a_file_is_not_an_output_and_something_else(
 def test_only_what_a_training_wrote_is_removed(tmp_path: Path) -> None:
     other = tmp_path / "best-resnet50.pth"
     other.write_bytes(b"mine")
-    _remove_older(other)
-    assert other.exists()
+    newer = record(labels=("a", "b"))
+    other.with_suffix(".json").write_text(to_json(newer.as_dict()))
+    _remove_older(other, newer)  # its name is not that of its content
     written = tmp_path / f"best-{hashlib.sha256(b'written').hexdigest()[:8]}.pth"
     written.write_bytes(b"written")
-    written.with_suffix(".json").write_text("{}")
-    _remove_older(written)
-    assert [each.name for each in tmp_path.iterdir()] == [other.name]
+    for facts in ("{}", to_json(record(labels=("a", "c")).as_dict()), "no record"):
+        written.with_suffix(".json").write_text(facts)
+        _remove_older(written, newer)
+        assert written.exists()
+    written.with_suffix(".json").write_text(to_json(newer.as_dict()))
+    _remove_older(written, newer)
+    assert {each.stem for each in tmp_path.iterdir()} == {other.stem}
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:

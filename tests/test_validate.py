@@ -15,8 +15,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
+from gluon2torch.checkpoints.formats.job import GRAPH_KEY
 from gluon2torch.errors import ImageError
+from gluon2torch.inference.figures import draw_confusion
 from gluon2torch.inference.images.labelled_images import find_labelled
 from gluon2torch.inference.validation import validate, write_predictions
 from gluon2torch.mappings.class_labels import Labels, dataset_labels
@@ -146,6 +149,42 @@ def test_counts_are_right_where_the_answers_are_known(untrained: Path, tmp_path:
         assert result.answers.targets.tolist() == [n for n in range(10) for _ in range(2)]
 
 
+def test_logits_that_are_no_numbers_are_never_right(untrained: Path, tmp_path: Path) -> None:
+    state = torch.load(untrained, weights_only=True)
+    state["fc.bias"][3] = float("nan")
+    torch.save(state, untrained)
+    names = dataset_labels("cifar10").ids
+    folder = make_images(tmp_path / "images", *(f"{name}/a.png" for name in names))
+    result = validate(untrained, folder, workers=0)
+    assert (result.answers.images, result.answers.top1, result.answers.top5) == (10, 0, 0)
+    write_predictions(result, tmp_path / "answers.csv")
+    assert ",airplane,,nan,||||" in (tmp_path / "answers.csv").read_text()
+    matrix = tmp_path / "matrix.png"
+    draw_confusion(result.answers.targets, result.answers.top[:, 0], result.names, matrix)
+    assert matrix.stat().st_size > 1000
+
+
+def test_accuracies_are_published_for_the_data_sets_classes_alone(
+    untrained: Path, tmp_path: Path
+) -> None:
+    folder = make_images(tmp_path / "images", "cat/a.png")
+    facts = json.loads(untrained.with_suffix(".json").read_text())
+    for labels, top1 in (
+        (facts["labels"], 92.1),
+        ([f"mine {n}" for n in range(9)] + ["cat"], None),
+    ):
+        facts["labels"] = labels
+        untrained.with_suffix(".json").write_text(json.dumps(facts))
+        assert validate(untrained, folder, workers=0).as_dict()["published_top1"] == top1
+
+
+def test_classes_called_by_numbers_are_not_taken_for_indices(tmp_path: Path) -> None:
+    labels = Labels(("1", "10", "2"), ("1", "10", "2"))
+    lines = make_images(tmp_path, "x.png") / "list.txt"
+    lines.write_text("x.png 1\nx.png 2\nx.png 0\n")
+    assert find_labelled(lines, 3, labels).targets == (0, 2, 0)
+
+
 def test_folders_and_lists_tell_classes_alike(tmp_path: Path) -> None:
     labels = Labels(("n1", "n2", "n3"), ("wolf", "crane", "crane"))
     folder = make_images(tmp_path / "a", "n3/x.png", "n1/y.png", ".git/z.png")
@@ -203,6 +242,8 @@ def test_a_folder_of_checkpoints_makes_a_table(untrained: Path, tmp_path: Path) 
     for suffix in (".pth", ".json"):
         untrained.with_suffix(suffix).rename(tmp_path / "all" / f"good{suffix}")
     torch.save({"fc.bias": torch.zeros(10)}, tmp_path / "all" / "lost.pth")
+    save_file({"a": torch.zeros(1)}, tmp_path / "all" / "of_source.safetensors")
+    save_file({"a": torch.zeros(1)}, tmp_path / "all" / "of_graph.safetensors", {GRAPH_KEY: ""})
     result = run("validate", "--all", tmp_path / "all", folder, *CPU, "--json", tmp_path / "r.json")
     assert result.exit_code == 1
     assert "its record, lost.json, is missing" in result.output

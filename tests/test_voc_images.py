@@ -178,3 +178,12 @@ def test_a_broken_list_is_refused(text: str, message: str, tmp_path: Path) -> No
         voc_images(tmp_path, NAMES)
     with pytest.raises(DatasetError, match=r"val.txt: cannot be read .*expected a list of images"):
         voc_images(tmp_path, NAMES, split="val")
+
+
+def test_names_may_have_capitals_and_must_be_the_data_sets(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    lower = voc_images(tmp_path, NAMES)
+    upper = voc_images(tmp_path, [name.upper() for name in NAMES])
+    assert rows(lower) == rows(upper)
+    with pytest.raises(DatasetError, match=r"none of its objects .*such as zebu; give their names"):
+        voc_images(tmp_path, ("zebu",))

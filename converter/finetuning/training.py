@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ..checkpoints.torch_file import save
-from ..errors import CheckpointError
+from ..errors import CheckpointError, TrainingError
 from ..files.atomic_file import new_file
 from ..inference.classification import Progress, classify
 from ..inference.images.presets import make_crop
@@ -87,6 +87,11 @@ class Training:
         epoch = len(self.history)
         rate = self.optimizer.param_groups[0]["lr"]
         row: Row = {"epoch": epoch + 1, **self._train(epoch, progress), "learning rate": rate}
+        if not all(each.isfinite().all() for each in self.network.parameters()):
+            raise TrainingError(
+                f"the training diverged: after epoch {epoch + 1} not all weights are finite; "
+                "choose a lower learning rate with `--lr`"
+            )
         for network in (self.network, self.judged):  # running statistics differ by process
             self.work.world.broadcast(network.buffers())
         accuracy = row["train accuracy"]
@@ -138,7 +143,8 @@ class Training:
             if self.ema is not None:
                 self.ema.update_parameters(self.network)
             total_loss += float((losses.detach() * weights).sum())
-            right += int(((logits.argmax(1) == targets) * weights).sum())
+            finite = logits.isfinite().all(1)  # the largest of NaN is said to be the first
+            right += int(((logits.argmax(1) == targets) * finite * weights).sum())
             done += int(weights.sum())
             progress(Progress(done, sum(map(len, mine)), right))
         parts = world.gather((total_loss, right, done))
@@ -183,6 +189,7 @@ class Training:
             "options": asdict(self.work.options),
             "classes": list(self.work.split.labels.ids),
             "images": list(self.work.split.train.paths),
+            "held_out": self._held_out(),
             "history": self.history,
             "best_accuracy": self.best_accuracy,
             "best": self.best,
@@ -213,6 +220,8 @@ class Training:
             differ.append("classes")
         if state["images"] != list(self.work.split.train.paths):
             differ.append("images")
+        if state.get("held_out", self._held_out()) != self._held_out():
+            differ.append("held-out images")
         if differ:
             raise CheckpointError(
                 f"{path}: was started with different {', '.join(differ)}; resume it with the "
@@ -224,12 +233,17 @@ class Training:
                 "or choose another folder with `--out`"
             )
         for name, part in self._parts().items():
-            part.load_state_dict(state["parts"][name])
+            if saved := state["parts"][name]:  # the scaler has no state without float16
+                part.load_state_dict(saved)
         rates = zip(self.schedule.base_lrs, self.schedule.lr_lambdas, strict=True)
         for group, (rate, factor) in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor(self.schedule.last_epoch)  # of the new number of epochs
         self.history, self.best = state["history"], state["best"]
         self.best_accuracy = state["best_accuracy"]
+
+    def _held_out(self) -> list[str]:
+        held_out = self.work.split.held_out
+        return [] if held_out is None else list(held_out.paths)
 
     def _parts(self) -> dict[str, Any]:
         parts = {

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ..errors import ImageError
+from ..errors import ImageError, LabelsError
+from ..files.path_text import path_text
 from ..inference.images.image_file import read_image
 from ..inference.images.labelled_images import LabelledImages, class_folders, find_labelled
 from ..inference.images.linear_resize import Image, Size, resize_linear
-from ..mappings.class_labels import Labels
+from ..mappings.class_labels import Labels, recorded_labels
 
 TRAIN, VALIDATION = "train", ("val", "validation", "test")
 ATTEMPTS = 10  # at a random crop that fits, before the whole image is used
@@ -55,23 +56,48 @@ def split_images(folder: Path, holdout: float, seed: int) -> Split:
             "least"
         )
     labels = Labels(names, names)
+    _require_recordable(root, labels)
     images = find_labelled(root, len(names), labels)
     if missing := sorted(set(range(len(names))).difference(images.targets)):
         raise ImageError(f"{root / names[missing[0]]}: has no images")
     if root != folder:
         assert given is not None
+        if unknown := [each for each in class_folders(given) if each.name not in names]:
+            raise ImageError(f"{unknown[0]}: is not a class of {root}; rename the folder")
         return Split(images, find_labelled(given, len(names), labels), labels)
     held = _held_out(images.targets, holdout, seed)
-    rest = [index for index in range(len(images.targets)) if index not in set(held)]
+    rest = sorted(set(range(len(images.targets))).difference(held))
     return Split(_part(images, rest), _part(images, held) if held else None, labels)
+
+
+def _require_recordable(root: Path, labels: Labels) -> None:
+    """Require that the names of classes come back from a record.
+
+    Raises:
+        ImageError: One does not, such as a name with a line break, or bytes that are not UTF-8.
+    """
+    for name in labels.names:
+        line = Labels((name,), (name,))
+        try:
+            name.encode()
+            back = recorded_labels(line.lines())
+        except (UnicodeEncodeError, LabelsError):
+            back = None
+        if back != line:
+            raise ImageError(
+                f"{path_text(root / name)}: the name of a class cannot begin or end with a space, "
+                "or have a tab, a line break or bytes that are not UTF-8; rename the folder"
+            )
 
 
 def _held_out(targets: Sequence[int], share: float, seed: int) -> list[int]:
     """Choose the held-out share of each class, but never all of its images."""
     rng = np.random.default_rng(seed)
     held: list[int] = []
-    for target in sorted(set(targets)):
-        mine = [index for index, each in enumerate(targets) if each == target]
+    places: dict[int, list[int]] = {target: [] for target in sorted(set(targets))}
+    for index, target in enumerate(targets):
+        places[target].append(index)
+    for mine in places.values():
         count = min(round(share * len(mine)), len(mine) - 1)
         held += rng.permutation(mine)[:count].tolist()
     return sorted(held)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints.output import write_files
-from ..checkpoints.record import Record
+from ..checkpoints.record import Record, read_record
 from ..checkpoints.record_draft import versions
-from ..errors import MissingDependencyError
+from ..errors import CheckpointError, MissingDependencyError
 from ..files.atomic_file import write_text
 from ..files.hashes import HASH_DIGITS, file_sha256
 from ..inference.figures import draw_curves
@@ -82,12 +82,22 @@ def write_checkpoint(
     kept = {os.path.realpath(path) for path in (record.file, origin.source.path) if path}
     for older in folder.glob(f"{name}-{'?' * HASH_DIGITS}.pth"):
         if os.path.realpath(older) not in kept:
-            _remove_older(older)
+            _remove_older(older, record)
     return record
 
 
-def _remove_older(path: Path) -> None:
-    """Remove a checkpoint and its record, unless its name is not that of its content."""
+def _remove_older(path: Path, newer: Record) -> None:
+    """Remove an earlier result of a training and its record.
+
+    One of another network or of other classes is kept, and a file whose name is not that of its
+    content.
+    """
+    try:
+        record = read_record(path)
+    except CheckpointError:
+        return
+    if record is None or (record.model, record.labels) != (newer.model, newer.labels):
+        return
     digits = path.stem[-HASH_DIGITS:]
     if path.is_file() and not path.is_symlink() and file_sha256(path).startswith(digits):
         path.unlink()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .runner import Runner
 
 TOP = 5
+UNKNOWN = -1  # in place of a class, where logits are not finite
+UNKNOWN = -1  # in place of a class, where logits are not finite
 BATCH_SIZE = 64
 
 
@@ -154,10 +156,11 @@ class _Rows:
 
 
 def _classify_batch(run: Runner, indices: Sequence[int], pixels: Any) -> _Rows:
-    logits = run(pixels).double()
+    logits = run(pixels).cpu().double()  # some devices have no float64
     top = logits.topk(min(TOP, logits.shape[1]), dim=1).indices
     probability = logits.softmax(1).gather(1, top[:, :1])[:, 0]
-    return _Rows(np.array(indices), top.cpu().numpy(), probability.cpu().numpy())
+    top[~logits.isfinite().all(1)] = UNKNOWN
+    return _Rows(np.array(indices), top.numpy(), probability.numpy())
 
 
 def _merge(targets: Array, parts: Sequence[Any]) -> Answers:

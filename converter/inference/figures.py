@@ -22,7 +22,7 @@ def draw_confusion(
 
     Args:
         targets: True classes, the rows, (N,).
-        guesses: Predicted classes, the columns, (N,).
+        guesses: Predicted classes, the columns, (N,); a negative one counts as wrong.
         names: Names of the classes.
         path: The file to write.
 
@@ -31,14 +31,15 @@ def draw_confusion(
         CheckpointError: The file cannot be written.
     """
     figure_class = require_matplotlib()
+    rows, columns = np.asarray(targets), np.asarray(guesses)
     counts = np.zeros((len(names), len(names)), int)
-    np.add.at(counts, (np.asarray(targets), np.asarray(guesses)), 1)
-    shares = counts / counts.sum(1, keepdims=True).clip(1)
+    np.add.at(counts, (rows[columns >= 0], columns[columns >= 0]), 1)
+    shares = counts / np.bincount(rows, minlength=len(names))[:, None].clip(1)
     figure = figure_class(figsize=(8, 7), layout="constrained")
     axes = figure.subplots()
     drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(drawn, label="share of the class's images")
-    axes.set(xlabel="predicted", ylabel="is", title=f"{counts.trace()} of {counts.sum()} right")
+    axes.set(xlabel="predicted", ylabel="is", title=f"{counts.trace()} of {len(rows)} right")
     if len(names) <= NAMED_CLASSES:
         axes.set_xticks(range(len(names)), names, rotation=90)
         axes.set_yticks(range(len(names)), names)

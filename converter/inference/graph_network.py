@@ -65,6 +65,11 @@ class GraphNetwork:
                 f"{program.path}: takes {', '.join(map(_text, shapes))}, and image files are one "
                 "input of shape Nx3xHxW; use its module in Python (gluon2torch.open_program)"
             )
+        if others := set(program.dtypes.values()):
+            raise CheckpointError(
+                f"{program.path}: takes images in {others.pop()} as they are; use its "
+                "module in Python (gluon2torch.open_program)"
+            )
         self._facts = preprocessing(program, scale or PixelScale())
         self.crop: Crop = make_crop(self._facts, preset)
         self.outputs = output_names(program.graph)

@@ -100,7 +100,7 @@ class Predictor:
             MissingDependencyError: Pillow is not installed.
         """
         pixels = torch.from_numpy(self._crop(read_image(image)).copy())
-        logits = self._run(pixels[None])[0].double()
+        logits = self._run(pixels[None])[0].cpu().double()  # some devices have no float64
         return Prediction(os.fspath(image), top_guesses(logits, self._names, self._topk))
 
 

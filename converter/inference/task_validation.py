@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -125,6 +126,9 @@ def validate_task(
         evaluator.metric.merge(metric)
         broken |= other
     places = sorted(broken)
+    if places and len(places) == len(evaluator.examples):
+        reason = broken[places[0]]
+        raise ImageError(f"{os.fspath(data)}: none of its images can be used; the first: {reason}")
     return TaskValidation(
         network,
         evaluator,

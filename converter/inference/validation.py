@@ -13,11 +13,13 @@ from typing import Any
 import torch
 
 from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
-from ..checkpoints.record import read_record
+from ..checkpoints.program import has_graph
+from ..checkpoints.record import RecordedFacts, read_record
+from ..checkpoints.safetensors_head import read_head
 from ..errors import CheckpointError, ImageError
 from ..files.atomic_file import write_text
-from ..mappings.class_labels import Labels
-from .classification import Answers, Progress, classify
+from ..mappings.class_labels import Labels, dataset_labels
+from .classification import UNKNOWN, Answers, Progress, classify
 from .images.labelled_images import LabelledImages, find_labelled
 from .images.presets import make_crop
 from .prediction import class_names
@@ -44,7 +46,10 @@ class Validation:
     def as_dict(self) -> dict[str, Any]:
         """Counts and published accuracies, in the form that `--json` writes."""
         entry = self.checkpoint.entry
-        published = self.checkpoint.num_classes == entry.dataset.num_classes
+        known = self.checkpoint.labels
+        published = self.checkpoint.num_classes == entry.dataset.num_classes and (
+            known is None or known == dataset_labels(entry.dataset.name)
+        )
         return {
             "model": entry.name,
             "checkpoint": str(self.checkpoint.path),
@@ -105,7 +110,7 @@ def validate(
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
-    """List the checkpoints in a folder, sorted by path.
+    """List the checkpoints of the catalogue's networks in a folder, sorted by path.
 
     Of files with the same weights in several formats, only the first is listed.
 
@@ -119,11 +124,25 @@ def find_checkpoints(folder: Path) -> list[Path]:
                 record = read_record(path)
             except CheckpointError:  # reported when it is this checkpoint's turn
                 record = None
+            if not _is_of_catalogue(path, record):
+                continue
             content = record.content_sha256 if record is not None else None
             found.setdefault(content or str(path), path)
     if not found:
         raise CheckpointError(f"{folder}: has no checkpoints (.pth, .safetensors or timm folders)")
     return list(found.values())
+
+
+def _is_of_catalogue(path: Path, record: RecordedFacts | None) -> bool:
+    """Whether a file is neither of a graph nor the weights of a source (`--format py`)."""
+    if has_graph(path):
+        return False
+    if path.suffix != ".safetensors" or record is not None:
+        return True
+    try:
+        return "model" in read_head(path)[1]
+    except CheckpointError:  # reported when it is this checkpoint's turn
+        return True
 
 
 def write_predictions(validation: Validation, path: Path) -> None:
@@ -139,7 +158,7 @@ def write_predictions(validation: Validation, path: Path) -> None:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["image", "class", "predicted", "probability", "top5"])
     for row, index in enumerate(answers.indices):
-        top = [names[each] for each in answers.top[row]]
+        top = ["" if each == UNKNOWN else names[each] for each in answers.top[row]]
         table.writerow(
             [
                 validation.images.paths[index],

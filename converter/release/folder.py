@@ -43,6 +43,8 @@ def build(folder: Path, choices: Sequence[Choice]) -> None:
         for name, text in texts(choices).items():
             write_text(text, temporary / name)
         temporary.chmod(0o755)
+        if target.is_dir():
+            target.rmdir()  # it is empty; Windows renames no folder to one that exists
         temporary.replace(target)
     except OSError as error:
         raise ReleaseError(f"{folder}: cannot be written ({error.strerror})", []) from error

@@ -45,7 +45,7 @@ def voc_images(
 
     Args:
         root: The folder with the folder `year`.
-        names: Names of the classes, in lower case.
+        names: Names of the classes, in any case.
         year: The folder of the data set.
         split: The list of images.
 
@@ -53,7 +53,7 @@ def voc_images(
         DatasetError: A file is missing or invalid.
     """
     folder = root / year
-    classes = {name: place for place, name in enumerate(names)}
+    classes = {name.lower(): place for place, name in enumerate(names)}
     images: list[AnnotatedImage] = []
     skipped: list[str] = []
     for number, name in enumerate(listed_names(folder / "ImageSets" / "Main" / f"{split}.txt")):
@@ -63,6 +63,11 @@ def voc_images(
         width, height, objects, invalid = read_annotation(annotation, classes)
         images.append(AnnotatedImage(number, str(path), width, height, objects))
         skipped += invalid
+    if not any(len(image.objects.classes) for image in images):
+        raise DatasetError(
+            f"{folder}: none of its objects are of the network's classes, such as {names[0]}; give "
+            "their names with `--labels`, as the data set writes them"
+        )
     return VocImages(tuple(images), tuple(skipped))
 
 

@@ -31,11 +31,14 @@ _DAMAGED = (
 )
 
 
-def read_image(path: str | os.PathLike[str]) -> Image:
+def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> Image:
     """Read an image as 8-bit RGB pixels (H, W, 3), turned upright by its EXIF orientation.
 
     Transparency is dropped, as OpenCV does; of 16-bit values the upper 8 bits are kept; of an
     animation the first frame. `-` and `<stdin>` read standard input.
+
+    Args:
+        upright: Whether it is turned; annotations are of the pixels as they are stored.
 
     Raises:
         ImageError: The file cannot be read, or is not a valid image.
@@ -53,7 +56,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on odd metadata, and on sizes below the error limit
             with _reject_truncated(), pillow.open(io.BytesIO(content)) as image:
-                return _pixels(image)
+                return _pixels(image, upright)
     except (*_DAMAGED, pillow.DecompressionBombError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if isinstance(error, pillow.UnidentifiedImageError):
@@ -139,10 +142,11 @@ def _reject_truncated() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _pixels(image: Any) -> Image:
+def _pixels(image: Any, upright: bool) -> Image:
     from PIL import ImageOps
 
-    image = ImageOps.exif_transpose(image)
+    if upright:
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or image.mode == "I":  # Pillow's own conversion clips at 255
         grey = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
         return grey[:, :, None].repeat(3, axis=2)

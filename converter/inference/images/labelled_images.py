@@ -102,8 +102,8 @@ def _from_list(path: Path, num_classes: int, labels: Labels | None) -> LabelledI
 
 
 def listed_classes(num_classes: int, labels: Labels | None) -> dict[str, int]:
-    """The classes that a list may name: by id, name or index."""
-    return _class_indices(labels) | {str(place): place for place in range(num_classes)}
+    """The classes that a list may name: by id, name or, where it is neither, index."""
+    return {str(place): place for place in range(num_classes)} | _class_indices(labels)
 
 
 def _labelled(path: Path, pairs: list[tuple[str, int]], by: str) -> LabelledImages:

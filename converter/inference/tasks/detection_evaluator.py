@@ -161,7 +161,7 @@ class _Found(NamedTuple):
 
 
 def _detect(network: TaskNetwork, path: str) -> _Found:
-    prepared = prepare_image(read_image(path), network.preprocessing)
+    prepared = prepare_image(read_image(path, upright=False), network.preprocessing)
     ids, scores, boxes, *masks = network(prepared.pixels, path)
     height, width = prepared.pixels.shape[2:]
     edges = np.array([width, height, width, height], boxes.dtype)

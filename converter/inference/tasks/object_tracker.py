@@ -84,6 +84,8 @@ class ObjectTracker:
         # the middle of the first and the last pixel; but of the edges in the frames that follow
         centre, size = (left + (width - 1) / 2, top + (height - 1) / 2), (width, height)
         fill, side = frame.mean(axis=(0, 1)), window_side(*size, rule.context)
+        if round(side) < 1:
+            raise ImageError(f"{path}: the box has {width:g}×{height:g} pixels, less than one")
         template = cut_window(frame, centre, round(side), rule.template, fill)
         track: list[Tracked] = [(self._box, None)]
         for number in range(1, video.count):

@@ -50,7 +50,8 @@ class PoseEvaluator:
 
     def update(self, example: PersonImage) -> None:
         """Count the persons of an image; see Evaluator."""
-        image, boxes = read_image(example.path), [each.box.tolist() for each in example.persons]
+        image = read_image(example.path, upright=False)
+        boxes = [each.box.tolist() for each in example.persons]
         poses = poses_in(image, example.path, self._network, boxes, self._detector)
         found = [(pose.points, pose.confidences, pose.score) for pose in poses]
         self.metric.update(example.number, found)

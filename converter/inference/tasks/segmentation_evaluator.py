@@ -69,7 +69,7 @@ class SegmentationEvaluator:
             DatasetError: The mask is invalid, or of another size than its image.
         """
         path, mask = example
-        image = read_image(path)
+        image = read_image(path, upright=False)
         labels = self._labels.read(mask)
         if labels.shape != image.shape[:2]:
             raise DatasetError(
