@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
 import stat
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,13 +20,14 @@ from gluon2torch.checkpoints.formats import pth
 from gluon2torch.checkpoints.formats.job import Job
 from gluon2torch.checkpoints.metadata import facts_sha256, to_metadata
 from gluon2torch.checkpoints.output import write_files
-from gluon2torch.checkpoints.read_back import Place, read_back
+from gluon2torch.checkpoints.read_back import Place, compare, places_of, read_back
 from gluon2torch.checkpoints.record import WrittenFile
+from gluon2torch.checkpoints.record_draft import versions
 from gluon2torch.checkpoints.safetensors_head import read_head
 from gluon2torch.checkpoints.torch_archive import read_archive
 from gluon2torch.errors import CheckpointError
 from gluon2torch.files import atomic_file
-from gluon2torch.files.hashes import file_sha256
+from gluon2torch.files.hashed_file import BLOCK, HashedFile
 from gluon2torch.weights.content_hash import content_sha256, raw_bytes
 
 from .conftest import record
@@ -37,6 +41,10 @@ TENSORS = {
 
 def write(tensors: dict[str, torch.Tensor], folder: Path) -> WrittenFile:
     return pth.write_pth(Job(tensors, folder, "net", draft=None, network=None))
+
+
+def check(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    compare(path, "net", places_of("net", tensors, read_archive(path)))
 
 
 def test_a_checkpoint_is_named_by_its_hash_and_loads_safely(tmp_path: Path) -> None:
@@ -97,6 +105,26 @@ def test_what_reads_back_different_gets_no_name(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("sizes", [[], [1], [BLOCK], [5, BLOCK - 1, 3 * BLOCK + 7, 0, 9]])
+def test_a_file_is_hashed_while_it_is_written(sizes: list[int], tmp_path: Path) -> None:
+    content = np.random.default_rng(0).bytes(sum(sizes))
+    with (tmp_path / "file").open("xb") as file, HashedFile(file, tmp_path / "file") as hashed:
+        for start, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
+            assert hashed.write(memoryview(content)[start : start + size]) == size
+        assert hashed.sha256() == hashlib.sha256(content).hexdigest()
+    assert (tmp_path / "file").read_bytes() == content
+
+
+def test_a_file_that_is_cut_while_it_is_hashed_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("xb") as file, HashedFile(file, path) as hashed:
+        hashed.write(bytes(100))
+        file.flush()
+        os.truncate(path, 50)
+        with pytest.raises(OSError, match="a part of the file is missing"):
+            hashed.sha256()
+
+
 def read(data: bytes, at: int, expected: bytes, folder: Path) -> str:
     (folder / "file").write_bytes(data)
     place = Place("x", at, np.frombuffer(expected, np.uint8))
@@ -137,9 +165,9 @@ def test_a_file_of_other_tensors_is_reported(
 ) -> None:
     torch.save(changed, tmp_path / "file")
     with pytest.raises(CheckpointError, match=f"net: .*{problem}"):
-        pth._check(TENSORS, tmp_path / "file", "net")
+        check(TENSORS, tmp_path / "file")
     torch.save(TENSORS, tmp_path / "file")
-    assert pth._check(TENSORS, tmp_path / "file", "net") == file_sha256(tmp_path / "file")
+    check(TENSORS, tmp_path / "file")
 
 
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32]
@@ -178,10 +206,10 @@ def test_strides_are_kept_and_compared(tmp_path: Path) -> None:
     assert loaded["a"].stride() == weight.stride() == (24, 1, 12, 4)
     torch.save({"a": weight.contiguous()}, tmp_path / "file")
     with pytest.raises(CheckpointError, match="net: a reads back with another shape"):
-        pth._check({"a": weight}, tmp_path / "file", "net")
+        check({"a": weight}, tmp_path / "file")
     torch.save({"a": weight + 1}, tmp_path / "file")
     with pytest.raises(CheckpointError, match="net: a reads back with different values"):
-        pth._check({"a": weight}, tmp_path / "file", "net")
+        check({"a": weight}, tmp_path / "file")
 
 
 class Foreign:
@@ -229,6 +257,24 @@ def test_a_record_says_how_long_the_writing_took(tmp_path: Path) -> None:
     assert set(done.seconds) == {"write", "total"}
     assert 0 <= done.seconds["write"] <= done.seconds["total"]
     assert Path(done.file).with_suffix(".json").is_file()
+
+
+def test_versions_of_a_library_whose_package_has_another_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MXNet for GPUs is the module mxnet of the package mxnet-cu112."""
+    packaged = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name in ("mxnet", "gluoncv"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return packaged(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    for name in ("mxnet", "gluoncv"):
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(__version__=f"{name} 1"))
+    found = versions("gluon")
+    assert (found["mxnet"], found["torch"]) == ("mxnet 1", packaged("torch"))
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Reading back a file that was written: it is compared with its tensors while it is hashed."""
+"""Reading back a file that was written, and comparing it with its tensors."""
 
 from __future__ import annotations
 
@@ -39,8 +39,6 @@ class Place:
 def read_back(path: Path, name: str, places: Iterable[Place]) -> str:
     """Read a file once, compare it with what was to be written, and hash it on a second thread.
 
-    Two blocks of the file are in memory.
-
     Args:
         path: The file.
         name: Its name in errors.
@@ -54,37 +52,63 @@ def read_back(path: Path, name: str, places: Iterable[Place]) -> str:
         OSError: If it cannot be read.
     """
     digest = hashlib.sha256()
-    waiting = sorted((each for each in places if each.bytes.size), key=lambda each: -each.at)
-    at = 0
     with ThreadPoolExecutor(1) as pool:
-        for block in _blocks(path, lambda block: pool.submit(digest.update, block.data)):
-            end = at + block.size
-            for place in reversed(waiting):
-                if place.at >= end:
-                    break
-                if not _agrees(place, block, at):
-                    raise _difference(name, place.name)
-            while waiting and waiting[-1].end <= end:
-                waiting.pop()
-            at = end
-    if waiting:
-        raise _difference(name, waiting[-1].name)
+        compare(path, name, places, lambda block: pool.submit(digest.update, block.data))
     return digest.hexdigest()
 
 
-def _blocks(path: Path, start_hashing: Callable[[Array], Future[None]]) -> Iterator[Array]:
-    """Yield the blocks of a file, whose hashing has begun; a block is valid until the next one."""
+def compare(
+    path: Path,
+    name: str,
+    places: Iterable[Place],
+    start: Callable[[Array], Future[None] | None] = lambda block: None,
+) -> None:
+    """Read a file once, and compare it with what was to be written.
+
+    Two blocks of the file are in memory.
+
+    Args:
+        path: The file.
+        name: Its name in errors.
+        places: Where the file must have which bytes.
+        start: Starts what else is to be done with a block, which is valid until that has ended.
+
+    Raises:
+        CheckpointError: If the file has other bytes, or is too short; names the tensor.
+        OSError: If it cannot be read.
+    """
+    waiting = sorted((each for each in places if each.bytes.size), key=lambda each: -each.at)
+    at = 0
+    for block in _blocks(path, start):
+        end = at + block.size
+        for place in reversed(waiting):
+            if place.at >= end:
+                break
+            if not _agrees(place, block, at):
+                raise _difference(name, place.name)
+        while waiting and waiting[-1].end <= end:
+            waiting.pop()
+        at = end
+    if waiting:
+        raise _difference(name, waiting[-1].name)
+
+
+def _blocks(path: Path, start: Callable[[Array], Future[None] | None]) -> Iterator[Array]:
+    """Yield the blocks of a file, with which something was started; each is valid until the next.
+
+    At the end all that was started has ended.
+    """
     buffers = np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.uint8)
-    hashing: list[Future[None] | None] = [None, None]
+    started: list[Future[None] | None] = [None, None]
     with path.open("rb", buffering=0) as file:
         for number in itertools.cycle((0, 1)):
-            if (previous := hashing[number]) is not None:
+            if (previous := started[number]) is not None:
                 previous.result()
             size = file.readinto(buffers[number].data)
             if not size:
                 break
             block = buffers[number][:size]
-            hashing[number] = start_hashing(block)
+            started[number] = start(block)
             yield block
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 import torch
 
 
-def save(value: object, file: IO[bytes]) -> None:
+class Output(Protocol):
+    """What torch writes to."""
+
+    def write(self, data: Any) -> int: ...
+
+    def flush(self) -> None: ...
+
+
+def save(value: object, file: Output) -> None:
     """Write a value as `torch.save` does.
 
     Raises:
@@ -26,7 +34,7 @@ def save(value: object, file: IO[bytes]) -> None:
 class _Output:
     """A file for torch, which keeps an error that torch replaces by its own."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Output) -> None:
         self._file = file
         self.error: OSError | None = None
 

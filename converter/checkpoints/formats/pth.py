@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import torch
 
 from ...files.atomic_file import publish, temporary_file
-from ...weights.state_dict import Tensors
-from ..read_back import places_of, read_back
+from ...files.hashed_file import HashedFile
+from ..read_back import compare, places_of
 from ..record import WrittenFile
 from ..torch_archive import read_archive
 from ..torch_file import save
@@ -26,23 +25,20 @@ def write_pth(job: WeightsJob) -> WrittenFile:
     Raises:
         CheckpointError: If the folder is not writable, or the file differs when it is read back.
     """
+    tensors = {name: _own_storage(tensor) for name, tensor in job.tensors.items()}
     with temporary_file(job.folder) as (file, path):
-        tensors = {name: _own_storage(tensor) for name, tensor in job.tensors.items()}
-        save(tensors, file)
-        # flush to disk while the file is compared
-        with ThreadPoolExecutor(1) as pool:
-            synced = pool.submit(os.fsync, file.fileno())
-            sha256 = _check(tensors, path, job.name)
-            synced.result()
+        with HashedFile(file, path) as hashed:
+            save(tensors, hashed)
+            # flush to disk while the file is compared
+            with ThreadPoolExecutor(1) as pool:
+                synced = pool.submit(os.fsync, file.fileno())
+                compare(path, job.name, places_of(job.name, tensors, read_archive(path)))
+                synced.result()
+            sha256 = hashed.sha256()
         target = job.named(sha256, ".pth")
         size = file.tell()
         publish(file, path, target)
     return WrittenFile("pth", str(target), sha256, size)
-
-
-def _check(tensors: Tensors, path: Path, name: str) -> str:
-    """Compare a file with its tensors, and return its SHA-256."""
-    return read_back(path, name, places_of(name, tensors, read_archive(path)))
 
 
 def _own_storage(tensor: torch.Tensor) -> torch.Tensor:
