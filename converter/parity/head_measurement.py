@@ -14,6 +14,7 @@ from ..graph.inputs.input_spec import Specs, describe, in_dtype, random_inputs
 from ..sources.arrays import Array, Arrays
 from .cores import run_both
 from .detection_rows import in_order_of
+from .mask_values import Masks, find_masks
 from .measurement import Castable, Outputs, run_reference
 from .output_comparison import compare_at_shapes
 from .result import Parity
@@ -56,10 +57,11 @@ def measure_heads(
     """
     *drawn, another = draw_inputs([*examples, examples[0]], seed)
     inputs = drawn if inputs is None else inputs
-    (outputs, constant), expected = run_both(
+    (outputs, constant, masks), expected = run_both(
         lambda: _run_module(module, inputs, another, announce),
         lambda: run_reference(reference, limits, inputs, in_dtype),
     )
+    outputs, expected = (_without_masks(each, masks) for each in (outputs, expected))
     if any_order:
         outputs |= {key: in_order_of(wanted, outputs[key]) for key, wanted in expected.items()}
     heads = list(outputs["float64", 0])
@@ -115,12 +117,12 @@ def _run_module(
     inputs: Sequence[Arrays],
     another: Arrays,
     announce: Callable[[str, float], None],
-) -> tuple[Outputs, tuple[str, ...]]:
-    """The outputs, and the names of those that are the same for other inputs of the first shape.
+) -> tuple[Outputs, tuple[str, ...], dict[str, Masks]]:
+    """The outputs, the names of those that are the same for other inputs, and their masks.
 
     Those in float32 are needed without a reference in float32, too: they bound the rounding.
     """
-    outputs, constant, done = {}, tuple[str, ...](), 0
+    outputs, constant, masks, done = {}, tuple[str, ...](), dict[str, Masks](), 0
     for dtype in (dtypes := ("float64", "float32")):
         module.to(getattr(torch, dtype))
         for number, values in enumerate(inputs):
@@ -129,8 +131,17 @@ def _run_module(
             done += 1
             outputs[dtype, number] = _heads(module, in_dtype(values, dtype))
         if dtype == "float64":
-            constant = _constant(outputs[dtype, 0], _heads(module, another))
-    return outputs, constant
+            first, others = outputs[dtype, 0], _heads(module, another)
+            constant = _constant(first, others)
+            masks = {name: find_masks(each, others[name]) for name, each in first.items()}
+    return outputs, constant, masks
+
+
+def _without_masks(outputs: Outputs, masks: Mapping[str, Masks]) -> Outputs:
+    return {
+        key: {name: masks[name].replaced(each) for name, each in heads.items()}
+        for key, heads in outputs.items()
+    }
 
 
 def _constant(outputs: Arrays, others: Arrays) -> tuple[str, ...]:
