@@ -82,9 +82,9 @@ def output_difference(
         eps = np.finfo("float32" if limit >= ROUNDED else dtype).eps
         bounds = limit * scales + ROUNDING * eps * units
         own = np.where(differences == 0, 0.0, differences / bounds)
-        absolute, scale = float(differences.max()), float(scales.max())
+        absolute, scale = (float(each.max(initial=0.0)) for each in (differences, scales))
     relative = 0.0 if absolute == 0.0 else absolute / scale if scale else float("inf")
-    return OutputDifference(absolute, relative, float(own.max()))
+    return OutputDifference(absolute, relative, float(own.max(initial=0.0)))
 
 
 def as_floats(array: Array) -> Array:
@@ -102,5 +102,5 @@ def _channels(array: Array) -> Array:
     """The largest magnitude in each channel, which is the second dimension."""
     if array.ndim < 2:
         array = array.reshape(-1, 1)
-    largest: Array = np.abs(array).max((0, *range(2, array.ndim)))
+    largest: Array = np.abs(array).max((0, *range(2, array.ndim)), initial=0.0)
     return largest

@@ -127,8 +127,8 @@ def difference(actual: Array, expected: Array) -> tuple[float, float]:
         return float("inf"), float("inf")
     with np.errstate(invalid="ignore", over="ignore"):  # Inf - Inf is NaN, which never passes
         one, other = as_floats(actual), as_floats(expected)
-        absolute = float(np.max(np.abs(one - other)))
-        scale = float(np.max(np.abs(other)))
+        absolute = float(np.max(np.abs(one - other), initial=0.0))
+        scale = float(np.max(np.abs(other), initial=0.0))
     if absolute == 0.0:
         return 0.0, 0.0
     return absolute, absolute / scale if scale else float("inf")

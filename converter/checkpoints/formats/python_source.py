@@ -96,13 +96,18 @@ def _write_weights(
     return Path(write_safetensors(WeightsJob(own, folder, name)).file)
 
 
+def _in_docstring(text: str) -> str:
+    """A text as it is written within triple quotes: a file's name can have both characters."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def _head(name: str, network: str, weights: str, origin: str, classes: int) -> str:
     """The docstring of a source: what it is, where it came from, and how it is loaded."""
     flat = (
         "" if classes > 1 else "No block of the graph is repeated, so that the network is flat.\n\n"
     )
     quotes = 3  # before the first line
-    origin = origin.replace("\\", "\\\\").replace('"', '\\"')  # a file's name can have both
+    name, weights, origin = map(_in_docstring, (name, weights, origin))
     first = textwrap.fill(
         f"{name}, written by gluon2torch from {origin}.",
         WIDTH,

@@ -19,6 +19,10 @@ from .shape_inference import ShapeInference
 Values = tuple[fx.Node, ...]
 # key of `meta` of a torch node: MXNet's node whose value it has, and the number of that output
 SOURCE = "MXNet's node"
+# attributes of modules; the argument of `forward`; what fx's code calls
+_TAKEN = frozenset(
+    {"training", "meta", "self", "torch", "device", "inf", "nan", "slice", "getattr"}
+)
 
 
 class Names:
@@ -29,7 +33,7 @@ class Names:
         shared = os.path.commonprefix(names) if len(names) > 1 else ""  # noqa: RUF071 (letters)
         # the network's prefix, which contains a counter of networks in the exporting process
         self._prefix = shared[: shared.rfind("_") + 1]
-        self._used = {"training", "self"}  # an attribute of modules; the argument of forward
+        self._used = {*_TAKEN}
 
     def __call__(self, name: str) -> str:
         short = name.removeprefix(self._prefix).removesuffix("_fwd")

@@ -138,7 +138,8 @@ class Call(NodeInputs):
         attributes = tuple(sorted(self.node.attributes.items()))
         # what a node contains counts, too
         shared = self._arrays and not suffix and not self.node.subgraphs
-        key = (self.node.op, attributes, *self._arrays) if shared else object()
+        kind = type(module)  # which depends on the rank of what it takes
+        key = (self.node.op, kind, attributes, *self._arrays) if shared else object()
         target = builder.add_module(key, self.node.name + suffix, module)
         return self._result(builder.graph.call_module(target, values), rank, values)
 

@@ -20,6 +20,11 @@ BATCH_AXIS = "__batch_axis__"
 """Attribute of zeros whose unknown size is that of their input along an axis."""
 _BEGIN_STATE = re.compile(r"(.*_)?begin_state_[0-9]+")
 _MOST = 1 << 20
+# operators after which the batch and the time are still on their axes
+_AXES_STAY = KEEPING | {
+    *("Embedding", "LayerNorm", "softmax", "log_softmax", "clip", "relu", "sigmoid", "tanh"),
+    *("exp", "log", "sqrt", "rsqrt", "square", "abs", "negative", "erf", "LeakyReLU", "BlockGrad"),
+}
 
 
 def state_names(graph: Graph) -> list[str]:
@@ -150,7 +155,9 @@ def _batch_axis(graph: Graph, source: int) -> int:
             elif node.op == "transpose":
                 if attributes.integers("axes", ())[:2] == (1, 0):
                     swapped[number] = not is_swapped
-            elif node.op in KEEPING or node.op == "Embedding":
+            elif node.op in _AXES_STAY or (
+                node.op == "FullyConnected" and not attributes.flag("flatten", True)
+            ):
                 swapped[number] = is_swapped
         except GraphError:
             continue  # reported when the node is imported

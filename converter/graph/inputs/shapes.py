@@ -99,7 +99,7 @@ def _rows(graph: Graph, name: str) -> list[int]:
     return [
         Attributes(node).count("input_dim")
         for node in graph.nodes
-        if node.op == "Embedding" and graph.nodes[node.inputs[0][0]].name == name
+        if node.op == "Embedding" and node.inputs and graph.nodes[node.inputs[0][0]].name == name
     ]
 
 

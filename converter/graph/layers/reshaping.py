@@ -99,6 +99,7 @@ class SliceLike(nn.Module):
 
     def forward(self, input: Tensor, like: Tensor) -> Tensor:
         for axis in self.axes or range(like.dim()):
+            axis = axis % input.dim()  # of the input, also where `like` has another rank
             input = input.narrow(axis, 0, like.shape[axis])
         return input
 

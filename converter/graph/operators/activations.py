@@ -68,8 +68,11 @@ def hard_sigmoid(call: Call) -> fx.Node:
 
 
 def clip(call: Call) -> fx.Node:
-    """Clip to bounds, which MXNet stores as float32."""
-    low, high = call.attributes.single("a_min"), call.attributes.single("a_max")
+    """Clip to bounds, which MXNet stores as float32; an infinite one is none."""
+    low, high = (
+        None if call.attributes.is_infinite(name) else call.attributes.single(name)
+        for name in ("a_min", "a_max")
+    )
     return call.function(torch.clamp, call.value(0), low, high)
 
 

@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from ..construction.call import Call
 from ..functions import matrices
-from ..functions.elementwise import unary
+from ..functions.elementwise import gradient_multiplier, unary
 from .declaration import Declared, flag, largest, with_number
 
 # operator -> function
@@ -34,7 +34,7 @@ SCALAR = {
 # … and whose left operand is
 REVERSED = {"_rminus_scalar": "subtract", "_rdiv_scalar": "divide"}
 UNARY = ("abs", "exp", "log", "sqrt", "rsqrt", "square", "reciprocal", "negative")
-IDENTITY = ("_copy", "BlockGrad", "MakeLoss", "make_loss")
+IDENTITY = ("_copy", "make_loss")
 
 
 def add_n(call: Call) -> fx.Node:
@@ -50,6 +50,18 @@ def identity(call: Call) -> fx.Node:
     return call.module(nn.Identity(), call.value(0))
 
 
+def block_gradient(call: Call) -> fx.Node:
+    """The unchanged input, to which no gradient flows back."""
+    return call.function(torch.detach, call.value(0))
+
+
+def make_loss(call: Call) -> fx.Node:
+    """The unchanged input; its gradient is that of a loss, times `grad_scale`."""
+    if (scale := call.attributes.single("grad_scale", 1.0)) == 1:
+        return identity(call)
+    return call.function(gradient_multiplier, call.value(0), scale)
+
+
 OPERATORS: dict[str, Callable[[Call], Any]] = {
     **{op: Declared(function, 2, rank=largest) for op, function in BINARY.items()},
     **{op: with_number(name) for op, name in SCALAR.items()},
@@ -59,6 +71,8 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
     "ones_like": Declared(torch.ones_like, ignored=("dtype",)),
     "zeros_like": Declared(torch.zeros_like, ignored=("dtype",)),
     **dict.fromkeys(IDENTITY, identity),
+    "BlockGrad": block_gradient,
+    "MakeLoss": make_loss,
     "add_n": add_n,
     "batch_dot": Declared(
         matrices.batch_dot,

@@ -200,7 +200,8 @@ class Declared:
             return result
         if not 0 < parts <= 1 << 12:
             raise call.error(f"would have {parts} outputs")
-        return call.parts(result, [rank] * parts)
+        ranks = [call.rank(index) for index in range(count)]
+        return call.parts(result, ranks if self.outputs is as_inputs else [rank] * parts)
 
 
 def outputs(count: int) -> Callable[[Named, int], int]:

@@ -18,7 +18,8 @@ from .text_layout import INDENT, WIDTH
 Shape = tuple[int, ...] | None
 IMAGES = 4  # dimensions of a batch of images
 AXES = "HW"
-_TAKEN = frozenset({*keyword.kwlist, "self", "torch", "nn", "F", "Tensor"})
+_CALLED = "float", "int", "len", "list", "max", "min", "range", "slice", "sum", "tuple", "zip"
+_TAKEN = frozenset({*keyword.kwlist, *_CALLED, "self", "torch", "nn", "F", "Tensor"})
 MOST_NAMED = 4
 
 

@@ -38,7 +38,7 @@ def layer_operation(module: nn.Module, call: CallText, keys: dict[str, str]) -> 
             f"{name}: source cannot be written for a {type(module).__name__} that takes a value "
             "twice; choose another `--format`"
         )
-    if type(module) is BatchNorm:
+    if type(module) is BatchNorm and call.example(nodes[0]).dim() in DIMENSIONS:
         return layer(module, name, keys, DIMENSIONS[call.example(nodes[0]).dim()])
     if type(module).__module__.startswith("torch.nn."):
         return layer(module, name, keys)
@@ -105,8 +105,8 @@ def _sizes(call: CallText, text: str, codes: Sequence[int], places: list[int]) -
 
 def _slice_like(module: SliceLike, call: CallText, nodes: list[fx.Node]) -> Operation:
     data, like = map(call.input, nodes)
-    rank = call.example(nodes[1]).dim()
-    axes = {axis % rank for axis in module.axes or range(rank)}
+    rank = call.example(nodes[0]).dim()
+    axes = {axis % rank for axis in module.axes or range(call.example(nodes[1]).dim())}
     parts = [f": {like}.shape[{axis}]" if axis in axes else ":" for axis in range(max(axes) + 1)]
     return call.operation(f"{data}[{', '.join(parts)}]")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
@@ -232,7 +233,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, Code):
         return value.text
     if isinstance(value, str):
-        return f'"{value}"'
+        return json.dumps(value, ensure_ascii=False)  # a graph's texts can have quotes
     if isinstance(value, tuple):
         return f"({', '.join(map(text_of, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, float) and not math.isfinite(value):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, fx
 
+from ...errors import GraphError
 from .class_names import camel_case
 from .class_text import class_lines
 from .classes import SourceClass, make_classes
@@ -54,6 +55,15 @@ def write_source(
     Raises:
         GraphError: If the module contains what has no source.
     """
+    try:
+        return _written(module, examples, name)
+    except RecursionError as error:
+        raise GraphError(
+            f"{name}: its regions are nested too deeply for a source; choose another `--format`"
+        ) from error
+
+
+def _written(module: fx.GraphModule, examples: Mapping[str, Tensor], name: str) -> SourceProgram:
     flow = read_flow(module, examples)
     groups = NameGroups([operation.name for operation, _ in flow.operations])
     root = body_of(flow)

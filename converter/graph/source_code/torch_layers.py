@@ -54,7 +54,16 @@ def layer(module: nn.Module, name: str, keys: dict[str, str], text: str | None =
 
 def _parameters(kind: type) -> list[tuple[inspect.Parameter, bool]]:
     """The parameters of a constructor, and whether each is only written with its name."""
-    parameters = list(inspect.signature(kind).parameters.values())
+    # recurrent layers take any arguments, and pass them to their base
+    made = nn.RNNBase if issubclass(kind, nn.RNNBase) else kind
+    parameters = [
+        each
+        for each in inspect.signature(made).parameters.values()
+        if each.name != "mode" or made is not nn.RNNBase
+    ]
+    if kind is nn.RNN:
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters.insert(3, inspect.Parameter("nonlinearity", keyword, default="tanh"))
     return [
         (each, each.name not in POSITIONAL)
         for each in parameters

@@ -114,6 +114,10 @@ class Attributes:
         except OverflowError as error:
             raise self.error(f"{name}={value} is too large for float32") from error
 
+    def is_infinite(self, name: str) -> bool:
+        """Whether a parameter is an infinite number, as `mx.np.clip` writes a missing bound."""
+        return self._texts.get(name, "").strip().lstrip("+-").lower() in ("inf", "infinity")
+
     def singles(self, name: str, default: Sequence[float] | None = None) -> tuple[float, ...]:
         """A tuple of numbers rounded to float32, written `(0.1, 2)`, `[0.1,2]` or `0.1`."""
         if not self.has(name):

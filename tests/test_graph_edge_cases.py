@@ -1,0 +1,229 @@
+"""Rare forms of operators that once gave other values or gradients than MXNet's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import fx
+
+from gluon2torch.errors import GraphError
+from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.inputs.shapes import input_specs
+from gluon2torch.graph.source_code.parameters import text_of
+from gluon2torch.graph.symbols.symbol import parse_symbol
+from gluon2torch.parity.output_bounds import output_difference
+from gluon2torch.parity.output_comparison import difference
+from gluon2torch.sources.mxnet_compat import import_mxnet
+
+from .mxnet_run import run_by_mxnet
+from .source_module import case_of
+from .source_module import difference as source_difference
+
+RNG = np.random.default_rng(0)
+Build = Callable[[Any, Any], Any]
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape)
+
+
+def imported(symbol: Any, given: dict[str, np.ndarray], arrays: dict[str, np.ndarray]) -> Any:
+    graph = parse_symbol(symbol.tojson().encode(), "net")
+    shapes = {name: value.shape for name, value in given.items()}
+    return build_module(graph, arrays, dtype="float64", inputs=shapes)
+
+
+def outputs(module: fx.GraphModule, given: dict[str, np.ndarray]) -> list[np.ndarray]:
+    found = module(*map(torch.from_numpy, given.values()))
+    return [each.detach().numpy() for each in (found if isinstance(found, tuple) else (found,))]
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("before", ["LayerNorm", "FullyConnected", "relu"])
+def test_zeros_of_an_unrolled_cell_behind_layers_have_the_batch(before: str, batch: int) -> None:
+    mx = import_mxnet()
+    sym = mx.sym
+    data = sym.var("data")
+    value = {
+        "LayerNorm": lambda: sym.LayerNorm(data, sym.var("g"), sym.var("b"), axis=-1),
+        "FullyConnected": lambda: sym.FullyConnected(
+            data, sym.var("w"), num_hidden=5, flatten=False, no_bias=True
+        ),
+        "relu": lambda: sym.relu(data),
+    }[before]()
+    cell = mx.gluon.rnn.LSTMCell(4, input_size=5, prefix="cell_")
+    result, _ = cell.unroll(3, value, layout="TNC", merge_outputs=True)
+    shapes = {"g": (5,), "b": (5,), "w": (5, 5), "cell_i2h_weight": (16, 5)}
+    shapes |= {"cell_h2h_weight": (16, 4), "cell_i2h_bias": (16,), "cell_h2h_bias": (16,)}
+    arrays = {name: normal(*shapes[name]) for name in result.list_inputs() if name in shapes}
+    given = {"data": normal(3, batch, 5)}
+    (actual,) = outputs(imported(result, given, arrays), given)
+    states = {
+        name: np.zeros((batch, 4))
+        for name in result.list_inputs()
+        if name not in {**arrays, **given}
+    }
+    text = result.tojson().replace('"dtype": "float32"', '"dtype": "float64"')
+    text = text.replace('"shape": "(0, 4)"', f'"shape": "({batch}, 4)"')
+    (expected,) = run_by_mxnet(mx.sym.load_json(text), {**given, **arrays, **states}, "float64")
+    assert actual.shape == expected.shape == (3, batch, 4)
+    assert np.abs(actual - expected).max() <= 1e-12
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    ("build", "like"),
+    [
+        (lambda sym, data, like: sym.slice_like(data, like, axes=(-1,)), (1, 1, 4, 3)),
+        (lambda sym, data, like: sym.slice_like(data, like, axes=(-1, 0)), (1, 2, 4)),
+        (lambda sym, data, like: sym.slice_like(data, like), (2, 2, 4)),
+    ],
+)
+def test_slice_like_counts_axes_of_the_data(
+    build: Callable[[Any, Any, Any], Any], like: tuple[int, ...], tmp_path: Path
+) -> None:
+    sym = import_mxnet().sym
+    symbol = build(sym, sym.var("data"), sym.var("like")) * 2
+    given = {"data": normal(2, 3, 5), "like": normal(*like)}
+    module = imported(symbol, given, {})
+    (expected,) = run_by_mxnet(symbol, given)
+    assert np.array_equal(outputs(module, given)[0], expected)
+    case = case_of(module, {name: value.shape for name, value in given.items()}, "net")
+    values = case.inputs.values()
+    assert source_difference(case.network(tmp_path)(*values), module(*values)) == 0
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda sym, a: sym.BlockGrad(a) * a,
+        lambda sym, a: sym.MakeLoss(a * a, grad_scale=0.5),
+        lambda sym, a: sym.MakeLoss(a * a),
+        lambda sym, a: sym.make_loss(a * a),
+    ],
+)
+def test_gradients_are_blocked_and_scaled(build: Build, tmp_path: Path) -> None:
+    mx = import_mxnet()
+    symbol, values = build(mx.sym, mx.sym.var("a")), normal(3, 4)
+    array = mx.nd.array(values, dtype="float64")
+    array.attach_grad()
+    with mx.autograd.record():
+        result = mx.nd.CachedOp(symbol)(array)
+    result.backward()
+    module = imported(symbol, {"a": values}, {})
+    case = case_of(module, {"a": (3, 4)}, "net")
+    for network in (module, case.network(tmp_path)):
+        ours = torch.from_numpy(values).requires_grad_()
+        network(ours).sum().backward()
+        assert ours.grad is not None
+        assert np.abs(ours.grad.numpy() - array.grad.asnumpy()).max() <= 1e-14
+
+
+@pytest.mark.mxnet
+def test_arrays_that_layers_of_other_ranks_share() -> None:
+    sym = import_mxnet().sym
+    gamma, beta = sym.var("g"), sym.var("b")
+    one = sym.LayerNorm(sym.var("one"), gamma, beta, axis=1)
+    other = sym.LayerNorm(sym.var("other"), gamma, beta, axis=1)
+    given = {"one": normal(2, 3), "other": normal(2, 3, 3)}
+    arrays = {"g": normal(3), "b": normal(3)}
+    symbol = sym.Group([one, other])
+    module = imported(symbol, given, arrays)
+    expected = run_by_mxnet(symbol, {**given, **arrays})
+    for actual, wanted in zip(outputs(module, given), expected, strict=True):
+        assert np.abs(actual - wanted).max() <= 1e-12
+
+
+@pytest.mark.mxnet
+def test_values_of_a_multicast_have_their_own_ranks() -> None:
+    sym = import_mxnet().sym
+    narrow, wide = sym.amp_multicast(sym.var("s"), sym.var("x"), num_outputs=2)
+    dense = sym.FullyConnected(wide, sym.var("w"), num_hidden=2, no_bias=True)
+    given, arrays = {"s": normal(2, 1), "x": normal(2, 2, 4)}, {"w": normal(2, 8)}
+    symbol = sym.broadcast_mul(narrow, dense)
+    (expected,) = run_by_mxnet(symbol, {**given, **arrays}, "float32")  # it has no float64
+    (actual,) = outputs(imported(symbol, given, arrays), given)
+    assert actual.shape == expected.shape == (2, 2)
+    assert np.abs(actual - expected).max() <= 1e-5
+
+
+@pytest.mark.mxnet
+def test_a_clip_may_have_one_bound() -> None:
+    mx = import_mxnet()
+    symbol = mx.sym.np.clip(mx.sym.var("data").as_np_ndarray(), None, 0.5).as_nd_ndarray()
+    given = {"data": normal(3, 4)}
+    (actual,) = outputs(imported(symbol, given, {}), given)
+    assert np.array_equal(actual, np.minimum(given["data"], 0.5))
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("mode", ["lstm", "gru", "rnn_relu", "rnn_tanh"])
+def test_recurrent_layers_have_a_source(mode: str, tmp_path: Path) -> None:
+    mx = import_mxnet()
+    sym = mx.sym
+    gates = {"lstm": 4, "gru": 3}.get(mode, 1)
+    states = [sym.zeros((2, 2, 3)) for _ in range(2 if mode == "lstm" else 1)]
+    symbol = sym.RNN(
+        sym.var("data"), sym.var("w"), *states, state_size=3, num_layers=2, mode=mode, name="it"
+    )
+    count = gates * (3 * 5 + 3 * 3 + 6) + gates * (3 * 3 + 3 * 3 + 6)
+    given, arrays = {"data": normal(4, 2, 5)}, {"w": 0.3 * normal(count)}
+    module = imported(symbol, given, arrays)
+    case = case_of(module, {"data": (4, 2, 5)}, "net")
+    values = case.inputs.values()
+    with torch.no_grad():
+        assert source_difference(case.network(tmp_path)(*values), module(*values)) <= 1e-14
+
+
+def test_texts_of_a_graph_are_no_code() -> None:
+    for text in ('"); print("x"); ("', "back\\slash", "line\nbreak", "none", "é\u2028"):
+        assert eval(text_of(text)) == text
+
+
+@pytest.mark.mxnet
+def test_odd_names_do_not_break_the_module(tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    for name in ("slice", "torch", "inf", "meta", "float", "len"):
+        symbol = sym.FullyConnected(
+            sym.slice(sym.var(name), begin=(0, 1), end=(2, 3)),
+            sym.var("w"),
+            num_hidden=2,
+            no_bias=True,
+            name="meta",
+        )
+        given, arrays = {name: normal(2, 4)}, {"w": normal(2, 2)}
+        module = imported(symbol, given, arrays)
+        (expected,) = run_by_mxnet(symbol, {**given, **arrays})
+        assert np.abs(outputs(module, given)[0] - expected).max() <= 1e-14
+        case = case_of(module, {name: (2, 4)}, "net")
+        values = case.inputs.values()
+        with torch.no_grad():
+            assert source_difference(case.network(tmp_path)(*values), module(*values)) <= 1e-14
+
+
+def test_outputs_without_values_are_compared() -> None:
+    empty = np.zeros((2, 0))
+    assert difference(empty, empty) == (0.0, 0.0)
+    found = output_difference(empty, empty, np.zeros(0), 1e-12, "float64")
+    assert (found.max_abs, found.max_rel, found.max_own) == (0.0, 0.0, 0.0)
+    assert difference(empty, np.zeros((2, 1))) == (np.inf, np.inf)
+
+
+def test_an_embedding_without_inputs_is_no_traceback() -> None:
+    nodes = [
+        {"op": "null", "name": "data", "inputs": []},
+        {"op": "Embedding", "name": "e", "inputs": [], "attrs": {"input_dim": "3"}},
+    ]
+    graph = parse_symbol(json.dumps({"nodes": nodes, "heads": [[1, 0, 0]]}).encode(), "net")
+    with pytest.raises(GraphError):
+        build_module(graph, {}, inputs={"data": (1, 3)})
+    with pytest.raises(GraphError):
+        input_specs(graph, {}, {"data": ((1, 3), "float32")})
