@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gluon2torch.parity.float64_symbol import in_float64
+from gluon2torch.parity.graph_run import run_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
 
@@ -28,5 +29,4 @@ def run_by_mxnet(
         graph, constants = in_float64(mx, graph, values)
         values = {**values, **constants}
     given = (values[name] for name in graph.list_inputs())
-    found = mx.nd.CachedOp(graph)(*(mx.nd.array(a, dtype=dtype or a.dtype) for a in given))
-    return [each.asnumpy() for each in (found if isinstance(found, list | tuple) else [found])]
+    return run_graph(graph, [np.asarray(each, dtype or each.dtype) for each in given])

@@ -15,9 +15,11 @@ import torch
 from torch import fx
 
 from gluon2torch import import_graph
+from gluon2torch.errors import GraphError, ImageSizeError
 from gluon2torch.graph.importer import read_arrays
 from gluon2torch.graph.symbols.precision import limits
 from gluon2torch.graph.symbols.symbol import read_symbol
+from gluon2torch.parity import graph_run
 from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
@@ -42,6 +44,22 @@ def export(net: Any, stem: Path, inputs: Sequence[np.ndarray]) -> tuple[Path, Pa
     net.hybridize()
     net(*(mx.nd.array(each) for each in inputs))
     net.export(str(stem))
+    return Path(f"{stem}-symbol.json"), Path(f"{stem}-0000.params")
+
+
+def write_graph(net: Any, stem: Path, inputs: int) -> tuple[Path, Path]:
+    """A network of Gluon's with random weights, which is not run: loops are not safe to be."""
+    mx = import_mxnet()
+    net.initialize(mx.init.Normal(0.2))
+    result = net(*(mx.sym.var(f"data{number}") for number in range(inputs)))
+    symbol = mx.sym.Group(result) if isinstance(result, list) else result
+    symbol.save(f"{stem}-symbol.json")
+    auxiliary = symbol.list_auxiliary_states()
+    arrays = {
+        f"{'aux' if name in auxiliary else 'arg'}:{name}": each.data()
+        for name, each in net.collect_params().items()
+    }
+    mx.nd.save(f"{stem}-0000.params", arrays)
     return Path(f"{stem}-symbol.json"), Path(f"{stem}-0000.params")
 
 
@@ -167,7 +185,7 @@ def forecaster() -> Any:
 
 
 def test_attention_ocr_at_another_width_length_and_batch(tmp_path: Path) -> None:
-    paths = export(reader(), tmp_path / "net", [normal(2, 1, 16, 20), integers(30, 2, 4)])
+    paths = write_graph(reader(), tmp_path / "net", 2)
     data = [normal(3, 1, 16, 46), integers(30, 3, 7)]
     module = compare(paths, data)
     compare_in_float64(paths, data)
@@ -180,7 +198,7 @@ def test_attention_ocr_at_another_width_length_and_batch(tmp_path: Path) -> None
 
 def test_the_reference_of_a_loop_is_the_same_each_time(tmp_path: Path) -> None:
     """MXNet's default engine may run what follows a loop before the loop has ended."""
-    symbol, params = export(reader(), tmp_path / "net", [normal(2, 1, 16, 20), integers(30, 2, 4)])
+    symbol, params = write_graph(reader(), tmp_path / "net", 2)
     given = {"data0": normal(3, 1, 16, 46), "data1": integers(30, 3, 7)}
     given = {name: each.astype(np.float32) for name, each in given.items()}
     reference = ExportedReference(symbol, read_arrays(params))
@@ -189,16 +207,27 @@ def test_the_reference_of_a_loop_is_the_same_each_time(tmp_path: Path) -> None:
     assert all(np.array_equal(first, each) for each in others)
 
 
+def test_a_crash_of_mxnet_is_an_error_and_the_next_graph_runs(tmp_path: Path) -> None:
+    symbol, params = write_graph(reader(), tmp_path / "net", 2)
+    given = {"data0": normal(1, 1, 16, 20), "data1": integers(30, 1, 4)}
+    given = {name: each.astype(np.float32) for name, each in given.items()}
+    reference = ExportedReference(symbol, read_arrays(params))
+    first = reference(given)["head0"]
+    process = graph_run._OTHER._process
+    assert process is not None
+    process.kill()
+    process.wait()
+    with pytest.raises(GraphError, match="MXNet crashed when it ran the graph; try again"):
+        reference(given)
+    assert np.array_equal(reference(given)["head0"], first)
+    given["data0"] = given["data0"][:, :, :3]  # the height no longer fits
+    with pytest.raises(ImageSizeError, match="MXNet cannot run the graph on inputs of shape"):
+        reference(given)
+
+
 def test_a_forecaster_with_a_loop_of_cells(tmp_path: Path) -> None:
     exported = [normal(5, 2, 1), normal(5, 2, 2), integers(7, 2)]
-    mx = import_mxnet()
-    net = forecaster()
-    net.initialize(mx.init.Normal(0.2))
-    symbol = mx.sym.Group(net(*(mx.sym.var(f"data{number}") for number in range(3))))
-    symbol.save(str(tmp_path / "net-symbol.json"))
-    arrays = {f"arg:{name}": each.data() for name, each in net.collect_params().items()}
-    mx.nd.save(str(tmp_path / "net-0000.params"), arrays)
-    paths = tmp_path / "net-symbol.json", tmp_path / "net-0000.params"
+    paths = write_graph(forecaster(), tmp_path / "net", 3)
     compare(paths, exported)
     data = [normal(9, 4, 1), normal(9, 4, 2), integers(7, 4)]
     compare(paths, data)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..errors import GraphError, ImageSizeError
 from ..graph.inputs.input_spec import describe
 from ..graph.symbols.symbol_edits import (
@@ -18,6 +20,7 @@ from ..graph.symbols.symbol_edits import (
 from ..sources.arrays import Array, Arrays
 from ..sources.mxnet_compat import import_mxnet
 from .float64_symbol import in_float64, infer_shapes
+from .graph_run import run_graph
 
 
 class ExportedReference:
@@ -102,13 +105,9 @@ class ExportedReference:
             args, _, aux = infer_shapes(self._mxnet, symbol, arrays)
             shapes = dict(zip(symbol.list_arguments(), args, strict=True))
             shapes |= dict(zip(symbol.list_auxiliary_states(), aux, strict=True))
-            values = [self._ndarray(arrays.get(name), shapes[name]) for name in names]
-            # CachedOp is what hybridized networks use. Executors fuse operators for oneDNN and give
-            # wrong results for some networks: a trained CIFAR ResNet-56 v2 was off by 0.8 of its
-            # largest output in float32
-            result = self._mxnet.nd.CachedOp(symbol)(*values)
-            outputs = result if isinstance(result, (list, tuple)) else [result]
-            return [output.asnumpy() for output in outputs]
+            return run_graph(
+                symbol, [self._value(arrays.get(name), shapes[name]) for name in names]
+            )
         except self._mxnet.MXNetError as error:
             size = describe({name: value.shape for name, value in inputs.items()})
             raise ImageSizeError(
@@ -121,12 +120,11 @@ class ExportedReference:
         unchanged = edited == symbol.tojson(remove_amp_cast=False)
         return symbol if unchanged else self._mxnet.sym.load_json(edited)
 
-    def _ndarray(self, array: Array | None, shape: tuple[int, ...]) -> Any:
-        """Convert an array to MXNet, in the current data type if it is floating point."""
+    def _value(self, array: Array | None, shape: tuple[int, ...]) -> Array:
+        """An array in the current data type, if it is floating point; zeros for a missing one."""
         if array is None:  # a label, which the outputs ignore, or an initial state
-            return self._mxnet.nd.zeros(shape, dtype=self._dtype)
-        dtype = self._dtype if array.dtype.kind == "f" else array.dtype
-        return self._mxnet.nd.array(array, dtype=dtype)
+            return np.zeros(shape, self._dtype)
+        return array.astype(self._dtype, copy=False) if array.dtype.kind == "f" else array
 
 
 def _reason(error: Exception) -> str:

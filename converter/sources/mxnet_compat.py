@@ -11,7 +11,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import tempfile
 import types
 import warnings
 from collections.abc import Iterator
@@ -110,16 +109,10 @@ def import_mxnet() -> types.ModuleType:
     """
     # MXNet uses one thread by default; two measured 1.5 times faster
     os.environ.setdefault("OMP_NUM_THREADS", str(_default_threads()))
-    # the default engine may run what follows a loop before the loop has ended: of 300 runs of a
-    # graph with a `_foreach`, 210 were wrong, and some crashed
-    os.environ.setdefault("MXNET_ENGINE_TYPE", "NaiveEngine")
     with legacy_names(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            started = "mxnet" in sys.modules
             mxnet = importlib.import_module("mxnet")
-            if not started:
-                _start_engine(mxnet)
             importlib.import_module("gluoncv.model_zoo")
         except (ImportError, OSError) as error:
             raise MissingDependencyError(
@@ -129,25 +122,6 @@ def import_mxnet() -> types.ModuleType:
                 "catalogue, and `--reference FILE.npz`, saved where they are installed, any network"
             ) from error
     return mxnet
-
-
-def _start_engine(mxnet: types.ModuleType) -> None:
-    """Start MXNet's engine without the line with which the library greets any but its default."""
-    try:
-        stderr = os.dup(2)
-    except OSError:  # closed
-        return
-    with tempfile.TemporaryFile() as written:
-        os.dup2(written.fileno(), 2)
-        try:
-            mxnet.nd.waitall()
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            written.seek(0)
-            for line in written:
-                if b"MXNet start using engine" not in line:
-                    os.write(2, line)
 
 
 def set_mxnet_threads(count: int | None) -> None:
