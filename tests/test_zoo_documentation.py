@@ -30,7 +30,7 @@ PROGRAMS = {
     "ACTION.pt2": ("resnet18_v1b_kinetics400", (1, 3, 96, 96)),
     "SIAMRPN.pt2": ("siamrpn_alexnet_v2_otb15", None),
     "POSENET.pt2": ("monodepth2_resnet18_posenet_kitti_mono_640x192", (1, 6, 96, 160)),
-    "DANET.pt2": ("fastscnn_citys", (1, 3, 768, 768)),  # faster
+    "HRNET.pt2": ("fastscnn_citys", (1, 3, 768, 768)),  # faster
 }
 FRAME = (144, 192)
 
