@@ -361,7 +361,7 @@ ARITHMETIC = [
     *(trial(name, {}, "exp" if name == "abs" else "abs", {}) for name in UNARY),
     trial("ones_like", {}, "zeros_like", {}),
     trial("zeros_like", {"dtype": "int64"}, "ones_like", {}),
-    *(trial(name, {}, "negative", {}) for name in IDENTITY),
+    *(trial(name, {}, "negative", {}) for name in (*IDENTITY, "BlockGrad", "MakeLoss")),
     *(trial(name, {"axis": "1"}, {"axis": "2"}, {}) for name in ("sum", "mean", "max", "min")),
     trial("sum", {"axis": "(2, 3)", "keepdims": "True"}, {"axis": "(1, 3)"}, {}),
     trial("mean", {"axis": "(2, 3)", "keepdims": "True"}, {"keepdims": "False"}, {}),
