@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 TOP = 5
 UNKNOWN = -1  # in place of a class, where logits are not finite
-UNKNOWN = -1  # in place of a class, where logits are not finite
 BATCH_SIZE = 64
 
 

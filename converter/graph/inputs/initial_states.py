@@ -23,7 +23,7 @@ _MOST = 1 << 20
 # operators after which the batch and the time are still on their axes
 _AXES_STAY = KEEPING | {
     *("Embedding", "LayerNorm", "softmax", "log_softmax", "clip", "relu", "sigmoid", "tanh"),
-    *("exp", "log", "sqrt", "rsqrt", "square", "abs", "negative", "erf", "LeakyReLU", "BlockGrad"),
+    *("exp", "log", "sqrt", "rsqrt", "square", "abs", "negative", "erf", "BlockGrad"),
 }
 
 

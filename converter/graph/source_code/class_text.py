@@ -18,6 +18,7 @@ from .text_layout import INDENT, WIDTH
 Shape = tuple[int, ...] | None
 IMAGES = 4  # dimensions of a batch of images
 AXES = "HW"
+# what the text of a source may call by its name
 _CALLED = "float", "int", "len", "list", "max", "min", "range", "slice", "sum", "tuple", "zip"
 _TAKEN = frozenset({*keyword.kwlist, *_CALLED, "self", "torch", "nn", "F", "Tensor"})
 MOST_NAMED = 4
