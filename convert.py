@@ -61,5 +61,5 @@ if __name__ == "__main__":
     require_libraries()
     package = load_package().__name__
     cli = importlib.import_module(f"{package}.cli")
-    with cli.orderly_end():
+    with cli.rare_collections(), cli.orderly_end():
         cli.convert_command(prog_name="convert.py")

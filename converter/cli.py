@@ -18,6 +18,7 @@ from .commands.convert_command import convert_command
 from .commands.features_command import features_command
 from .commands.file_commands import detect_command, diff_command, inspect_command
 from .commands.finetune_command import finetune_command
+from .commands.garbage_collection import rare_collections
 from .commands.graph_command import graph_command
 from .commands.interruption import interruptible
 from .commands.predict_command import predict_command
@@ -89,7 +90,7 @@ class Program(click.Group):
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):  # names of files can have other characters
             sys.stdout.reconfigure(errors="replace")
-        with orderly_end():
+        with rare_collections(), orderly_end():
             return super().__call__(*arguments, **options)
 
 
