@@ -22,8 +22,9 @@ from gluon2torch.checkpoints.record import Record
 from gluon2torch.cli import main
 from gluon2torch.errors import KeyMapError
 from gluon2torch.files.atomic_file import temporary_file
-from gluon2torch.mappings.catalog import load_catalog
-from gluon2torch.pipeline import batch
+from gluon2torch.mappings.catalog import Entry, load_catalog
+from gluon2torch.pipeline import arrays_ahead, batch
+from gluon2torch.pipeline.arrays_ahead import AHEAD
 from gluon2torch.pipeline.batch import convert_in_processes, convert_in_turn
 from gluon2torch.pipeline.request import Request
 from gluon2torch.sources.arrays import Arrays
@@ -110,34 +111,68 @@ def requests(*names: str) -> list[Request]:
     return [Request(model=name, init="random", seed=3) for name in names]
 
 
-def test_the_next_networks_arrays_are_loaded_ahead_and_are_the_same() -> None:
-    given: dict[str, Arrays | None] = {}
+def test_arrays_are_loaded_ahead_and_stay_the_same_during_their_turn() -> None:
+    names = [*SMALL, LARGE, *SMALL]
+    compared = []
 
     def one(request: Request, _: object, load: Callable[[], Arrays] | None) -> Record:
-        given[str(request.model)] = None if load is None else load()
+        assert load is not None
+        arrays = load()
+        time.sleep(0.2)  # the following ones are drawn
+        expected = load_arrays(CATALOG[str(request.model)], Source("random", seed=3))
+        assert list(arrays) == list(expected)
+        assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
+        compared.append(request.model)
         return record()
 
-    list(convert_in_turn(requests(*SMALL, LARGE), one))
-    first, second, third = given.values()
-    assert first is None  # there was nothing before it
-    assert third is None  # with the one before, it would need more memory than alone
-    expected = load_arrays(CATALOG[SMALL[1]], Source("random", seed=3))
-    assert second is not None
-    assert list(second) == list(expected)
-    assert all(np.array_equal(second[name], expected[name]) for name in expected)
+    list(convert_in_turn(requests(*names), one))
+    assert compared == names
 
 
 def test_arrays_are_loaded_during_the_conversion_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = threading.Event()
-    monkeypatch.setattr(batch, "load_arrays", lambda *_: loaded.set() or {})
+    loaded: dict[str, threading.Event] = {name: threading.Event() for name in (*SMALL, LARGE)}
 
-    def one(request: Request, _: object, load: Any) -> Record:
+    def load(entry: Entry, *_: object) -> Arrays:
+        loaded[entry.name].set()
+        return {}
+
+    monkeypatch.setattr(arrays_ahead, "load_arrays", load)
+
+    def one(request: Request, *_: object) -> Record:
         if request.model == SMALL[0]:
-            assert loaded.wait(60)
+            assert loaded[SMALL[1]].wait(60)
+            # with this one's, its arrays need more memory than a quarter above its own
+            assert not loaded[LARGE].wait(0.2)
         return record()
 
     outcomes = list(convert_in_turn(requests(*SMALL, LARGE), one))
     assert [outcome.error for outcome in outcomes] == [None] * 3
+    assert loaded[LARGE].is_set()
+
+
+def test_only_some_files_are_downloaded_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = list(CATALOG)[: AHEAD + 4]
+    downloaded: list[str] = []
+    enough = threading.Event()
+
+    def download(entry: Entry, *_: object) -> Arrays:
+        downloaded.append(entry.name)
+        if len(downloaded) == AHEAD:
+            enough.set()
+        return {}
+
+    monkeypatch.setattr(arrays_ahead, "load_arrays", download)
+
+    def one(request: Request, _: object, load: Callable[[], Arrays] | None) -> Record:
+        if request.model == names[0]:
+            assert load is None  # it shows its progress
+            enough.wait(60)
+            time.sleep(0.1)
+            assert downloaded == names[1 : AHEAD + 1]
+        return record()
+
+    list(convert_in_turn([Request(model=name) for name in names], one))
+    assert downloaded == names[1:]
 
 
 def test_what_cannot_be_loaded_ahead_fails_in_its_turn() -> None:
@@ -146,11 +181,13 @@ def test_what_cannot_be_loaded_ahead_fails_in_its_turn() -> None:
             load()
         return record()
 
-    def failing(*_: object) -> Arrays:
-        raise KeyMapError("no arrays", [])
+    def failing(entry: Entry, *_: object) -> Arrays:
+        if entry.name == SMALL[1]:
+            raise KeyMapError("no arrays", [])
+        return {}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "load_arrays", failing)
+        patch.setattr(arrays_ahead, "load_arrays", failing)
         outcomes = list(convert_in_turn(requests(*SMALL, LARGE), one))
     assert [outcome.result.succeeded for outcome in outcomes] == [True, False, True]
     assert outcomes[1].error is not None
@@ -183,7 +220,7 @@ def test_an_interrupted_run_does_not_wait_for_a_download(monkeypatch: pytest.Mon
     begun, ended = threading.Event(), threading.Event()
 
     def download(*arguments: Any) -> Arrays:
-        *_, progress = arguments
+        *_, progress, _ = arguments
         begun.set()
         try:
             while True:
@@ -195,7 +232,7 @@ def test_an_interrupted_run_does_not_wait_for_a_download(monkeypatch: pytest.Mon
         assert begun.wait(60)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(batch, "load_arrays", download)
+    monkeypatch.setattr(arrays_ahead, "load_arrays", download)
     with pytest.raises(KeyboardInterrupt):
         list(convert_in_turn(requests(*SMALL, LARGE), one))
     assert ended.is_set()

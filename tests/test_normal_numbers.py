@@ -23,8 +23,8 @@ def require_equal(seed: int, count: int, before: int, second: Executor) -> None:
     one, other = np.random.default_rng(seed), np.random.default_rng(seed)
     for rng in (one, other):
         rng.random(before, np.float32)  # after an odd number, half a step of the stream is left
-    expected, found = one.standard_normal(count, np.float32), draw_normal(other, count, second)
-    assert found.dtype == np.float32
+    expected, found = one.standard_normal(count, np.float32), np.empty(count, np.float32)
+    draw_normal(other, found, second)
     assert np.array_equal(found.view(np.uint32), expected.view(np.uint32))
     assert np.array_equal(other.standard_normal(99), one.standard_normal(99))
     assert np.array_equal(other.random(9, np.float32), one.random(9, np.float32))
@@ -55,5 +55,5 @@ def test_the_generators_meet(second: Executor, monkeypatch: pytest.MonkeyPatch) 
     find = normal_numbers._find
     monkeypatch.setattr(normal_numbers, "_find", lambda *each: met.append(find(*each)) or met[-1])
     for seed in range(20):
-        draw_normal(np.random.default_rng(seed), 5 * LEAST, second)
+        draw_normal(np.random.default_rng(seed), np.empty(5 * LEAST, np.float32), second)
     assert None not in met

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +14,10 @@ from ..files.atomic_file import remove_temporaries
 from ..files.download import Progress
 from ..files.path_text import path_text
 from ..files.progress_bar import working
-from ..mappings.catalog import Entry, load_catalog
-from ..mappings.choices import INITS
 from ..parity.memory import return_memory
-from ..sources.arrays import Arrays
-from ..sources.source import describe_source, load_arrays
+from .arrays_ahead import ArraysAhead, Load
 from .conversion import run
 from .request import Request
-
-Load = Callable[[], Arrays]
-FLOAT32 = 4  # bytes of a random weight
 
 
 @dataclass(frozen=True)
@@ -70,73 +61,23 @@ def convert_one(
 def convert_in_turn(
     requests: Sequence[Request], one: One = run, *, verbose: bool = False
 ) -> Iterator[Outcome]:
-    """Run requests one after another; during one of them, the next one's arrays are loaded.
-
-    Random weights are drawn ahead only if both networks need no more memory than the largest one
-    does alone. Arrays of files are not copied into memory.
+    """Run requests one after another; meanwhile the arrays of the following ones are loaded.
 
     Args:
         one: The function that converts.
         verbose: Print a line for each stage to stderr.
     """
-    sizes = [_random_bytes(request) for request in requests]
-    largest = max(sizes, default=0)
-    stopped = threading.Event()
-    with ThreadPoolExecutor(1) as background, ExitStack() as at_end:
-        at_end.callback(stopped.set)
-        load: Load | None = None
+    with ArraysAhead(requests) as ahead:
         for index, request in enumerate(requests):
-            ahead: Future[Arrays] | None = None
-            for following in requests[index + 1 : index + 2]:
-                fit = sizes[index] + sizes[index + 1] <= largest
-                # two requests of one network would download one file
-                if fit and following.model != request.model:
-                    ahead = _load_ahead(following, background, stopped)
+            load = ahead.load(index)
             with working(_name(request), verbose=verbose) as progress:
                 outcome = convert_one(request, progress, load, one)
-            load = None if ahead is None else ahead.result
             return_memory()
             yield outcome
 
 
 def _name(request: Request) -> str:
     return request.model or "the file" if request.params is None else path_text(request.params)
-
-
-def _entry(request: Request) -> Entry | None:
-    """The network of the catalogue whose weights are not a user's, if it is one."""
-    if request.is_graph or request.params is not None or request.model is None:
-        return None
-    return load_catalog()[request.model]
-
-
-def _random_bytes(request: Request) -> int:
-    """Size of the random weights that a request needs; 0 for other requests."""
-    entry = _entry(request)
-    return 0 if entry is None or request.init != "random" else entry.parameters * FLOAT32
-
-
-def _load_ahead(
-    request: Request, background: ThreadPoolExecutor, stopped: threading.Event
-) -> Future[Arrays] | None:
-    """Start to download or draw the arrays of a network; a user's file need not be loaded ahead.
-
-    Args:
-        stopped: Ends a download, so that an interrupted program does not wait for it.
-    """
-
-    def end_if_stopped(*_: object) -> None:
-        if stopped.is_set():
-            raise CancelledError
-
-    entry = _entry(request)
-    if entry is None:
-        return None
-    try:
-        source = describe_source(entry, None, request.init or INITS[0], request.seed)
-    except ConversionError:  # reported when it is the request's turn
-        return None
-    return background.submit(load_arrays, entry, source, None, end_if_stopped)
 
 
 def convert_in_processes(

@@ -21,17 +21,18 @@ _BLOCK = 1 << 16
 _SETTLED, _PATTERN = 32, 16  # samples after which both are in step; those that are compared
 
 
-def draw_normal(rng: np.random.Generator, count: int, second: Executor) -> Array:
-    """Draw as `rng.standard_normal(count, np.float32)` does, and leave `rng` in the same state.
+def draw_normal(rng: np.random.Generator, values: Array, second: Executor) -> None:
+    """Draw as `rng.standard_normal(dtype=np.float32, out=values)` does, and leave `rng` as it does.
 
     Args:
         rng: A generator of PCG64.
+        values: float32 values to fill.
         second: Runs one function on another thread.
     """
-    values = np.empty(count, np.float32)
-    if count < LEAST:
-        return rng.standard_normal(dtype=np.float32, out=values)
-    half = count // 2
+    if values.size < LEAST:
+        rng.standard_normal(dtype=np.float32, out=values)
+        return
+    half = values.size // 2
     spread = 2 * int(half**0.5) + 2 * _SETTLED  # far more than the middle's position varies
     bits = copy.deepcopy(rng.bit_generator)
     assert isinstance(bits, np.random.PCG64), "rng is np.random.default_rng's"
@@ -46,13 +47,12 @@ def draw_normal(rng: np.random.Generator, count: int, second: Executor) -> Array
     if met is None:
         values[half : half + 2 * spread] = between
         rng.standard_normal(dtype=np.float32, out=ahead)
-        return values
+        return
     values[half : half + met] = between[:met]
     end = half + met + ahead.size - _SETTLED
     _move(ahead[_SETTLED:], values[half + met : end])
     other.standard_normal(dtype=np.float32, out=values[end:])
     rng.bit_generator.state = other.bit_generator.state
-    return values
 
 
 def _move(source: Array, target: Array) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..mappings.key_map import select
 from ..mappings.network_table import load_network_table
-from .arrays import Array, Arrays
+from .arrays import Array, Arrays, Shape
 from .normal_numbers import draw_normal
 
 # factor for the last scale of each residual branch in random networks; without it, deep networks
@@ -26,6 +26,7 @@ def random_arrays(
     seed: int,
     num_classes: int,
     in_chans: int = 3,
+    memory: Array | None = None,
 ) -> Arrays:
     """Random weights for every array of a catalogue network, including BatchNorm's statistics.
 
@@ -36,16 +37,28 @@ def random_arrays(
         residual_end: Pattern of the parameters that end the residual branches; they are damped, so
             that the network is well conditioned.
         seed: Equal seeds give equal arrays on every machine.
+        memory: As in `draw_arrays`.
 
     Returns:
         float32 arrays by structural name.
     """
     shapes = load_network_table(name).array_shapes(num_classes, in_chans)
-    return draw_arrays(shapes, residual_end, seed)
+    return draw_arrays(shapes, residual_end, seed, memory=memory)
+
+
+def count_values(name: str, num_classes: int, in_chans: int = 3) -> int:
+    """Return the number of values that `random_arrays` draws for a catalogue network."""
+    shapes = load_network_table(name).array_shapes(num_classes, in_chans)
+    return sum(map(math.prod, shapes.values()))
 
 
 def draw_arrays(
-    shapes: Mapping[str, tuple[int, ...]], residual_end: str, seed: int, *, uniform: bool = False
+    shapes: Mapping[str, Shape],
+    residual_end: str,
+    seed: int,
+    *,
+    uniform: bool = False,
+    memory: Array | None = None,
 ) -> Arrays:
     """Random weights for arrays of these shapes.
 
@@ -55,33 +68,41 @@ def draw_arrays(
         seed: Equal seeds give equal arrays on every machine.
         uniform: Draw weights from a uniform distribution with the variance of the normal one, which
             is seven times as fast.
+        memory: float32 values that the arrays are to occupy, at least as many as theirs; new memory
+            by default.
 
     Returns:
         float32 arrays by structural name.
     """
     rng = np.random.default_rng(seed)
+    arrays, at = {}, 0
     with ThreadPoolExecutor(1) as second:
-        arrays = {
-            key: _random_array(rng, key, shape, None if uniform else second)
-            for key, shape in shapes.items()
-        }
+        for key, shape in shapes.items():
+            end = at + math.prod(shape)
+            values = np.empty(end - at, np.float32) if memory is None else memory[at:end]
+            assert values.size == end - at, "the memory is too small"
+            _draw(rng, key, shape, values, None if uniform else second)
+            arrays[key], at = values.reshape(shape), end
     for key in select(residual_end, arrays):
         arrays[key] *= np.float32(RESIDUAL_DAMPING)
     return arrays
 
 
-def _random_array(
-    rng: np.random.Generator, name: str, shape: tuple[int, ...], second: Executor | None
-) -> Array:
-    """Draw one array; without a second thread, weights from a uniform distribution."""
+def _draw(
+    rng: np.random.Generator, name: str, shape: Shape, values: Array, second: Executor | None
+) -> None:
+    """Draw one array's values; without a second thread, weights from a uniform distribution."""
     if name.endswith(POSITIVE):
-        return 0.5 + rng.random(shape, np.float32)
+        rng.random(dtype=np.float32, out=values)
+        values += np.float32(0.5)
+        return
     if second is None:
-        values = (rng.random(shape, np.float32) - np.float32(0.5)) * np.float32(12**0.5)
+        rng.random(dtype=np.float32, out=values)
+        values -= np.float32(0.5)
+        values *= np.float32(12**0.5)
     else:
-        values = draw_normal(rng, math.prod(shape), second).reshape(shape)
+        draw_normal(rng, values, second)
     # half the variance of He initialisation, with which ResNeSt-269 would reach 10,000 and its
     # attention amplify rounding a hundred times
     fan_in = int(np.prod(shape[1:])) if name.endswith("weight") else 25  # 0.2 for biases and means
     values *= np.float32(1.0 / fan_in) ** np.float32(0.5)
-    return values

@@ -11,7 +11,7 @@ from ..mappings.catalog import Entry
 from ..mappings.key_map import load_keymap
 from ..mappings.zoo import ZooEntry
 from . import store
-from .arrays import Arrays
+from .arrays import Array, Arrays
 from .params import dense_arrays
 
 
@@ -72,8 +72,12 @@ def load_arrays(
     source: Source,
     params: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    memory: Array | None = None,
 ) -> Arrays:
     """Load the arrays of a source, by the names in their file.
+
+    Args:
+        memory: As in `draw_arrays`, for random weights.
 
     Raises:
         ParamsFileError: If a file cannot be read, or contains arrays that are not dense.
@@ -93,4 +97,5 @@ def load_arrays(
         keymap.residual_end[entry.network["block"]],
         seed=source.seed,
         num_classes=entry.dataset.num_classes,
+        memory=memory,
     )
