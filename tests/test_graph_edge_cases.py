@@ -156,12 +156,53 @@ def test_values_of_a_multicast_have_their_own_ranks() -> None:
 
 
 @pytest.mark.mxnet
+def test_an_input_that_gives_states_their_shape_stays_an_input() -> None:
+    sym = import_mxnet().sym
+    zeros = sym.zeros_like(sym.var("state"))
+    symbol = sym.RNN(sym.var("data"), sym.var("p"), zeros, mode="gru", state_size=3, num_layers=1)
+    given = {"data": normal(5, 2, 4), "state": normal(1, 2, 3)}
+    arrays = {"p": normal(3 * 3 * (4 + 3 + 2))}
+    (actual,) = outputs(imported(symbol, given, arrays), given)
+    (expected,) = run_by_mxnet(symbol, {**given, **arrays})
+    assert np.allclose(actual, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.mxnet
+def test_constants_have_the_data_type_of_the_weights() -> None:
+    sym = import_mxnet().sym
+    symbol = sym.dot(sym.var("data"), sym.full((3, 2), 0.1))
+    given = {"data": normal(2, 3)}
+    (actual,) = outputs(imported(symbol, given, {}), given)
+    assert actual.dtype == np.float64
+    assert np.allclose(actual, given["data"] @ np.full((3, 2), np.float32(0.1)), rtol=1e-12)
+
+
+@pytest.mark.mxnet
 def test_a_clip_may_have_one_bound() -> None:
     mx = import_mxnet()
     symbol = mx.sym.np.clip(mx.sym.var("data").as_np_ndarray(), None, 0.5).as_nd_ndarray()
     given = {"data": normal(3, 4)}
     (actual,) = outputs(imported(symbol, given, {}), given)
     assert np.array_equal(actual, np.minimum(given["data"], 0.5))
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    ("dtype", "bounds"),
+    [
+        *(("int32", (-2.0, 3.0)), ("int64", (0.0, 6.0)), ("float64", (-2.0, 3.0))),
+        *(("float64", (-2.0, 3e38)), ("float64", (-0.5, 0.7))),
+    ],
+)
+def test_a_clip_keeps_the_data_type(dtype: str, bounds: tuple[float, float]) -> None:
+    mx = import_mxnet()
+    symbol = mx.sym.clip(mx.sym.var("data"), *bounds)
+    given = {"data": np.arange(-9, 9).astype(dtype)}
+    (actual,) = outputs(imported(symbol, given, {}), given)
+    expected = mx.nd.clip(mx.nd.array(given["data"], dtype=dtype), *bounds).asnumpy()
+    assert actual.dtype == expected.dtype == dtype
+    assert np.array_equal(actual, np.clip(given["data"], *np.float32(bounds)))
+    assert np.allclose(actual, expected, rtol=1e-7)
 
 
 @pytest.mark.mxnet

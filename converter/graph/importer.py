@@ -163,7 +163,7 @@ def _nested(
     ranks: Mapping[str, int | None],
     dtype: torch.dtype,
 ) -> Builder:
-    """Build a graph that a node contains; all its inputs are kept, and its output is a tuple."""
+    """Build a graph that a node contains; its output is a tuple."""
     graph = unfused(graph)
     builder = Builder(graph, tensors, {}, dtype, _nested, is_nested=True)
     known: dict[int, int | None] = dict(input_ranks(graph))
@@ -171,7 +171,7 @@ def _nested(
         known[number] = ranks.get(node.name) or known.get(number)
     _refuse(_add_nodes(graph, builder, known), graph)
     builder.graph.output(_heads(graph, builder))
-    erase_unused(builder.graph, kept=("output", "placeholder"))
+    erase_unused(builder.graph)
     work_in_place(builder)
     return builder
 
@@ -194,18 +194,14 @@ def _refuse(problems: list[str], graph: Graph, hint: str = "") -> None:
         raise GraphError(summary, problems)
 
 
-def erase_unused(graph: fx.Graph, kept: Sequence[str] = ("output",)) -> None:
+def erase_unused(graph: fx.Graph) -> None:
     """Erase the nodes that have no users, from the last to the first, and so what led only to them.
 
     Such are values of arrays that a layer then took as its parameters, and outputs of a node that
-    the graph does not use.
-
-    Args:
-        graph: The graph, which is changed.
-        kept: Kinds of nodes, by fx's names, that stay even without users.
+    the graph does not use. Inputs stay.
     """
     for node in reversed(graph.nodes):
-        if not node.users and node.op not in kept:
+        if not node.users and node.op not in ("placeholder", "output"):
             graph.erase_node(node)
 
 

@@ -34,16 +34,18 @@ class Names:
         # the network's prefix, which contains a counter of networks in the exporting process
         self._prefix = shared[: shared.rfind("_") + 1]
         self._used = {*_TAKEN}
+        self._numbers: dict[str, int] = {}  # the next to try, by name: a graph can repeat one
 
     def __call__(self, name: str) -> str:
         short = name.removeprefix(self._prefix).removesuffix("_fwd")
         short = re.sub(r"\W", "_", short, flags=re.ASCII)[:100].lstrip("_") or "node"
         if short[0].isdigit() or keyword.iskeyword(short) or hasattr(fx.GraphModule, short):
             short = f"node_{short}"
-        unique, number = short, 1
+        unique, number = short, self._numbers.get(short, 1)
         while unique in self._used:
             unique, number = f"{short}_{number}", number + 1
         self._used.add(unique)
+        self._numbers[short] = number
         return unique
 
 

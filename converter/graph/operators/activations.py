@@ -68,12 +68,17 @@ def hard_sigmoid(call: Call) -> fx.Node:
 
 
 def clip(call: Call) -> fx.Node:
-    """Clip to bounds, which MXNet stores as float32; an infinite one is none."""
-    low, high = (
-        None if call.attributes.is_infinite(name) else call.attributes.single(name)
-        for name in ("a_min", "a_max")
-    )
-    return call.function(torch.clamp, call.value(0), low, high)
+    """Clip to bounds, which MXNet stores as float32; an infinite one is none.
+
+    Whole bounds are integers here, so that torch keeps the data type of integers, as MXNet does.
+    """
+    bounds: list[float | None] = []
+    for name in ("a_min", "a_max"):
+        bound = None if call.attributes.is_infinite(name) else call.attributes.single(name)
+        if bound is not None and bound.is_integer() and abs(bound) < 2**31:
+            bound = int(bound)
+        bounds.append(bound)
+    return call.function(torch.clamp, call.value(0), *bounds)
 
 
 def softmax(call: Call) -> fx.Node:
