@@ -167,6 +167,8 @@ def test_what_is_wrong_with_a_checkpoint_is_one_line(checkpoint: Path, tmp_path:
     assert "bn1.weight: is missing" in refused(other, "--model", "cifar_resnet20_v1")
     torch.save({**tensors, "fc.bias": torch.zeros(10, dtype=torch.bfloat16)}, other)
     assert "fc.bias is bfloat16" in refused(other, "--model", "cifar_resnet20_v1")
+    torch.save({**tensors, "fc.bias": torch.zeros(10, device="meta")}, other)
+    assert "fc.bias: has no values" in refused(other, "--model", "cifar_resnet20_v1")
     other.write_bytes(checkpoint.read_bytes()[:1000])
     message = refused(other, "--model", "cifar_resnet20_v1")
     assert "not a checkpoint that can be loaded safely" in message
@@ -175,6 +177,8 @@ def test_what_is_wrong_with_a_checkpoint_is_one_line(checkpoint: Path, tmp_path:
     record = checkpoint.with_suffix(".json")
     record.write_text('{"model": ')
     assert f"{record}, line 1: is not a checkpoint record" in refused(checkpoint)
+    record.write_text("[" * 100_000)
+    assert "is not a checkpoint record (maximum recursion depth" in refused(checkpoint)
     record.write_text("[]")
     assert "is not a checkpoint record (expected `object`, got `array`)" in refused(checkpoint)
     record.write_text(json.dumps({"model": 3}))

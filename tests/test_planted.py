@@ -284,3 +284,15 @@ def test_the_map_is_proved_with_weights_that_are_drawn_alike(
     parity = measure_map(drawn, own.network(), reference, [images])
     assert parity.passed
     assert [check.dtype for check in parity.checks] == ["float64"]
+
+
+def test_large_channels_do_not_widen_the_bound_of_a_small_one() -> None:
+    """Most channels were scaled by 2**47, and another could be any other of its size."""
+    rng = np.random.default_rng(0)
+    wide = rng.standard_normal((2, 5))
+    wide[:, :3] *= 2.0**47
+    units = amplification(wide.astype(np.float32), wide)
+    wrong = wide.copy()
+    wrong[:, 4] = wide[:, 3]
+    assert output_difference(wrong, wide, units, 1e-12, "float64").max_own > 1e6
+    assert output_difference(wide, wide, units, 1e-12, "float64").max_own == 0

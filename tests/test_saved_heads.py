@@ -185,3 +185,35 @@ def test_results_that_mxnet_rounded_are_refused(tmp_path: Path) -> None:
     write_reference(saved, msgspec.structs.replace(about, replaced=()), values)
     with pytest.raises(ParamsFileError, match="has the results of LeakyReLU as MXNet rounds them"):
         convert_graph(symbol, params, out=tmp_path / "c", reference=saved)
+
+
+@pytest.mark.parametrize("values", ["real", "integers", "0 and 1", "int32", "not finite"])
+def test_saved_inputs_are_those_that_the_network_takes(values: str, tmp_path: Path) -> None:
+    """A relu is an abs on integers from 0, and a proof with them would not tell the two apart."""
+    mx = import_mxnet()
+    net = mx.sym.FullyConnected(mx.sym.relu(mx.sym.var("data")), name="fc", num_hidden=3)
+    symbol, params = tmp_path / "net-symbol.json", tmp_path / "net.params"
+    net.save(str(symbol))
+    rng = np.random.default_rng(0)
+    shapes = {"fc_weight": (3, 4), "fc_bias": (3,)}
+    write_params(params, {k: rng.standard_normal(v).astype(np.float32) for k, v in shapes.items()})
+    options: dict[str, Any] = {"inputs": {"data": (1, 4)}, "formats": ["pth"]}
+    file = tmp_path / "saved.npz"
+    convert_graph(symbol, params, out=tmp_path / "one", save_reference=file, **options)
+    about, arrays = read_reference(file, About)
+    for name, array in arrays.items():
+        if name.startswith("input."):
+            arrays[name] = {
+                "real": array,
+                "integers": np.rint(5 * np.abs(array)),
+                "0 and 1": (array > 0).astype(array.dtype),
+                "int32": np.abs(array).astype(np.int32),
+                "not finite": np.where(array > 0, np.inf, array),
+            }[values]
+    write_reference(file, about, arrays)
+    if values == "real":
+        record = convert_graph(symbol, params, out=tmp_path / "two", reference=file, **options)
+        assert record.parity.passed
+        return
+    with pytest.raises(ParamsFileError, match="has other values for data than it takes here"):
+        convert_graph(symbol, params, out=tmp_path / "two", reference=file, **options)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ import pytest
 from gluon2torch import convert
 from gluon2torch.errors import ParamsFileError, ParityError
 from gluon2torch.parity.measurement import random_images
+from gluon2torch.parity.proof import choose_reference
 from gluon2torch.parity.saved_reference import RecordingReference, SavedReference
+from gluon2torch.sources.arrays import Arrays
 from gluon2torch.sources.params_writer import write_params
 
 from .conftest import random_network
@@ -131,6 +135,62 @@ def test_what_is_no_saved_reference_is_one_line(saved: Path, tmp_path: Path) -> 
     with pytest.raises(ParamsFileError, match="gone.npz: cannot be read \\(No such file"):
         SavedReference(tmp_path / "gone.npz")
     assert not (tmp_path / "out").exists()
+
+
+def changed(saved: Path, path: Path, about: dict[str, Any], arrays: Arrays) -> Path:
+    """The saved reference with other facts and other arrays."""
+    with np.load(saved / "reference.npz") as file:
+        whole = {name: file[name] for name in file.files}
+    facts = {**json.loads(str(whole.pop("about"))), **about}
+    np.savez(path, about=np.array(json.dumps(facts)), **{**whole, **arrays})
+    return path
+
+
+def test_a_saved_reference_does_not_decide_what_is_compared(saved: Path, tmp_path: Path) -> None:
+    with np.load(saved / "reference.npz") as file:
+        stages = json.loads(str(file["about"]))["stages"]
+        outputs = {name: file[name] for name in file.files if ".float64." in name}
+    renamed = {name.replace(".stem", ".steam"): array for name, array in outputs.items()}
+    renamed |= {name.replace("64", "32", 1): array for name, array in renamed.items()}
+    for about, arrays, message in (
+        ({"dtypes": ["float32"]}, map_outputs(outputs), "in float32; expected float64 and float32"),
+        ({"dtypes": []}, {}, "in no data type; expected"),
+        ({"stages": ["steam", *stages[1:]]}, renamed, "the stages steam, "),
+        ({}, {"values.input.0": np.zeros((2, 3, 9), np.float32)}, "no batches of images of 3"),
+        ({}, {"map.input.0": np.full((2, 3, 9, 9), np.nan, np.float32)}, "no batches of images"),
+    ):
+        bad = changed(saved, tmp_path / "bad.npz", about, arrays)
+        with pytest.raises(ParamsFileError, match=f"bad.npz: has .*{message}"):
+            convert(params=saved / "mine.params", reference=bad, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def map_outputs(outputs: Arrays) -> Arrays:
+    """The outputs with random weights, as those in float32."""
+    return {
+        name.replace("float64", "float32"): array
+        for name, array in outputs.items()
+        if name.startswith("map.")
+    }
+
+
+def test_each_saved_reference_proves_its_own_map(saved: Path, tmp_path: Path) -> None:
+    params = saved / "mine.params"
+    convert(params=params, reference=saved / "reference.npz", out=tmp_path / "good")
+    with np.load(saved / "reference.npz") as file:
+        doubled = {name: 2 * file[name] for name in file.files if name.startswith("map.output")}
+    bad = changed(saved, tmp_path / "bad.npz", {}, doubled)
+    with pytest.raises(ParityError):
+        convert(params=params, reference=bad, out=tmp_path / "out")
+    bad = changed(saved, tmp_path / "bad.npz", {"map_content_sha256": "0"}, {})
+    with pytest.raises(ParamsFileError, match="its random weights differ"):
+        convert(params=params, reference=bad, out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("reference", ["magic", "reference.NPZ"])
+def test_an_unknown_reference_is_refused(reference: str) -> None:
+    with pytest.raises(ValueError, match=f"'{reference}'; it must be one of auto, gluon, graph"):
+        choose_reference(reference)
 
 
 @pytest.mark.parametrize(

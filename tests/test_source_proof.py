@@ -27,6 +27,7 @@ from gluon2torch.graph.source_code.source_program import SourceProgram, write_so
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet
+from gluon2torch.sources.params_writer import write_params
 
 from .exported import export_symbol
 from .mxnet_run import run_by_mxnet
@@ -238,3 +239,27 @@ def test_what_has_no_source_is_named() -> None:
     module = torch.fx.GraphModule(root, graph)
     with pytest.raises(GraphError, match="while_loop: source cannot be written for loops"):
         write_source(module, {"data": torch.ones(2)}, "net")
+
+
+def test_a_large_output_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mx = import_mxnet()
+    net = mx.sym.FullyConnected(mx.sym.var("data"), name="fc", num_hidden=3, no_bias=True)
+    weight = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+    weight[0] *= 2.0**44
+    net.save(str(tmp_path / "net-symbol.json"))
+    write_params(tmp_path / "net.params", {"fc_weight": weight})
+
+    def exchanged(*args: Any) -> SourceProgram:
+        program = write_source(*args)
+        code = program.code.replace("self.fc(data)", "self.fc(data)[:, [0, 2, 1]]")
+        assert code != program.code
+        return replace(program, code=code)
+
+    files: tuple[Any, ...] = (tmp_path / "net-symbol.json", tmp_path / "net.params")
+    options: dict[str, Any] = {"inputs": {"data": (2, 4)}, "formats": ["py"]}
+    convert_graph(*files, out=tmp_path / "out", **options)
+    monkeypatch.setattr(python_source, "write_source", exchanged)
+    with pytest.raises(CheckpointError, match="by .* of what a channel may differ"):
+        convert_graph(*files, out=tmp_path / "wrong", **options)

@@ -28,7 +28,7 @@ def was_proved(path: Path, record: dict[str, Any]) -> bool:
         earlier = json.loads(record_path(path).read_text(encoding="utf-8"))
         passed = earlier["parity"]["passed"] is True
         return passed and _facts(earlier) == _facts(json.loads(to_json(record)))
-    except (OSError, ValueError, LookupError, TypeError):  # it is no record
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):  # it is no record
         return False
 
 

@@ -264,7 +264,7 @@ def read_record(path: Path) -> RecordedFacts | None:
         return structure(json.loads(text), RecordedFacts)
     except json.JSONDecodeError as error:
         problem, line = error.msg, f", line {error.lineno}"
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem, line = str(error), ""
     raise CheckpointError(
         f"{where}{line}: is not a checkpoint record ({problem}); move the file away and name the "

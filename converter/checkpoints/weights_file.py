@@ -70,7 +70,11 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
         raise CheckpointError(
             f"{path}: {', '.join(odd)}: sparse tensors are not supported; save dense tensors"
         )
-    return dict(content), {}
+    if odd := [name for name, each in content.items() if each.is_meta or each.is_quantized]:
+        raise CheckpointError(
+            f"{path}: {', '.join(odd)}: has no values, or quantized ones; save tensors of numbers"
+        )
+    return {name: tensor.resolve_conj().resolve_neg() for name, tensor in content.items()}, {}
 
 
 def read_specs(path: str | os.PathLike[str]) -> dict[str, ArraySpec]:

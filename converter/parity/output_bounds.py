@@ -9,8 +9,9 @@ with the maximum over the channel. The second term is for channels whose values 
 amplification is measured on the converted network alone, as the difference between its outputs in
 float32 and in float64, divided by float32's eps: how many units of rounding, with their size, the
 computation leaves in that channel. A channel of few values can by chance round to almost nothing,
-so the median channel's is the least that is taken, except for a channel that is 0 everywhere or
-overflows in float32. A wrong network has no influence on the bound but by its own values.
+so the median channel's is the least that is taken, up to a share of the channel's own scale, and
+except for a channel that is 0 everywhere or overflows in float32. A wrong network has no influence
+on the bound but by its own values.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from ..sources.arrays import Array
 # The reference sums in another order: up to 10 units more were measured over 73 networks. In
 # float32, some of MXNet's sums are far less exact than torch's: GroupNorm's by 120 units.
 ROUNDING = 256
+# units of its own scale, at most, that other channels' rounding adds to a channel's: 6e-10 of it in
+# float64
+FROM_OTHERS = 1e4
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,18 @@ def amplification(narrow: Array, wide: Array) -> Array:
     """Rounding of each channel in units of eps, from its outputs in float32 and in float64.
 
     A channel that is not finite in float32 has none, and one that is 0 everywhere only its own.
-    Each other channel has at least the median of these; the lower of two, so that one channel never
-    sets another's.
+    Each other channel has at least the median of these, or FROM_OTHERS of its own scale if that is
+    less; the lower of two medians, so that one channel never sets another's.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         units = _channels(narrow.astype(np.float64) - wide) / np.finfo(np.float32).eps
+        scales = _channels(wide)
     finite = np.isfinite(units)
     units = np.where(finite, units, 0.0)
-    alive = finite & (_channels(wide) > 0)
+    alive = finite & (scales > 0)
     if alive.any():
-        least = np.quantile(units[alive], 0.5, method="lower")
+        median = np.quantile(units[alive], 0.5, method="lower")
+        least = np.minimum(median, FROM_OTHERS * scales[alive])
         units[alive] = np.maximum(units[alive], least)
     return units
 

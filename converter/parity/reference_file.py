@@ -45,7 +45,7 @@ def read_reference(
     try:
         arrays = read_npz(data, "its content", NUMBERS + TEXT)
         return structure(json.loads(str(arrays.pop("about"))), kind), arrays
-    except (ParamsFileError, ValueError, KeyError) as error:
+    except (ParamsFileError, ValueError, KeyError, RecursionError) as error:
         raise ParamsFileError(
             f"{where}: is not a saved reference ({error}); create one with `--save-reference`"
         ) from error

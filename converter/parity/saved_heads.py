@@ -171,6 +171,13 @@ class SavedHeads:
         elif (own := [{k: v.shape for k, v in each.items()} for each in self.inputs]) != shapes:
             known, wanted = ("; ".join(map(describe, each)) for each in (own, shapes))
             problem = f"has outputs for inputs of shape {known}; expected {wanted}"
+        elif other := [
+            name
+            for specs, values in zip(examples, self.inputs, strict=True)
+            for name, spec in specs.items()
+            if not spec.allows(values[name])
+        ]:
+            problem = f"has other values for {other[0]} than it takes here (--input)"
         elif missing := [dtype for dtype in dtypes if dtype not in self._about.dtypes]:
             problem = f"has no outputs in {missing[0]}"
         elif rounded := set(replaced_operators(graph)) - {*self._about.replaced}:

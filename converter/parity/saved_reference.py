@@ -120,6 +120,7 @@ class SavedReference:
         self.map_content_sha256 = about.map_content_sha256
         self.name = f"{about.reference}, saved"
         self.dtypes: Sequence[str] = about.dtypes
+        self._stages = about.stages
         self._inputs: dict[str, list[Array]] = {}
         self._outputs: dict[tuple[str, str, int], Arrays] = {}
         for half, dtypes in ((VALUES, about.dtypes), (MAP, about.dtypes[:1])):
@@ -145,15 +146,26 @@ class SavedReference:
         """Images that the outputs with random weights belong to."""
         return self._inputs[MAP]
 
-    def require(self, model: str, content_sha256: str) -> None:
-        """Raise an error unless the outputs belong to these weights.
+    def require(
+        self,
+        model: str,
+        content_sha256: str,
+        *,
+        stages: Sequence[str],
+        dtypes: Sequence[str],
+        in_chans: int,
+    ) -> None:
+        """Raise an error unless the outputs belong to these weights, and are all that is needed.
 
         Args:
             model: GluonCV's name of the network.
             content_sha256: Content hash of its weights.
+            stages: Names of its stages.
+            dtypes: Data types of the outputs; the first decides how exact they have to be.
+            in_chans: Channels of the images.
 
         Raises:
-            ParamsFileError: If they belong to another network or to other weights.
+            ParamsFileError: If they belong to another network or to other weights, or some lack.
         """
         if self.model != model:
             raise ParamsFileError(f"{self.path}: belongs to {self.model}, not to {model}")
@@ -162,6 +174,18 @@ class SavedReference:
                 f"{self.path}: belongs to other weights (content SHA-256 "
                 f"{self.content_sha256[:16]}…, expected {content_sha256[:16]}…); save the "
                 "reference again from the same file with the same options"
+            )
+        problem = None
+        if self._stages != tuple(stages):
+            problem = f"has the stages {', '.join(self._stages)}; expected {', '.join(stages)}"
+        elif tuple(self.dtypes) != tuple(dtypes):
+            problem = f"has outputs in {' and '.join(self.dtypes) or 'no data type'}"
+            problem += f"; expected {' and '.join(dtypes)}"
+        elif not all(_are_images(each, in_chans) for each in (*self.inputs, *self.map_inputs)):
+            problem = f"has inputs that are no batches of images of {in_chans} channels"
+        if problem is not None:
+            raise ParamsFileError(
+                f"{self.path}: {problem}; save the reference again with this version of gluon2torch"
             )
 
     def require_map(self, content_sha256: str) -> None:
@@ -192,6 +216,10 @@ class SavedReference:
 
     def close(self) -> None:
         """Do nothing: a saved reference has no weights to free."""
+
+
+def _are_images(inputs: Array, in_chans: int) -> bool:
+    return inputs.ndim == 4 and inputs.shape[1] == in_chans and bool(np.isfinite(inputs).all())
 
 
 def _find(inputs: Sequence[Array], images: Array) -> int | None:

@@ -20,7 +20,7 @@ from . import source_runner
 from .head_measurement import run
 from .mask_values import find_masks
 from .measurement import LIMITS
-from .output_comparison import difference
+from .output_bounds import amplification, output_difference
 
 DTYPE = "float64"
 
@@ -37,6 +37,8 @@ def prove_source(
         module: The module, in float32, which it is again afterwards.
         examples: The inputs to compare at, whose values are random.
 
+    Each channel has its own bound (output_bounds.py).
+
     Returns:
         The largest difference, relative to the largest value of the output.
 
@@ -46,21 +48,26 @@ def prove_source(
     rng = np.random.default_rng(0)
     inputs = [in_dtype(random_inputs(specs, rng), DTYPE) for specs in examples]
     found = _run_source(source, weights, network, inputs)
+    narrow = [run(module, in_dtype(values, "float32")) for values in inputs]
     module.to(getattr(torch, DTYPE))
     worst = 0.0
     expected = [run(module, values) for values in inputs]
     another = in_dtype(random_inputs(examples[0], rng), DTYPE)
     masks = list(map(find_masks, expected[0], run(module, another)))
-    for specs, outputs, wanted in zip(examples, found, expected, strict=True):
-        for one, other, mask in zip(outputs, wanted, masks, strict=True):
-            _, relative = difference(mask.replaced(one), mask.replaced(other))
-            if not relative <= LIMITS[DTYPE]:
+    limit = LIMITS[DTYPE]
+    for specs, outputs, wanted, rounded in zip(examples, found, expected, narrow, strict=True):
+        for one, other, third, mask in zip(outputs, wanted, rounded, masks, strict=True):
+            actual, original, inexact = map(mask.replaced, (one, other, third))
+            units = amplification(inexact, original)
+            apart = output_difference(actual, original, units, limit, DTYPE)
+            if not (apart.max_rel <= limit and apart.max_own <= 1.0):
                 shape = describe({key: spec.shape for key, spec in specs.items()})
                 raise CheckpointError(
-                    f"{source.name}: the source differs from the graph by {relative:.1e} of the "
-                    f"largest output in {DTYPE} on inputs of shape {shape}; no file was written"
+                    f"{source.name}: the source differs from the graph by {apart.max_rel:.1e} of "
+                    f"the largest output, and by {apart.max_own:.1e} of what a channel may differ, "
+                    f"in {DTYPE} on inputs of shape {shape}; no file was written"
                 )
-            worst = max(worst, relative)
+            worst = max(worst, apart.max_rel)
     module.float()
     return worst
 

@@ -51,6 +51,16 @@ class InputSpec:
             return rng.standard_normal(self.shape) * self.scale
         return rng.integers(self.least, self.below, self.shape).astype(kind)
 
+    def allows(self, values: Array) -> bool:
+        """Whether these can be random values of the input; integers may be of another width."""
+        fractional = self.zeros().dtype.kind == "f"
+        if not np.isfinite(values).all() or (values.dtype.kind == "f") != fractional:
+            return False
+        whole = bool((values == np.rint(values)).all())
+        if self.dtype == "float32" and not self.counts:
+            return not whole
+        return whole and bool(((values >= self.least) & (values < self.below)).all())
+
     def zeros(self) -> Array:
         """Zeros; in float64, if they are floating point."""
         return np.zeros(self.shape, "float64" if self.dtype == "float32" else self.dtype)
