@@ -13,13 +13,14 @@ import torch
 from torch import fx
 
 from gluon2torch.errors import GraphError
-from gluon2torch.graph.importer import build_module
+from gluon2torch.graph.importer import build_module, import_graph
 from gluon2torch.graph.inputs.shapes import input_specs
 from gluon2torch.graph.source_code.parameters import text_of
 from gluon2torch.graph.symbols.symbol import parse_symbol
 from gluon2torch.parity.output_bounds import output_difference
 from gluon2torch.parity.output_comparison import difference
 from gluon2torch.sources.mxnet_compat import import_mxnet
+from gluon2torch.sources.params_writer import write_params
 
 from .mxnet_run import run_by_mxnet
 from .source_module import case_of
@@ -268,3 +269,141 @@ def test_an_embedding_without_inputs_is_no_traceback() -> None:
         build_module(graph, {}, inputs={"data": (1, 3)})
     with pytest.raises(GraphError):
         input_specs(graph, {}, {"data": ((1, 3), "float32")})
+
+
+def states_of_two_inputs(sym: Any) -> Any:
+    """Words and characters in time; the batch is behind layers that the trace follows."""
+    words = sym.Embedding(sym.var("words"), sym.var("we"), input_dim=7, output_dim=3)
+    letters = sym.Embedding(sym.var("letters"), sym.var("le"), input_dim=7, output_dim=2)
+    return sym.L2Normalization(sym.Concat(words, letters, dim=2), mode="spatial")
+
+
+def states_behind_positions(sym: Any) -> Any:
+    """The first input has no batch."""
+    places = sym.Embedding(sym.var("places"), sym.var("we"), input_dim=7, output_dim=3)
+    return sym.broadcast_add(sym.expand_dims(places, axis=1), sym.var("data"))
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    ("make", "shapes"),
+    [
+        (states_of_two_inputs, {"words": (4, 0), "letters": (4, 0)}),
+        (states_behind_positions, {"places": (4,), "data": (4, 0, 3)}),
+    ],
+)
+def test_zeros_have_the_batch_of_a_sequence(
+    make: Callable[[Any], Any], shapes: dict[str, tuple[int, ...]], batch: int
+) -> None:
+    sym = import_mxnet().sym
+    cell = import_mxnet().rnn.GRUCell(5, prefix="g_")
+    result, _ = cell.unroll(4, make(sym), layout="TNC", merge_outputs=True)
+    sizes = {name: [size or batch for size in shape] for name, shape in shapes.items()}
+    given = {name: RNG.integers(0, 7, size).astype(float) for name, size in sizes.items()}
+    found, _, _ = result.infer_shape(**{name: each.shape for name, each in given.items()})
+    named = dict(zip(result.list_arguments(), found, strict=True))
+    arrays = {name: normal(*shape) for name, shape in named.items() if name not in given}
+    module = build_module(parse_symbol(result.tojson().encode(), "net"), arrays, dtype="float64")
+    (actual,) = outputs(module, given)
+    (expected,) = run_by_mxnet(result, {**given, **arrays}, "float32")  # as its states
+    assert actual.shape == expected.shape
+    assert np.allclose(actual, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.mxnet
+def test_a_loop_may_use_many_arrays() -> None:
+    sym = import_mxnet().sym
+    weights = [sym.var(f"w{number}") for number in range(40)]
+    result, _ = sym.contrib.foreach(
+        lambda step, state: (step + sum(weights[1:], weights[0]), state), sym.var("data"), []
+    )
+    parts = sym.Group([result, *sym.split_v2(sym.var("long"), tuple(range(1, 40)))])
+    given = {"data": normal(3, 2), "long": normal(41)}
+    arrays = {f"w{number}": normal(2) for number in range(40)}
+    module = build_module(parse_symbol(parts.tojson().encode(), "net"), arrays, dtype="float64")
+    names = [node.name for node in module.graph.nodes if node.op == "placeholder"]
+    actual = outputs(module, {name: given[name] for name in names})
+    assert np.allclose(actual[0], given["data"] + sum(arrays.values()), rtol=1e-12)
+    assert [each.size for each in actual[1:]] == [1] * 39 + [2]
+
+
+@pytest.mark.mxnet
+def test_constants_of_gluon_are_not_trained(tmp_path: Path) -> None:
+    mx = import_mxnet()
+
+    class Net(mx.gluon.HybridBlock):
+        def __init__(self) -> None:
+            super().__init__(prefix="net_")
+            with self.name_scope():
+                self.anchors = self.params.get_constant("anchors", mx.nd.ones((1, 4)))
+                table = mx.init.Constant(mx.nd.ones((20, 100)))  # written into the graph
+                self.table = self.params.get("table", init=table, shape=(20, 100))
+
+        def hybrid_forward(self, F: Any, x: Any, anchors: Any, table: Any) -> Any:
+            row = F.slice_axis(table, axis=0, begin=0, end=1)
+            return F.dot(F.broadcast_mul(x, anchors).sum(axis=1, keepdims=True), row)
+
+    net = Net()
+    net.initialize()
+    net.hybridize()
+    net(mx.nd.ones((2, 4)))
+    net.export(str(tmp_path / "net"))
+    assert (tmp_path / "net-symbol.json").stat().st_size > 8_000
+    module = import_graph(tmp_path / "net-symbol.json", tmp_path / "net-0000.params")
+    assert [name for name, _ in module.named_parameters()] == ["table"]
+    assert [name for name, _ in module.named_buffers()] == ["anchors"]
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(("version", "shape"), [(None, (1,)), (904, (1,)), (905, (3,))])
+def test_an_axis_of_minus_one_was_all_axes_once(version: int | None, shape: tuple[int]) -> None:
+    mx = import_mxnet()
+    table = json.loads(mx.sym.argmax(mx.sym.var("data"), axis=-1).tojson())
+    table["attrs"] = {} if version is None else {"mxnet_version": ["int", version]}
+    given = {"data": normal(3, 4)}
+    module = build_module(parse_symbol(json.dumps(table).encode(), "net"), {}, dtype="float64")
+    (actual,) = outputs(module, given)
+    (expected,) = run_by_mxnet(json.dumps(table), given)
+    assert actual.shape == expected.shape == shape
+    assert np.array_equal(actual, expected)
+
+
+@pytest.mark.mxnet
+def test_dropout_of_weights_changes_nothing_in_inference() -> None:
+    sym = import_mxnet().sym
+    weights = sym.Dropout(sym.var("p"), p=0.5)
+    options = {"mode": "gru", "state_size": 3, "num_layers": 1}
+    symbol = sym.RNN(sym.var("data"), weights, sym.var("state"), **options)
+    given = {"data": normal(5, 2, 4), "state": normal(1, 2, 3)}
+    arrays = {"p": normal(3 * 3 * (4 + 3 + 2))}
+    (actual,) = outputs(imported(symbol, given, arrays), given)
+    (expected,) = run_by_mxnet(symbol, {**given, **arrays})
+    assert np.allclose(actual, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.mxnet
+def test_weights_of_integers_are_one_line() -> None:
+    sym = import_mxnet().sym
+    data = sym.var("data")
+    convolution = sym.Convolution(data, kernel=(3, 3), num_filter=2, layout="NHWC", name="c")
+    layer = sym.RNN(data, sym.var("p"), sym.var("s"), mode="gru", state_size=3, num_layers=1)
+    integers = {"c_weight": np.ones((2, 3, 3, 3), np.int8), "c_bias": np.ones(2, np.float32)}
+    for symbol, arrays in ((convolution, integers), (layer, {"p": np.ones(81, np.int8)})):
+        graph = parse_symbol(symbol.tojson().encode(), "net")
+        with pytest.raises(GraphError, match="is int8; weights must be float16, float32 or"):
+            build_module(graph, arrays)
+
+
+@pytest.mark.mxnet
+def test_inputs_that_the_graph_does_not_have_are_refused(tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    sym.relu(sym.var("data")).save(str(tmp_path / "net-symbol.json"))
+    files = tmp_path / "net-symbol.json", tmp_path / "net.params"
+    write_params(files[1], {})
+    with pytest.raises(GraphError, match="has no input 'dta'; did you mean 'data'"):
+        import_graph(*files, inputs={"dta": (2, 6)})
+    with pytest.raises(GraphError, match=r"the input 'data' cannot have the shape \(2, -6\)"):
+        import_graph(*files, inputs={"data": (2, -6)})
+    with pytest.raises(ValueError, match="dtype is 'float16'; it must be float32 or float64"):
+        import_graph(*files, dtype="float16")

@@ -20,7 +20,7 @@ from .folders import TINY, edit, flip, make_weights, run
 NAME = TINY[0]
 
 FIELDS = ("name", "family", "parameters", "num_classes", "in_chans", "num_features")
-ALL = ("digits", "sha256", "content_sha256", *FIELDS)
+ALL = ("digits", "sha256", "content_sha256", *FIELDS, "facts_sha256")
 
 
 @pytest.fixture
@@ -75,6 +75,16 @@ def test_each_number_in_the_record_counts(field: str, weights: Path) -> None:
     assert problem.startswith(f"its {field} is ")
     assert problem.endswith("; expected 77")
     assert found.parity is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("labels", ["a"] * 10), ("layout", "torchvision"), ("backbone_of", "pose")],
+)
+def test_an_edit_of_another_fact_is_reported(field: str, value: object, weights: Path) -> None:
+    edit(weights.with_suffix(".json"), sealed=False, **{field: value})
+    (problem,) = verify(weights, reference="none").problems
+    assert problem.startswith("its record's hash of its facts is ")
 
 
 def test_a_flipped_byte_is_reported(weights: Path) -> None:

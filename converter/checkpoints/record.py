@@ -272,6 +272,17 @@ def read_record(path: Path) -> RecordedFacts | None:
     )
 
 
+def read_whole_record(path: Path) -> Record | None:
+    """Read all of a network's record from the same folder; None if there is none with all fields.
+
+    Records of other versions lack some.
+    """
+    try:
+        return structure(json.loads(record_path(path).read_text(encoding="utf-8")), Record)
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
 def _plain(value: Any) -> Any:
     """Convert values to JSON types; NaN and infinities become strings (`nan`, `inf`)."""
     if isinstance(value, dict):

@@ -17,7 +17,8 @@ from ..mappings.catalog import Size
 from ..parity.proof import choose_reference, prove
 from ..parity.result import Parity
 from ..weights.converted import assemble
-from .record import RecordedFacts, read_record
+from .metadata import facts_sha256
+from .record import RecordedFacts, read_record, read_whole_record
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -164,6 +165,13 @@ def verify(
         claims.check("content_sha256", facts.content_sha256, content, "content SHA-256")
         for field, actual in _facts(opened).items():
             claims.check(field, getattr(facts, field), actual, field)
+        if expected is None and not problems and (whole := read_whole_record(path)) is not None:
+            claims.check(
+                "facts_sha256",
+                whole.facts_sha256,
+                facts_sha256(whole),
+                "record's hash of its facts",
+            )
         if not problems:
             parity = prove_checkpoint(opened, reference, sizes)
     except ParityError as error:

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import torch
@@ -28,9 +29,10 @@ from .registry import find_operator, is_unknown
 from .symbols.fusion import unfused
 from .symbols.graph_cut import arrays_of, cut, cut_hint, last_outputs
 from .symbols.labels import without_labels
-from .symbols.roles import is_marked, optional_inputs
+from .symbols.roles import gluon_constants, is_marked, optional_inputs
 from .symbols.symbol import SHOWN_NAMES, VARIABLE, Graph, Node, read_symbol
 
+DTYPES = ("float32", "float64")
 OVERWRITABLE = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)
 
 
@@ -70,10 +72,14 @@ def import_graph(
 
     Raises:
         GraphError: If the graph is damaged, contains something unsupported (all problems are
-            reported together) or does not match the arrays.
+            reported together) or does not match the arrays or `inputs`.
         ParamsFileError: If the arrays cannot be read.
+        ValueError: If `dtype` is unknown.
     """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; it must be {' or '.join(DTYPES)}")
     graph = read_symbol(symbol)
+    _check_inputs(graph, inputs or {})
     found = match_names(graph, read_arrays(params))
     for note in found.notes:
         warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
@@ -87,6 +93,22 @@ def import_graph(
     if gluon_batch_norm:
         use_gluon_statistics(module)
     return module
+
+
+def _check_inputs(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> None:
+    """Require that shapes of inputs are those of variables of the graph.
+
+    Raises:
+        GraphError: If one is not.
+    """
+    variables = [node.name for node in graph.nodes if node.op == VARIABLE]
+    for name, shape in inputs.items():
+        if name not in variables:
+            near = get_close_matches(name, variables, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise GraphError(f"{graph.where}: has no input {name!r}{hint}")
+        if min(shape, default=0) < 0:
+            raise GraphError(f"{graph.where}: the input {name!r} cannot have the shape {shape}")
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:
@@ -115,7 +137,8 @@ def build_module(
         inputs: Shapes of the graph's inputs, by name, as far as they are known.
         any_dtype: Whether the module will be converted to other data types: where the graph casts
             to float32, the module casts to the data type of its weights then.
-        constants: Names of arrays that are not trained, such as anchors: they become buffers.
+        constants: Names of arrays that are not trained, such as anchors: they become buffers, as
+            those do that Gluon's `get_constant` made.
 
     Raises:
         GraphError: As `import_graph`.
@@ -130,6 +153,7 @@ def build_module(
     graph = _for_inference(graph, {*arrays, *(inputs or {})}, keep_optional=inputs is None)
     refuse_unknown_operators(graph)
     tensors = {name: _tensor(name, array, dtype) for name, array in arrays.items()}
+    constants = {*constants, *gluon_constants(graph)}
     builder = Builder(
         graph, tensors, inputs or {}, getattr(torch, dtype), _nested, constants=constants
     )

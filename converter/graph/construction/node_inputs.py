@@ -148,13 +148,18 @@ class NodeInputs:
         return self._builder.parameter(source.name)
 
     def _joined(self, number: int) -> list[Node]:
-        """The variables that a node concatenates after flattening them, in order."""
+        """The variables that a node concatenates after flattening them, in order.
+
+        Dropout of weights is left out: it changes nothing in inference.
+        """
         found, waiting = [], [number]
         for _ in range(MOST_JOINED):
             source = self._builder.nodes[waiting.pop()]
             flattening = source.op == "Reshape"
             if source.op == VARIABLE:
                 found.append(source)
+            elif source.op == "Dropout" and Attributes(source).text("mode", "") in ("", "training"):
+                pass
             elif flattening and Attributes(source).integers("shape", ()) != (-1,):
                 raise self.error(f"{source} does more than flatten; it must be an array")
             elif not flattening and source.op not in JOINING:

@@ -1,6 +1,7 @@
 """Initial states of recurrent layers: zeros, with the batch of the graph's input.
 
-MXNet infers the batch of a state backwards, from its users. Here, it is read from the first input.
+MXNet infers the batch of a state backwards, from its users. Here, it is read from the first input
+that is a sequence, as far as the graph shows it, and otherwise from the first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _MOST = 1 << 20
 _AXES_STAY = KEEPING | {
     *("Embedding", "LayerNorm", "softmax", "log_softmax", "clip", "relu", "sigmoid", "tanh"),
     *("exp", "log", "sqrt", "rsqrt", "square", "abs", "negative", "erf", "BlockGrad"),
+    "L2Normalization",
 }
 
 
@@ -45,7 +47,7 @@ def batch_axis(graph: Graph, name: str) -> int:
     """
     number = next(n for n, node in enumerate(graph.nodes) if node.name == name)
     states = _states(graph)
-    return states[number].index(0) if number in states else _batch_axis(graph, number)
+    return states[number].index(0) if number in states else _batch_axis(graph, number) or 0
 
 
 def is_state(node: Node) -> bool:
@@ -71,10 +73,12 @@ def with_zero_states(graph: Graph, given: Container[str], batch: int | None = No
         return graph
     skipped = {nodes[number].name for number in shapes}
     inputs = [name for name in roles(graph).inputs if name not in skipped]
-    source = next((n for n, node in enumerate(nodes) if node.name in inputs[:1]), None)
-    if source is None:
+    if not inputs:
         return graph
-    axis = _batch_axis(graph, source)
+    numbers = {node.name: number for number, node in enumerate(nodes)}
+    axes = {numbers[name]: _batch_axis(graph, numbers[name]) for name in inputs}
+    source = next((number for number, axis in axes.items() if axis is not None), numbers[inputs[0]])
+    axis = axes[source] or 0
     for number, shape in shapes.items():
         attributes = {"shape": str(shape), BATCH_AXIS: str(axis)}
         nodes[number] = Node(ZEROS, nodes[number].name, attributes, ((source, 0),))
@@ -132,14 +136,20 @@ def _shape(node: Node, name: str, batch: int | None) -> tuple[int, ...] | None:
     return sizes if sizes.count(0) == 1 and min(sizes) >= 0 and max(sizes) <= _MOST else None
 
 
-def _batch_axis(graph: Graph, source: int) -> int:
+def _batch_axis(graph: Graph, source: int) -> int | None:
     """The axis of an input that is the batch: 1 if the first is time, and otherwise 0.
 
     A fused layer has the time first, and so has a loop; one that was unrolled splits its axis.
+
+    Returns:
+        The axis; None if the graph does not show it.
     """
     swapped = {source: False}  # the value → whether its first two axes are swapped
     for number, node in enumerate(graph.nodes):
-        if not node.inputs or (first := node.inputs[0][0]) not in swapped:
+        # an operator of several values of one shape, such as a sum, has the axes of each
+        traced = node.inputs if node.op in KEEPING else node.inputs[:1]
+        first = next((number for number, _ in traced if number in swapped), None)
+        if first is None:
             continue
         attributes, is_swapped = Attributes(node), swapped[first]
         try:
@@ -148,6 +158,8 @@ def _batch_axis(graph: Graph, source: int) -> int:
             if node.op == "SliceChannel" and attributes.flag("squeeze_axis", False):
                 time = attributes.integer("axis", 1)
                 return int((time == 0) != is_swapped)
+            if node.op == "slice_axis" and (time := attributes.integer("axis")) in (0, 1):
+                return int((time == 0) != is_swapped)
             if node.op == "SwapAxis":
                 axes = {attributes.integer("dim1", 0), attributes.integer("dim2", 0)}
                 if axes == {0, 1}:
@@ -155,18 +167,32 @@ def _batch_axis(graph: Graph, source: int) -> int:
             elif node.op == "transpose":
                 if attributes.integers("axes", ())[:2] == (1, 0):
                     swapped[number] = not is_swapped
-            elif node.op in _AXES_STAY or (
-                node.op == "FullyConnected" and not attributes.flag("flatten", True)
-            ):
+            elif _keeps_axes(node, attributes):
                 swapped[number] = is_swapped
         except GraphError:
             continue  # reported when the node is imported
-    return 0
+    return None
+
+
+def _keeps_axes(node: Node, attributes: Attributes) -> bool:
+    """Whether the batch and the time are still on their axes after an operator."""
+    if node.op == "FullyConnected":
+        return not attributes.flag("flatten", True)
+    if node.op == "Concat":
+        return attributes.integer("dim", 1) not in (0, 1)
+    if node.op == "slice_axis":
+        return True  # of another axis
+    return node.op in _AXES_STAY
 
 
 def _moved_to_front(graph: Graph, number: int) -> Graph:
-    """The graph with one node first, so that all others can use it."""
-    order = [number, *(n for n in range(len(graph.nodes)) if n != number)]
+    """The graph with a variable before all operators, so that they can use it.
+
+    Those that come before it are, too: inputs keep their order.
+    """
+    front = [n for n, node in enumerate(graph.nodes[: number + 1]) if node.op == VARIABLE]
+    behind = sorted({*range(len(graph.nodes))} - {*front})
+    order = [*front, *behind]
     places = {old: new for new, old in enumerate(order)}
     nodes = (
         replace(node, inputs=tuple((places[old], output) for old, output in node.inputs))

@@ -16,7 +16,8 @@ from .declaration import (
     unknown,
 )
 
-SPLIT = {"indices": integers(), "squeeze_axis": flag(False), "sections": integer(0)}
+MOST_PARTS = 1 << 12
+SPLIT = {"indices": integers(most=MOST_PARTS), "squeeze_axis": flag(False), "sections": integer(0)}
 RANGES = dict.fromkeys(("lhs_begin", "lhs_end", "rhs_begin", "rhs_end"), optional_integer())
 
 

@@ -55,7 +55,7 @@ def while_loop(call: Call) -> Values:
     if limit > MOST_STEPS:
         raise attributes.unsupported("max_iterations")
     of_condition, of_body = _places(call, "cond_input_locs"), _places(call, "func_input_locs")
-    places = attributes.integers("func_var_locs")
+    places = attributes.integers("func_var_locs", most=len(call))
     if not all(0 <= place < len(of_body) for place in places):
         raise attributes.unsupported("func_var_locs")
     variables = [of_body[place] for place in places]
@@ -101,7 +101,7 @@ def inner_graph(call: Call) -> Values:
 
 def _places(call: Call, name: str) -> tuple[int, ...]:
     """An attribute that is a list of numbers of inputs."""
-    places = call.attributes.integers(name, ())
+    places = call.attributes.integers(name, (), most=len(call))
     if not all(0 <= place < len(call) for place in places):
         raise call.attributes.unsupported(name)
     return places

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from ...sources.arrays import MAX_NDIM
 from ..construction.builder import Values
 from ..construction.call import Call
 from ..functions.elementwise import binary, with_scalar
@@ -51,9 +52,9 @@ def optional_integer(default: int | None = None) -> Reader:
     return read
 
 
-def integers(default: tuple[int, ...] | None = None) -> Reader:
+def integers(default: tuple[int, ...] | None = None, most: int = MAX_NDIM) -> Reader:
     """Integers; required without a default."""
-    return lambda attributes, name: attributes.integers(name, default)
+    return lambda attributes, name: attributes.integers(name, default, most)
 
 
 def optional_integers(attributes: Attributes, name: str) -> tuple[int, ...] | None:

@@ -111,7 +111,7 @@ NUMPY: dict[str, Callable[[Call], Any]] = {
 }
 OPERATORS: dict[str, Callable[[Call], Any]] = {
     **{f"_linalg_{name}": operator for name, operator in LINALG.items()},
-    "dot": Declared(matrices.dot, 2, TRANSPOSES, rank=unknown),
+    "dot": Declared(matrices.dot, 2, TRANSPOSES, ignored=("forward_stype",), rank=unknown),
     "khatri_rao": Declared(matrices.khatri_rao, None),
     **NUMPY,
 }

@@ -154,7 +154,8 @@ def _split(
     vector, start = torch.cat([array.detach().flatten() for array in arrays]), 0
     for _, shape in shapes:
         count = torch.Size(shape).numel()
-        yield nn.Parameter(vector[start : start + count].view(shape).clone())
+        part = vector[start : start + count].view(shape).clone()
+        yield nn.Parameter(part, requires_grad=part.is_floating_point())  # others are refused
         start += count
 
 

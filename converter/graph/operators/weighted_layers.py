@@ -115,7 +115,8 @@ def _weight(call: Call, rank: int) -> torch.Tensor:
         return weight
     if weight.dim() != rank + 2:
         raise call.error(f"weight has {weight.dim()} dimensions, expected {rank + 2}")
-    return nn.Parameter(weight.detach().movedim(-1, 1).contiguous())
+    moved = weight.detach().movedim(-1, 1).contiguous()
+    return nn.Parameter(moved, requires_grad=moved.is_floating_point())  # others are refused later
 
 
 def _layer_call(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from ...errors import GraphError
+from ...sources.arrays import MAX_NDIM
 from .symbol import Node
 
 T = TypeVar("T")
@@ -160,21 +161,31 @@ class Attributes:
             raise self.error(f"{name}={text!r} is not supported; supported: {', '.join(choices)}")
         return text
 
-    def integers(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:
-        """A tuple of integers, written `(3, 3)`, `[3,3]` or `3`."""
+    def integers(
+        self, name: str, default: Sequence[int] | None = None, most: int = MAX_NDIM
+    ) -> tuple[int, ...]:
+        """A tuple of integers, written `(3, 3)`, `[3,3]` or `3`.
+
+        Args:
+            name: Name of the attribute.
+            default: Its default; None if it is required.
+            most: How many there may be; shapes and axes are as many as dimensions.
+        """
         if not self.has(name):
             return tuple(self._default(name, default))
-        values = self.integers_or_none(name)
+        values = self.integers_or_none(name, most)
         if None in values:
             raise self.error(f"{name}={self._texts[name]!r} contains None")
         return tuple(value for value in values if value is not None)
 
-    def integers_or_none(self, name: str) -> tuple[int | None, ...]:
+    def integers_or_none(self, name: str, most: int = MAX_NDIM) -> tuple[int | None, ...]:
         """A tuple of integers or None, written `(None, 3)`; empty if the attribute is missing."""
         text = self._texts.get(name, "()").strip()
         parts = [part.strip() for part in text.strip("()[]").split(",") if part.strip()]
-        if len(parts) > 32 or not all(part == "None" or _INTEGER.fullmatch(part) for part in parts):
+        if not all(part == "None" or _INTEGER.fullmatch(part) for part in parts):
             raise self.error(f"{name}={text[:80]!r} is not a list of integers")
+        if len(parts) > most:
+            raise self.error(f"{name}={text[:80]!r} has {len(parts)} values; at most {most}")
         return tuple(None if part == "None" else int(part.rstrip("L")) for part in parts)
 
     def _default(self, name: str, default: T | None) -> T:

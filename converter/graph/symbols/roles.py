@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .labels import label_names, without_labels
-from .symbol import VARIABLE, Graph, Node
+from .symbol import INIT, VARIABLE, Graph, Node
 
 # operator -> its inputs that are arrays; by default none
 _ARRAYS = {
@@ -54,6 +54,15 @@ class Roles:
 def is_marked(node: Node) -> bool:
     """Whether Gluon has marked a variable as a parameter."""
     return any(mark in node.attributes for mark in _MARKS)
+
+
+def gluon_constants(graph: Graph) -> list[str]:
+    """The names of the arrays that Gluon's `get_constant` made, which are not trained."""
+    return [
+        node.name
+        for node in graph.nodes
+        if node.op == VARIABLE and node.attributes.get(INIT, "").startswith("Constant_")
+    ]
 
 
 def roles(graph: Graph) -> Roles:

@@ -23,6 +23,7 @@ MAX_BYTES = 1 << 24  # the largest graph of GluonCV's zoo has 2 MB
 MAX_TEXT = 1 << 12  # characters of a name or an attribute; the zoo's longest has 119
 MAX_DIGITS = 18
 VARIABLE = "null"
+INIT = "__init__"  # attribute of a variable: how Gluon initialised it
 # keys of a node's attributes, newest first: MXNet 0.12 and later, 0.9 to 0.11, 0.8 and earlier
 _ATTRIBUTES = ("attrs", "attr", "param")
 MAX_DEPTH = 16  # of graphs in the nodes of graphs
@@ -36,6 +37,10 @@ CONTROL_FLOW = {
 }
 # running statistics that graphs up to MXNet 0.8 omit: operator -> (number of inputs, names)
 _OMITTED = {"BatchNorm": (3, ("moving_mean", "moving_var"))}
+
+# version before which an axis of -1 was all axes for these; MXNet, too, edits graphs that it reads
+# (UpgradeJSON_000904_000905 in src/nnvm/legacy_json_util.cc)
+ALL_AXES_BEFORE, ALL_AXES = 905, ("argmax", "argmin")
 
 Edge = tuple[int, int]
 """A value: the number of a node, and the number of its output."""
@@ -164,9 +169,13 @@ def _graph(table: dict[str, Any], where: str, depth: int = 0) -> Graph:
             f"{where}: has no nodes or no heads; the file is truncated or was not written by MXNet"
         )
     nodes: list[Node] = []
+    attributes = table.get("attrs")
+    version = _number(attributes, "mxnet_version") or 0
     numbers: list[int] = []  # number in the file -> number with the omitted variables added
     for index, row in enumerate(rows):
         node = _node(row, numbers, f"{where}: node {index}", depth)
+        if not depth and version < ALL_AXES_BEFORE:
+            node = _of_all_axes(node)
         if omitted := _omitted_variables(node):
             added = tuple((len(nodes) + place, 0) for place in range(len(omitted)))
             node = replace(node, inputs=node.inputs + added)
@@ -174,10 +183,17 @@ def _graph(table: dict[str, Any], where: str, depth: int = 0) -> Graph:
         numbers.append(len(nodes))
         nodes.append(node)
     edges = tuple(_edge(head, numbers, f"{where}: head {i}") for i, head in enumerate(heads))
-    attributes = table.get("attrs")
     return Graph(
         where, tuple(nodes), edges, _version(attributes), bool(_number(attributes, "is_np_shape"))
     )
+
+
+def _of_all_axes(node: Node) -> Node:
+    """A node with its axis of -1, which was all axes, left out."""
+    if node.op not in ALL_AXES or node.attributes.get("axis") != "-1":
+        return node
+    others = {key: value for key, value in node.attributes.items() if key != "axis"}
+    return replace(node, attributes=others)
 
 
 def _node(row: Any, numbers: list[int], where: str, depth: int) -> Node:
@@ -221,6 +237,8 @@ def _attributes(row: dict[str, Any], where: str) -> dict[str, str]:
         if not isinstance(found, dict):
             raise GraphError(f"{where}: its {place} is not a mapping of attributes")
         for key, value in found.items():
+            if key == INIT and isinstance(value, str):
+                value = value[:MAX_TEXT]  # it contains the array of mx.init.Constant
             attributes[_text(key, f"{where}: an attribute's name")] = _text(
                 value, f"{where}: its attribute {key[:40]!r}"
             )
