@@ -169,11 +169,13 @@ def test_an_input_that_gives_states_their_shape_stays_an_input() -> None:
 
 
 @pytest.mark.mxnet
-def test_constants_have_the_data_type_of_the_weights() -> None:
+def test_constants_are_imported_in_float64(tmp_path: Path) -> None:
     sym = import_mxnet().sym
-    symbol = sym.dot(sym.var("data"), sym.full((3, 2), 0.1))
+    sym.dot(sym.var("data"), sym.full((3, 2), 0.1)).save(str(tmp_path / "net-symbol.json"))
+    write_params(tmp_path / "net.params", {})
     given = {"data": normal(2, 3)}
-    (actual,) = outputs(imported(symbol, given, {}), given)
+    files = tmp_path / "net-symbol.json", tmp_path / "net.params"
+    (actual,) = outputs(import_graph(*files, dtype="float64"), given)
     assert actual.dtype == np.float64
     assert np.allclose(actual, given["data"] @ np.full((3, 2), np.float32(0.1)), rtol=1e-12)
 

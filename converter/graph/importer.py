@@ -90,6 +90,8 @@ def import_graph(
 
         graph, arrays = dequantized(graph, arrays)
     module = build_module(graph, arrays, dtype=dtype, inputs=inputs)
+    if dtype == "float64":
+        module.double()  # constants in float32, too, with which weights may be multiplied
     if gluon_batch_norm:
         use_gluon_statistics(module)
     return module

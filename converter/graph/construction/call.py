@@ -184,13 +184,8 @@ class Call(NodeInputs):
         )
 
     def constant(self, tensor: torch.Tensor) -> fx.Node:
-        """Add a tensor that depends on no input to the graph, as a buffer.
-
-        In place of float32 it has the data type of the weights, with which it may be multiplied.
-        """
+        """Add a tensor that depends on no input to the graph, as a buffer."""
         builder = self._builder
-        if tensor.dtype == torch.float32:
-            tensor = tensor.to(builder.dtype)
         name = builder.names(self.node.name)
         builder.root.register_buffer(name, tensor)
         node = builder.graph.get_attr(name)
