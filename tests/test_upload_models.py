@@ -106,7 +106,8 @@ def test_timm_and_open_checkpoint_load_what_was_sent(hub: Hub, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert "DownloadError hf:somebody/else: cannot be downloaded from the Hub (" in done.stdout
     assert ": matches its sha256, content_sha256, name, family, parameters, " in done.stdout
-    found = np.load(tmp_path / "logits.npz")
+    with np.load(tmp_path / "logits.npz") as file:
+        found = dict(file)
     for key, name in (("timm", NAMES[0]), ("theirs", NAMES[0]), ("ours", NAMES[1])):
         with torch.inference_mode():
             expected = (
