@@ -7,7 +7,6 @@ import os
 import warnings
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from .construction.call import Call
 from .inputs.fixed_dtypes import HALF, SINGLE, with_own_dtype
 from .inputs.initial_states import with_zero_states
 from .inputs.ranks import input_ranks
+from .inputs.shapes import check_shapes
 from .inputs.training_batch import inference_graph, training_batch
 from .layers.norms import use_gluon_statistics
 from .operators.unsupported import reason_of
@@ -79,7 +79,7 @@ def import_graph(
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; it must be {' or '.join(DTYPES)}")
     graph = read_symbol(symbol)
-    _check_inputs(graph, inputs or {})
+    check_shapes(graph, inputs or {})
     found = match_names(graph, read_arrays(params))
     for note in found.notes:
         warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
@@ -95,22 +95,6 @@ def import_graph(
     if gluon_batch_norm:
         use_gluon_statistics(module)
     return module
-
-
-def _check_inputs(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> None:
-    """Require that shapes of inputs are those of variables of the graph.
-
-    Raises:
-        GraphError: If one is not.
-    """
-    variables = [node.name for node in graph.nodes if node.op == VARIABLE]
-    for name, shape in inputs.items():
-        if name not in variables:
-            near = get_close_matches(name, variables, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise GraphError(f"{graph.where}: has no input {name!r}{hint}")
-        if min(shape, default=0) < 0:
-            raise GraphError(f"{graph.where}: the input {name!r} cannot have the shape {shape}")
 
 
 def read_arrays(params: str | os.PathLike[str]) -> Arrays:

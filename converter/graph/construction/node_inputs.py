@@ -158,11 +158,9 @@ class NodeInputs:
             flattening = source.op == "Reshape"
             if source.op == VARIABLE:
                 found.append(source)
-            elif source.op == "Dropout" and Attributes(source).text("mode", "") in ("", "training"):
-                pass
             elif flattening and Attributes(source).integers("shape", ()) != (-1,):
                 raise self.error(f"{source} does more than flatten; it must be an array")
-            elif not flattening and source.op not in JOINING:
+            elif not (flattening or source.op in JOINING or _is_dropout(source)):
                 raise self.error(f"depends on what {source} computes; it must be an array")
             waiting += [number for number, _ in reversed(source.inputs)]
             if not waiting:
@@ -174,3 +172,8 @@ class NodeInputs:
             raise self.error(f"has {len(self)} inputs; expected more")
         self._used.add(index)
         return self.node.inputs[index]
+
+
+def _is_dropout(node: Node) -> bool:
+    """Whether a node is a dropout that changes nothing in inference."""
+    return node.op == "Dropout" and Attributes(node).text("mode", "training") == "training"

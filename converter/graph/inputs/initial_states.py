@@ -148,7 +148,7 @@ def _batch_axis(graph: Graph, source: int) -> int | None:
     for number, node in enumerate(graph.nodes):
         # an operator of several values of one shape, such as a sum, has the axes of each
         traced = node.inputs if node.op in KEEPING else node.inputs[:1]
-        first = next((number for number, _ in traced if number in swapped), None)
+        first = next((source for source, _ in traced if source in swapped), None)
         if first is None:
             continue
         attributes, is_swapped = Attributes(node), swapped[first]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from difflib import get_close_matches
 
 from ...errors import GraphError
 from ...sources.arrays import Array
@@ -49,6 +50,22 @@ def only_input(graph: Graph, arrays: Container[str]) -> str:
             "each with `--input NAME=SHAPE`, such as data=1,3,224,224 (inputs= in Python)"
         )
     return inputs[0]
+
+
+def check_shapes(graph: Graph, inputs: Mapping[str, tuple[int, ...]]) -> None:
+    """Require that shapes of inputs are those of variables of the graph.
+
+    Raises:
+        GraphError: If one is not.
+    """
+    variables = [node.name for node in graph.nodes if node.op == VARIABLE]
+    for name, shape in inputs.items():
+        if name not in variables:
+            near = get_close_matches(name, variables, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise GraphError(f"{graph.where}: has no input {name!r}{hint}")
+        if min(shape, default=0) < 0:
+            raise GraphError(f"{graph.where}: the input {name!r} cannot have the shape {shape}")
 
 
 def input_specs(
