@@ -242,6 +242,11 @@ def test_weights_that_are_no_numbers_are_refused_unless_allowed(mine: Path, tmp_
     assert "features.0.weight: contains 27 NaN" in result.output
     assert not (tmp_path / "out").exists()
     assert run("convert", *options, "--allow-nonfinite").exit_code == 0
+    (written,) = (tmp_path / "out").glob("*.pth")
+    assert run("verify", written, "--reference", "none").exit_code == 0  # hashes alone
+    result = run("verify", written, "--reference", "graph")
+    assert result.exit_code == 1
+    assert "which cannot be proved equal: use `--reference none`" in result.output
 
 
 def test_diff_of_foreign_checkpoints_is_one_line(mine: Path, tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def test_all_problems_are_named() -> None:
         "ok.running_mean": -np.ones(3, np.float32),
     }
     assert unsound(arrays) == [
-        "a.weight: contains 1 NaN and 0 Inf in 2 values; "
-        "`--allow-nonfinite --reference none` converts it without parity",
+        "a.weight: contains 1 NaN and 0 Inf in 2 values, which cannot be proved equal: use "
+        "`--reference none`, and `--allow-nonfinite` with convert",
         "bn.running_var: has a negative variance (-0.5)",
         "fc.weight: is empty, with shape (0, 3)",
     ]

@@ -19,7 +19,7 @@ from gluon2torch import create_zoo_model, import_graph, open_checkpoint, open_pr
 from gluon2torch.checkpoints.formats import graph_onnx
 from gluon2torch.checkpoints.program import Program, has_graph
 from gluon2torch.checkpoints.record import GraphRecord
-from gluon2torch.errors import CheckpointError
+from gluon2torch.errors import CheckpointError, KeyMapError
 from gluon2torch.graph.array_recovery import recover_arrays
 from gluon2torch.graph.inputs import free_dimensions
 from gluon2torch.graph.inputs.free_dimensions import Free, further_sizes, trials
@@ -29,6 +29,7 @@ from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.inference.graph_prediction import gives_probabilities
 from gluon2torch.inference.prediction import top_guesses
 from gluon2torch.pipeline.graph_conversion import convert_graph
+from gluon2torch.pipeline.graph_verification import verify_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 from gluon2torch.sources.params_writer import write_params
@@ -302,6 +303,28 @@ def test_verify_measures_parity_from_the_file(
     assert result.exit_code == 1
     assert "its content SHA-256 is" in result.stderr
     assert run("verify", path, "--reference", "graph").exit_code == 1
+
+
+@pytest.mark.onnxruntime
+def test_weights_that_are_no_numbers_are_converted_without_a_proof(
+    exported: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """One class's logit is NaN: the files are compared with the module, where it is NaN, too."""
+    symbol, params = exported
+    arrays = read(params)
+    arrays["arg:fc_weight"][1, 2] = np.nan
+    write_params(spoiled := tmp_path / "net-0000.params", arrays)
+    given = {"sizes": [SIZE], "out": tmp_path / "out", "formats": FORMATS}
+    with pytest.raises(KeyMapError, match=r"fc_weight: contains 1 NaN .* `--reference none`"):
+        convert_graph(symbol, spoiled, **given)
+    assert not (tmp_path / "out").exists()
+    record = convert_graph(symbol, spoiled, reference="none", allow_nonfinite=True, **given)
+    for file in record.files:
+        if file.format not in WITH_WEIGHTS:
+            continue
+        assert verify_graph(file.file, reference="none").passed
+        (problem,) = verify_graph(file.file, reference="gluon").problems
+        assert "fc_weight: contains 1 NaN and 0 Inf in 30 values" in problem
 
 
 def test_verify_notices_weights_that_mxnet_computes_otherwise(

@@ -78,8 +78,16 @@ def _numbered(
 
 def _require_same(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
     for name, tensor in module.state_dict().items():
-        if not name.endswith(f".{MADE_UP}") and not torch.equal(tensor, tensors[name]):
+        if not name.endswith(f".{MADE_UP}") and not _equal(tensor, tensors[name]):
             raise GraphError(
                 f"the arrays of its graph do not follow from its weights: {name} is computed from "
                 "several of them"
             )
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors have the same values; NaN equals NaN."""
+    if torch.equal(one, other):
+        return True
+    alike = one.shape == other.shape and one.dtype == other.dtype and one.is_floating_point()
+    return alike and torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)

@@ -49,6 +49,7 @@ def convert_graph(
     outputs: Sequence[str] = (),
     seed: int = 0,
     dequantize: bool = False,
+    allow_nonfinite: bool = False,
     formats: Sequence[str] | None = None,
     report: PathLike | None = None,
 ) -> GraphRecord:
@@ -72,6 +73,8 @@ def convert_graph(
         seed: Seed of the inputs that parity is measured with.
         dequantize: Convert the float network that a quantized graph stands for; MXNet computes that
             network, too.
+        allow_nonfinite: Whether to convert arrays that contain NaN or Inf; needs `none` as the
+            reference.
         formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`,
             `py`.
         report: Folder for an HTML report of the differences at each node; if parity fails, also
@@ -92,6 +95,7 @@ def convert_graph(
         outputs=tuple(outputs),
         seed=seed,
         dequantize=dequantize,
+        allow_nonfinite=allow_nonfinite,
         formats=formats,
         report=report,
     )
@@ -123,25 +127,28 @@ def run_graph_request(request: Request) -> GraphRecord:
             graph = cut(graph, request.outputs)
             refuse_unknown_operators(network.graph)
             packed = arrays_of_registered(network.graph)
-            where = path_text(request.params)
-            check_sound(where, {n: each for n, each in network.arrays.items() if n not in packed})
+            check_sound(
+                path_text(request.params),
+                {n: each for n, each in network.arrays.items() if n not in packed},
+                allow_nonfinite=request.allow_nonfinite,
+            )
             built = build_with_inputs(network.graph, network.arrays, request)
         return prove_and_write(attempt, request, graph, network, built)
 
 
-def check_sound(where: str, arrays: Arrays) -> None:
+def check_sound(where: str, arrays: Arrays, *, allow_nonfinite: bool = False) -> None:
     """Require that arrays can be those of a network.
 
     Args:
         where: The file or the network, for errors.
+        arrays: The arrays, by their names in the graph.
+        allow_nonfinite: Accept NaN and Inf.
 
     Raises:
         ConversionError: If an array has NaN or infinite values, or a variance is negative.
     """
-    refuse(
-        f"{where}: the weights are invalid",
-        unsound({plain_name(key): array for key, array in arrays.items()}),
-    )
+    plain = {plain_name(key): array for key, array in arrays.items()}
+    refuse(f"{where}: the weights are invalid", unsound(plain, allow_nonfinite=allow_nonfinite))
 
 
 def prove_and_write(

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..checkpoints.program import Program, open_program
 from ..checkpoints.record import RecordedFacts, read_record
 from ..checkpoints.verification import Claims, Verification, hash_file
-from ..errors import CheckpointError, GraphError, ImageSizeError, ParityError
+from ..errors import CheckpointError, GraphError, ImageSizeError, KeyMapError, ParityError
 from ..graph.importer import build_module
 from ..graph.inputs.image_sizes import for_inputs
 from ..graph.inputs.input_spec import InputSpec
@@ -19,11 +19,12 @@ from ..mappings.zoo import load_zoo
 from ..parity.result import Parity
 from ..sources.mxnet_compat import has_mxnet
 from ..weights.content_hash import content_sha256
+from .graph_conversion import check_sound
 from .graph_inputs import with_inputs
 from .graph_proof import Network, prove_sizes
 from .zoo_conversion import without_threshold
 
-_FAULTS = (CheckpointError, GraphError, ImageSizeError)
+_FAULTS = (CheckpointError, GraphError, ImageSizeError, KeyMapError)
 
 
 def verify_graph(
@@ -81,13 +82,16 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
         ParityError: If parity does not hold.
         CheckpointError: If the weights are not those of the graph, or parity does not hold at other
             sizes, which the record says that the network takes.
+        KeyMapError: If the weights are invalid.
     """
     module = program.module()
     if reference == "none":
         return Parity("none", None)
+    arrays = program.gluon_arrays()
+    check_sound(program.graph.where, arrays)
     network = Network(
         program.graph,
-        program.gluon_arrays(),
+        arrays,
         symbol_json(program.graph),
         (),
         program.constants,

@@ -183,6 +183,7 @@ OF_GRAPHS = (
     "symbol",
     "params",
     "dequantize",
+    "allow_nonfinite",
     "out",
     "reference",
     "save_reference",
@@ -277,7 +278,7 @@ RULES: tuple[tuple[Callable[[Request], bool], str], ...] = (
         "detectors: name one as {model}.",
     ),
     (
-        lambda r: r.allow_nonfinite and r.reference != "none" and not r.is_graph,
+        lambda r: r.allow_nonfinite and r.reference != "none",
         "{allow_nonfinite} needs {reference} none: NaN and Inf cannot be proved equal.",
     ),
 )

@@ -69,6 +69,7 @@ def convert_zoo(
     nms_topk: int | None = None,
     post_nms: int | None = None,
     nms: bool = True,
+    allow_nonfinite: bool = False,
     formats: Sequence[str] | None = None,
     report: PathLike | None = None,
     progress: Progress | None = None,
@@ -97,6 +98,7 @@ def convert_zoo(
         post_nms: Number of detections that are returned, the best first; −1 for all.
         nms: Whether there is NMS; without it, a detector's outputs are all boxes with their classes
             and scores.
+        allow_nonfinite: As in `convert_graph`.
         formats: Formats of the files: `pt2` (the default), `pth`, `safetensors`, `onnx`, `py`.
         report: Folder for an HTML report, as in `convert_graph`.
         progress: Called during the download with the bytes so far and in total.
@@ -120,6 +122,7 @@ def convert_zoo(
         nms_topk=nms_topk,
         post_nms=post_nms,
         nms=nms,
+        allow_nonfinite=allow_nonfinite,
         formats=formats,
         report=report,
     )
@@ -157,7 +160,8 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
             )
             if params is not None:
                 attempt.source = replace(source, sha1=file_sha1(Path(params)))
-            check_sound(path_text(params) if params is not None else entry.name, arrays)
+            where = path_text(params) if params is not None else entry.name
+            check_sound(where, arrays, allow_nonfinite=request.allow_nonfinite)
         with attempt.clock("map"):
             shapes = {name: array.shape for name, array in arrays.items()}
             fitting = fitted(stored, head, shapes)

@@ -28,8 +28,9 @@ def unsound(arrays: Mapping[str, Array], *, allow_nonfinite: bool = False) -> li
             problems.append(f"{name}: is empty, with shape {array.shape}")
         if not allow_nonfinite and (nan_inf := count_nonfinite(array)) != (0, 0):
             problems.append(
-                f"{name}: contains {nan_inf[0]} NaN and {nan_inf[1]} Inf in {array.size} values; "
-                "`--allow-nonfinite --reference none` converts it without parity"
+                f"{name}: contains {nan_inf[0]} NaN and {nan_inf[1]} Inf in {array.size} values, "
+                "which cannot be proved equal: use `--reference none`, and `--allow-nonfinite` "
+                "with convert"
             )
         if name.endswith("running_var") and array.size and (array < 0).any():
             problems.append(f"{name}: has a negative variance ({array.min()})")
