@@ -108,6 +108,9 @@ def test_slice_like_counts_axes_of_the_data(
         lambda sym, a: sym.BlockGrad(a) * a,
         lambda sym, a: sym.MakeLoss(a * a, grad_scale=0.5),
         lambda sym, a: sym.MakeLoss(a * a),
+        lambda sym, a: sym.MakeLoss(a * a, normalization="batch", grad_scale=0.1),
+        lambda sym, a: sym.MakeLoss(a * a, normalization="valid", valid_thresh=0.3),
+        lambda sym, a: sym.MakeLoss(a * a, normalization="valid", valid_thresh=100),
         lambda sym, a: sym.make_loss(a * a),
     ],
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -202,43 +201,3 @@ def quadratic(x: Tensor, a: float, b: float, c: float) -> Tensor:
     """ax² + bx + c; MXNet truncates that of integers."""
     result = a * x.square() + b * x + c
     return result.to(x.dtype)
-
-
-def gradient_multiplier(x: Tensor, scalar: float) -> Tensor:
-    """The input; its gradient is multiplied by a number."""
-    result: Tensor = _ScaledGradient.apply(x, scalar)  # type: ignore[no-untyped-call]
-    return result
-
-
-class _ScaledGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(x: Tensor, scalar: float) -> Tensor:
-        return x.clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, float], output: Tensor) -> None:
-        ctx.scalar = inputs[1]
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient * ctx.scalar, None
-
-
-def straight_through(x: Tensor, name: str) -> Tensor:
-    """A function of UNARY whose gradient is that of the identity."""
-    result: Tensor = _StraightThrough.apply(x, name)  # type: ignore[no-untyped-call]
-    return result
-
-
-class _StraightThrough(torch.autograd.Function):
-    @staticmethod
-    def forward(x: Tensor, name: str) -> Tensor:
-        return unary(x, name)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, str], output: Tensor) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient, None

@@ -11,7 +11,8 @@ from torch import fx, nn
 
 from ..construction.call import Call
 from ..functions import matrices
-from ..functions.elementwise import gradient_multiplier, unary
+from ..functions.elementwise import unary
+from ..functions.gradients import loss
 from .declaration import Declared, flag, largest, with_number
 
 # operator -> function
@@ -56,10 +57,13 @@ def block_gradient(call: Call) -> fx.Node:
 
 
 def make_loss(call: Call) -> fx.Node:
-    """The unchanged input; its gradient is that of a loss, times `grad_scale`."""
-    if (scale := call.attributes.single("grad_scale", 1.0)) == 1:
+    """The unchanged input; its gradient is that of a loss, scaled and normalized."""
+    scale = call.attributes.single("grad_scale", 1.0)
+    normalization = call.attributes.choice("normalization", "null", ("null", "batch", "valid"))
+    if (scale, normalization) == (1, "null"):
         return identity(call)
-    return call.function(gradient_multiplier, call.value(0), scale)
+    valid_thresh = call.attributes.single("valid_thresh", 0.0)
+    return call.function(loss, call.value(0), scale, normalization, valid_thresh)
 
 
 OPERATORS: dict[str, Callable[[Call], Any]] = {

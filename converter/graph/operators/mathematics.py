@@ -9,7 +9,7 @@ from torch import fx
 
 from ..construction.builder import Values
 from ..construction.call import Call
-from ..functions import data_types, elementwise, reductions
+from ..functions import data_types, elementwise, gradients, reductions
 from .declaration import (
     Declared,
     as_inputs,
@@ -66,7 +66,7 @@ def histogram(call: Call) -> fx.Node | Values:
 OPERATORS: dict[str, Callable[[Call], Any]] = {
     **{name: Declared(elementwise.unary, given={"name": name}) for name in UNARY},
     **{
-        f"_contrib_{name}_ste": Declared(elementwise.straight_through, given={"name": name})
+        f"_contrib_{name}_ste": Declared(gradients.straight_through, given={"name": name})
         for name in ("round", "sign")
     },
     **{name: of_two(function) for name, function in BINARY.items()},
@@ -77,7 +77,7 @@ OPERATORS: dict[str, Callable[[Call], Any]] = {
         elementwise.quadratic, 1, {name: single(0.0) for name in ("a", "b", "c")}
     ),
     "_contrib_gradientmultiplier": Declared(
-        elementwise.gradient_multiplier, 1, {"scalar": number(1.0)}, ignored=("is_int",)
+        gradients.gradient_multiplier, 1, {"scalar": number(1.0)}, ignored=("is_int",)
     ),
     **{
         name: Declared(
