@@ -132,6 +132,22 @@ def test_arguments_get_parentheses_and_every_number_is_a_literal() -> None:
     assert text_of(float("nan")) == 'float("nan")'
 
 
+@pytest.mark.mxnet
+def test_inputs_do_not_hide_what_the_source_defines(tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    names = {"smooth_l1": (2, 3), "in-put": (2, 3), "input0": (2, 3), "data": (2, 3)}
+    first, *others = map(sym.var, names)
+    symbol = sym.smooth_l1(first, scalar=2) + sym.add_n(*others)
+    module = build_module(
+        parse_symbol(symbol.tojson().encode(), "net"), {}, dtype="float64", inputs=names
+    )
+    case = case_of(module, names, "net")
+    assert "def forward(self, input1: Tensor, input2: Tensor, input0: Tensor, data: Tensor)" in (
+        case.program.code
+    )
+    require_exact(case, tmp_path)
+
+
 def test_names_that_a_source_can_carry_are_unique() -> None:
     found: dict[str, set[str]] = {}
     for package in (functions, layers):

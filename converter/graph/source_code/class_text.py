@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .classes import SourceClass, array_name
 from .constructors import init_lines
@@ -24,20 +25,21 @@ _TAKEN = frozenset({*keyword.kwlist, *_CALLED, "self", "torch", "nn", "F", "Tens
 MOST_NAMED = 4
 
 
-def class_lines(made: SourceClass, flow: Flow | None) -> list[str]:
+def class_lines(made: SourceClass, flow: Flow | None, taken: Collection[str] = ()) -> list[str]:
     """The lines of a class.
 
     Args:
         made: The class.
         flow: The inputs and outputs of the network, for its class.
+        taken: Names that the source defines, which its inputs cannot have.
     """
+    inputs = ["x"] if flow is None else input_names(flow.inputs, taken)
     sequence = made.is_sequence and flow is None
     base = "nn.Sequential" if sequence else "nn.Module"
-    document = block_document(made) if flow is None else network_document(flow)
+    document = block_document(made) if flow is None else network_document(inputs, flow)
     found = [f"class {made.name}({base}):", *_docstring(document), "", *_buffers(made)]
     found += init_lines(made)
     if not sequence:
-        inputs = ["x"] if flow is None else input_names(flow)
         found += ["", *forward_lines(made, inputs)]
     return found
 
@@ -65,19 +67,19 @@ def _buffers(made: SourceClass) -> list[str]:
     return [*(f"    {name}: Tensor" for name in dict.fromkeys(names)), ""] if names else []
 
 
-def input_names(flow: Flow) -> list[str]:
-    """The arguments of the network's `forward`."""
-    return [
-        name if name.isidentifier() and name not in _TAKEN else f"input{at}"
-        for at, name in enumerate(flow.inputs)
-    ]
+def input_names(given: Collection[str], taken: Collection[str] = ()) -> list[str]:
+    """The arguments of the network's `forward`: its inputs' names where these can be used."""
+    allowed = [each.isidentifier() and each not in {*_TAKEN, *taken} for each in given]
+    used = {each for each, may in zip(given, allowed, strict=True) if may} | {*taken}
+    free = (name for at in itertools.count() if (name := f"input{at}") not in used)
+    return [each if may else next(free) for each, may in zip(given, allowed, strict=True)]
 
 
-def network_document(flow: Flow) -> str:
-    """The docstring of the network: the shapes of its inputs and outputs."""
+def network_document(names: Sequence[str], flow: Flow) -> str:
+    """The docstring of the network: names and shapes of its inputs, shapes of its outputs."""
     inputs = [
         f"{name} {_shape_text(shape)}"
-        for name, shape in zip(input_names(flow), flow.inputs.values(), strict=True)
+        for name, shape in zip(names, flow.inputs.values(), strict=True)
     ]
     outputs = [_shape_text(shape) for shape in flow.results]
     return f"{', '.join(inputs)} → {', '.join(outputs)}"

@@ -48,7 +48,8 @@ def read_flow(module: fx.GraphModule, examples: Mapping[str, Tensor]) -> Flow:
     reader = _Reader(module, tuple(examples.values()))
     inputs = dict(zip(examples, (tuple(each.shape) for each in examples.values()), strict=True))
     for node in module.graph.nodes:
-        reader.read(node)
+        if node.op in ("call_module", "call_function"):
+            reader.read(node)
     _pin_shared(reader.operations)
     output = module.graph.output_node().args[0]
     heads: list[Any] = list(output) if isinstance(output, tuple) else [output]
@@ -79,10 +80,11 @@ class _Reader:
         with torch.no_grad():
             interpreter.run(*examples)
         self.values = interpreter.kept
-        self.numbers: dict[fx.Node, int] = {}
+        inputs = [node for node in module.graph.nodes if node.op == "placeholder"]
+        self.numbers = {node: number for number, node in enumerate(inputs)}
         self.operations: list[tuple[Operation, tuple[int, ...]]] = []
         self._module = module
-        self._inputs = sum(node.op == "placeholder" for node in module.graph.nodes)
+        self._inputs = len(inputs)
         self._same: dict[fx.Node, fx.Node] = {}  # results of identities -> their inputs
         _refuse_tied(module)
 
@@ -101,11 +103,7 @@ class _Reader:
         return self.numbers[node]
 
     def read(self, node: fx.Node) -> None:
-        """Add a node's operation."""
-        if node.op == "placeholder":
-            self.numbers[node] = len(self.numbers)
-        if node.op not in ("call_module", "call_function"):
-            return
+        """Add the operation of a node, which is a call."""
         call = CallText(node, self.values.__getitem__)
         if node.op == "call_module":
             operation = self._layer(node, call)

@@ -80,7 +80,8 @@ def _code(flow: Flow, classes: list[SourceClass], carried: SupportCode) -> str:
     bodies = [*carried.definitions]
     for number, made in enumerate(classes):
         is_network = number == len(classes) - 1
-        bodies.append("\n".join(class_lines(made, flow if is_network else None)))
+        lines = class_lines(made, flow if is_network else None, carried.names)
+        bodies.append("\n".join(lines))
     code = "\n\n\n".join(bodies)
     imports = [
         line
