@@ -40,7 +40,8 @@ def test_the_names_are_those_of_gluoncvs_parameters(name: str) -> None:
     shapes = {old: stored.shapes[new] for old, new in names.items()}
     assert len(shapes) == len(stored.shapes)
     trained = {old: new for old, new in names.items() if new not in stored.constants}
-    assert structural_names(stored, shapes) == trained
+    assert structural_names(stored, shapes) == names
+    assert structural_names(stored, {old: shapes[old] for old in trained}) == trained
     first, second, *_ = trained
     assert structural_names(stored, {**shapes, "other_weight": (9,)}) is None
     assert structural_names(stored, {k: v for k, v in shapes.items() if k != second}) is None
@@ -67,6 +68,30 @@ def test_a_file_of_either_kind_gives_the_same_weights(tmp_path: Path) -> None:
         noted = [each for each in record.notes if "prefixes of Gluon's blocks" in each]
         assert len(noted) == (path != new)
     assert len(digests) == 1
+
+
+def test_anchors_of_the_file_are_used_whatever_its_names(tmp_path: Path) -> None:
+    """Anchors that were changed, as for other sizes of objects."""
+    name = "yolo3_mobilenet1.0_voc"
+    with import_mxnet().name.NameManager():
+        network = zoo_block(name, ZOO[name].options)
+    network.initialize(import_mxnet().init.Xavier())
+    network(import_mxnet().nd.zeros((1, 3, 96, 96)))
+    parameters = network.collect_params()
+    changed = [parameter for key, parameter in parameters.items() if "anchor" in key]
+    for number, parameter in enumerate(changed, 2):
+        parameter.set_data(parameter.data() * number)
+    assert len(changed) == 3
+    old, new = tmp_path / "old.params", tmp_path / "new.params"
+    parameters.save(str(old))
+    network.save_parameters(str(new))
+    given = {"out": tmp_path / "out", "reference": "none", "nms": False, "formats": ["safetensors"]}
+    first, second = (convert_zoo(name, params=path, **given) for path in (old, new))
+    assert first.content_sha256 == second.content_sha256
+    noted = [note for note in first.notes if note.startswith("anchors of the file differ")]
+    assert noted
+    assert set(noted) < set(first.notes)
+    assert set(second.notes) == set(first.notes[:-1])
 
 
 def test_names_of_another_network_are_refused(tmp_path: Path) -> None:

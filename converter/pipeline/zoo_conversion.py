@@ -285,10 +285,7 @@ def _renamed(names: Mapping[str, str] | None) -> Iterator[str]:
     """What was read of a file whose names have Gluon's prefixes."""
     if names is not None:
         old, new = next(iter(names.items()))
-        yield (
-            f"names in the file have the prefixes of Gluon's blocks, such as {old} for {new}; "
-            "arrays that are not trained are GluonCV's"
-        )
+        yield (f"names in the file have the prefixes of Gluon's blocks, such as {old} for {new}")
 
 
 def other_constants(stored: ZooGraph, arrays: Arrays) -> Iterator[str]:

@@ -31,7 +31,7 @@ def load_zoo_arrays(
     Args:
         shapes: Shapes of the arrays of the network's graph.
         constants: Those that are not trained, which random weights do not replace.
-        names: Structural names of the file's arrays, if it has others; what it lacks are constants.
+        names: Structural names of the file's arrays, if it has others; constants may be missing.
 
     Raises:
         ParamsFileError: If a file cannot be read, or contains arrays that are not dense.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...mappings.zoo import Shape
@@ -36,10 +36,14 @@ def prefixed_names(stored: ZooGraph) -> dict[str, str]:
 
 def _prefixed(node: Node, array: str) -> str:
     """The name with prefixes of an array that a node uses."""
-    last = array.rpartition(".")[2]
-    prefix = re.sub(rf"_(fwd|{re.escape(node.op)}\d+)$", "", node.name)
+    last, prefix = array.rpartition(".")[2], _prefix(node)
     # layers that GluonCV takes from a traced network have their names with prefixes in any file
     return last if last.startswith(f"{prefix}_") else f"{prefix}_{last}"
+
+
+def _prefix(node: Node) -> str:
+    """The prefix of the block that a node belongs to."""
+    return re.sub(rf"_(fwd|{re.escape(node.op)}\d+)$", "", node.name)
 
 
 def structural_names(stored: ZooGraph, shapes: Mapping[str, Shape]) -> dict[str, str] | None:
@@ -50,18 +54,26 @@ def structural_names(stored: ZooGraph, shapes: Mapping[str, Shape]) -> dict[str,
         shapes: Shapes of the arrays, by their names in the file.
 
     Returns:
-        The structural name of each array by its name in the file, but of those that are not
-        trained; None if the names are not those of the network, or not in one way only.
+        The structural name of each array by its name in the file; None if the names are not those
+        of the network, or not in one way only. Arrays that are not trained may be missing.
     """
     known = prefixed_names(stored)
     if len(known) != len(stored.shapes) - len(stored.constants):
         return None
+    blocks = list(_constants(stored))
     found: dict[tuple[tuple[str, str], ...], None] = {}
     for prefix in _prefixes(shapes):
         names = {name: known.get(_without(bare_name(name), prefix, known)) for name in shapes}
         given = {name: structural for name, structural in names.items() if structural is not None}
-        rest = [shapes[name] for name in shapes if name not in given]
-        if Counter(given.values()) == Counter(known.values()) and _are_constants(rest, stored):
+        if Counter(given.values()) != Counter(known.values()):
+            continue
+        rest = [name for name in shapes if name not in given]
+        for name in rest:
+            short = bare_name(name).removeprefix(prefix)
+            for block, constant in blocks:
+                if short.startswith(block) and shapes[name] == stored.shapes[constant]:
+                    given[name] = constant
+        if all(name in given for name in rest) and len({*given.values()}) == len(given):
             found[tuple(given.items())] = None
     return dict(next(iter(found))) if len(found) == 1 else None
 
@@ -76,6 +88,12 @@ def _without(name: str, prefix: str, known: Mapping[str, Any]) -> str:
     return name if name in known else name.removeprefix(prefix)
 
 
-def _are_constants(rest: Iterable[Shape], stored: ZooGraph) -> bool:
-    """Whether shapes can be those of arrays that are not trained, such as anchors."""
-    return Counter(rest) <= Counter(array.shape for array in stored.constants.values())
+def _constants(stored: ZooGraph) -> Iterator[tuple[str, str]]:
+    """The structural name of each array that is not trained, such as anchors, behind its prefix.
+
+    Its own name is another one in the file: `anchor_0` for `anchors`.
+    """
+    for node in stored.graph.nodes:
+        for number, _ in node.inputs:
+            if (name := stored.graph.nodes[number].name) in stored.constants:
+                yield f"{_prefix(node)}_", name
