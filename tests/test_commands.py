@@ -223,6 +223,28 @@ def test_diff_of_networks_unknown_goes_by_their_names(tmp_path: Path) -> None:
     ]
 
 
+def test_diff_keeps_layers_apart_whose_names_are_synonyms(tmp_path: Path) -> None:
+    """A network with both kinds of batch norm, each counted by itself."""
+    arrays = {
+        f"net0_{kind}0_{name}": np.full(4, value, np.float32)
+        for value, kind in enumerate(("batchnorm", "syncbatchnorm"))
+        for name in ("gamma", "beta")
+    }
+    first, second = tmp_path / "first.params", tmp_path / "second.params"
+    write_params(first, arrays)
+    write_params(second, {**arrays, "net0_batchnorm0_gamma": np.full(4, 9, np.float32)})
+    for options, equal in (((), 3), (("--names",), 4)):
+        result = run("diff", first, second, *options)
+        assert f"{equal} equal, {4 - equal} different" in result.output
+    assert (
+        "net0_batchnorm0_gamma: has different values, by up to 9"
+        in run("diff", first, second).output
+    )
+    result = run("inspect", first)
+    assert result.exit_code == 0, result.output
+    assert "4 arrays" in result.output
+
+
 def test_a_wrong_file_is_one_line(tmp_path: Path) -> None:
     for command in (["inspect"], ["diff", tmp_path / "no.params"]):
         result = run(*command, tmp_path / "no.params")

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import CheckpointError, ParamsFileError
 from ..mapping.assignment import ArraySpec, array_specs
 from ..mapping.detection import detect, require_one
-from ..mapping.dialects import plain_name
+from ..mapping.dialects import plain_names
 from ..mapping.fit import Specs, fit
 from ..mappings.catalog import load_catalog
 from ..mappings.key_map import MADE_UP
@@ -167,11 +167,12 @@ def _load(path: str | os.PathLike[str], model: str | None) -> dict[str, _Values]
 
 
 def _our_names(specs: Specs, path: str | os.PathLike[str], model: str | None) -> Mapping[str, str]:
-    """Names in a file → our keys, or names without prefixes if the network is unknown."""
+    """Names in a file → our keys, or plain names if the network is unknown."""
     if model is None:
         detection = detect(specs)
         if not detection.models:
-            return {name: plain_name(name) for name in specs}
+            plain = plain_names(specs)
+            return plain if len({*plain.values()}) == len(plain) else {name: name for name in specs}
         model = require_one(detection, path).name
     fitted = fit(load_catalog().find(model), specs).require()
     ours = {assignment.source: assignment.target for assignment in fitted.assignments}

@@ -23,10 +23,8 @@ from ..mappings.key_map import KINDS, KeyMap
 from ..sources.arrays import bare_name
 from .assignment import gluon_names
 
-_SYNONYMS = (
-    (re.compile(r"(?<=[_.])moving_(?=(mean|var)$)"), "running_"),
-    (re.compile(r"(batchnormcudnnoff|syncbatchnorm)(?=[0-9]+_\w+$)"), "batchnorm"),
-)
+_MOVING = re.compile(r"(?<=[_.])moving_(?=(mean|var)$)")
+_BATCH_NORMS = re.compile(r"(batchnormcudnnoff|syncbatchnorm)(?=[0-9]+_\w+$)")
 _CLASSIFIER = re.compile(r".*dense[0-9]+_(weight|bias)")
 
 
@@ -83,10 +81,21 @@ def dialect_of(names: Collection[str]) -> str:
 
 def plain_name(name: str) -> str:
     """Remove `arg:` or `aux:` from a name, and replace MXNet's synonyms by Gluon's words."""
-    name = bare_name(name)
-    for pattern, word in _SYNONYMS:
-        name = pattern.sub(word, name)
-    return name
+    return _BATCH_NORMS.sub("batchnorm", _with_own_layer(name))
+
+
+def _with_own_layer(name: str) -> str:
+    """A plain name, but with the file's own word for the kind of the layer."""
+    return _MOVING.sub("running_", bare_name(name))
+
+
+def plain_names(names: Collection[str]) -> dict[str, str]:
+    """Names in a file → plain ones; kinds of layers keep their own word if the file has several."""
+    plain = {name: plain_name(name) for name in names}
+    counts = Counter(plain.values())
+    return {
+        name: _with_own_layer(name) if counts[short] > 1 else short for name, short in plain.items()
+    }
 
 
 def translate(names: Collection[str], known: Mapping[str, str]) -> Translation:
@@ -102,7 +111,7 @@ def translate(names: Collection[str], known: Mapping[str, str]) -> Translation:
     Raises:
         KeyMapError: Two names in the file mean the same parameter.
     """
-    bare = {name: plain_name(name) for name in names}
+    bare = plain_names(names)
     dialect = dialect_of(names)
     prefix = ""
     if not any("." in name for name in bare.values()):

@@ -20,7 +20,7 @@ from ..graph.registry import arrays_of_registered
 from ..graph.symbols.graph_cut import cut
 from ..graph.symbols.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
-from ..mapping.dialects import plain_name
+from ..mapping.dialects import plain_names
 from ..mappings.catalog import Size
 from ..mappings.choices import GRAPH_FORMATS
 from ..parity.result import Parity
@@ -147,7 +147,7 @@ def check_sound(where: str, arrays: Arrays, *, allow_nonfinite: bool = False) ->
     Raises:
         ConversionError: If an array has NaN or infinite values, or a variance is negative.
     """
-    plain = {plain_name(key): array for key, array in arrays.items()}
+    plain = {short: arrays[name] for name, short in plain_names(arrays.keys()).items()}
     refuse(f"{where}: the weights are invalid", unsound(plain, allow_nonfinite=allow_nonfinite))
 
 
