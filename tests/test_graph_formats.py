@@ -246,6 +246,16 @@ def test_auxiliary_states_are_those_of_mxnet() -> None:
     assert auxiliary_names(graph) == set(group.list_auxiliary_states())
 
 
+def test_modules_of_one_program_share_no_weights(record: GraphRecord) -> None:
+    program = open_program(file_of(record, "pth"))
+    first, second = program.module(), program.module()
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter += 1
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other + 1)
+
+
 def test_weights_load_into_the_imported_module(
     exported: tuple[Path, Path], record: GraphRecord
 ) -> None:
@@ -387,8 +397,10 @@ def test_a_network_that_ends_in_probabilities_gets_no_second_softmax(
 ) -> None:
     sym = import_mxnet().sym
     head = getattr(sym, operator)(sym.var("data"), **attributes)
-    graph = parse_symbol(sym.Group([head, sym.relu(sym.var("data"))]).tojson().encode(), "net")
-    assert gives_probabilities(graph) is expected
+    kept = sym.Cast(sym.Flatten(sym.BlockGrad(head)), dtype="float32")
+    for first in (head, kept, sym.LinearRegressionOutput(sym.identity(head)), sym.MakeLoss(head)):
+        symbol = sym.Group([first, sym.relu(sym.var("data"))])
+        assert gives_probabilities(parse_symbol(symbol.tojson().encode(), "net")) is expected
     scores = torch.tensor([0.25, 0.625, 0.125], dtype=torch.float64)
     guesses = top_guesses(scores, ("a", "b", "c"), 2, probabilities=True)
     assert [(guess.label, guess.probability) for guess in guesses] == [("b", 0.625), ("a", 0.25)]

@@ -116,6 +116,28 @@ def checkpoint(tmp_path: Path) -> Path:
     return Path(record.file)
 
 
+def test_networks_of_one_checkpoint_share_no_weights(checkpoint: Path) -> None:
+    opened = open_checkpoint(checkpoint)
+    first, second = opened.network(), opened.network()
+    before = second.fc.weight.clone()
+    with torch.no_grad():
+        first.fc.weight += 1
+    assert torch.equal(second.fc.weight, before)
+    assert torch.equal(opened.network().fc.weight, before)
+
+
+def test_another_number_of_classes_has_an_untrained_classifier(checkpoint: Path) -> None:
+    opened = open_checkpoint(checkpoint)
+    network = opened.network(num_classes=3)
+    assert network.fc.weight.shape == (3, opened.network().num_features)
+    assert torch.isfinite(network.fc.weight).all()
+    assert network.fc.weight.std() > 0
+    own = network.state_dict()
+    assert all(torch.equal(own[k], v) for k, v in opened.tensors.items() if "fc." not in k)
+    with pytest.raises(KeyMapError, match="expect 3-channel images"):
+        opened.network(in_chans=1)
+
+
 def test_a_checkpoint_opens_by_its_record_or_by_the_model(checkpoint: Path) -> None:
     opened = open_checkpoint(checkpoint)
     assert opened.entry.name == "cifar_resnet20_v1"

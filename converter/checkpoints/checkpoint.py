@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import CheckpointError, UnknownModelError
+from ..errors import CheckpointError, KeyMapError, UnknownModelError
 from ..files.atomic_file import record_path
 from ..mapping.assignment import refuse
 from ..mapping.layout_keys import find_layout
@@ -62,21 +63,32 @@ class Checkpoint:
         return self.record.preprocessing or self.entry.dataset.preprocessing
 
     def network(self, **options: Any) -> ResNet:
-        """Build the network with these weights, in eval mode.
+        """Build the network with a copy of these weights, in eval mode.
 
         Args:
-            options: Passed to `models.create_model`, such as `features_only`.
+            options: Passed to `models.create_model`, such as `features_only`. With another
+                `num_classes` than the file's, the classifier is untrained.
+
+        Raises:
+            KeyMapError: If `in_chans` is another than the file's.
+            ValueError: If an option is invalid.
         """
-        with torch.device("meta"):
-            network: ResNet = create_model(
-                self.entry.name,
-                num_classes=self.num_classes,
-                in_chans=self.in_chans,
-                **options,
+        chosen = {"num_classes": self.num_classes, "in_chans": self.in_chans, **options}
+        if chosen["in_chans"] != self.in_chans:
+            raise KeyMapError(
+                f"{self.path}: the weights expect {self.in_chans}-channel images",
+                ["in_chans: omit it, or build an untrained network with create_model"],
             )
-        network.load_state_dict(
-            {name: self.tensors[name] for name in network.state_dict()}, assign=True
-        )
+        same = chosen["num_classes"] == self.num_classes
+        with torch.device("meta") if same else nullcontext():  # nothing to initialize
+            network: ResNet = create_model(self.entry.name, **chosen)
+        classifier = f"{load_keymap(self.entry.family).classifier}."
+        copies = {
+            name: self.tensors[name].clone()
+            for name in network.state_dict()
+            if same or not name.startswith(classifier)
+        }
+        network.load_state_dict(copies, assign=True, strict=same)
         return network.eval()
 
     def gluon_arrays(self) -> Arrays:

@@ -67,7 +67,7 @@ class Program:
         return input_specs(self.graph, self.arrays, given)
 
     def module(self, inputs: Shapes | None = None) -> fx.GraphModule:
-        """Build the module in eval mode, with the file's weights.
+        """Build the module in eval mode, with a copy of the file's weights.
 
         Args:
             inputs: Shapes of inputs that it is to take; by default those of the file. Most networks
@@ -81,7 +81,8 @@ class Program:
         graph = for_inputs(self.graph, self.inputs, shapes)
         module = build_module(graph, self._zeros(), inputs=shapes, constants=self.constants)
         try:
-            module.load_state_dict(self.tensors, assign=True)
+            copies = {name: tensor.clone() for name, tensor in self.tensors.items()}
+            module.load_state_dict(copies, assign=True)
         except RuntimeError as error:
             reason = "; ".join(str(error).splitlines()[1:3])
             raise CheckpointError(

@@ -15,9 +15,16 @@ from .images.image_file import read_image
 from .prediction import Prediction, check_count, top_guesses
 from .runner import Setup
 
-# operators whose outputs are the classes' probabilities; of the last two, each on its own
+# operators whose outputs are the classes' probabilities; of the last two, each on its own …
 PROBABILITIES = frozenset(
     {"SoftmaxOutput", "SoftmaxActivation", "softmax", "LogisticRegressionOutput", "sigmoid"}
+)
+# … and those behind them that keep each row's values
+KEEPING = frozenset(
+    {
+        *("_copy", "BlockGrad", "Flatten", "Reshape", "Cast", "amp_cast", "Dropout"),
+        *("MakeLoss", "make_loss", "LinearRegressionOutput", "MAERegressionOutput"),
+    }
 )
 
 
@@ -83,5 +90,7 @@ class GraphPredictor:
 def gives_probabilities(graph: Graph) -> bool:
     """Whether a graph's first output is probabilities, so that no softmax is to follow."""
     node = graph.nodes[graph.heads[0][0]]
+    while node.op in KEEPING:
+        node = graph.nodes[node.inputs[0][0]]
     activation = node.op == "Activation" and node.attributes.get("act_type") == "sigmoid"
     return node.op in PROBABILITIES or activation

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from ..errors import KeyMapError
 from ..mappings.catalog import Entry, load_catalog
-from ..mappings.key_map import load_keymap
 from ..models import create_model
 from .published_weights import fetch_weights
 
@@ -63,22 +61,4 @@ def load_published(name: str, *, progress: bool = True, **options: Any) -> ResNe
     entry = load_catalog().find(name)
     with working(entry.published, task="loading") if progress else nullcontext() as show:
         path = fetch_weights(entry, show)
-    checkpoint = open_checkpoint(path, entry.name)
-    if options.get("in_chans", checkpoint.in_chans) != checkpoint.in_chans:
-        raise KeyMapError(
-            f"{entry.published}: the published weights expect {checkpoint.in_chans}-channel images",
-            ["in_chans: leave it out, or use pretrained=False"],
-        )
-    if options.get("num_classes", checkpoint.num_classes) == checkpoint.num_classes:
-        options.pop("num_classes", None)
-        options.pop("in_chans", None)
-        return checkpoint.network(**options)
-    network: ResNet = create_model(entry.name, **options)
-    classifier = load_keymap(entry.family).classifier
-    trained = {
-        name: tensor
-        for name, tensor in checkpoint.tensors.items()
-        if not name.startswith(f"{classifier}.") and name in network.state_dict()
-    }
-    network.load_state_dict(trained, strict=False)
-    return network.eval()
+    return open_checkpoint(path, entry.name).network(**options)
