@@ -178,6 +178,17 @@ def test_accuracies_are_published_for_the_data_sets_classes_alone(
         assert validate(untrained, folder, workers=0).as_dict()["published_top1"] == top1
 
 
+def test_folders_that_are_numbered_as_no_text_is_sorted_are_refused(tmp_path: Path) -> None:
+    names = tuple(map(str, range(12)))
+    folder = make_images(tmp_path / "a", *(f"{name}/x.png" for name in names))
+    with pytest.raises(ImageError, match="names are numbers, whose order as text is not"):
+        find_labelled(folder, 12, None)
+    found = find_labelled(folder, 12, Labels(names, names))
+    assert [Path(path).parent.name for path in found.paths] == [names[i] for i in found.targets]
+    few = make_images(tmp_path / "b", *(f"{name}/x.png" for name in names[:10]))
+    assert find_labelled(few, 10, None).targets == tuple(range(10))
+
+
 def test_classes_called_by_numbers_are_not_taken_for_indices(tmp_path: Path) -> None:
     labels = Labels(("1", "10", "2"), ("1", "10", "2"))
     lines = make_images(tmp_path, "x.png") / "list.txt"

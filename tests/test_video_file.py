@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gluon2torch.errors import ImageError
 from gluon2torch.inference.images.video_file import frame_of, open_video
@@ -44,3 +45,13 @@ def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.mp4", tmp_path / "missing.mp4"):
         with pytest.raises(ImageError, match="is not a video that can be read"):
             open_video(path)
+
+
+@pytest.mark.parametrize("form", ["{}.png", "frame_{:03}.png", "part2/{}.png"])
+def test_frames_of_a_folder_are_in_the_order_of_their_numbers(form: str, tmp_path: Path) -> None:
+    for number in range(12):
+        path = tmp_path / form.format(number)
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), number, np.uint8)).save(path)
+    video = open_video(tmp_path)
+    assert [int(frame_of(video, number).max()) for number in range(12)] == list(range(12))

@@ -37,7 +37,8 @@ def find_labelled(path: Path, num_classes: int, labels: Labels | None) -> Labell
 
     A subfolder is named by the id (mappings/class_labels.py) or the name of its class. If no
     subfolder is, and there are as many subfolders as classes, they are taken for the classes in
-    sorted order, as torchvision's ImageFolder numbers them. A list has lines of `path class`: the
+    sorted order, as torchvision's ImageFolder numbers them, unless they are numbers in another
+    order than as text. A list has lines of `path class`: the
     path relative to the list's folder, the class by id, name or index.
 
     Args:
@@ -46,7 +47,8 @@ def find_labelled(path: Path, num_classes: int, labels: Labels | None) -> Labell
         labels: Ids and names of its classes, if known.
 
     Raises:
-        ImageError: There is no such folder or list, a class is unknown, or there are no images.
+        ImageError: There is no such folder or list, a class is unknown or ambiguous, or there are
+            no images.
     """
     if path.is_dir():
         return _from_folder(path, num_classes, labels)
@@ -71,6 +73,7 @@ def _from_folder(path: Path, num_classes: int, labels: Labels | None) -> Labelle
         places = [known[folder.name] for folder in folders]
         by = "the folders' names are the classes'"
     elif len(folders) == num_classes:
+        _refuse_numbers(path, [folder.name for folder in folders])
         places = list(range(num_classes))
         by = "the folders' names are unknown: taken for the classes in sorted order"
     else:
@@ -85,6 +88,19 @@ def _from_folder(path: Path, num_classes: int, labels: Labels | None) -> Labelle
         for image in images_below(folder)
     ]
     return _labelled(path, pairs, by)
+
+
+def _refuse_numbers(path: Path, names: list[str]) -> None:
+    """Refuse numbers as the names of classes if their order as text, by which they come, differs.
+
+    They may be indices of classes, or names that were sorted as text when the network was trained.
+    """
+    if all(name.isdecimal() for name in names) and names != sorted(names, key=int):
+        raise ImageError(
+            f"{path}: the folders' names are numbers, whose order as text is not that of the "
+            "numbers; name them by class, or give these names in the order of the network's "
+            "classes with `--labels`"
+        )
 
 
 def _from_list(path: Path, num_classes: int, labels: Labels | None) -> LabelledImages:

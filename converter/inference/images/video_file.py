@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,7 @@ class Video(Protocol):
 
 
 def open_video(path: str | os.PathLike[str]) -> Video:
-    """Open a video file, or a folder of frames, which are taken in the order of their names.
+    """Open a video file, or a folder of frames, in the order of their names and their numbers.
 
     Raises:
         ImageError: If there is no such file, it is not a video, or the folder has no images.
@@ -54,7 +55,7 @@ class FrameFolder:
     """A folder of frames."""
 
     def __init__(self, folder: Path) -> None:
-        self._files = images_below(folder)
+        self._files = sorted(images_below(folder), key=_natural)
         self.count = len(self._files)
         if not self._files:
             raise ImageError(f"{folder}: has no images; give a folder of frames, or a video file")
@@ -62,6 +63,12 @@ class FrameFolder:
     def frames(self, numbers: Collection[int]) -> Mapping[int, Image]:
         """As Video."""
         return {number: read_image(self._files[number]) for number in numbers}
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """A key that sorts `9.png` before `10.png`, however many zeros are in front."""
+    parts = re.split(r"([0-9]+)", str(path))
+    return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
 class VideoFile:
