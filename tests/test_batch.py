@@ -208,8 +208,20 @@ def test_a_network_for_which_memory_lacks_fails_alone() -> None:
         f"{SMALL[1]}: there is not enough memory (Unable to allocate 2.00 TiB); choose smaller "
         "images or a smaller batch"
     )
-    with pytest.raises(RuntimeError, match="a bug"):
-        batch.convert_one(requests(LARGE)[0], one=lambda *_: bug())
+
+
+def test_a_mistake_of_ours_stops_no_other_conversion() -> None:
+    def one(request: Request, *_: object) -> Record:
+        return bug() if request.model == SMALL[0] else record()
+
+    first, second = convert_in_turn(requests(*SMALL), one)
+    assert second.error is None
+    assert first.error is not None
+    line, *details = first.error.splitlines()
+    assert line == first.result.error
+    assert line.startswith(f"{SMALL[0]}: cannot be converted because of an error in gluon2torch")
+    assert line.endswith("(RuntimeError: a bug)")
+    assert details[0].startswith("Traceback")
 
 
 def bug() -> Record:

@@ -25,7 +25,7 @@ from ..weights.state_dict import Tensors
 from .formats.job import GRAPH_KEY
 from .metadata import from_metadata
 from .record import RecordedFacts, read_record
-from .weights_file import local_path, read_tensors
+from .weights_file import PROGRAM, local_path, read_tensors
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,10 @@ def open_checkpoint(path: str | os.PathLike[str], model: str | None = None) -> C
     path = local_path(path)
     tensors, metadata = read_tensors(path)
     record = read_record(path) or from_metadata(metadata, path)
-    if record.graph is not None or GRAPH_KEY in metadata:
+    if record.graph is not None or GRAPH_KEY in metadata or path.suffix == PROGRAM:
         raise CheckpointError(
-            f"{path}: was converted as a graph; open it with gluon2torch.open_program"
+            f"{path}: was converted as a graph; open it with gluon2torch.open_program, whose "
+            "module() can be run and trained"
         )
     name = model or record.model
     if name is None:

@@ -26,11 +26,11 @@ from ..graph.symbols.symbol import Graph
 from ..sources.arrays import Arrays
 from ..weights.state_dict import Tensors
 from .formats.job import GRAPH_KEY
-from .formats.pt2 import GRAPH_FILE, PROGRAM
+from .formats.pt2 import GRAPH_FILE
 from .graph_text import parse_graph_text
 from .program_archive import read_program_archive
 from .record import RecordedFacts, read_record
-from .weights_file import read_tensors
+from .weights_file import PROGRAM, read_tensors
 
 
 @dataclass(frozen=True)

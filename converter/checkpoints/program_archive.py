@@ -44,12 +44,12 @@ _DAMAGED = (
 )
 
 
-def read_program_archive(path: Path, extra: str) -> tuple[Tensors, str]:
+def read_program_archive(path: Path, extra: str = "") -> tuple[Tensors, str]:
     """Read the state_dict of a program that torch.export saved, and a text beside it.
 
     Args:
         path: Path of the `.pt2`.
-        extra: Name of the text file in the archive.
+        extra: Name of the text file in the archive; by default none is read.
 
     Returns:
         The tensors under the names of the program, and the text; empty if there is none.

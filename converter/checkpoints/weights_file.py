@@ -14,15 +14,17 @@ from ..weights.state_dict import Tensors
 from .safetensors_head import read_head
 from .torch_archive import read_archive
 
+PROGRAM = ".pt2"  # suffix of a program of torch.export
+_SUFFIXES = (".safetensors", ".pth", ".pt", PROGRAM)
 _WEIGHTS, _RECORD = "model.safetensors", "record.json"  # in a folder
 # exceptions of torch's unpickler on damaged files, besides its own
 _DAMAGED = (ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError)
 
 
 def is_checkpoint(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a torch file, a `.safetensors` or a folder."""
+    """Whether a path is a torch file, a `.pt2`, a `.safetensors` or a folder."""
     path = Path(path)
-    if path.is_dir() or path.suffix == ".safetensors":
+    if path.is_dir() or path.suffix in _SUFFIXES:
         return True
     if not zipfile.is_zipfile(path):
         return False
@@ -36,6 +38,8 @@ def is_checkpoint(path: str | os.PathLike[str]) -> bool:
 def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]:
     """Read a state_dict under its own names, and the metadata of a `.safetensors`.
 
+    A `.pt2` has that of its program.
+
     A `.pth` can be the state_dict itself, or contain it under the key `state_dict`, as training
     scripts save it.
 
@@ -44,9 +48,13 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[Tensors, dict[str, str]]
     """
     import torch
 
+    from .program_archive import read_program_archive
+
     path = weights_file(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    if path.suffix == PROGRAM:
+        return read_program_archive(path)[0], {}
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ from .arrays_ahead import ArraysAhead, Load
 from .conversion import run
 from .request import Request
 
+UNEXPECTED = (
+    "cannot be converted because of an error in gluon2torch, which you are welcome to report "
+    "({}: {})"
+)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -26,7 +32,8 @@ class Outcome:
 
     Attributes:
         result: The record of the conversion, or of its failure.
-        error: The message of the failure, if there was one.
+        error: The message of the failure, if there was one; with a traceback if it is a mistake of
+            this project.
     """
 
     result: Record | GraphRecord | Failure
@@ -39,7 +46,7 @@ One = Callable[[Request, Progress | None, Load | None], Record | GraphRecord]
 def convert_one(
     request: Request, progress: Progress | None = None, load: Load | None = None, one: One = run
 ) -> Outcome:
-    """Run a request; a failure is an outcome, too.
+    """Run a request; a failure is an outcome, too, but for errors of the operating system.
 
     Args:
         progress: Called during a download with the bytes so far and in total.
@@ -51,11 +58,22 @@ def convert_one(
     except ConversionError as error:
         failure = error.failure or Failure(model=request.model, error=str(error))
         return Outcome(failure, str(error))
-    except (MemoryError, RuntimeError) as error:
-        if (lack := lack_of_memory(error)) is None:
+    except OSError:  # a full disk, or a closed terminal
+        raise
+    except Exception as error:  # also a mistake of ours, which is not to stop the others
+        if _is_interruption(error):
             raise
-        message = f"{_name(request)}: {lack}"
-        return Outcome(Failure(model=request.model, error=message), message)
+        lack = lack_of_memory(error) if isinstance(error, MemoryError | RuntimeError) else None
+        first = (str(error).splitlines() or [""])[0]
+        message = f"{_name(request)}: {lack or UNEXPECTED.format(type(error).__name__, first)}"
+        details = "" if lack is not None else f"\n{traceback.format_exc()}"
+        return Outcome(Failure(model=request.model, error=message), message + details)
+
+
+def _is_interruption(error: BaseException) -> bool:
+    """Whether an interruption led to an error: libraries raise their own in its place."""
+    earlier = error.__cause__ or error.__context__
+    return not isinstance(error, Exception) or (earlier is not None and _is_interruption(earlier))
 
 
 def convert_in_turn(

@@ -9,7 +9,7 @@ from pathlib import Path
 AUTO = "auto"
 """What stands for the `-symbol.json` beside the arrays, where there is one."""
 
-_EPOCH = re.compile(r"-\d{4}$")
+_EPOCH = re.compile(r"-\d{4,}$")
 
 
 def symbol_beside(params: str | os.PathLike[str]) -> Path | None:

@@ -48,10 +48,8 @@ def read_npz(data: mmap.mmap | bytes, where: str, kinds: str = NUMBERS) -> Array
     except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError) as error:
         raise ParamsFileError(f"{where}: damaged zip ({error}); download it again") from error
     names = [member.filename for member in members]
-    if any(name.endswith("data.pkl") for name in names):
-        raise ParamsFileError(
-            f"{where}: a PyTorch checkpoint, not an MXNet file; it needs no conversion"
-        )
+    if any(name.endswith("data.pkl") or "data/weights/" in name for name in names):
+        raise ParamsFileError(f"{where}: a file of PyTorch, not of MXNet; it needs no conversion")
     if inner := [name for name in names if name.endswith(".params")]:
         raise ParamsFileError(f"{where}: a zip of {inner[0]}; unpack it and pass that file")
     arrays: Arrays = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 
 import torch
@@ -13,10 +14,10 @@ from ...graph.inputs.free_dimensions import Free
 from ...graph.inputs.input_spec import Specs, in_dtype, with_batch
 from ...parity.head_measurement import run
 from ..record import WrittenFile
+from ..weights_file import PROGRAM
 from .job import GraphJob
 from .module_check import check_equal
 
-PROGRAM = ".pt2"  # suffix of the file's name
 GRAPH_FILE = "mxnet-graph.json"  # in the archive
 EXAMPLE_BATCH = 2
 # where a node came from: useless to readers of the file, and different in every process
@@ -43,9 +44,38 @@ def write_program(job: GraphJob) -> WrittenFile:
     buffer = io.BytesIO()
     torch.export.save(program, buffer, extra_files={GRAPH_FILE: job.graph})
     content = buffer.getvalue()
-    loaded = torch.export.load(io.BytesIO(content)).module()
+    loaded = _load(content, job.name)
     check_equal(job, lambda inputs: run(loaded, inputs), "the program")
     return job.write("pt2", PROGRAM, content)
+
+
+def _load(content: bytes, name: str) -> torch.nn.Module:
+    """Load a program that was saved.
+
+    Raises:
+        ExportError: If torch cannot, as where a size that is free depends on values.
+    """
+    log = logging.getLogger("torch.export")
+    level = log.level
+    try:
+        log.setLevel(logging.ERROR)  # it warns of the failure that is reported below
+        return torch.export.load(io.BytesIO(content)).module()
+    except RuntimeError as error:
+        reason = _first_reason(error)
+        raise ExportError(
+            f"{name}: torch cannot load the program that it has saved ({reason}); use another "
+            "`--format`",
+            reason,
+        ) from error
+    finally:
+        log.setLevel(level)
+
+
+def _first_reason(error: BaseException) -> str:
+    """The first line of the error that others followed."""
+    while (earlier := error.__cause__ or error.__context__) is not None:
+        error = earlier
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def export_program(
