@@ -103,6 +103,12 @@ def test_names_that_do_not_match_are_refused(in_file: tuple[str, ...], problem: 
     assert problem in "\n".join(error.value.problems)
 
 
+def test_names_of_save_parameters_are_recognized() -> None:
+    with pytest.raises(GraphError) as error:
+        match_names(graph(), arrays(tuple(f"{number}.weight" for number in range(len(NAMES)))))
+    assert error.value.problems[-1].startswith("`save_parameters` writes names with dots")
+
+
 def test_two_arrays_for_one_variable_are_refused() -> None:
     """Both spellings of a statistic, in a file with another prefix."""
     file = arrays(renamed("net0_", ""))

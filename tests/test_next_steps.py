@@ -64,6 +64,15 @@ def test_the_error_of_an_unknown_file_names_the_graph_beside_it(tmp_path: Path) 
     assert run("detect", path).output.splitlines()[1:] == [f"  {expected}"]
 
 
+def test_the_error_of_an_unknown_file_of_save_parameters_tells_how_to_get_its_graph(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.params"
+    write_params(path, {"0.weight": np.zeros((4, 3, 3, 3), np.float32)})
+    told = "`save_parameters` writes such names, which belong to no graph: to convert any other "
+    assert error_of(tmp_path, "--params", path).split("; ", 1)[1].startswith(told)
+
+
 def test_only_the_error_of_a_file_with_a_trunk_names_backbone(tmp_path: Path) -> None:
     path = tmp_path / "mine.params"
     write_params(path, SEGMENTATION)

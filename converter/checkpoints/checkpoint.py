@@ -28,7 +28,7 @@ from .record import RecordedFacts, read_record
 from .weights_file import PROGRAM, local_path, read_tensors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checkpoint:
     """An opened checkpoint of any format and layout.
 
@@ -47,6 +47,12 @@ class Checkpoint:
     num_classes: int
     in_chans: int
     record: RecordedFacts
+
+    def __repr__(self) -> str:
+        return (
+            f"Checkpoint({str(self.path)!r}, {self.entry.name!r}, num_classes={self.num_classes}, "
+            f"in_chans={self.in_chans})"
+        )
 
     @property
     def labels(self) -> Labels | None:

@@ -33,7 +33,7 @@ from .record import RecordedFacts, read_record
 from .weights_file import PROGRAM, read_tensors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Program:
     """An opened `.pt2`, or an opened `.pth` or `.safetensors` of a graph's network.
 
@@ -59,6 +59,9 @@ class Program:
     record: RecordedFacts
     dtypes: Mapping[str, str] = field(default_factory=dict)
     detections: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Program({str(self.path)!r}, {self.record.model!r}, inputs={dict(self.inputs)})"
 
     @property
     def specs(self) -> dict[str, InputSpec]:

@@ -82,9 +82,15 @@ def refuse_beside_list() -> None:
 
 
 def files_hint(models: Sequence[str]) -> str:
-    """Say how files are converted, as the end of a sentence, if one is given as MODEL."""
-    if any(Path(name).suffix == ".params" or Path(name).exists() for name in models):
-        return "; files are given with --params"
+    """Say how a file is converted that is given as MODEL, as the end of a sentence."""
+    for name in models:
+        if name.endswith(".params"):
+            options = f"--symbol {AUTO} " if symbol_beside(name) is not None else ""
+            return f"; it is a file: `gluon2torch convert {options}--params {name}`"
+        if name.endswith("-symbol.json"):
+            return f"; it is a graph: `gluon2torch convert --symbol {name} --params FILE.params`"
+        if Path(name).exists():
+            return "; files are given with --params"
     return ""
 
 

@@ -96,7 +96,8 @@ def features_command(
                     "--stages is for networks of the catalogue; convert a graph with --output NODE."
                 )
             program = open_program(checkpoint, model)
-            found = extract_outputs(program, images, scale=make_scale(mean, std), **options)
+            scale = make_scale(program, mean, std)
+            found = extract_outputs(program, images, scale=scale, **options)
         else:
             refuse_scale()
             opened = open_checkpoint(checkpoint, model)

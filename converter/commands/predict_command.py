@@ -217,7 +217,7 @@ def _program(
             topk=topk,
             labels=names_of,
             preset=preset,
-            scale=make_scale(mean, std),
+            scale=make_scale(program, mean, std),
             setup=setup,
         )
         return find_images(images), partial(_classified, classify)

@@ -14,6 +14,7 @@ from ..mappings.choices import PRESETS
 from .option_types import ChannelsType, InputPath, JsonTarget, SizeType
 
 if TYPE_CHECKING:
+    from ..checkpoints.program import Program
     from ..inference.graph_network import PixelScale
     from ..inference.runner import Setup
 
@@ -166,11 +167,23 @@ def make_setup(device: str, amp: str | None, channels_last: bool) -> Setup:
 
 
 def make_scale(
-    mean: tuple[float, float, float] | None, std: tuple[float, float, float] | None
+    program: Program,
+    mean: tuple[float, float, float] | None,
+    std: tuple[float, float, float] | None,
 ) -> PixelScale:
-    """Make a PixelScale from the options of the command line."""
-    from ..inference.graph_network import PixelScale
+    """Make a PixelScale from the options of the command line.
 
+    If one is missing, and the network is not GluonCV's, a note on stderr says what is used.
+    """
+    from ..inference.graph_network import PixelScale
+    from ..mappings.zoo import load_zoo
+
+    if None in (mean, std) and program.record.model not in load_zoo():
+        click.echo(
+            f"note: {program.path}: does not say how pixels are scaled; values of 0 to 1 are "
+            "normalized as ImageNet's, unless --mean and --std give the network's own",
+            err=True,
+        )
     return PixelScale(mean, std)
 
 

@@ -137,6 +137,11 @@ def _mismatch(
         hint = f"; the nearest name in the file is {near[0]!r}" if near else ""
         problems.append(f"array {name!r} is not in the .params file{hint}")
     problems += [f"{name!r}: no node uses this array" for name in others[:SHOWN_NAMES]]
+    if any("." in name for name in others) and not any("." in name for name in missing):
+        problems.append(
+            "`save_parameters` writes names with dots, which belong to no graph: load the file "
+            "into its network in MXNet (`load_parameters`), and `export` both files again"
+        )
     count = len(list(wanted))
     return GraphError(
         f"{where}: cannot be imported with this .params file, where {len(missing)} of the graph's "

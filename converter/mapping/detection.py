@@ -19,6 +19,11 @@ _PARAMETER = re.compile("(weight|bias|gamma|beta|running_mean|running_var)$")
 ANY_NETWORK = (
     "; to convert any other network, pass the -symbol.json that was exported with it as `--symbol`"
 )
+SAVED_PARAMETERS = (
+    "; `save_parameters` writes such names, which belong to no graph: to convert any other "
+    "network, load the file into it in MXNet (`load_parameters`), `export` it, and pass both files "
+    "with `--symbol auto --params`"
+)
 NEAR = 0.5  # report a nearest network if less than this share of the names has problems
 
 
@@ -115,7 +120,8 @@ def require_one(detection: Detection, path: object, advice: str = "") -> Entry:
         if detection.nearest
         else ""
     )
-    raise UnknownModelError(f"{path}: {detection.why}{nearest}{advice or ANY_NETWORK}")
+    others = SAVED_PARAMETERS if detection.dialect == "structural" else ANY_NETWORK
+    raise UnknownModelError(f"{path}: {detection.why}{nearest}{advice or others}")
 
 
 def _nearest(fits: Iterable[Fit], specs: Specs) -> Fit | None:
