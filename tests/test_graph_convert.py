@@ -246,7 +246,7 @@ def test_a_network_for_one_batch_size_is_proved_and_written_for_it(
     record = json.loads(path.read_text())
     assert record["inputs"] == [{"name": "data", "shape": [1, 3, 28, 28], "dtype": "float32"}]
     assert {check["input"] for check in record["parity"]["checks"]} == {"1x3x28x28"}
-    (note,) = record["notes"]
+    *_, note = record["notes"]
     assert note.endswith("shapes only: the network does not run with a batch of 2")
     assert note in result.output
 
@@ -285,6 +285,14 @@ def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
     paths = (tmp_path / "n-symbol.json", tmp_path / "n.params")
     record = convert_graph(*paths, out=tmp_path, reference="none")
     assert record.input_shape == (4, 32, 32)
+    assert record.notes == (
+        "32x32 is the first of the usual sizes at which the graph runs; --size gives another",
+        *record.notes[1:],
+    )
+    write_params(tmp_path / "n.params", {**arrays, "w": np.ones((3, 1023), np.float32)})
+    with pytest.raises(ImageSizeError, match="nor on images of 299x299, .*, 28x28; .*--size HEIG"):
+        convert_graph(*paths, out=tmp_path, reference="none")
+    write_params(tmp_path / "n.params", arrays)
     with pytest.raises(
         ImageSizeError,
         match="n-symbol.json: cannot run on inputs of shape 1x4x31x32 .*--input NAME",

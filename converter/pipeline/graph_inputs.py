@@ -13,8 +13,9 @@ from ..errors import ConversionError, GraphError, ImageSizeError
 from ..graph.following_sizes import follow_image_size
 from ..graph.importer import build_module
 from ..graph.inputs.free_dimensions import MULTIPLES, Free, further_sizes, image_input, with_size
+from ..graph.inputs.image_sizes import IMAGES
 from ..graph.inputs.input_spec import InputSpec, Specs, describe, with_batch
-from ..graph.inputs.shapes import example_shape, input_specs, only_input
+from ..graph.inputs.shapes import example_shape, input_specs, only_input, rows_of
 from ..graph.inputs.training_batch import replaced_batch
 from ..graph.plugin import plugin_place
 from ..graph.symbols.symbol import Graph
@@ -34,6 +35,8 @@ _FAILURES = (
     MemoryError,
 )
 FIXED = "the file accepts the batch of its inputs' shapes only: {reason}"
+OTHER_SHAPES = "; give other shapes with `--input NAME=SHAPE`"
+FIRST = "{size} is the first of the usual sizes at which the graph runs; --size gives another"
 MULTIPLE = "the height and width of images must be multiples of {sides}"
 
 
@@ -90,6 +93,8 @@ def build_with_inputs(
     fixed = fixed_batch(module, given[0])
     free = Free(fixed is None, free_sides(module, given[0]))
     notes = []
+    if request.inputs is None and not request.sizes:
+        notes += _found_size(given[0])
     if trained is not None:
         notes.append(
             f"{trained} in the graph's Reshape nodes is its training batch; any size replaces it"
@@ -228,7 +233,28 @@ def _for_images(
             return module, [specs]
         except (ImageSizeError, GraphError) as error:
             errors.append(error)
-    raise errors[0]
+    first = errors[0]
+    if not _is_image(images[0][data]) or not all(isinstance(e, ImageSizeError) for e in errors):
+        raise first
+    tried = ", ".join(describe({data: size}) for size in SIZES[1:])
+    example = f", such as {data}=1,7 of indices" if rows_of(graph, data) else ""
+    raise ImageSizeError(
+        f"{str(first).removesuffix(OTHER_SHAPES)}, nor on images of {tried}; give their size with "
+        f"`--size HEIGHTxWIDTH`, or the input's whole shape with `--input {data}=SHAPE`{example}"
+    ) from first
+
+
+def _is_image(spec: InputSpec) -> bool:
+    return len(spec.shape) == IMAGES
+
+
+def _found_size(specs: Specs) -> list[str]:
+    """A note on the size of images that was found, unless it is the most usual one."""
+    (spec,) = specs.values()
+    size = spec.shape[-2:]
+    if not _is_image(spec) or size == SIZES[0]:
+        return []
+    return [FIRST.format(size=describe({"": size}))]
 
 
 def _build(
@@ -265,6 +291,5 @@ def try_run(module: fx.GraphModule, specs: Specs, where: str) -> list[Array]:
         size = describe({name: spec.shape for name, spec in specs.items()})
         reason = plugin_place(error) or (str(error).splitlines() or [type(error).__name__])[0]
         raise ImageSizeError(
-            f"{where}: cannot run on inputs of shape {size} ({reason}); give other shapes with "
-            "`--input NAME=SHAPE`"
+            f"{where}: cannot run on inputs of shape {size} ({reason}){OTHER_SHAPES}"
         ) from error

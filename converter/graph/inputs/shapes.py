@@ -45,9 +45,11 @@ def only_input(graph: Graph, arrays: Container[str]) -> str:
     inputs = input_names(graph, arrays)
     if len(inputs) != 1:
         given = ", ".join(inputs) or "none"
+        label = "; `--output NODE` omits a label that only training uses, with what depends on it"
         raise GraphError(
             f"{graph.where}: expected one input, found {len(inputs)} ({given}); give the shape of "
             "each with `--input NAME=SHAPE`, such as data=1,3,224,224 (inputs= in Python)"
+            f"{label if any('label' in name for name in inputs) else ''}"
         )
     return inputs[0]
 
@@ -101,7 +103,7 @@ def _spec(graph: Graph, name: str, shape: tuple[int, ...], dtype: str) -> InputS
     if _is_length(graph, name):
         # a longer or shorter length would be outside the sequence
         return InputSpec(shape, dtype, counts=True, least=1, below=3, batch_axis=axis)
-    rows = _rows(graph, name)
+    rows = rows_of(graph, name)
     below = min([HIGHEST, *rows])
     return InputSpec(shape, dtype, counts=bool(rows), below=below, batch_axis=axis)
 
@@ -111,7 +113,7 @@ def _zeros(graph: Graph) -> str:
     return f" (and, zeros by default, {', '.join(names)})" if names else ""
 
 
-def _rows(graph: Graph, name: str) -> list[int]:
+def rows_of(graph: Graph, name: str) -> list[int]:
     """The numbers of rows of the tables that an input has the indices of."""
     return [
         Attributes(node).count("input_dim")
