@@ -295,7 +295,7 @@ def test_verify_measures_parity_from_the_file(
     result = run("verify", path, "--json", "-")
     assert result.exit_code == 0, result.output
     (found,) = json.loads(result.output)
-    assert found["compared"] == ["digits", "sha256", "content_sha256"]
+    assert found["compared"] == ["digits", "sha256", "facts_sha256", "content_sha256"]
     assert found["model"] == "net"
     checks = [(each["dtype"], each["input"]) for each in found["parity"]["checks"]]
     assert checks == [
@@ -335,6 +335,31 @@ def test_weights_that_are_no_numbers_are_converted_without_a_proof(
         assert verify_graph(file.file, reference="none").passed
         (problem,) = verify_graph(file.file, reference="gluon").problems
         assert "fc_weight: contains 1 NaN and 0 Inf in 30 values" in problem
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda record: {**record, "graph": record["graph"].replace("avg", "max")},
+        lambda record: {**record, "num_classes": 77},
+        lambda record: {**record, "inputs": [{**record["inputs"][0], "name": "pixels"}]},
+        lambda record: {**record, "source": {**record["source"], "sha1": "0" * 40}},
+        lambda record: {**record, "parity": {**record["parity"], "passed": None}},
+    ],
+)
+def test_verify_notices_an_edited_record(
+    edit: Callable[[dict[str, Any]], dict[str, Any]], record: GraphRecord, tmp_path: Path
+) -> None:
+    path = file_of(record, "pth")
+    other = tmp_path / path.name
+    other.write_bytes(path.read_bytes())
+    about = json.loads(path.with_suffix(".json").read_text())
+    other.with_suffix(".json").write_text(json.dumps(about))
+    assert verify_graph(other, reference="none").passed
+    assert edit(about) != about
+    other.with_suffix(".json").write_text(json.dumps(edit(about)))
+    (problem,) = verify_graph(other, reference="none").problems
+    assert problem.startswith("its record's hash of its facts is ")
 
 
 def test_verify_notices_weights_that_mxnet_computes_otherwise(

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import CheckpointError
 from ..mappings.schema import structure
-from .record import Record, RecordedFacts
+from .record import Record, RecordedFacts, to_json
 
 # Fields of the record that do not depend on the file, the folder, the run or the machine, so that
 # equal weights give equal bytes.
@@ -18,6 +18,11 @@ _KEPT = (
     *("model", "name", "family", "layout", "content_sha256", "parameters", "num_classes"),
     *("in_chans", "num_features", "preprocessing", "labels", "backbone_of"),
 )
+_OF_GRAPHS = (
+    *("model", "name", "family", "content_sha256", "parameters", "num_classes", "mxnet_version"),
+    *("operators", "inputs", "outputs"),
+)
+_OF_SOURCES = ("kind", "url", "sha1", "seed")
 _STRINGS = ("model", "name", "family", "layout", "content_sha256")
 
 
@@ -35,10 +40,26 @@ def facts_sha256(record: Record) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def graph_facts_sha256(record: Mapping[str, Any], graph: str | None) -> str:
+    """Hash what the record of a graph's network says of it, as `facts_sha256` does.
+
+    Args:
+        record: The record, as its file contains it.
+        graph: MXNet's graph, if the record contains it.
+    """
+    facts = {key: record.get(key) for key in _OF_GRAPHS}
+    source, parity = record.get("source") or {}, record.get("parity") or {}
+    facts["source"] = {key: source.get(key) for key in _OF_SOURCES}
+    facts["parity"] = {key: parity.get(key) for key in ("reference", "passed")}
+    written = json.loads(to_json({**facts, "graph": graph}))  # as a file's bytes can contain them
+    text = json.dumps(written, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _facts(record: Record) -> dict[str, str]:
     source, parity = asdict(record.source), record.parity
     values = {key: value for key, value in asdict(record).items() if key in _KEPT}
-    values["source"] = {key: source[key] for key in ("kind", "url", "sha1", "seed")}
+    values["source"] = {key: source[key] for key in _OF_SOURCES}
     values["parity"] = {
         "reference": parity.reference,
         "passed": parity.passed,

@@ -148,6 +148,7 @@ class GraphRecord:
             accepts one batch size only, if it does; outputs that are constant.
         load: Code that builds the module from the file.
         versions: Versions of the libraries that were used.
+        facts_sha256: Hash of the fields that belong to the network, with its graph (metadata.py).
     """
 
     model: str
@@ -170,6 +171,7 @@ class GraphRecord:
     load: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    facts_sha256: str | None = None
 
     succeeded = True
 
@@ -270,6 +272,15 @@ def read_record(path: Path) -> RecordedFacts | None:
         f"{where}{line}: is not a checkpoint record ({problem}); move the file away and name the "
         "network with `--model`"
     )
+
+
+def read_raw_record(path: Path) -> dict[str, Any]:
+    """Read what the record of a checkpoint contains, whatever it is; empty if there is none."""
+    try:
+        content = json.loads(record_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def read_whole_record(path: Path) -> Record | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..checkpoints.metadata import graph_facts_sha256
 from ..checkpoints.record import GraphRecord
 from ..checkpoints.record_draft import versions
 from ..files.path_text import path_text
@@ -118,10 +119,11 @@ def record_of_file(
     order = [written[place], *written[:place], *written[place + 1 :]]
     files = [replace(each.file, file=str(Path(out) / Path(each.file.file).name)) for each in order]
     one = written[place]
-    return replace(
+    made = replace(
         record,
         files=tuple(files),
         inputs=one.inputs,
         notes=record.notes + one.notes,
         load=LOAD.format(file=files[0].file) if one.file.format in OPENED else None,
     )
+    return replace(made, facts_sha256=graph_facts_sha256(made.as_dict(), one.graph))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..checkpoints.metadata import graph_facts_sha256
 from ..checkpoints.program import Program, open_program
-from ..checkpoints.record import RecordedFacts, read_record
+from ..checkpoints.record import RecordedFacts, read_raw_record, read_record
 from ..checkpoints.verification import Claims, Verification, hash_file
 from ..errors import CheckpointError, GraphError, ImageSizeError, KeyMapError, ParityError
 from ..graph.importer import build_module
@@ -57,6 +58,10 @@ def verify_graph(
     opened, content, parity = None, None, None
     try:
         opened = open_program(path, model)
+        facts = read_raw_record(path)
+        if (told := facts.get("facts_sha256")) is not None:
+            actual = graph_facts_sha256(facts, facts.get("graph"))
+            claims.check("facts_sha256", told, actual, "record's hash of its facts")
         content = content_sha256(opened.tensors)
         claims.check("content_sha256", record.content_sha256, content, "content SHA-256")
         if not claims.problems:
