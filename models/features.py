@@ -21,7 +21,8 @@ class FeatureResNet(ResNet):
         options: Arguments of ResNet.
 
     Shapes: images (N, in_chans, H, W) → a list of maps (N, num_chs, ⌈H/reduction⌉, ⌈W/reduction⌉),
-        where the map of index i has the `num_chs` and `reduction` of `feature_info[i]`.
+        where the map of index i has the `num_chs` and `reduction` of `feature_info[i]`. Behind a
+        stem that pools without padding, as SENet-154's, a map can have a row or column less.
 
     Raises:
         ValueError: The network has no map of an index.

@@ -160,6 +160,29 @@ def test_diff_opens_every_format(mine: Path, tmp_path: Path) -> None:
     folder = converted("--layout", "timm-folder")
     assert Path(folder).is_dir()
     assert run("diff", mine, folder).output == f"{count} equal, 0 different\n"
+    other = converted("--layout", "mmpretrain")  # with other keys
+    assert run("diff", other, mine).output == f"{count} equal, 0 different\n"
+    assert run("diff", other, mine, "--names").output == f"{count} equal, 0 different\n"
+    Path(other).with_suffix(".json").unlink()
+    assert f"{2 * count} different" in run("diff", other, mine).output
+    named = run("diff", other, mine, "--model", "gluon_resnet18_v1b")
+    assert named.output == f"{count} equal, 0 different\n"
+
+
+def test_diff_of_two_files_that_fit_two_networks_alike(tmp_path: Path) -> None:
+    """Names with prefixes do not tell resnet50_v1c from resnet50_v1d."""
+    values = arrays("resnet50_v1d", "resnet_v1d")
+    keymap, targets = load_keymap("resnet_v1d"), describe_network(create_model("resnet50_v1d"))
+    known = {structural: name for name, structural in prefixed_names(keymap, targets).items()}
+    path = tmp_path / "prefixed.params"
+    write_params(path, {f"net0_{known[name]}": array for name, array in values.items()})
+    assert run("diff", path, path).output == f"{len(values)} equal, 0 different\n"
+    structural = tmp_path / "structural.params"
+    write_params(structural, values)
+    result = run("diff", path, structural)
+    assert result.exit_code == 1
+    assert "fits resnet50_v1c and resnet50_v1d equally" in result.output
+    assert "pass --model to choose one" in result.output
 
 
 @pytest.mark.costly

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import CheckpointError, ParamsFileError
+from ..errors import CheckpointError, KeyMapError, ParamsFileError, UnknownModelError
 from ..mapping.assignment import ArraySpec, array_specs
 from ..mapping.detection import detect, require_one
 from ..mapping.dialects import plain_names
 from ..mapping.fit import Specs, fit
+from ..mapping.layout_keys import find_layout
+from ..mapping.network_spec import network_specs
 from ..mappings.catalog import load_catalog
 from ..mappings.key_map import MADE_UP
 from ..sources.arrays import Array, SparseArray, StoredArray
 from ..sources.params import read_params
+from .record import RecordedFacts, read_record
 
 MAX_DENSE = 1 << 28  # largest number of values to which a sparse array is expanded
 
@@ -79,11 +84,22 @@ def compare_files(
         UnknownModelError: If the names fit two networks and no model was given.
         KeyMapError: If one of the files does not belong to the given model.
     """
+    model = model or _either_model(first, second)
     if names_only:
         return _compared(
             first, second, _specs(first, model), _specs(second, model), _spec_difference
         )
     return _compared(first, second, _load(first, model), _load(second, model), _difference)
+
+
+def _either_model(*paths: str | os.PathLike[str]) -> str | None:
+    """One of the networks that both files fit equally, whose names are then the same in both."""
+    from .weights_file import is_checkpoint
+
+    if any(is_checkpoint(path) for path in paths):
+        return None
+    fitting = [detect(array_specs(read_params(path))).models for path in paths]
+    return fitting[0][0] if fitting[0] == fitting[1] and len(fitting[0]) > 1 else None
 
 
 T = TypeVar("T")
@@ -148,8 +164,9 @@ def _specs(path: str | os.PathLike[str], model: str | None) -> dict[str, ArraySp
     from .weights_file import is_checkpoint, read_specs
 
     if is_checkpoint(path):
-        specs = read_specs(path)
-        return {name: spec for name, spec in specs.items() if not name.endswith(f".{MADE_UP}")}
+        found = read_specs(path)
+        keys = _keys_of(path, found, model)
+        return {keys[n]: each for n, each in found.items() if not n.endswith(f".{MADE_UP}")}
     specs = array_specs(read_params(path))
     keys = _our_names(specs, path, model)
     return {keys[name]: spec for name, spec in specs.items()}
@@ -159,7 +176,7 @@ def _load(path: str | os.PathLike[str], model: str | None) -> dict[str, _Values]
     from .weights_file import is_checkpoint
 
     if is_checkpoint(path):
-        return _load_checkpoint(path)
+        return _load_checkpoint(path, model)
     arrays = read_params(path)
     keys = _our_names(array_specs(arrays), path, model)
     dense = {keys[name]: _dense(array, f"{path}: {name}") for name, array in arrays.items()}
@@ -173,7 +190,7 @@ def _our_names(specs: Specs, path: str | os.PathLike[str], model: str | None) ->
         if not detection.models:
             plain = plain_names(specs)
             return plain if len({*plain.values()}) == len(plain) else {name: name for name in specs}
-        model = require_one(detection, path).name
+        model = require_one(detection, path, option="--model").name
     fitted = fit(load_catalog().find(model), specs).require()
     ours = {assignment.source: assignment.target for assignment in fitted.assignments}
     return {name: ours.get(theirs, theirs) for name, theirs in fitted.translation.names.items()}
@@ -191,7 +208,20 @@ def _dense(array: StoredArray, where: str) -> Array:
     return array
 
 
-def _load_checkpoint(path: str | os.PathLike[str]) -> dict[str, _Values]:
+def _keys_of(
+    path: str | os.PathLike[str], names: Iterable[str], model: str | None
+) -> Mapping[str, str]:
+    """Names in a checkpoint → our keys, if the network is known and they are those of a layout."""
+    names = list(names)
+    with suppress(CheckpointError, UnknownModelError, KeyMapError):  # it is compared as it is
+        model = model or (read_record(Path(path)) or RecordedFacts()).model or ""
+        entry = load_catalog().find(model)
+        wanted = network_specs(entry.name, entry.dataset.num_classes, 3)
+        return find_layout(entry, names, wanted, path)
+    return {name: name for name in names}
+
+
+def _load_checkpoint(path: str | os.PathLike[str], model: str | None) -> dict[str, _Values]:
     import torch
 
     from .weights_file import read_tensors
@@ -207,8 +237,9 @@ def _load_checkpoint(path: str | os.PathLike[str]) -> dict[str, _Values]:
             ) from error
 
     tensors, _ = read_tensors(path)
+    keys = _keys_of(path, tensors, model)
     return {
-        name: values(name, tensor)
+        keys[name]: values(name, tensor)
         for name, tensor in tensors.items()
         if not name.endswith(f".{MADE_UP}")
     }

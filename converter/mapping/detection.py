@@ -91,12 +91,15 @@ def detect(specs: Specs, *, headless: bool = False) -> Detection:
     )
 
 
-def require_one(detection: Detection, path: object, advice: str = "") -> Entry:
+def require_one(
+    detection: Detection, path: object, advice: str = "", option: str = "MODEL"
+) -> Entry:
     """Return the single network of the catalogue that a file fits.
 
     Args:
         path: Of the file, for error messages.
         advice: How to convert a file that fits none, as the end of a sentence.
+        option: What names the network on the command line.
 
     Raises:
         UnknownModelError: It fits none, or several, or one of GluonCV's other networks.
@@ -112,7 +115,7 @@ def require_one(detection: Detection, path: object, advice: str = "") -> Entry:
     if detection.models:
         raise UnknownModelError(
             f"{path}: fits {' and '.join(detection.models)} equally: {detection.dialect} names do "
-            "not distinguish them; pass MODEL to choose one"
+            f"not distinguish them; pass {option} to choose one"
         )
     nearest = (
         f"; the nearest is {detection.nearest}, with {len(detection.differs)} differences "
