@@ -262,6 +262,18 @@ def test_a_network_for_another_batch_size_is_one_line(tmp_path: Path) -> None:
     assert run(*options, "--reference", "none", "--input", "data=4,3,28,28").exit_code == 0
 
 
+@pytest.mark.mxnet
+def test_a_note_names_what_mxnet_has_in_float32_only(tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    conv = sym.Convolution(sym.var("data"), kernel=(3, 3), num_filter=4, name="conv")
+    paths = export_symbol(sym.LRN(conv, nsize=3), tmp_path / "net", {"data": (1, 3, 12, 10)})
+    record = convert_graph(*paths, out=tmp_path, sizes=[(12, 10)], formats=["pth"])
+    assert {check.dtype for check in record.parity.checks} == {"float32"}
+    assert record.notes == (
+        "outputs were compared in float32 only: MXNet does not compute LRN in float64",
+    )
+
+
 def test_the_size_is_looked_for_where_none_is_given(tmp_path: Path) -> None:
     """A convolution and a layer that fits 32×32 alone."""
     table = network()

@@ -17,7 +17,7 @@ from ..graph.symbols.float64_operators import replaced_operators
 from ..graph.symbols.fusion import is_quantized, unfused
 from ..graph.symbols.graph_cut import arrays_of, cut
 from ..graph.symbols.labels import without_labels
-from ..graph.symbols.precision import limits
+from ..graph.symbols.precision import limits, without_float64
 from ..graph.symbols.symbol import FUSED, Graph
 from ..graph.symbols.symbol_edits import ROI_ALIGN, SYNC_BATCH_NORM
 from ..graph.symbols.symbol_writer import symbol_json
@@ -254,8 +254,13 @@ def reference_notes(network: Network) -> tuple[str, ...]:
         )
     if any(node.op == "Cast" and node.attributes.get("dtype") == "float32" for node in nodes):
         notes.append("the proof in float64 computed in float64 what the graph casts to float32")
+    if only := without_float64(without_labels(network.graph)):
+        notes.append(
+            f"outputs were compared in float32 only: MXNet does not compute {', '.join(only)} in "
+            "float64"
+        )
     if network.detections and network.sorted_rows:
         notes.append("detections of exactly equal scores were compared in any order")
-    if network.detections:
+    if network.detections and in_float64:
         notes.append("all outputs were compared in float64 only")
     return tuple(notes)

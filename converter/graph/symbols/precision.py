@@ -40,14 +40,20 @@ def limits(graph: Graph) -> dict[str, float]:
     """
     if any(is_quantized(node) for node in graph.operators()):
         return {"float32": QUANTIZED}
-    kept = list(_as_they_are(graph))
-    if any(
-        node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) or _is_float32_state(node)
-        for node in kept
-    ):
+    if without_float64(graph):
         return {"float32": ROUNDED}
-    rounded = any(map(_is_in_float32, kept))
+    rounded = any(map(_is_in_float32, _as_they_are(graph)))
     return {"float64": ROUNDED if rounded else EXACT, "float32": ROUNDED}
+
+
+def without_float64(graph: Graph) -> tuple[str, ...]:
+    """The operators of a graph that MXNet cannot compute in float64, or only wrongly, sorted."""
+    found = {
+        node.op
+        for node in _as_they_are(graph)
+        if node.op in _WITHOUT_FLOAT64 or _is_wrong_in_float64(node) or _is_float32_state(node)
+    }
+    return tuple(sorted(found))
 
 
 def _as_they_are(graph: Graph) -> Iterator[Node]:
