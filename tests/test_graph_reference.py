@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gluon2torch.errors import GraphError, ImageSizeError, ParityError
-from gluon2torch.graph.zoo.graph_export import exported, has_graph
+from gluon2torch.graph.zoo.graph_export import exported, runs_as_graph
 from gluon2torch.graph.zoo.stored_graph import graph_file, load_graph, unpack
 from gluon2torch.mapping.assignment import array_specs
 from gluon2torch.mappings.catalog import load_catalog
@@ -24,7 +24,7 @@ from gluon2torch.parity.requirement import require
 from .conftest import SMALL, random_network
 
 CATALOG = load_catalog()
-WITH_GRAPHS = [name for name in CATALOG if has_graph(name)]
+WITH_GRAPHS = [name for name in CATALOG if runs_as_graph(name)]
 FEW = ["resnet50_v1d", "resnest14", "cifar_resnet56_v2", "resnet50_v1d_0.37"]
 LARGEST, LARGEST_OF_THE_SET = 32 << 10, 20 << 10  # bytes
 

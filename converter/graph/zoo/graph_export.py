@@ -22,7 +22,7 @@ from .zoo_graph import family_file, load_zoo_shapes, pack_family, zoo_line
 from .zoo_names import FILE, names_text
 
 
-def has_graph(name: str) -> bool:
+def runs_as_graph(name: str) -> bool:
     """Whether GluonCV's network of the catalogue runs as a graph."""
     return not load_keymap(load_catalog()[name].family).imperative
 
@@ -62,7 +62,7 @@ def main(names: list[str]) -> None:
         names: Networks of the catalogue and families of the zoo; by default all.
     """
     families = dict.fromkeys(each.family for each in load_zoo().values() if not each.float_name)
-    for name in names or (*filter(has_graph, load_catalog()), *families):
+    for name in names or (*filter(runs_as_graph, load_catalog()), *families):
         path = mapping_file(family_file(name) if name in families else graph_file(name))
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data := exported_family(name) if name in families else exported(name))
