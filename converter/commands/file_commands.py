@@ -81,7 +81,7 @@ def detect_command(files: tuple[Path, ...], json_file: str | None) -> None:
 def diff_command(
     first: Path, second: Path, model: str | None, names_only: bool, json_file: str | None
 ) -> None:
-    """Compare two files by name and value: .params in any dialect, or converted checkpoints.
+    """Compare two files by name and value: .params with names of any kind, or checkpoints.
 
     The exit status is 0 if they are equal, and 1 if they differ.
     """

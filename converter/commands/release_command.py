@@ -82,7 +82,7 @@ def release_command(
     dry_run: bool,
     json_file: str | None,
 ) -> None:
-    """Build a release folder from converted networks, check it, or send it.
+    """Build a release folder from converted networks of the catalogue, check it, or send it.
 
     DIR will contain the checkpoints, SHA256SUMS, manifest.json, a card for each model and the
     release notes.
