@@ -187,7 +187,7 @@ def test_a_program_for_one_batch_size_is_noted(
     (note,) = record.notes
     assert note == (
         "the pt2 file accepts this batch only: torch cannot export it otherwise (the batch is a "
-        "constant)"
+        "constant); that of `--format pth` accepts others"
     )
     assert record.inputs[0].shape == (1, 2)
     assert torch.export.load(record.file).module()(torch.tensor([[1.0, 2.0]])).tolist() == [

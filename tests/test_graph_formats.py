@@ -455,6 +455,30 @@ def test_features_are_those_of_mxnet(
         assert np.abs(arrays["fc"] - logits).max() <= 1e-5 * np.abs(logits).max()
 
 
+def test_a_program_that_torch_cannot_load_again_has_fewer_free_sizes(
+    exported: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of some detectors, which torch saves with sizes that it cannot restore."""
+    load, attempts = torch.export.load, []
+
+    def loads_the_second(file: Any) -> Any:
+        attempts.append(load(file))
+        if len(attempts) == 1:
+            try:
+                raise ValueError("Could not guard on a size")
+            except ValueError as error:
+                raise RuntimeError("an error when deserializing") from error
+        return attempts[-1]
+
+    monkeypatch.setattr(torch.export, "load", loads_the_second)
+    record = convert_graph(*exported, sizes=[SIZE], out=tmp_path / "out", reference="none")
+    assert len(attempts) == 2
+    assert record.notes[-1] == (
+        "the pt2 file accepts images of this size only: torch cannot export it "
+        "otherwise (Could not guard on a size); that of `--format pth` accepts others"
+    )
+
+
 def test_a_size_that_the_graph_fixes_stays_in_the_record(tmp_path: Path) -> None:
     """A layer of all pixels; and maps that are joined again, so that sides are multiples."""
     sym = import_mxnet().sym

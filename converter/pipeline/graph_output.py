@@ -17,7 +17,10 @@ from ..graph.summary import output_names
 from .graph_inputs import BuiltGraph
 from .graph_proof import Network
 
-FIXED = "the {format} file accepts {what} only: torch cannot export it otherwise ({reason})"
+FIXED = (
+    "the {format} file accepts {what} only: torch cannot export it otherwise ({reason}); that of "
+    "`--format pth` accepts others"
+)
 
 
 @dataclass(frozen=True)
