@@ -194,6 +194,48 @@ def test_weights_go_back_to_mxnet_byte_for_byte(
         assert np.array_equal(one, other)
 
 
+def test_another_graph_beside_the_arrays_is_not_replaced(
+    record: GraphRecord, exported: tuple[Path, Path], tmp_path: Path
+) -> None:
+    file, back, symbol = (
+        file_of(record, "pt2"),
+        tmp_path / "a-0000.params",
+        tmp_path / "a-symbol.json",
+    )
+    text = exported[0].read_text()
+    for other, difference in (
+        ("{}", "no graph"),
+        (text.replace('"num_hidden": "5"', '"num_hidden": "7"'), "num_hidden=7 instead of 5"),
+    ):
+        symbol.write_text(other)
+        result = run("to-gluon", file, "-o", back)
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"Error: {symbol}: is there already and is not the graph")
+        assert difference in result.stderr
+        assert "`--out`" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert symbol.read_text() == other
+        assert not back.exists()
+    symbol.write_text(text)  # the same graph, as MXNet wrote it
+    for _ in range(2):
+        assert run("to-gluon", file, "-o", back).exit_code == 0
+
+
+def test_the_graph_beside_the_arrays_is_an_output_too(record: GraphRecord, tmp_path: Path) -> None:
+    file, back, symbol = (
+        file_of(record, "pt2"),
+        tmp_path / "a-0000.params",
+        tmp_path / "a-symbol.json",
+    )
+    result = run("to-gluon", file, "-o", back, "--json", symbol)
+    assert result.exit_code == 2
+    assert f"{symbol} is also the file of --json; choose another name" in (
+        " ".join(result.stderr.split())
+    )
+    assert list(tmp_path.iterdir()) == []
+    assert run("to-gluon", file, "-o", back, "--json", tmp_path / "b.json").exit_code == 0
+
+
 def test_a_changed_weight_goes_back_and_a_wrong_place_does_not(record: GraphRecord) -> None:
     opened = open_program(file_of(record, "pth"))
     tensors = {**opened.tensors, "fc.bias": torch.arange(5.0)}

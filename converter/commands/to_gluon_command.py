@@ -9,7 +9,7 @@ import click
 
 from ..errors import ConversionError
 from ..mappings.zoo import load_zoo
-from .option_types import InputPath, OutputFile
+from .option_types import InputPath, OutputFile, claim_beside
 from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
 SHOWN_NAMES = 3  # of parameters that a file lacks
@@ -61,9 +61,10 @@ def _of_catalogue(checkpoint: Path, out: Path, model: str | None) -> dict[str, A
 
 
 def _of_graph(checkpoint: Path, out: Path, model: str | None) -> dict[str, Any]:
-    from ..checkpoints.gluon_files import write_gluon_files
+    from ..checkpoints.gluon_files import symbol_file, write_gluon_files
     from ..checkpoints.program import open_program
 
+    claim_beside(symbol_file(out), "out", "the graph beside ")
     opened = open_program(checkpoint, model)
     symbol, arrays = write_gluon_files(opened, out)
     name = opened.record.model or checkpoint.stem
