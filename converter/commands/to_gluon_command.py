@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from ..errors import ConversionError
-from ..mappings.zoo import load_zoo
 from .option_types import InputPath, OutputFile, claim_beside
 from .shared_options import CONTEXT, JSON, MODEL, PLUGIN, shortened, write_json
 
@@ -63,6 +62,7 @@ def _of_catalogue(checkpoint: Path, out: Path, model: str | None) -> dict[str, A
 def _of_graph(checkpoint: Path, out: Path, model: str | None) -> dict[str, Any]:
     from ..checkpoints.gluon_files import symbol_file, write_gluon_files
     from ..checkpoints.program import open_program
+    from ..mappings.zoo import load_zoo
 
     claim_beside(symbol_file(out), "out", "the graph beside ")
     opened = open_program(checkpoint, model)
