@@ -44,6 +44,7 @@ class ZooEntry:
             well conditioned, and boxes stay inside the image.
         left_out: Prefixes of arrays in GluonCV's files that the graph does not have: they are
             second names of its arrays, or the network does not compute with them.
+        unused: Names of the latter, which GluonCV's `load_parameters` requires all the same.
         preprocessing: How GluonCV's evaluation prepares its input.
         demo: How GluonCV's demonstration does, if otherwise; None if it does the same.
         head: How it makes its outputs, a name of heads.yaml; None if it has no classes.
@@ -63,6 +64,7 @@ class ZooEntry:
     metrics: Mapping[str, float]
     damped: tuple[str, ...]
     left_out: tuple[str, ...]
+    unused: tuple[str, ...]
     preprocessing: TaskPreprocessing
     demo: TaskPreprocessing | None
     head: str | None
@@ -89,6 +91,7 @@ class _FamilyRow(Row, frozen=True):
     options: dict[str, Any] | None = None
     damped: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     demo: Rule | None = None
     mean: Channels | None = None
     std: Channels | None = None
@@ -100,6 +103,7 @@ class _ModelRow(Row, frozen=True):
     inputs: dict[str, Shape] | None = None
     proof: dict[str, Shape] | None = None
     options: dict[str, Any] | None = None
+    unused: tuple[str, ...] = ()
     float_name: str | None = None
     file: str | None = None
     sha1: str | None = None
@@ -171,6 +175,7 @@ def _entry(
         metrics=row.metrics or {},
         damped=group.damped,
         left_out=group.left_out,
+        unused=row.unused or group.unused,
         preprocessing=TaskPreprocessing(rule, mean, std),
         demo=None if demo is None else TaskPreprocessing(demo, mean, std),
         head=group.head or table.head,

@@ -74,6 +74,21 @@ def test_a_safetensors_file_tells_what_it_is(mine: Path, tmp_path: Path) -> None
         assert len(beside["files"]) == 2
 
 
+def test_a_timm_folder_that_is_written_again_keeps_the_users_files(tmp_path: Path) -> None:
+    write_params(tmp_path / "mine.params", arrays("resnet18_v1b", "resnet_v1b"))
+    options = {"params": tmp_path / "mine.params", "layout": "timm-folder", "out": tmp_path}
+    folder = Path(convert(reference="none", **options).file)
+    (folder / "NOTES.md").write_text("mine")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    (folder / "config.json").write_text("{}")
+    assert convert(reference="none", **options).file == str(folder)
+    assert (folder / "NOTES.md").read_text() == "mine"
+    assert (folder / ".git" / "HEAD").read_text() == "ref: refs/heads/main"
+    assert json.loads((folder / "config.json").read_text())["architecture"] == "resnet18"
+    assert {each.name for each in tmp_path.iterdir()} == {"mine.params", folder.name}
+
+
 @pytest.mark.costly
 def test_equal_weights_make_equal_safetensors_in_every_process(mine: Path, tmp_path: Path) -> None:
     """The library's own order of the metadata differs from run to run."""

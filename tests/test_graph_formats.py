@@ -19,6 +19,7 @@ from gluon2torch import create_zoo_model, import_graph, open_checkpoint, open_pr
 from gluon2torch.checkpoints.formats import graph_onnx
 from gluon2torch.checkpoints.program import Program, has_graph
 from gluon2torch.checkpoints.record import GraphRecord
+from gluon2torch.commands.to_gluon_command import missing_note
 from gluon2torch.errors import CheckpointError, KeyMapError
 from gluon2torch.graph.array_recovery import recover_arrays
 from gluon2torch.graph.inputs import free_dimensions
@@ -28,11 +29,13 @@ from gluon2torch.graph.symbols.roles import auxiliary_names
 from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.inference.graph_prediction import gives_probabilities
 from gluon2torch.inference.prediction import top_guesses
+from gluon2torch.mappings.zoo import load_zoo
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.graph_verification import verify_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
 from gluon2torch.sources.params_writer import write_params
+from gluon2torch.sources.zoo_network import zoo_block
 
 from .exported import export_symbol
 from .images import encode, noise, run
@@ -189,6 +192,48 @@ def test_weights_go_back_to_mxnet_byte_for_byte(
     again = by_mxnet((tmp_path / "back-symbol.json", back), images)
     for one, other in zip(again, by_mxnet(exported, images), strict=True):
         assert np.array_equal(one, other)
+
+
+def test_another_graph_beside_the_arrays_is_not_replaced(
+    record: GraphRecord, exported: tuple[Path, Path], tmp_path: Path
+) -> None:
+    file, back, symbol = (
+        file_of(record, "pt2"),
+        tmp_path / "a-0000.params",
+        tmp_path / "a-symbol.json",
+    )
+    text = exported[0].read_text()
+    for other, difference in (
+        ("{}", "no graph"),
+        (text.replace('"num_hidden": "5"', '"num_hidden": "7"'), "num_hidden=7 instead of 5"),
+    ):
+        symbol.write_text(other)
+        result = run("to-gluon", file, "-o", back)
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"Error: {symbol}: is there already and is not the graph")
+        assert difference in result.stderr
+        assert "`--out`" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert symbol.read_text() == other
+        assert not back.exists()
+    symbol.write_text(text)  # the same graph, as MXNet wrote it
+    for _ in range(2):
+        assert run("to-gluon", file, "-o", back).exit_code == 0
+
+
+def test_the_graph_beside_the_arrays_is_an_output_too(record: GraphRecord, tmp_path: Path) -> None:
+    file, back, symbol = (
+        file_of(record, "pt2"),
+        tmp_path / "a-0000.params",
+        tmp_path / "a-symbol.json",
+    )
+    result = run("to-gluon", file, "-o", back, "--json", symbol)
+    assert result.exit_code == 2
+    assert f"{symbol} is also the file of --json; choose another name" in (
+        " ".join(result.stderr.split())
+    )
+    assert list(tmp_path.iterdir()) == []
+    assert run("to-gluon", file, "-o", back, "--json", tmp_path / "b.json").exit_code == 0
 
 
 def test_a_changed_weight_goes_back_and_a_wrong_place_does_not(record: GraphRecord) -> None:
@@ -543,6 +588,41 @@ def test_further_sizes_are_others_and_multiples() -> None:
 
 
 @pytest.mark.costly
+def test_parameters_that_gluoncv_requires_and_does_not_use_are_named(tmp_path: Path) -> None:
+    name, size = "monodepth2_resnet18_posenet_kitti_mono_640x192", (1, 6, 96, 160)
+    options: dict[str, Any] = {"init": "random", "reference": "none", "out": tmp_path}
+    record = convert_zoo(name, formats=["safetensors"], inputs={"data": size}, **options)
+    back = tmp_path / "back.params"
+    result = run("to-gluon", record.file, "-o", back, "--json", tmp_path / "back.json")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == (
+        f"note: GluonCV's {name} has 2 parameters with which it does not compute, and which the "
+        "file lacks (encoder.encoder.fc.weight, encoder.encoder.fc.bias); load it with "
+        "net.load_parameters(FILE, allow_missing=True), after net.initialize() if MXNet asks for "
+        "it\n"
+    )
+    (row,) = json.loads((tmp_path / "back.json").read_text())
+    assert row["missing"] == ["encoder.encoder.fc.weight", "encoder.encoder.fc.bias"]
+    net = zoo_block(name, load_zoo()[name].options)
+    with pytest.raises(AssertionError, match=r"'encoder\.encoder\.fc\.weight' is missing"):
+        net.load_parameters(str(back))
+    net.load_parameters(str(back), allow_missing=True)
+    images = np.random.default_rng(0).random(size).astype(np.float32)
+    with torch.no_grad():
+        ours = open_program(record.file).module()(torch.from_numpy(images))
+    theirs = net(import_mxnet().nd.array(images))
+    assert len(ours) == len(theirs) == 2
+    for one, other in zip(ours, theirs, strict=True):
+        expected = other.asnumpy()
+        assert np.abs(one.numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_only_the_first_names_that_a_file_lacks_are_shown() -> None:
+    missing = tuple(f"p{number}" for number in range(8))
+    assert "(p0, p1, p2 and 5 more)" in missing_note("net", missing)
+    assert "(p0, p1, p2)" in missing_note("net", missing[:3])
+
+
 @pytest.mark.onnxruntime
 def test_a_network_of_the_zoo_has_all_formats(tmp_path: Path) -> None:
     record = convert_zoo(

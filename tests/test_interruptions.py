@@ -26,6 +26,7 @@ from gluon2torch.checkpoints.record import Record
 from gluon2torch.cli import main, orderly_end
 from gluon2torch.commands.convert_command import show_each
 from gluon2torch.commands.interruption import Interrupted
+from gluon2torch.errors import CheckpointError
 from gluon2torch.files import atomic_file, temporary_names
 from gluon2torch.files.temporary_names import PREFIX, is_abandoned, new_name
 from gluon2torch.finetuning.fine_tuning import STATE
@@ -542,27 +543,51 @@ def test_a_folder_is_listed_once_for_each_temporary(
     assert listed.count(str(tmp_path)) == 1
 
 
-def test_a_folder_that_is_replaced_is_never_half_there(
+def test_a_folder_that_exists_keeps_its_other_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each of its files is replaced atomically: at any moment, all are there."""
+    names = ["0", "1", "2"]
+
+    def write(text: str) -> None:
+        with atomic_file.staging(tmp_path) as staged:
+            (staged / "folder").mkdir()
+            for name in names:
+                (staged / "folder" / name).write_text(text)
+
+    write("old")
+    (tmp_path / "folder" / "NOTES.md").write_text("mine")
+    (tmp_path / "folder" / ".git").mkdir()
+    (tmp_path / "folder" / ".git" / "HEAD").write_text("mine, too")
+    seen = []
+    replace = os.replace
+
+    def watching(source: Any, target: Any) -> None:
+        seen.append({each.name for each in (tmp_path / "folder").iterdir()})
+        replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", watching)
+    write("new")
+    assert seen == [{*names, "NOTES.md", ".git"}] * 3
+    assert [(tmp_path / "folder" / name).read_text() for name in names] == ["new"] * 3
+    assert (tmp_path / "folder" / "NOTES.md").read_text() == "mine"
+    assert (tmp_path / "folder" / ".git" / "HEAD").read_text() == "mine, too"
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_folder_in_which_a_file_cannot_be_replaced_stays(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "b").mkdir(parents=True)
+    (tmp_path / "folder" / "a").write_text("old")
+
     def write() -> None:
         with atomic_file.staging(tmp_path) as staged:
             (staged / "folder").mkdir()
-            for number in range(3):
-                (staged / "folder" / str(number)).write_text("x")
+            for name in "ab":
+                (staged / "folder" / name).write_text("new")
 
-    write()
-    seen = []
-    unlink = os.unlink
-
-    def watching(path: Any, **options: Any) -> None:
-        seen.append(len(list((tmp_path / "folder").iterdir())))
-        unlink(path, **options)
-
-    monkeypatch.setattr(os, "unlink", watching)
-    write()
-    assert set(seen) == {3}
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    with pytest.raises(CheckpointError, match="b: is a folder, not a regular file"):
+        write()
+    assert (tmp_path / "folder" / "a").read_text() == "old"
 
 
 # both, at any moment
@@ -573,7 +598,7 @@ MODULES += ["gluon2torch.checkpoints.output", "gluon2torch.checkpoints.formats.s
 
 
 def write_forever(out: Path, seed: int) -> None:
-    """Write checkpoints in turns, and a folder that is replaced, until a signal comes."""
+    """Write checkpoints in turns, and folders of the same contents, until a signal comes."""
     with orderly_end():
         chance, original = random.Random(seed), arrays()
         while True:
@@ -583,9 +608,10 @@ def write_forever(out: Path, seed: int) -> None:
             formats = chance.choice((["pth"], ["safetensors"], ["pth", "safetensors"]))
             convert(params=out / "mine.params", reference="none", out=out, formats=formats)
             with atomic_file.staging(out) as staged:
-                (staged / "folder").mkdir()
+                folder = staged / f"folder{variant}"
+                folder.mkdir()
                 for number in range(8):
-                    atomic_file.write_text(f"{variant}", staged / "folder" / str(number))
+                    atomic_file.write_text(f"{variant}", folder / str(number))
 
 
 def check_whole(folder: Path) -> int:
@@ -594,7 +620,7 @@ def check_whole(folder: Path) -> int:
     for path in folder.iterdir():
         if path.name.startswith(PREFIX):
             continue
-        if path.name == "folder":
+        if path.is_dir():
             contents = [each.read_text() for each in path.iterdir()]
             assert len(contents) == 8
             assert len(set(contents)) == 1

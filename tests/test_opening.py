@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from gluon2torch import convert
 from gluon2torch.checkpoints.checkpoint import open_checkpoint
@@ -282,6 +283,38 @@ def random_state(name: str) -> dict[str, torch.Tensor]:
     from gluon2torch.models import create_model
 
     return create_model(name).state_dict()
+
+
+@pytest.mark.parametrize("name", ["mobilenet0.25", "MobileNet0.25"])
+@pytest.mark.parametrize("verb", ["verify", "to-gluon", "predict"])
+def test_a_graphs_weights_without_its_record(verb: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    torch.save({"features_0.weight": torch.ones(8, 3, 3, 3)}, path)
+    more = {"to-gluon": ("-o", tmp_path / "back.params"), "predict": (tmp_path,), "verify": ()}
+    result = run(verb, path, "--model", name, *more[verb])
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {path}: {name} is converted as a graph, and the graph was in its record, "
+        "net.json, which is missing; put the record back beside the file, or convert the network "
+        "again\n"
+    )
+    for beside in (path.with_suffix(".json"), path.with_suffix(".safetensors")):
+        beside.write_text("{}")  # a record without a graph
+    save_file({"x": torch.ones(1)}, path.with_suffix(".safetensors"))
+    for file in (path, path.with_suffix(".safetensors")):
+        result = run(verb, file, "--model", name, *more[verb])
+        assert f"{name} is converted as a graph, and this file has none; convert" in result.stderr
+
+
+def test_a_graphs_network_does_not_name_the_arrays_of_diff(tmp_path: Path) -> None:
+    for name in "ab":
+        write_params(tmp_path / f"{name}.params", {"x.weight": np.ones(3, np.float32)})
+    files = (tmp_path / "a.params", tmp_path / "b.params")
+    result = run("diff", *files, "--model", "mobilenet0.25")
+    assert result.exit_code == 1
+    assert f"{files[0]}: mobilenet0.25 is converted as a graph" in result.stderr
+    assert "leave `--model` out" in result.stderr
+    assert run("diff", *files).output == "1 equal, 0 different\n"
 
 
 @pytest.mark.mxnet

@@ -18,8 +18,12 @@ from gluon2torch.parity.gluon_reference import GluonReference
 from gluon2torch.parity.report.layer_differences import _by_channel, compare_layers, every_layer
 from gluon2torch.parity.report.page import write_index
 from gluon2torch.parity.report.svg_plot import BOTTOM, HEIGHT, TOP, draw
+from gluon2torch.sources.params_writer import write_params
 
 from .conftest import SMALL, random_network
+from .images import run
+from .test_commands import arrays
+from .test_graph_reader import network
 
 
 class Page(HTMLParser):
@@ -152,10 +156,6 @@ def test_the_plot_is_logarithmic_and_keeps_what_is_off_the_scale_inside() -> Non
 
 
 def test_a_users_words_are_not_run_as_html(tmp_path: Path) -> None:
-    from gluon2torch.sources.params_writer import write_params
-
-    from .test_commands import arrays
-
     path = tmp_path / "<script>alert(1)<"
     path.mkdir()
     write_params(path / "x.params", arrays())
@@ -192,6 +192,37 @@ def test_the_index_is_over_earlier_runs_too(tmp_path: Path) -> None:
     assert index.fetched == 2 * ["net0.html", "net1.html"]
     write_index(tmp_path)  # the index itself is no page
     assert Page(tmp_path / "index.html").fetched == index.fetched
+
+
+def test_a_users_index_is_not_replaced(tmp_path: Path) -> None:
+    write_params(tmp_path / "mine.params", arrays())
+    index = tmp_path / "site" / "index.html"
+    index.parent.mkdir()
+    index.write_text("<title>My site</title>")
+    out = tmp_path / "out"
+    command = ("convert", "--params", tmp_path / "mine.params", "--reference", "none", "-o", out)
+    result = run(*command, "--report", index.parent)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert f"{index}: is there already, and is no report of gluon2torch; choose" in result.stderr
+    assert index.read_text() == "<title>My site</title>"
+    assert not out.exists()  # refused before the work
+    index.unlink()
+    for _ in range(2):  # our own is replaced
+        assert run(*command, "--report", index.parent).exit_code == 0
+    assert '<meta name="generator" content="gluon2torch">' in index.read_text()
+
+
+@pytest.mark.parametrize("model", ["mobilenet0.25", None])
+def test_a_graph_does_not_replace_a_users_index_either(model: str | None, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    (tmp_path / "net-symbol.json").write_text(json.dumps(network()))
+    write_params(tmp_path / "net.params", {})
+    pair = ("--symbol", tmp_path / "net-symbol.json", "--params", tmp_path / "net.params")
+    source = pair if model is None else (model, "--init", "random")
+    result = run("convert", *source, "-o", tmp_path / "out", "--report", tmp_path)
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'index.html'}: is there already" in result.stderr
 
 
 @pytest.mark.slow

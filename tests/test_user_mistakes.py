@@ -73,6 +73,39 @@ def test_a_file_is_not_an_output_and_something_else(
     assert all(path.read_text() == "mine" for path in Path().glob("mine.*"))
 
 
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "pipe"],
+        ["detect", "pipe"],
+        ["diff", "pipe", "mine.params"],
+        ["diff", "mine.params", "pipe"],
+        ["convert", "--params", "pipe", "--reference", "none"],
+        ["verify", "pipe"],
+        ["to-gluon", "pipe", "-o", "back.params"],
+        ["predict", "pipe", "mine.png"],
+    ],
+)
+def test_a_pipe_is_not_called_a_damaged_file(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_params("mine.params", arrays())
+    Path("mine.png").write_bytes(encode(Image.fromarray(noise(4, 4)), "PNG"))
+    for kind, make in (
+        ("a device", lambda: os.symlink(os.devnull, "pipe")),
+        ("a named pipe (FIFO)", lambda: os.mkfifo("pipe")),
+    ):
+        make()
+        result = run(*words)
+        assert result.exit_code == 1
+        assert result.stderr == (
+            f"Error: pipe: is {kind}, not a regular file; save its content as a file first\n"
+        )
+        os.unlink("pipe")
+
+
 def test_only_what_a_training_wrote_is_removed(tmp_path: Path) -> None:
     other = tmp_path / "best-resnet50.pth"
     other.write_bytes(b"mine")

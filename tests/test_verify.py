@@ -87,6 +87,32 @@ def test_an_edit_of_another_fact_is_reported(field: str, value: object, weights:
     assert problem.startswith("its record's hash of its facts is ")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("seconds", 3, "seconds: expected `object`, got `int`"),
+        ("facts_sha256", 3, "facts_sha256: expected `str | null`, got `int`"),
+        ("files", None, "files: expected `array`, got `null`"),
+    ],
+)
+def test_a_record_with_an_invalid_field_does_not_pass(
+    field: str, value: object, problem: str, weights: Path
+) -> None:
+    edit(weights.with_suffix(".json"), sealed=False, **{field: value})
+    result = check(weights)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {weights}: its record, {weights.stem}.json, cannot be compared with the hash of "
+        f"its facts ({problem}); put back the record that `convert` wrote, or convert the network "
+        "again\n"
+    )
+
+
+def test_a_record_without_the_hash_is_compared_as_before(weights: Path) -> None:
+    edit(weights.with_suffix(".json"), sealed=False, facts_sha256=None, seconds=3)
+    assert verify(weights, reference="none").compared == ALL[:-1]
+
+
 def test_a_flipped_byte_is_reported(weights: Path) -> None:
     for at in (0, 5000, weights.stat().st_size - 1):
         flip(weights, at)

@@ -170,6 +170,7 @@ WITH_MORE = (
     *("monodepth2_resnet18_kitti_mono_640x192", "i3d_inceptionv1_kinetics400", "googlenet"),
     *("monodepth2_resnet18_posenet_kitti_mono_640x192", "i3d_nl5_resnet50_v1_kinetics400"),
     *("i3d_slow_resnet101_f16s4_kinetics700", "custom_mask_rcnn_fpn", "ssd_300_vgg16_atrous_voc"),
+    *("custom_faster_rcnn_fpn", "faster_rcnn_fpn_resnet50_v1b_coco"),
 )
 
 
@@ -178,7 +179,10 @@ WITH_MORE = (
 def test_files_of_gluoncv_have_second_names_and_unused_arrays(name: str, tmp_path: Path) -> None:
     entry = ZOO[name]
     shapes = load_zoo_graph(entry).shapes
-    names = {*shapes, *parameters_of(zoo_block(name, entry.options))}
+    own = parameters_of(zoo_block(name, entry.options))
+    used = {id(own[key]) for key in shapes if key in own}
+    assert {key for key, each in own.items() if id(each) not in used} == {*entry.unused}
+    names = {*shapes, *own}
     zero = np.zeros(1, np.float32)
     write_params(tmp_path / "net.params", dict.fromkeys(names, zero))
     arrays = load_zoo_arrays(entry, shapes, {}, Source("params"), tmp_path / "net.params")

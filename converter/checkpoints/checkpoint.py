@@ -18,6 +18,7 @@ from ..mapping.network_spec import network_specs
 from ..mappings.catalog import Entry, Preprocessing, load_catalog
 from ..mappings.class_labels import Labels, recorded_labels
 from ..mappings.key_map import MADE_UP, load_keymap
+from ..mappings.zoo import load_zoo
 from ..models import ResNet, create_model
 from ..sources.arrays import Arrays
 from ..weights.gluon_arrays import gluon_arrays
@@ -119,7 +120,7 @@ def open_checkpoint(path: str | os.PathLike[str], model: str | None = None) -> C
         model: Name of the network; needed only if the record is missing.
 
     Raises:
-        CheckpointError: If the file or its record cannot be read.
+        CheckpointError: If the file or its record cannot be read, or it is a graph's.
         UnknownModelError: If there is no record that names the network, and no model was given.
         KeyMapError: If the weights do not belong to that network.
         DownloadError: If a repository on the Hub cannot be downloaded.
@@ -136,11 +137,24 @@ def open_checkpoint(path: str | os.PathLike[str], model: str | None = None) -> C
     name = model or record.model
     if name is None:
         raise UnknownModelError(
-            f"{path}: its record, {record_path(path).name}, is missing; "
-            "name the network with `--model`"
+            f"{path}: its record, {record_path(path).name}, is missing; put it back, "
+            "or name the network with `--model`"
         )
+    if name.lower() in load_zoo():
+        raise CheckpointError(f"{path}: {name} is converted as a graph, and {_lost_graph(path)}")
     entry = load_catalog().find(name)
     return Checkpoint(path, entry, *_fit(path, entry, tensors), record)
+
+
+def _lost_graph(path: Path) -> str:
+    """Say, as the end of a sentence, why weights have no graph, and what to do."""
+    record = record_path(path)
+    if path.suffix == ".safetensors" or record.exists():
+        return "this file has none; convert the network again"
+    return (
+        f"the graph was in its record, {record.name}, which is missing; put the record back beside "
+        "the file, or convert the network again"
+    )
 
 
 def _fit(path: Path, entry: Entry, tensors: Tensors) -> tuple[Tensors, int, int]:

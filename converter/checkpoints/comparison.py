@@ -21,6 +21,7 @@ from ..mapping.layout_keys import find_layout
 from ..mapping.network_spec import network_specs
 from ..mappings.catalog import load_catalog
 from ..mappings.key_map import MADE_UP
+from ..mappings.zoo import load_zoo
 from ..sources.arrays import Array, SparseArray, StoredArray
 from ..sources.params import read_params
 from .record import RecordedFacts, read_record
@@ -81,7 +82,8 @@ def compare_files(
 
     Raises:
         ParamsFileError, CheckpointError: If one of the files cannot be read.
-        UnknownModelError: If the names fit two networks and no model was given.
+        UnknownModelError: If the names fit two networks and no model was given, or it is not in the
+            catalogue.
         KeyMapError: If one of the files does not belong to the given model.
     """
     model = model or _either_model(first, second)
@@ -191,6 +193,11 @@ def _our_names(specs: Specs, path: str | os.PathLike[str], model: str | None) ->
             plain = plain_names(specs)
             return plain if len({*plain.values()}) == len(plain) else {name: name for name in specs}
         model = require_one(detection, path, option="--model").name
+    elif model.lower() in load_zoo():
+        raise UnknownModelError(
+            f"{os.fspath(path)}: {model} is converted as a graph, with the names of the file; "
+            "leave `--model` out, and the names are compared as they are"
+        )
     fitted = fit(load_catalog().find(model), specs).require()
     ours = {assignment.source: assignment.target for assignment in fitted.assignments}
     return {name: ours.get(theirs, theirs) for name, theirs in fitted.translation.names.items()}

@@ -284,14 +284,28 @@ def read_raw_record(path: Path) -> dict[str, Any]:
 
 
 def read_whole_record(path: Path) -> Record | None:
-    """Read all of a network's record from the same folder; None if there is none with all fields.
+    """Read all of a network's record from the same folder, if it has a hash of its facts.
 
-    Records of other versions lack some.
+    Returns:
+        The record; None if there is none, or only one without the hash, as older versions wrote.
+
+    Raises:
+        CheckpointError: If a field is missing or invalid, so that the hash cannot be compared.
     """
+    where = record_path(path)
     try:
-        return structure(json.loads(record_path(path).read_text(encoding="utf-8")), Record)
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(where.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # read_record reports it
         return None
+    if not isinstance(content, dict) or content.get("facts_sha256") is None:
+        return None
+    try:
+        return structure(content, Record)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path}: its record, {where.name}, cannot be compared with the hash of its facts "
+            f"({error}); put back the record that `convert` wrote, or convert the network again"
+        ) from error
 
 
 def _plain(value: Any) -> Any:

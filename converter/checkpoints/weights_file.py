@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 from ..files.hugging_face import download_repository, is_hub_address
+from ..files.input_file import stream_problem
 from ..mapping.assignment import ArraySpec
 from ..weights.state_dict import Tensors
 from .safetensors_head import read_head
@@ -26,7 +27,7 @@ def is_checkpoint(path: str | os.PathLike[str]) -> bool:
     path = Path(path)
     if path.is_dir() or path.suffix in _SUFFIXES:
         return True
-    if not zipfile.is_zipfile(path):
+    if not os.path.isfile(path) or not zipfile.is_zipfile(path):
         return False
     try:
         with zipfile.ZipFile(path) as archive:
@@ -132,9 +133,16 @@ def local_path(path: str | os.PathLike[str]) -> Path:
 
 
 def weights_file(path: str | os.PathLike[str]) -> Path:
-    """Return the file with the weights: the path, or `model.safetensors` in a timm folder."""
+    """Return the file with the weights: the path, or `model.safetensors` in a timm folder.
+
+    Raises:
+        CheckpointError: If it is a pipe or a device.
+    """
     path = Path(path)
-    return path / _WEIGHTS if path.is_dir() else path
+    weights = path / _WEIGHTS if path.is_dir() else path
+    if problem := stream_problem(weights):
+        raise CheckpointError(problem)
+    return weights
 
 
 def _read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:

@@ -86,6 +86,22 @@ class OutputFile(click.ParamType[Path]):
         return path
 
 
+def claim_beside(path: Path, option: str, of: str) -> None:
+    """Refuse a file that is written beside an option's if it is another file of the command.
+
+    Args:
+        path: The file that is written.
+        option: Name of the option's value, as the command's function has it.
+        of: What the file is of the option's, for the error, as in `the record of `.
+
+    Raises:
+        click.UsageError: It is also another output, or an input.
+    """
+    context = click.get_current_context()
+    param = next(each for each in context.command.params if each.name == option)
+    _claim(param.type, path, param, context, written=True, of=of)
+
+
 def _claim(
     kind: click.ParamType[Any],
     path: Path,

@@ -88,7 +88,8 @@ def check_writable(folder: Path) -> None:
 def staging(folder: Path) -> Iterator[Path]:
     """Yield a staging folder in `folder`; on success its contents move there, else it is deleted.
 
-    Existing files and folders of the same names are replaced only then.
+    Existing files of the same names are replaced only then, each atomically. A new folder appears
+    as a whole; one that exists keeps its other files.
 
     Raises:
         CheckpointError: In place of any OSError, or a name belongs to something that is not a
@@ -98,29 +99,32 @@ def staging(folder: Path) -> Iterator[Path]:
     try:
         with temporary_folder(folder) as staged:
             yield staged
-            paths = sorted(staged.iterdir())
-            for path in paths:
-                if path.is_file():
-                    output_file(folder / path.name)  # all are checked before any is replaced
-            for path in paths:
-                _move(path, folder / path.name)
-            _sync(folder)
+            for path in staged.rglob("*"):
+                if path.is_file():  # all are checked before any is replaced
+                    output_file(folder / path.relative_to(staged))
+            _move_all(staged, folder)
     except OSError as error:
         raise _write_error(folder, error) from error
     finally:
         _remove_empty(missing)
 
 
+def _move_all(folder: Path, target: Path) -> None:
+    """Move what is in a staged folder to a folder that exists, and leave what else is there."""
+    for path in sorted(folder.iterdir()):
+        _move(path, target / path.name)
+    _sync(target)
+
+
 def _move(path: Path, target: Path) -> None:
     """Give a staged file or folder its name, or that of what a link of this name points at."""
-    if path.is_file() and target.is_symlink():  # perhaps to another file system: no rename
+    if path.is_dir() and target.is_dir():
+        _move_all(path, target)
+    elif path.is_file() and target.is_symlink():  # perhaps to another file system: no rename
         with path.open("rb") as source, new_file(target) as file:
             shutil.copyfileobj(source, file)
-        return
-    target = Path(os.path.realpath(target))
-    if path.is_dir() and target.is_dir():  # replace() needs a free name
-        target.rename(path.parent / new_name())  # a kill leaves no half of it
-    path.replace(target)
+    else:
+        path.replace(os.path.realpath(target))
 
 
 def make_public(path: Path) -> None:

@@ -13,7 +13,6 @@ from ..checkpoints.file_detection import detect_file, next_step, other_networks
 from ..checkpoints.output import write
 from ..checkpoints.record import Record
 from ..errors import KeyMapError, LabelsError, ParityError
-from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
 from ..files.path_text import path_text
@@ -39,6 +38,7 @@ from ..sources.source import describe_source, load_arrays
 from ..weights.content_hash import content_sha256
 from ..weights.converted import Converted, assemble
 from .attempt import Attempt
+from .output_check import check_outputs
 from .request import Request
 
 
@@ -67,8 +67,7 @@ def run_request(
     with attempt.failures():
         source = attempt.source = describe_source(entry, params, request.init or INITS[0], seed)
         reference = choose_reference(request.reference)
-        for folder in request.folders():
-            check_writable(folder)
+        check_outputs(request)
         labels = read_labels(request.labels) if request.labels is not None else None
         # one thread each for the hashes, which two would only slow, and for the import of torch
         with ThreadPoolExecutor(1) as hashing, ThreadPoolExecutor(1) as importing:

@@ -11,7 +11,7 @@ from ..checkpoints.earlier_record import was_proved
 from ..checkpoints.formats import GRAPH_WRITERS, require_libraries
 from ..checkpoints.record import GraphRecord, to_json
 from ..errors import ParityError
-from ..files.atomic_file import check_writable, record_path, staging, write_text
+from ..files.atomic_file import record_path, staging, write_text
 from ..files.hashes import file_sha1
 from ..files.path_text import path_text
 from ..files.stages import announce_step
@@ -34,6 +34,7 @@ from .graph_proof import Network, network_of, prove_sizes, reference_notes
 from .graph_record import GraphAttempt, draft_graph_record, record_of_file
 from .graph_report import explained, write_graph_report
 from .input_shapes import InputShape, input_shapes
+from .output_check import check_outputs
 from .request import PathLike, Request
 
 
@@ -114,8 +115,7 @@ def run_graph_request(request: Request) -> GraphRecord:
     source = Source("params", path_text(request.params))
     attempt = GraphAttempt(model=model, source=source)
     with attempt.failures():
-        for folder in request.folders():
-            check_writable(folder)
+        check_outputs(request)
         require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             graph, arrays = read_symbol(request.symbol), read_arrays(request.params)

@@ -12,7 +12,6 @@ from ..checkpoints.file_detection import other_networks
 from ..checkpoints.formats import GRAPH_WRITERS, require_libraries
 from ..checkpoints.record import GraphRecord
 from ..errors import GraphError
-from ..files.atomic_file import check_writable
 from ..files.download import Progress
 from ..files.hashes import file_sha1
 from ..files.path_text import path_text
@@ -45,6 +44,7 @@ from .graph_inputs import BuiltGraph, build_for_shapes, build_with_inputs
 from .graph_proof import Network, network_of
 from .graph_record import GraphAttempt
 from .input_shapes import InputShape, input_shapes
+from .output_check import check_outputs
 from .request import PathLike, Request
 
 WITHOUT_THRESHOLD = (
@@ -146,8 +146,7 @@ def run_zoo_request(request: Request, progress: Progress | None = None) -> Graph
     attempt = GraphAttempt(model=name, source=first, family=entry.family)
     with attempt.failures():
         attempt.source = source = describe_source(entry, params, init, request.seed)
-        for folder in request.folders():
-            check_writable(folder)
+        check_outputs(request)
         require_libraries(request.formats or (), GRAPH_WRITERS)
         with attempt.clock("source"):
             stored = load_zoo_graph(entry)

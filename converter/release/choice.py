@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ..checkpoints.metadata import facts_sha256
 from ..checkpoints.record import Record
-from ..errors import ReleaseError
+from ..errors import ReleaseError, UnknownModelError
 from ..files.hashes import HASH_DIGITS, file_sha256
 from ..mappings.catalog import load_catalog
 from ..mappings.choices import LAYOUTS
 from ..mappings.layout import load_layout
 from ..mappings.schema import structure
+from ..mappings.zoo import load_zoo
 from .contents import published
 
 
@@ -40,11 +41,16 @@ def choose(
         allow_random: Publish networks with random weights, too.
 
     Raises:
-        UnknownModelError: There is no such model.
+        UnknownModelError: There is no such model in the catalogue.
         ReleaseError: None or several checkpoints of a model can be published; all problems are
             reported together.
     """
     catalog = load_catalog()
+    if others := [name for name in models if name.lower() in load_zoo()]:
+        raise UnknownModelError(
+            f"{', '.join(others)}: converted as a graph; releases are of the catalogue's networks, "
+            "which have checkpoints"
+        )
     names = {catalog.find(name).name for name in models} or {*catalog.published_set}
     entries = [entry for entry in catalog.values() if entry.name in names]
     records, unreadable = _read_records(folders)

@@ -15,7 +15,9 @@ import msgspec
 import numpy as np
 from markupsafe import Markup
 
+from ...errors import CheckpointError
 from ...files.atomic_file import write_text
+from ...files.output_path import output_file
 from ...mappings.schema import Row, structure
 from ...weights.converted import Converted
 from ..measurement import LIMITS
@@ -26,6 +28,7 @@ from .layer_differences import LayerDifference
 from .svg_plot import Plot, draw
 
 SHOWN_WORST = 12  # rows of the "Worst channels" table
+_GENERATOR = '<meta name="generator" content="gluon2torch">'  # by which our index is known
 _SUMMARY = re.compile(r'<script type="application/json" id="summary">(.*?)</script>', re.DOTALL)
 
 
@@ -66,9 +69,10 @@ def write_pages(
         Path of the network's page.
 
     Raises:
-        CheckpointError: If the folder is not writable.
+        CheckpointError: If the folder is not writable, or see `check_index`.
     """
     page = _template("page.html").render(
+        generator=Markup(_GENERATOR),
         style=Markup(_text("style.css")),
         result=facts,
         parity=parity,
@@ -93,20 +97,51 @@ def write_pages(
 
 
 def write_index(folder: Path) -> None:
-    """Write index.html for all pages in a folder, including those of earlier runs."""
+    """Write index.html for all pages in a folder, including those of earlier runs.
+
+    Raises:
+        CheckpointError: If the folder is not writable, or see `check_index`.
+    """
+    path = check_index(folder)
     rows = []
-    for path in sorted(folder.glob("*.html")):
-        if (row := _row(path)) is not None:
-            rows.append({**msgspec.structs.asdict(row), "page": path.name})
+    for page in sorted(folder.glob("*.html")):
+        if (row := _row(page)) is not None:
+            rows.append({**msgspec.structs.asdict(row), "page": page.name})
     dtypes = [dtype for dtype in LIMITS if any(dtype in row["worst"] for row in rows)]
     values = {dtype: [float(row["worst"].get(dtype, "nan")) for row in rows] for dtype in dtypes}
     names = [row["model"] or row["page"] for row in rows]
     links = [row["page"] for row in rows]
     plot = draw(names, values, _lines(dtypes), links) if dtypes else None
     text = _template("index.html").render(
-        style=Markup(_text("style.css")), rows=rows, dtypes=dtypes, plot=plot
+        generator=Markup(_GENERATOR),
+        style=Markup(_text("style.css")),
+        rows=rows,
+        dtypes=dtypes,
+        plot=plot,
     )
-    write_text(text, folder / "index.html")
+    write_text(text, path)
+
+
+def check_index(folder: Path) -> Path:
+    """Return the path of a folder's index.html, which is missing or was written by this project.
+
+    Raises:
+        CheckpointError: It is another file.
+    """
+    path = folder / "index.html"
+    output_file(path)
+    try:
+        ours = _GENERATOR.encode() in path.read_bytes()
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if not ours:
+        raise CheckpointError(
+            f"{path}: is there already, and is no report of gluon2torch; choose another folder "
+            "for the report, or move the file away"
+        )
+    return path
 
 
 def _row(path: Path) -> Summary | None:
