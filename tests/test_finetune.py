@@ -361,6 +361,55 @@ def test_splits(colours: Path, tmp_path: Path) -> None:
         split_images(colours, 0, seed=0)
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "eval", "test", "Valid"])
+def test_the_names_of_the_held_out_folder(name: str, tmp_path: Path) -> None:
+    make_colours(tmp_path / "both" / "train", 2)
+    make_colours(tmp_path / "both" / name, 1)
+    split = split_images(tmp_path / "both", 0.5, seed=0)
+    assert split.labels.ids == ("blue", "green", "red")
+    assert split.folder == tmp_path / "both" / name
+    assert split.held_out is not None
+    assert (len(split.train.paths), len(split.held_out.paths)) == (6, 3)
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "eval"])
+def test_the_test_images_choose_no_weights_if_there_are_others(name: str, tmp_path: Path) -> None:
+    for folder in ("train", "test", name):
+        make_colours(tmp_path / folder, 1)
+    assert split_images(tmp_path, 0.5, seed=0).folder == tmp_path / name
+
+
+def test_the_held_out_folder_is_named(untrained: Path, tmp_path: Path) -> None:
+    make_colours(tmp_path / "both" / "train", 2)
+    make_colours(tmp_path / "both" / "valid", 1)
+    options = ("--epochs", 1, "--batch-size", 6, "-j", 0, "--device", "cpu", "--json", "-")
+    result = run("finetune", untrained, tmp_path / "both", "-o", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    valid = tmp_path / "both" / "valid"
+    assert result.stderr == f"note: {valid}: its 3 images are held out for evaluation\n"
+    assert json.loads(result.stdout)["held_out"] == str(valid)
+
+
+def test_folders_of_training_and_of_held_out_images_are_no_classes(
+    colours: Path, tmp_path: Path
+) -> None:
+    make_colours(colours / "valid", 1)
+    with pytest.raises(
+        ImageError, match="valid: has the name of .*, but there is no .*train; move"
+    ):
+        split_images(colours, 0, seed=0)
+    make_colours(tmp_path / "parts" / "train", 1)
+    make_colours(tmp_path / "parts" / "holdout", 1)
+    with pytest.raises(ImageError, match=r"train: has folders in it, but no .* named val, valid, "):
+        split_images(tmp_path / "parts", 0, seed=0)
+
+
+def test_a_class_may_be_named_train(colours: Path) -> None:
+    (colours / "red").rename(colours / "train")
+    split = split_images(colours, 0, seed=0)
+    assert split.labels.ids == ("blue", "green", "train")
+
+
 def test_batches_and_crops_depend_on_seed_and_epoch_alone() -> None:
     first = epoch_batches(13, 4, 0, 0)
     assert [len(batch) for batch in first] == [4, 4, 4]  # a last batch of one is left out

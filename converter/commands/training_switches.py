@@ -86,7 +86,7 @@ _OPTIONS = (
         type=FiniteRange(0, 1, max_open=True),
         default=0.1,
         show_default=True,
-        help="Share of the images held out for evaluation, if DIR has no `val`.",
+        help="Share of the images held out for evaluation, if DIR has no folder for it.",
     ),
     click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True),
     click.option(
@@ -189,6 +189,7 @@ def train_and_show(
             "model": done.best.model,
             "best": done.best.file,
             "best_accuracy": done.best_accuracy,
+            "held_out": None if done.held_out is None else str(done.held_out),
             "last": done.last.file,
             "history": done.history,
         }

@@ -43,6 +43,8 @@ class Finetuned:
         last: Record of the checkpoint of the last epoch.
         best_accuracy: Accuracy of `best` on the held-out images, or on the training images if none
             are held out.
+        held_out: The folder of the held-out images; None if they are a share of the others, or if
+            there are none.
         history: A row for each epoch.
         notes: Outputs that are missing, and why.
     """
@@ -50,6 +52,7 @@ class Finetuned:
     best: Record
     last: Record
     best_accuracy: float
+    held_out: Path | None
     history: list[Row]
     notes: tuple[str, ...]
 
@@ -67,7 +70,8 @@ class Keywords(TypedDict, total=False):
             epoch's progress callback.
         report: Called with the row of each finished epoch.
         warn: Called with a message for each image that cannot be read.
-        note: Called with what `resume` found, if that is nothing.
+        note: Called with the folder of held-out images, if there is one, and with what `resume`
+            found, if that is nothing.
     """
 
     resume: bool
@@ -97,7 +101,7 @@ def finetune(
     Args:
         checkpoint: An open checkpoint or its path.
         images: A folder with one subfolder per class, or with `train` and `val` folders of that
-            form.
+            form; other names of `val` are in training_data.HELD_OUT.
         out: The folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
         options: Hyperparameters.
         keywords: `resume`, `tensorboard`, `setup`, `world`, `workers`, `watch`, `report`,
@@ -191,6 +195,8 @@ def run_training(
     if not resume:
         _require_no_training(out / STATE)
     first = world.rank == 0
+    if split.held_out is not None and split.folder is not None and first:
+        note(f"{split.folder}: its {len(split.held_out.paths)} images are held out for evaluation")
     board = Board(out / "tensorboard") if tensorboard and first else None
     work = Work(
         model=origin.entry.name,
@@ -230,6 +236,7 @@ def run_training(
         best=write("best", training.best),
         last=write("last", training.weights()),
         best_accuracy=training.best_accuracy,
+        held_out=split.folder,
         history=training.history,
         notes=(missing,) if missing else (),
     )
