@@ -6,6 +6,7 @@ import csv
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,10 +27,11 @@ import gluon2torch.finetuning.fine_tuning
 from gluon2torch.checkpoints.checkpoint import open_checkpoint
 from gluon2torch.checkpoints.record import RecordedParity
 from gluon2torch.errors import CheckpointError, ImageError, TrainingError
-from gluon2torch.finetuning.fine_tuning import STATE, finetune
+from gluon2torch.finetuning.fine_tuning import finetune
 from gluon2torch.finetuning.training_data import epoch_batches, random_crop, split_images
 from gluon2torch.finetuning.training_options import FinetuneOptions, make_optimizer, make_schedule
 from gluon2torch.inference.classification import Progress
+from gluon2torch.inference.images.labelled_images import STATE
 from gluon2torch.inference.images.linear_resize import resize_linear
 from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.validation import validate
@@ -402,6 +404,42 @@ def test_folders_of_training_and_of_held_out_images_are_no_classes(
     make_colours(tmp_path / "parts" / "holdout", 1)
     with pytest.raises(ImageError, match=r"train: has folders in it, but no .* named val, valid, "):
         split_images(tmp_path / "parts", 0, seed=0)
+
+
+def test_output_folders_among_the_classes_are_no_classes(
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(make_colours(tmp_path / "colours", 2))
+    cpu = ("-j", 0, "--device", "cpu")
+    options = (*cpu, "--epochs", 1, "--batch-size", 6, "--tensorboard")
+    for out in ("run1", "run2", "red/run3", "."):
+        for more in ((), ("--resume",)):
+            result = run("finetune", untrained, ".", "-o", out, *options, *more)
+            assert result.exit_code == 0, result.output
+        assert Path(out, "curves.png").is_file()
+        last = open_checkpoint(next(Path(out).glob("last-*.pth")))
+        assert last.labels is not None
+        assert last.labels.ids == ("blue", "green", "red")
+    shutil.rmtree("tensorboard")
+    judged = run("validate", next(Path("run1").glob("last-*.pth")), ".", *cpu, "--json", "-")
+    assert judged.exit_code == 0, judged.output
+    assert json.loads(judged.stdout)["images"] == 6
+
+
+def test_a_folder_of_output_folders_is_no_class(colours: Path) -> None:
+    (colours / "runs" / "1").mkdir(parents=True)
+    split = split_images(colours, 0, 0, colours / "runs" / "2")
+    assert split.labels.ids == ("blue", "green", "red")
+
+
+def test_the_output_folder_may_be_that_of_a_class(colours: Path) -> None:
+    """Its images stay; the plot of an earlier training is none."""
+    for name in (STATE, "curves.csv"):
+        (colours / "red" / name).touch()
+    (colours / "red" / "curves.png").write_bytes((colours / "red" / "0.png").read_bytes())
+    split = split_images(colours, 0, 0, colours / "red")
+    assert split.labels.ids == ("blue", "green", "red")
+    assert [Path(path).name for path in split.train.paths[16:]] == [f"{n}.png" for n in range(8)]
 
 
 def test_a_class_may_be_named_train(colours: Path) -> None:

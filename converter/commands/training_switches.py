@@ -130,7 +130,7 @@ def training_options(out: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 def _left(out: Path) -> str:
     """Say what an interrupted training has written, and how to go on."""
-    from ..finetuning.fine_tuning import STATE
+    from ..inference.images.labelled_images import STATE
 
     if not (out / STATE).exists():
         return "no epoch is finished, and nothing is left; the same command starts again"

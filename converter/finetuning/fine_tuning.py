@@ -17,6 +17,7 @@ from ..errors import CheckpointError, ImageError
 from ..files.atomic_file import check_writable
 from ..inference.classification import Progress
 from ..inference.images.batches import default_workers
+from ..inference.images.labelled_images import BOARD, STATE
 from ..inference.process_group import World
 from ..inference.runner import Setup, compute_dtype, place, require_rgb
 from ..mappings.catalog import load_catalog
@@ -30,7 +31,6 @@ from .training_output import Board, Origin, write_checkpoint, write_curves
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-STATE = "training.pt"
 Watch = Callable[[int], AbstractContextManager[Callable[[Progress], None]]]
 
 
@@ -189,7 +189,7 @@ def run_training(
 ) -> Finetuned | None:
     """Train the network that `make` builds for a number of classes, and write the results."""
     setup, world = setup or Setup(torch.device("cpu")), world or World()
-    split = split_images(images, options.holdout, options.seed)
+    split = split_images(images, options.holdout, options.seed, out)
     _require_enough(images, len(split.train.paths), options.batch_size, least=2 * world.size)
     check_writable(out)
     if not resume:
@@ -197,7 +197,7 @@ def run_training(
     first = world.rank == 0
     if split.held_out is not None and split.folder is not None and first:
         note(f"{split.folder}: its {len(split.held_out.paths)} images are held out for evaluation")
-    board = Board(out / "tensorboard") if tensorboard and first else None
+    board = Board(out / BOARD) if tensorboard and first else None
     work = Work(
         model=origin.entry.name,
         kind=origin.source.kind,

@@ -40,7 +40,7 @@ class Split:
     folder: Path | None = None
 
 
-def split_images(folder: Path, holdout: float, seed: int) -> Split:
+def split_images(folder: Path, holdout: float, seed: int, out: Path | None = None) -> Split:
     """Split the images of a folder into training and held-out images.
 
     Args:
@@ -48,6 +48,7 @@ def split_images(folder: Path, holdout: float, seed: int) -> Split:
             in HELD_OUT.
         holdout: Share of each class's images to hold out, if there is no such folder.
         seed: Seed of that choice.
+        out: The output folder of the training, which is no class.
 
     Raises:
         ImageError: There are fewer than two classes, a class has no images, or there is only one
@@ -55,8 +56,8 @@ def split_images(folder: Path, holdout: float, seed: int) -> Split:
     """
     if not folder.is_dir():
         raise ImageError(f"{folder}: no such folder")
-    root, given = _folders(folder)
-    names = tuple(each.name for each in class_folders(root))
+    root, given = _folders(folder, out)
+    names = tuple(each.name for each in class_folders(root, out))
     if len(names) < 2:
         raise ImageError(
             f"{root}: has {len(names)} folders; training needs one per class, and two classes at "
@@ -64,25 +65,26 @@ def split_images(folder: Path, holdout: float, seed: int) -> Split:
         )
     labels = Labels(names, names)
     _require_recordable(root, labels)
-    images = find_labelled(root, len(names), labels)
+    images = find_labelled(root, len(names), labels, out)
     if missing := sorted(set(range(len(names))).difference(images.targets)):
         raise ImageError(f"{root / names[missing[0]]}: has no images")
     if given is not None:
-        if unknown := [each for each in class_folders(given) if each.name not in names]:
+        folders = class_folders(given, out)
+        if unknown := [each for each in folders if each.name not in names]:
             raise ImageError(f"{unknown[0]}: is not a class of {root}; rename the folder")
-        return Split(images, find_labelled(given, len(names), labels), labels, given)
+        return Split(images, find_labelled(given, len(names), labels, out), labels, given)
     held = _held_out(images.targets, holdout, seed)
     rest = sorted(set(range(len(images.targets))).difference(held))
     return Split(_part(images, rest), _part(images, held) if held else None, labels)
 
 
-def _folders(folder: Path) -> tuple[Path, Path | None]:
+def _folders(folder: Path, out: Path | None) -> tuple[Path, Path | None]:
     """The folder of the training images, and that of the held-out images, or None.
 
     Raises:
         ImageError: There is one of both, and the other is missing.
     """
-    named = {each.name.lower(): each for each in class_folders(folder)}
+    named = {each.name.lower(): each for each in class_folders(folder, out)}
     train = named.get(TRAIN)
     held_out = next((named[name] for name in HELD_OUT if name in named), None)
     if held_out is not None and train is None:
@@ -92,7 +94,7 @@ def _folders(folder: Path) -> tuple[Path, Path | None]:
             "a class"
         )
     if train is not None and held_out is None:
-        if class_folders(train):
+        if class_folders(train, out):
             raise ImageError(
                 f"{train}: has folders in it, but no folder beside it is named "
                 f"{', '.join(HELD_OUT)}; give {train} in place of {folder} to hold out a share of "

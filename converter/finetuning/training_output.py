@@ -16,6 +16,7 @@ from ..errors import CheckpointError, MissingDependencyError
 from ..files.atomic_file import write_text
 from ..files.hashes import HASH_DIGITS, file_sha256
 from ..inference.figures import draw_curves
+from ..inference.images.labelled_images import CURVES, PLOT
 from ..inference.runner import RGB
 from ..mapping.network_spec import empty_network
 from ..mappings.catalog import Entry, Preprocessing
@@ -117,9 +118,9 @@ def write_curves(history: list[Row], folder: Path) -> str | None:
     table = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     table.writeheader()
     table.writerows(history)
-    write_text(text.getvalue(), folder / "curves.csv")
+    write_text(text.getvalue(), folder / CURVES)
     try:
-        draw_curves(history, folder / "curves.png")
+        draw_curves(history, folder / PLOT)
     except MissingDependencyError as error:
         return str(error)
     return None
