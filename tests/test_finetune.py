@@ -28,7 +28,12 @@ from gluon2torch.checkpoints.checkpoint import open_checkpoint
 from gluon2torch.checkpoints.record import RecordedParity
 from gluon2torch.errors import CheckpointError, ImageError, TrainingError
 from gluon2torch.finetuning.fine_tuning import finetune
-from gluon2torch.finetuning.training_data import epoch_batches, random_crop, split_images
+from gluon2torch.finetuning.training_data import (
+    TrainBatches,
+    epoch_batches,
+    random_crop,
+    split_images,
+)
 from gluon2torch.finetuning.training_options import FinetuneOptions, make_optimizer, make_schedule
 from gluon2torch.inference.classification import Progress
 from gluon2torch.inference.images.labelled_images import STATE
@@ -285,6 +290,48 @@ def test_running_statistics_of_mxnet(untrained: Path, colours: Path, tmp_path: P
             replace(options, gluon_batch_norm=False),
             resume=True,
         )
+
+
+def test_images_that_cannot_be_read_are_not_in_the_statistics(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    options = FinetuneOptions(epochs=1, batch_size=64, holdout=0)
+    means = []
+    for out in ("whole", "broken"):
+        done = train(untrained, colours, tmp_path / out, options)
+        means.append(open_checkpoint(done.last.file).tensors["bn1.running_mean"])
+        assert done.history[0]["train loss"] > 0
+        for number in range(24):  # the last images of the last class: the others keep their crops
+            (colours / "red" / f"x{number}.png").write_bytes(b"broken")
+    torch.testing.assert_close(means[1], means[0], atol=1e-6, rtol=0)
+
+
+def test_a_batch_without_readable_images_changes_no_weight(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    for path in colours.glob("*/*.png"):
+        path.write_bytes(b"broken")
+    told: list[str] = []
+    options = FinetuneOptions(epochs=1, batch_size=6, holdout=0)
+    done = train(untrained, colours, tmp_path / "out", options, warn=told.append)
+    before, after = (open_checkpoint(path).tensors for path in (untrained, done.last.file))
+    assert len(told) == 24
+    assert all(torch.equal(after[name], before[name]) for name in before if name[:3] != "fc.")
+
+
+@pytest.mark.parametrize("readable", [0, 1, 2, 3])
+def test_a_batch_has_two_images_at_least(readable: int, colours: Path) -> None:
+    for path in sorted(colours.glob("red/*.png"))[readable:]:
+        path.write_bytes(b"broken")
+    images = split_images(colours, 0, seed=0).train
+    batch = TrainBatches(images, [list(range(16, 24))], (32, 32), 1.0, seed=0, epoch=0)[0]
+    count = max(readable, 2)
+    assert batch.pixels.shape == (count, 32, 32, 3)
+    assert batch.weights.tolist() == ([1.0] * readable + [0.0] * 2)[:count]
+    assert len(batch.broken) == 8 - readable
+    if readable:  # one image is there twice
+        assert batch.targets.tolist() == [2] * count
+        assert batch.pixels.amax((1, 2, 3)).min() > 0
 
 
 def test_workers_change_nothing(untrained: Path, colours: Path, tmp_path: Path) -> None:

@@ -122,6 +122,8 @@ class Training:
         for batch, whole in zip(loader, batches, strict=True):
             for message in batch.broken:
                 work.warn(message)
+            if not batch.weights.any() and not world.joined:
+                continue  # nothing was read; a process of several takes part in every step
             targets, weights = (
                 each.to(work.setup.device) for each in (batch.targets, batch.weights)
             )

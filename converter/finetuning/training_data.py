@@ -23,6 +23,7 @@ from ..mappings.class_labels import Labels, recorded_labels
 
 TRAIN = "train"
 HELD_OUT = ("val", "valid", "validation", "dev", "eval", "test")  # the first there is, is used
+LEAST = 2  # images of a process in a batch, for the statistics of BatchNorm
 ATTEMPTS = 10  # at a random crop that fits, before the whole image is used
 
 
@@ -165,13 +166,13 @@ def epoch_batches(
 
 @dataclass(frozen=True)
 class TrainBatch:
-    """One process's share of a batch.
+    """One process's share of a batch, without the images that could not be read.
 
     Attributes:
         pixels: (N, H, W, 3), 8-bit.
         targets: Class indices, (N,).
-        weights: 1, or 0 for an image that could not be read, (N,).
-        broken: The error messages of those.
+        weights: 1, or 0 for an image that only fills up a batch of fewer than two, (N,).
+        broken: The error messages of those that could not be read.
     """
 
     pixels: torch.Tensor
@@ -196,21 +197,25 @@ class TrainBatches(Dataset[TrainBatch]):
 
     def __getitem__(self, number: int) -> TrainBatch:
         indices = self.batches[number]
-        pixels = np.zeros((len(indices), *self.size, 3), np.uint8)
-        weights = np.ones(len(indices), np.float32)
+        crops: list[Image] = []
+        targets: list[int] = []
         broken: list[str] = []
-        for place, index in enumerate(indices):
+        for index in indices:
             rng = np.random.default_rng([self.seed, self.epoch, index])
             try:
                 image = read_image(self.images.paths[index])
             except ImageError as error:
                 broken.append(str(error))
-                weights[place] = 0
             else:
-                pixels[place] = random_crop(image, self.size, self.min_scale, rng)
-        targets = torch.tensor([self.images.targets[index] for index in indices])
+                crops.append(random_crop(image, self.size, self.min_scale, rng))
+                targets.append(self.images.targets[index])
+        # the readable image again, or black ones: every process takes part in every step
+        lacking = max(LEAST - len(crops), 0)
+        weights = torch.tensor([1.0] * len(crops) + [0.0] * lacking)
+        crops += (crops[:1] or [np.zeros((*self.size, 3), np.uint8)]) * lacking
+        targets += (targets[:1] or [0]) * lacking
         return TrainBatch(
-            torch.from_numpy(pixels), targets, torch.from_numpy(weights), tuple(broken)
+            torch.from_numpy(np.stack(crops)), torch.tensor(targets), weights, tuple(broken)
         )
 
 
