@@ -376,6 +376,27 @@ def test_resuming_with_other_held_out_images_is_refused(
     assert state["parts"]["scaler"] == {}  # of a training without float16
 
 
+def test_resuming_with_another_checkpoint_is_refused(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    once = FinetuneOptions(epochs=1, batch_size=12)
+    out, moved, other = tmp_path / "out", tmp_path / "moved.pth", tmp_path / "other.pth"
+    train(untrained, colours, out, once)
+    tensors = torch.load(untrained, weights_only=True)
+    for path in (moved, other):
+        torch.save(tensors, path)
+        path.with_suffix(".json").write_text(json.dumps(record().as_dict()))
+        tensors["bn1.weight"] = tensors["bn1.weight"] + 1
+    more = replace(once, epochs=2)
+    with pytest.raises(CheckpointError, match="with different weights; resume it"):
+        train(other, colours, out, more, resume=True)
+    assert len(train(moved, colours, out, more, resume=True).history) == 2
+    state = torch.load(out / STATE, weights_only=True)
+    del state["start"]  # as of an earlier version
+    torch.save(state, out / STATE)
+    assert len(train(moved, colours, out, replace(once, epochs=3), resume=True).history) == 3
+
+
 @pytest.mark.posix
 @pytest.mark.parametrize("name", [" red", "re\u2028d", "re\td", "caf\udce9"])
 def test_a_folder_whose_name_no_record_can_have(name: str, colours: Path) -> None:

@@ -23,6 +23,7 @@ from ..inference.runner import Setup, compute_dtype, place, require_rgb
 from ..mappings.catalog import load_catalog
 from ..models import ResNet, create_model
 from ..sources.source import Source
+from ..weights.content_hash import content_sha256
 from .training import Row, Training, Work
 from .training_data import split_images
 from .training_options import FinetuneOptions
@@ -120,7 +121,8 @@ def finetune(
     require_rgb(opened)
     options = options or FinetuneOptions()
     source = Source("finetuned", path=str(opened.path), seed=options.seed)
-    origin = Origin(opened.entry, opened.preprocessing, source)
+    start = content_sha256(opened.tensors)
+    origin = Origin(opened.entry, opened.preprocessing, source, start)
 
     def make(num_classes: int) -> ResNet:
         return _with_new_classifier(opened, num_classes, options)
@@ -201,6 +203,7 @@ def run_training(
     work = Work(
         model=origin.entry.name,
         kind=origin.source.kind,
+        start=origin.start,
         options=options,
         split=split,
         preprocessing=origin.preprocessing,

@@ -31,17 +31,19 @@ from .training import Row
 
 @dataclass(frozen=True)
 class Origin:
-    """What the records of a training say of its beginning.
+    """The beginning of a training.
 
     Attributes:
         entry: The network.
         preprocessing: Of its images.
         source: Where its weights come from.
+        start: Hash of those weights; None if the seed determines them.
     """
 
     entry: Entry
     preprocessing: Preprocessing
     source: Source
+    start: str | None = None
 
 
 def write_checkpoint(
