@@ -38,6 +38,7 @@ from gluon2torch.finetuning.training_options import FinetuneOptions, make_optimi
 from gluon2torch.inference.classification import Progress
 from gluon2torch.inference.images.labelled_images import STATE
 from gluon2torch.inference.images.linear_resize import resize_linear
+from gluon2torch.inference.process_group import World
 from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.validation import validate
 from gluon2torch.models import create_model
@@ -565,7 +566,46 @@ def test_a_foreign_state_is_refused(untrained: Path, colours: Path, tmp_path: Pa
     with pytest.raises(CheckpointError, match="is not the state of a training"):
         train(untrained, colours, tmp_path, resume=True)
     with pytest.raises(ImageError, match="two per process"):
-        train(untrained, colours, tmp_path / "b", FinetuneOptions(batch_size=1))
+        train(untrained, colours, tmp_path / "b", FinetuneOptions(batch_size=2), world=World(0, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("epochs", 0, "a whole number, at least 1"),
+        ("epochs", 1.5, "a whole number, at least 1"),
+        ("epochs", None, "a whole number, at least 1"),
+        ("batch_size", 1, "a whole number, at least 2"),
+        ("lr", 0, "a number, above 0"),
+        ("lr", float("inf"), "a number, above 0"),
+        ("weight_decay", -1e-9, "a number, at least 0"),
+        ("warmup", float("nan"), "a number, at least 0"),
+        ("label_smoothing", 1, "a number, at least 0 and below 1"),
+        ("ema", 1.0, "a number, at least 0 and below 1"),
+        ("min_scale", 0.0, "a number, above 0 and at most 1"),
+        ("min_scale", 1.5, "a number, above 0 and at most 1"),
+        ("holdout", 1.5, "a number, at least 0 and below 1"),
+        ("holdout", "0.5", "a number, at least 0 and below 1"),
+        ("seed", -1, "a whole number, at least 0 and at most 18446744073709551615"),
+        ("seed", 2**64, "a whole number, at least 0 and at most 18446744073709551615"),
+    ],
+)
+def test_options_out_of_range_are_refused(
+    name: str, value: Any, accepted: str, tmp_path: Path
+) -> None:
+    values: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=f"^{name} is {value!r}; it must be {accepted}$"):
+        FinetuneOptions(**values)
+    words = (f"--{name.replace('_', '-')}", value)
+    assert run("finetune", tmp_path / "x.pth", tmp_path, *words).exit_code == 2 or value == "0.5"
+
+
+def test_options_at_the_ends_of_their_ranges() -> None:
+    numbers: dict[str, Any] = {"epochs": 1, "batch_size": 2, "lr": 1e-30, "ema": 0}
+    FinetuneOptions(**numbers, weight_decay=0, warmup=0, label_smoothing=0, min_scale=1, holdout=0)
+    FinetuneOptions(seed=2**64 - 1)
+    with pytest.raises(ValueError, match="preset is 'x'; it must be one of gluon, timm"):
+        FinetuneOptions(preset="x")
 
 
 def command(
