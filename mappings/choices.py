@@ -59,6 +59,7 @@ class Range:
         return f"{kind} {least} and {'below' if self.max_open else 'at most'} {self.max}"
 
 
+BATCH_SIZES = Range(1, whole=True)
 # of the hyperparameters of a training
 TRAINING_RANGES = {
     "epochs": Range(1, whole=True),
