@@ -49,6 +49,7 @@ from .documents import training_figures
 from .images import SHEET, encode, noise, run
 
 ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
 QUICK = FinetuneOptions(
     epochs=3, batch_size=6, ema=0.5, warmup=0.5, label_smoothing=0.1, holdout=0.25
@@ -608,6 +609,69 @@ def test_options_at_the_ends_of_their_ranges() -> None:
         FinetuneOptions(preset="x")
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_no_process_leaves_before_the_results_are_written(
+    rank: int,
+    untrained: Path,
+    colours: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "out"
+    seen: list[int] = []
+
+    class Watched(World):
+        def wait(self) -> None:
+            seen.append(len(list(out.glob("*.pth"))))
+
+    def refuse(*_: Any) -> None:
+        raise CheckpointError("no space is left")
+
+    options = FinetuneOptions(epochs=1, batch_size=12)
+    done = train(untrained, colours, out, options, world=Watched(rank))
+    assert (done is None) == (rank == 1)
+    assert seen == ([0] if done is None else [len({done.best.file, done.last.file})])
+    if rank == 0:  # an error keeps no other process waiting
+        monkeypatch.setattr(gluon2torch.finetuning.fine_tuning, "write_checkpoint", refuse)
+        with pytest.raises(CheckpointError, match="no space"):
+            train(untrained, colours, out, options, world=Watched(rank), resume=True)
+        assert len(seen) == 2
+
+
+LEFT_THREADS = """
+import os, sys, torch
+from pathlib import Path
+from gluon2torch.finetuning.fine_tuning import finetune
+from gluon2torch.finetuning.training_options import FinetuneOptions
+from gluon2torch.inference.process_group import join_world
+checkpoint, images, out = sys.argv[1:]
+names = lambda: [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+with join_world(torch.device("cpu")) as world:
+    finetune(checkpoint, images, out, FinetuneOptions(epochs=1), world=world, workers=0)
+    during = names()
+print(*(sum("gloo_runloop" in name for name in each) for each in (during, names())))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux")
+def test_no_thread_of_the_process_group_is_left(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    """One that releases a tensor while Python ends aborts the process."""
+    single = {"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_THREADS, untrained, colours, tmp_path / "out"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**ENVIRONMENT, **single, "TORCHELASTIC_RUN_ID": "0"},
+    )
+    during, after = map(int, done.stdout.split())
+    assert during > 0
+    assert after == 0
+
+
 def command(
     checkpoint: Path, images: Path, out: Path, *more: object, processes: int = 1
 ) -> list[str]:
@@ -615,9 +679,6 @@ def command(
     options = ("-o", out, "--batch-size", 9, "--workers", 0, "--device", "cpu", *more)
     words = ("-m", "gluon2torch", "finetune", checkpoint, images, *options)
     return [sys.executable, *(launcher if processes > 1 else []), *map(str, words)]
-
-
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture

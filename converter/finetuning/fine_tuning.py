@@ -232,17 +232,20 @@ def run_training(
     def write(name: str, tensors: dict[str, torch.Tensor]) -> Record:
         return write_checkpoint(name, tensors, origin, split.labels, out)
 
-    if not first:
-        return None
-    missing = write_curves(training.history, out)
-    return Finetuned(
-        best=write("best", training.best),
-        last=write("last", training.weights()),
-        best_accuracy=training.best_accuracy,
-        held_out=split.folder,
-        history=training.history,
-        notes=(missing,) if missing else (),
-    )
+    try:
+        if not first:
+            return None
+        missing = write_curves(training.history, out)
+        return Finetuned(
+            best=write("best", training.best),
+            last=write("last", training.weights()),
+            best_accuracy=training.best_accuracy,
+            held_out=split.folder,
+            history=training.history,
+            notes=(missing,) if missing else (),
+        )
+    finally:
+        world.wait()  # where one process fails, torchrun ends the others, also one that writes
 
 
 def _require_enough(images: Path, count: int, batch_size: int, least: int) -> None:
