@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from gluon2torch.finetuning.fine_tuning import STATE, finetune
+from gluon2torch.finetuning.fine_tuning import finetune
 from gluon2torch.finetuning.training_options import FinetuneOptions
+from gluon2torch.inference.images.labelled_images import STATE
 from gluon2torch.inference.runner import Runner, Setup, compute_dtype, find_device, place
 from gluon2torch.inference.validation import validate
 from gluon2torch.mappings.catalog import load_catalog

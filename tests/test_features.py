@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
 from gluon2torch.checkpoints.checkpoint import open_checkpoint
+from gluon2torch.errors import ImageError
 from gluon2torch.inference.feature_extraction import extract_features
 from gluon2torch.inference.images.normalisation import normalise
 from gluon2torch.inference.images.presets import make_crop
+from gluon2torch.inference.prediction import predict
+from gluon2torch.inference.validation import validate
 from gluon2torch.models import create_model
 
 from .images import encode, noise, run
@@ -69,8 +74,35 @@ def test_a_broken_image_is_reported_and_left_out(untrained: Path, tmp_path: Path
         assert file["features"].shape == (2, 64)
     out.unlink()
     result = run("features", untrained, paths[1], "-o", out, *OPTIONS)
-    assert "nothing was written" in result.output
+    assert result.exit_code == 1
+    assert "Error: none of the images can be read; the first: " in result.output
+    assert f"{paths[1].name}: is not a valid image" in result.output
     assert not out.exists()
+    with pytest.raises(ImageError, match=r"none of the images .* first: .*1\.png: is not a valid"):
+        extract_features(untrained, [paths[1]], workers=0)
+    with pytest.raises(ImageError, match="there are no images; give files"):
+        extract_features(untrained, [], workers=0)
+
+
+def test_a_single_path_need_not_be_in_a_list(untrained: Path, tmp_path: Path) -> None:
+    (path,) = make_images(tmp_path / "images", 1)
+    for each in (path, str(path), path.parent, str(path.parent)):
+        found = extract_features(untrained, each, workers=0)
+        assert found.images == (str(path),)
+        assert [prediction.image for prediction in predict(untrained, each)] == [str(path)]
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5])
+def test_a_batch_size_below_one_is_refused(size: Any, untrained: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    make_images(images, 1)
+    message = f"batch_size is {size}; it must be a whole number, at least 1"
+    with pytest.raises(ValueError, match=message):
+        extract_features(untrained, images, batch_size=size, workers=0)
+    lines = tmp_path / "lines.txt"
+    lines.write_text("images/0.png 0\n")
+    with pytest.raises(ValueError, match=message):
+        validate(untrained, lines, batch_size=size, workers=0)
 
 
 def test_a_trunk_gives_features_and_half_precision_becomes_float32(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,11 +27,18 @@ import gluon2torch.finetuning.fine_tuning
 from gluon2torch.checkpoints.checkpoint import open_checkpoint
 from gluon2torch.checkpoints.record import RecordedParity
 from gluon2torch.errors import CheckpointError, ImageError, TrainingError
-from gluon2torch.finetuning.fine_tuning import STATE, finetune
-from gluon2torch.finetuning.training_data import epoch_batches, random_crop, split_images
+from gluon2torch.finetuning.fine_tuning import finetune
+from gluon2torch.finetuning.training_data import (
+    TrainBatches,
+    epoch_batches,
+    random_crop,
+    split_images,
+)
 from gluon2torch.finetuning.training_options import FinetuneOptions, make_optimizer, make_schedule
 from gluon2torch.inference.classification import Progress
+from gluon2torch.inference.images.labelled_images import STATE
 from gluon2torch.inference.images.linear_resize import resize_linear
+from gluon2torch.inference.process_group import World
 from gluon2torch.inference.runner import Setup
 from gluon2torch.inference.validation import validate
 from gluon2torch.models import create_model
@@ -41,6 +49,7 @@ from .documents import training_figures
 from .images import SHEET, encode, noise, run
 
 ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
 QUICK = FinetuneOptions(
     epochs=3, batch_size=6, ema=0.5, warmup=0.5, label_smoothing=0.1, holdout=0.25
@@ -285,6 +294,48 @@ def test_running_statistics_of_mxnet(untrained: Path, colours: Path, tmp_path: P
         )
 
 
+def test_images_that_cannot_be_read_are_not_in_the_statistics(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    options = FinetuneOptions(epochs=1, batch_size=64, holdout=0)
+    means = []
+    for out in ("whole", "broken"):
+        done = train(untrained, colours, tmp_path / out, options)
+        means.append(open_checkpoint(done.last.file).tensors["bn1.running_mean"])
+        assert done.history[0]["train loss"] > 0
+        for number in range(24):  # the last images of the last class: the others keep their crops
+            (colours / "red" / f"x{number}.png").write_bytes(b"broken")
+    torch.testing.assert_close(means[1], means[0], atol=1e-6, rtol=0)
+
+
+def test_a_batch_without_readable_images_changes_no_weight(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    for path in colours.glob("*/*.png"):
+        path.write_bytes(b"broken")
+    told: list[str] = []
+    options = FinetuneOptions(epochs=1, batch_size=6, holdout=0)
+    done = train(untrained, colours, tmp_path / "out", options, warn=told.append)
+    before, after = (open_checkpoint(path).tensors for path in (untrained, done.last.file))
+    assert len(told) == 24
+    assert all(torch.equal(after[name], before[name]) for name in before if name[:3] != "fc.")
+
+
+@pytest.mark.parametrize("readable", [0, 1, 2, 3])
+def test_a_batch_has_two_images_at_least(readable: int, colours: Path) -> None:
+    for path in sorted(colours.glob("red/*.png"))[readable:]:
+        path.write_bytes(b"broken")
+    images = split_images(colours, 0, seed=0).train
+    batch = TrainBatches(images, [list(range(16, 24))], (32, 32), 1.0, seed=0, epoch=0)[0]
+    count = max(readable, 2)
+    assert batch.pixels.shape == (count, 32, 32, 3)
+    assert batch.weights.tolist() == ([1.0] * readable + [0.0] * 2)[:count]
+    assert len(batch.broken) == 8 - readable
+    if readable:  # one image is there twice
+        assert batch.targets.tolist() == [2] * count
+        assert batch.pixels.amax((1, 2, 3)).min() > 0
+
+
 def test_workers_change_nothing(untrained: Path, colours: Path, tmp_path: Path) -> None:
     options = FinetuneOptions(epochs=1, batch_size=6)
     files = [
@@ -327,6 +378,27 @@ def test_resuming_with_other_held_out_images_is_refused(
     assert state["parts"]["scaler"] == {}  # of a training without float16
 
 
+def test_resuming_with_another_checkpoint_is_refused(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    once = FinetuneOptions(epochs=1, batch_size=12)
+    out, moved, other = tmp_path / "out", tmp_path / "moved.pth", tmp_path / "other.pth"
+    train(untrained, colours, out, once)
+    tensors = torch.load(untrained, weights_only=True)
+    for path in (moved, other):
+        torch.save(tensors, path)
+        path.with_suffix(".json").write_text(json.dumps(record().as_dict()))
+        tensors["bn1.weight"] = tensors["bn1.weight"] + 1
+    more = replace(once, epochs=2)
+    with pytest.raises(CheckpointError, match="with different weights; resume it"):
+        train(other, colours, out, more, resume=True)
+    assert len(train(moved, colours, out, more, resume=True).history) == 2
+    state = torch.load(out / STATE, weights_only=True)
+    del state["start"]  # as of an earlier version
+    torch.save(state, out / STATE)
+    assert len(train(moved, colours, out, replace(once, epochs=3), resume=True).history) == 3
+
+
 @pytest.mark.posix
 @pytest.mark.parametrize("name", [" red", "re\u2028d", "re\td", "caf\udce9"])
 def test_a_folder_whose_name_no_record_can_have(name: str, colours: Path) -> None:
@@ -359,6 +431,91 @@ def test_splits(colours: Path, tmp_path: Path) -> None:
     (colours / "empty").mkdir()
     with pytest.raises(ImageError, match="empty: has no images"):
         split_images(colours, 0, seed=0)
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "eval", "test", "Valid"])
+def test_the_names_of_the_held_out_folder(name: str, tmp_path: Path) -> None:
+    make_colours(tmp_path / "both" / "train", 2)
+    make_colours(tmp_path / "both" / name, 1)
+    split = split_images(tmp_path / "both", 0.5, seed=0)
+    assert split.labels.ids == ("blue", "green", "red")
+    assert split.folder == tmp_path / "both" / name
+    assert split.held_out is not None
+    assert (len(split.train.paths), len(split.held_out.paths)) == (6, 3)
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "eval"])
+def test_the_test_images_choose_no_weights_if_there_are_others(name: str, tmp_path: Path) -> None:
+    for folder in ("train", "test", name):
+        make_colours(tmp_path / folder, 1)
+    assert split_images(tmp_path, 0.5, seed=0).folder == tmp_path / name
+
+
+def test_the_held_out_folder_is_named(untrained: Path, tmp_path: Path) -> None:
+    make_colours(tmp_path / "both" / "train", 2)
+    make_colours(tmp_path / "both" / "valid", 1)
+    options = ("--epochs", 1, "--batch-size", 6, "-j", 0, "--device", "cpu", "--json", "-")
+    result = run("finetune", untrained, tmp_path / "both", "-o", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    valid = tmp_path / "both" / "valid"
+    assert result.stderr == f"note: {valid}: its 3 images are held out for evaluation\n"
+    assert json.loads(result.stdout)["held_out"] == str(valid)
+
+
+def test_folders_of_training_and_of_held_out_images_are_no_classes(
+    colours: Path, tmp_path: Path
+) -> None:
+    make_colours(colours / "valid", 1)
+    with pytest.raises(
+        ImageError, match="valid: has the name of .*, but there is no .*train; move"
+    ):
+        split_images(colours, 0, seed=0)
+    make_colours(tmp_path / "parts" / "train", 1)
+    make_colours(tmp_path / "parts" / "holdout", 1)
+    with pytest.raises(ImageError, match=r"train: has folders in it, but no .* named val, valid, "):
+        split_images(tmp_path / "parts", 0, seed=0)
+
+
+def test_output_folders_among_the_classes_are_no_classes(
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(make_colours(tmp_path / "colours", 2))
+    cpu = ("-j", 0, "--device", "cpu")
+    options = (*cpu, "--epochs", 1, "--batch-size", 6, "--tensorboard")
+    for out in ("run1", "run2", "red/run3", "."):
+        for more in ((), ("--resume",)):
+            result = run("finetune", untrained, ".", "-o", out, *options, *more)
+            assert result.exit_code == 0, result.output
+        assert Path(out, "curves.png").is_file()
+        last = open_checkpoint(next(Path(out).glob("last-*.pth")))
+        assert last.labels is not None
+        assert last.labels.ids == ("blue", "green", "red")
+    shutil.rmtree("tensorboard")
+    judged = run("validate", next(Path("run1").glob("last-*.pth")), ".", *cpu, "--json", "-")
+    assert judged.exit_code == 0, judged.output
+    assert json.loads(judged.stdout)["images"] == 6
+
+
+def test_a_folder_of_output_folders_is_no_class(colours: Path) -> None:
+    (colours / "runs" / "1").mkdir(parents=True)
+    split = split_images(colours, 0, 0, colours / "runs" / "2")
+    assert split.labels.ids == ("blue", "green", "red")
+
+
+def test_the_output_folder_may_be_that_of_a_class(colours: Path) -> None:
+    """Its images stay; the plot of an earlier training is none."""
+    for name in (STATE, "curves.csv"):
+        (colours / "red" / name).touch()
+    (colours / "red" / "curves.png").write_bytes((colours / "red" / "0.png").read_bytes())
+    split = split_images(colours, 0, 0, colours / "red")
+    assert split.labels.ids == ("blue", "green", "red")
+    assert [Path(path).name for path in split.train.paths[16:]] == [f"{n}.png" for n in range(8)]
+
+
+def test_a_class_may_be_named_train(colours: Path) -> None:
+    (colours / "red").rename(colours / "train")
+    split = split_images(colours, 0, seed=0)
+    assert split.labels.ids == ("blue", "green", "train")
 
 
 def test_batches_and_crops_depend_on_seed_and_epoch_alone() -> None:
@@ -410,7 +567,109 @@ def test_a_foreign_state_is_refused(untrained: Path, colours: Path, tmp_path: Pa
     with pytest.raises(CheckpointError, match="is not the state of a training"):
         train(untrained, colours, tmp_path, resume=True)
     with pytest.raises(ImageError, match="two per process"):
-        train(untrained, colours, tmp_path / "b", FinetuneOptions(batch_size=1))
+        train(untrained, colours, tmp_path / "b", FinetuneOptions(batch_size=2), world=World(0, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("epochs", 0, "a whole number, at least 1"),
+        ("epochs", 1.5, "a whole number, at least 1"),
+        ("epochs", None, "a whole number, at least 1"),
+        ("batch_size", 1, "a whole number, at least 2"),
+        ("lr", 0, "a number, above 0"),
+        ("lr", float("inf"), "a number, above 0"),
+        ("weight_decay", -1e-9, "a number, at least 0"),
+        ("warmup", float("nan"), "a number, at least 0"),
+        ("label_smoothing", 1, "a number, at least 0 and below 1"),
+        ("ema", 1.0, "a number, at least 0 and below 1"),
+        ("min_scale", 0.0, "a number, above 0 and at most 1"),
+        ("min_scale", 1.5, "a number, above 0 and at most 1"),
+        ("holdout", 1.5, "a number, at least 0 and below 1"),
+        ("holdout", "0.5", "a number, at least 0 and below 1"),
+        ("seed", -1, "a whole number, at least 0 and at most 18446744073709551615"),
+        ("seed", 2**64, "a whole number, at least 0 and at most 18446744073709551615"),
+    ],
+)
+def test_options_out_of_range_are_refused(
+    name: str, value: Any, accepted: str, tmp_path: Path
+) -> None:
+    values: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=f"^{name} is {value!r}; it must be {accepted}$"):
+        FinetuneOptions(**values)
+    words = (f"--{name.replace('_', '-')}", value)
+    assert run("finetune", tmp_path / "x.pth", tmp_path, *words).exit_code == 2 or value == "0.5"
+
+
+def test_options_at_the_ends_of_their_ranges() -> None:
+    numbers: dict[str, Any] = {"epochs": 1, "batch_size": 2, "lr": 1e-30, "ema": 0}
+    FinetuneOptions(**numbers, weight_decay=0, warmup=0, label_smoothing=0, min_scale=1, holdout=0)
+    FinetuneOptions(seed=2**64 - 1)
+    with pytest.raises(ValueError, match="preset is 'x'; it must be one of gluon, timm"):
+        FinetuneOptions(preset="x")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_no_process_leaves_before_the_results_are_written(
+    rank: int,
+    untrained: Path,
+    colours: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "out"
+    seen: list[int] = []
+
+    class Watched(World):
+        def wait(self) -> None:
+            seen.append(len(list(out.glob("*.pth"))))
+
+    def refuse(*_: Any) -> None:
+        raise CheckpointError("no space is left")
+
+    options = FinetuneOptions(epochs=1, batch_size=12)
+    done = train(untrained, colours, out, options, world=Watched(rank))
+    assert (done is None) == (rank == 1)
+    assert seen == ([0] if done is None else [len({done.best.file, done.last.file})])
+    if rank == 0:  # an error keeps no other process waiting
+        monkeypatch.setattr(gluon2torch.finetuning.fine_tuning, "write_checkpoint", refuse)
+        with pytest.raises(CheckpointError, match="no space"):
+            train(untrained, colours, out, options, world=Watched(rank), resume=True)
+        assert len(seen) == 2
+
+
+LEFT_THREADS = """
+import os, sys, torch
+from pathlib import Path
+from gluon2torch.finetuning.fine_tuning import finetune
+from gluon2torch.finetuning.training_options import FinetuneOptions
+from gluon2torch.inference.process_group import join_world
+checkpoint, images, out = sys.argv[1:]
+names = lambda: [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+with join_world(torch.device("cpu")) as world:
+    finetune(checkpoint, images, out, FinetuneOptions(epochs=1), world=world, workers=0)
+    during = names()
+print(*(sum("gloo_runloop" in name for name in each) for each in (during, names())))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux")
+def test_no_thread_of_the_process_group_is_left(
+    untrained: Path, colours: Path, tmp_path: Path
+) -> None:
+    """One that releases a tensor while Python ends aborts the process."""
+    single = {"WORLD_SIZE": "1", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_THREADS, untrained, colours, tmp_path / "out"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**ENVIRONMENT, **single, "TORCHELASTIC_RUN_ID": "0"},
+    )
+    during, after = map(int, done.stdout.split())
+    assert during > 0
+    assert after == 0
 
 
 def command(
@@ -420,9 +679,6 @@ def command(
     options = ("-o", out, "--batch-size", 9, "--workers", 0, "--device", "cpu", *more)
     words = ("-m", "gluon2torch", "finetune", checkpoint, images, *options)
     return [sys.executable, *(launcher if processes > 1 else []), *map(str, words)]
-
-
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from gluon2torch.commands.interruption import Interrupted
 from gluon2torch.errors import CheckpointError
 from gluon2torch.files import atomic_file, temporary_names
 from gluon2torch.files.temporary_names import PREFIX, is_abandoned, new_name
-from gluon2torch.finetuning.fine_tuning import STATE
+from gluon2torch.inference.images.labelled_images import STATE
 from gluon2torch.pipeline.batch import convert_in_turn
 from gluon2torch.pipeline.request import Request
 from gluon2torch.sources.params_writer import write_params

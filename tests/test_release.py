@@ -259,6 +259,12 @@ def test_what_is_missing_of_the_published_set_is_named(weights: Path, tmp_path: 
         assert f"  {load_catalog()[name].published}: was not converted\n" in result.output
 
 
+def test_a_network_of_the_zoo_has_no_release(weights: Path, tmp_path: Path) -> None:
+    result = run("release", tmp_path / "dist", "--from", weights, "--model", "yolo3_darknet53_voc")
+    assert result.exit_code == 1
+    assert "yolo3_darknet53_voc: converted as a graph; releases are of the cat" in result.output
+
+
 def test_a_folder_with_something_in_it_is_left_alone(weights: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()

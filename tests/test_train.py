@@ -14,7 +14,8 @@ import gluon2torch
 from gluon2torch import FinetuneOptions, open_checkpoint, validate
 from gluon2torch.checkpoints.model_card import model_card
 from gluon2torch.errors import CheckpointError, UnknownModelError
-from gluon2torch.finetuning.fine_tuning import STATE, finetune
+from gluon2torch.finetuning.fine_tuning import finetune
+from gluon2torch.inference.images.labelled_images import STATE
 from gluon2torch.sources.source import Source
 
 from .conftest import require_data

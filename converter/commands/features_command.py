@@ -104,8 +104,6 @@ def features_command(
             found = extract_features(opened, images, stages=stages, **options)
         for message in found.broken:
             click.echo(f"Error: {message}", err=True)
-        if not found.images:
-            raise click.ClickException("no image could be read; nothing was written")
         write_features(found, out)
     except ConversionError as error:
         raise click.ClickException(shortened(str(error))) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConversionError
-from ..mappings.choices import OPTIMIZERS, SCHEDULES
+from ..mappings.choices import OPTIMIZERS, SCHEDULES, TRAINING_RANGES
 from .interruption import interruptible
 from .option_types import FiniteRange, OutputFolder
 from .shared_options import (
@@ -27,18 +27,26 @@ from .shared_options import (
 if TYPE_CHECKING:
     from ..finetuning.fine_tuning import Finetuned
 
-LARGEST_SEED = 2**64 - 1  # torch's
+
+def _number(name: str) -> click.ParamType[Any]:
+    """The type of a number that `FinetuneOptions` has, too."""
+    accepted = TRAINING_RANGES[name]
+    if accepted.whole:
+        return click.IntRange(accepted.min, accepted.max)
+    return FiniteRange(accepted.min, accepted.max, accepted.min_open, accepted.max_open)
+
+
 _OPTIONS = (
     click.option(
         "--resume",
         is_flag=True,
         help="Resume an interrupted training, or add epochs.",
     ),
-    click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True),
+    click.option("--epochs", type=_number("epochs"), default=10, show_default=True),
     click.option(
         "-b",
         "--batch-size",
-        type=click.IntRange(min=2),
+        type=_number("batch_size"),
         default=32,
         show_default=True,
         help="Images per step, over all processes.",
@@ -48,47 +56,47 @@ _OPTIONS = (
     ),
     click.option(
         "--lr",
-        type=FiniteRange(min=0, min_open=True),
+        type=_number("lr"),
         help="Default: 0.01 for sgd, 0.0005 for adamw.",
     ),
-    click.option("--weight-decay", type=FiniteRange(min=0), default=1e-4, show_default=True),
+    click.option("--weight-decay", type=_number("weight_decay"), default=1e-4, show_default=True),
     click.option(
         "--schedule", type=click.Choice(SCHEDULES), default=SCHEDULES[0], show_default=True
     ),
     click.option(
         "--warmup",
-        type=FiniteRange(min=0),
+        type=_number("warmup"),
         default=0.0,
         show_default=True,
         help="Epochs of learning rate warmup.",
     ),
     click.option(
         "--label-smoothing",
-        type=FiniteRange(0, 1, max_open=True),
+        type=_number("label_smoothing"),
         default=0.0,
         show_default=True,
     ),
     click.option(
         "--ema",
-        type=FiniteRange(0, 1, max_open=True),
+        type=_number("ema"),
         metavar="DECAY",
         help="Evaluate and write an exponential moving average of the weights.",
     ),
     click.option(
         "--min-scale",
-        type=FiniteRange(0, 1, min_open=True),
+        type=_number("min_scale"),
         default=0.35,
         show_default=True,
         help="Smallest share of an image's area in a training crop.",
     ),
     click.option(
         "--holdout",
-        type=FiniteRange(0, 1, max_open=True),
+        type=_number("holdout"),
         default=0.1,
         show_default=True,
-        help="Share of the images held out for evaluation, if DIR has no `val`.",
+        help="Share of the images held out for evaluation, if DIR has no folder for it.",
     ),
-    click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True),
+    click.option("--seed", type=_number("seed"), default=0, show_default=True),
     click.option(
         "--gluon-batch-norm",
         is_flag=True,
@@ -130,7 +138,7 @@ def training_options(out: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 def _left(out: Path) -> str:
     """Say what an interrupted training has written, and how to go on."""
-    from ..finetuning.fine_tuning import STATE
+    from ..inference.images.labelled_images import STATE
 
     if not (out / STATE).exists():
         return "no epoch is finished, and nothing is left; the same command starts again"
@@ -189,6 +197,7 @@ def train_and_show(
             "model": done.best.model,
             "best": done.best.file,
             "best_accuracy": done.best_accuracy,
+            "held_out": None if done.held_out is None else str(done.held_out),
             "last": done.last.file,
             "history": done.history,
         }

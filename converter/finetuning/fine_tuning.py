@@ -17,11 +17,13 @@ from ..errors import CheckpointError, ImageError
 from ..files.atomic_file import check_writable
 from ..inference.classification import Progress
 from ..inference.images.batches import default_workers
+from ..inference.images.labelled_images import BOARD, STATE
 from ..inference.process_group import World
 from ..inference.runner import Setup, compute_dtype, place, require_rgb
 from ..mappings.catalog import load_catalog
 from ..models import ResNet, create_model
 from ..sources.source import Source
+from ..weights.content_hash import content_sha256
 from .training import Row, Training, Work
 from .training_data import split_images
 from .training_options import FinetuneOptions
@@ -30,7 +32,6 @@ from .training_output import Board, Origin, write_checkpoint, write_curves
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-STATE = "training.pt"
 Watch = Callable[[int], AbstractContextManager[Callable[[Progress], None]]]
 
 
@@ -43,6 +44,8 @@ class Finetuned:
         last: Record of the checkpoint of the last epoch.
         best_accuracy: Accuracy of `best` on the held-out images, or on the training images if none
             are held out.
+        held_out: The folder of the held-out images; None if they are a share of the others, or if
+            there are none.
         history: A row for each epoch.
         notes: Outputs that are missing, and why.
     """
@@ -50,6 +53,7 @@ class Finetuned:
     best: Record
     last: Record
     best_accuracy: float
+    held_out: Path | None
     history: list[Row]
     notes: tuple[str, ...]
 
@@ -67,7 +71,8 @@ class Keywords(TypedDict, total=False):
             epoch's progress callback.
         report: Called with the row of each finished epoch.
         warn: Called with a message for each image that cannot be read.
-        note: Called with what `resume` found, if that is nothing.
+        note: Called with the folder of held-out images, if there is one, and with what `resume`
+            found, if that is nothing.
     """
 
     resume: bool
@@ -97,7 +102,7 @@ def finetune(
     Args:
         checkpoint: An open checkpoint or its path.
         images: A folder with one subfolder per class, or with `train` and `val` folders of that
-            form.
+            form; other names of `val` are in training_data.HELD_OUT.
         out: The folder for `best-<hash>.pth`, `last-<hash>.pth`, curves.csv and curves.png.
         options: Hyperparameters.
         keywords: `resume`, `tensorboard`, `setup`, `world`, `workers`, `watch`, `report`,
@@ -116,7 +121,8 @@ def finetune(
     require_rgb(opened)
     options = options or FinetuneOptions()
     source = Source("finetuned", path=str(opened.path), seed=options.seed)
-    origin = Origin(opened.entry, opened.preprocessing, source)
+    start = content_sha256(opened.tensors)
+    origin = Origin(opened.entry, opened.preprocessing, source, start)
 
     def make(num_classes: int) -> ResNet:
         return _with_new_classifier(opened, num_classes, options)
@@ -185,16 +191,19 @@ def run_training(
 ) -> Finetuned | None:
     """Train the network that `make` builds for a number of classes, and write the results."""
     setup, world = setup or Setup(torch.device("cpu")), world or World()
-    split = split_images(images, options.holdout, options.seed)
+    split = split_images(images, options.holdout, options.seed, out)
     _require_enough(images, len(split.train.paths), options.batch_size, least=2 * world.size)
     check_writable(out)
     if not resume:
         _require_no_training(out / STATE)
     first = world.rank == 0
-    board = Board(out / "tensorboard") if tensorboard and first else None
+    if split.held_out is not None and split.folder is not None and first:
+        note(f"{split.folder}: its {len(split.held_out.paths)} images are held out for evaluation")
+    board = Board(out / BOARD) if tensorboard and first else None
     work = Work(
         model=origin.entry.name,
         kind=origin.source.kind,
+        start=origin.start,
         options=options,
         split=split,
         preprocessing=origin.preprocessing,
@@ -223,16 +232,20 @@ def run_training(
     def write(name: str, tensors: dict[str, torch.Tensor]) -> Record:
         return write_checkpoint(name, tensors, origin, split.labels, out)
 
-    if not first:
-        return None
-    missing = write_curves(training.history, out)
-    return Finetuned(
-        best=write("best", training.best),
-        last=write("last", training.weights()),
-        best_accuracy=training.best_accuracy,
-        history=training.history,
-        notes=(missing,) if missing else (),
-    )
+    try:
+        if not first:
+            return None
+        missing = write_curves(training.history, out)
+        return Finetuned(
+            best=write("best", training.best),
+            last=write("last", training.weights()),
+            best_accuracy=training.best_accuracy,
+            held_out=split.folder,
+            history=training.history,
+            notes=(missing,) if missing else (),
+        )
+    finally:
+        world.wait()  # where one process fails, torchrun ends the others, also one that writes
 
 
 def _require_enough(images: Path, count: int, batch_size: int, least: int) -> None:
@@ -281,9 +294,6 @@ def _with_new_classifier(
 ) -> ResNet:
     """The checkpoint's network with a new classifier; it shares no memory with the checkpoint."""
     network = checkpoint.network(gluon_batch_norm=options.gluon_batch_norm)
-    network.load_state_dict(
-        {name: tensor.clone() for name, tensor in network.state_dict().items()}, assign=True
-    )
     torch.manual_seed(options.seed)
     network.reset_classifier(num_classes)
     return network

@@ -31,10 +31,16 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Work:
-    """Inputs of a training, which stay the same while it runs."""
+    """Inputs of a training, which stay the same while it runs.
+
+    Attributes:
+        kind: That of its source.
+        start: Hash of the weights that it begins with; None if the seed determines them.
+    """
 
     model: str
     kind: str
+    start: str | None
     options: FinetuneOptions
     split: Split
     preprocessing: Preprocessing
@@ -122,6 +128,8 @@ class Training:
         for batch, whole in zip(loader, batches, strict=True):
             for message in batch.broken:
                 work.warn(message)
+            if not batch.weights.any() and not world.joined:
+                continue  # nothing was read; a process of several takes part in every step
             targets, weights = (
                 each.to(work.setup.device) for each in (batch.targets, batch.weights)
             )
@@ -186,6 +194,7 @@ class Training:
         state = {
             "model": self.work.model,
             "kind": self.work.kind,
+            "start": self.work.start,
             "options": asdict(self.work.options),
             "classes": list(self.work.split.labels.ids),
             "images": list(self.work.split.train.paths),
@@ -216,6 +225,8 @@ class Training:
         differ += [
             name for name in ("model", "kind") if state.get(name) != getattr(self.work, name)
         ]
+        if state.get("start", self.work.start) != self.work.start:  # older files do not have it
+            differ.append("weights")
         if state["classes"] != list(self.work.split.labels.ids):
             differ.append("classes")
         if state["images"] != list(self.work.split.train.paths):

@@ -21,35 +21,44 @@ from ..inference.images.labelled_images import LabelledImages, class_folders, fi
 from ..inference.images.linear_resize import Image, Size, resize_linear
 from ..mappings.class_labels import Labels, recorded_labels
 
-TRAIN, VALIDATION = "train", ("val", "validation", "test")
+TRAIN = "train"
+HELD_OUT = ("val", "valid", "validation", "dev", "eval", "test")  # the first there is, is used
+LEAST = 2  # images of a process in a batch, for the statistics of BatchNorm
 ATTEMPTS = 10  # at a random crop that fits, before the whole image is used
 
 
 @dataclass(frozen=True)
 class Split:
-    """Training images, held-out images (None if there are none), and the classes of both."""
+    """Training images, held-out images (None if there are none), and the classes of both.
+
+    Attributes:
+        folder: The folder of the held-out images; None if they are a share of the others.
+    """
 
     train: LabelledImages
     held_out: LabelledImages | None
     labels: Labels
+    folder: Path | None = None
 
 
-def split_images(folder: Path, holdout: float, seed: int) -> Split:
+def split_images(folder: Path, holdout: float, seed: int, out: Path | None = None) -> Split:
     """Split the images of a folder into training and held-out images.
 
     Args:
-        folder: Has one subfolder per class, or `train` and `val` folders of that form.
-        holdout: Share of each class's images to hold out, if there is no `val`.
+        folder: Has one subfolder per class, or a `train` folder of that form and one whose name is
+            in HELD_OUT.
+        holdout: Share of each class's images to hold out, if there is no such folder.
         seed: Seed of that choice.
+        out: The output folder of the training, which is no class.
 
     Raises:
-        ImageError: There are fewer than two classes, or a class has no images.
+        ImageError: There are fewer than two classes, a class has no images, or there is only one
+            of the folders of training and of held-out images.
     """
     if not folder.is_dir():
         raise ImageError(f"{folder}: no such folder")
-    given = next((folder / name for name in VALIDATION if (folder / name).is_dir()), None)
-    root = folder / TRAIN if given is not None and (folder / TRAIN).is_dir() else folder
-    names = tuple(each.name for each in class_folders(root))
+    root, given = _folders(folder, out)
+    names = tuple(each.name for each in class_folders(root, out))
     if len(names) < 2:
         raise ImageError(
             f"{root}: has {len(names)} folders; training needs one per class, and two classes at "
@@ -57,17 +66,43 @@ def split_images(folder: Path, holdout: float, seed: int) -> Split:
         )
     labels = Labels(names, names)
     _require_recordable(root, labels)
-    images = find_labelled(root, len(names), labels)
+    images = find_labelled(root, len(names), labels, out)
     if missing := sorted(set(range(len(names))).difference(images.targets)):
         raise ImageError(f"{root / names[missing[0]]}: has no images")
-    if root != folder:
-        assert given is not None
-        if unknown := [each for each in class_folders(given) if each.name not in names]:
+    if given is not None:
+        folders = class_folders(given, out)
+        if unknown := [each for each in folders if each.name not in names]:
             raise ImageError(f"{unknown[0]}: is not a class of {root}; rename the folder")
-        return Split(images, find_labelled(given, len(names), labels), labels)
+        return Split(images, find_labelled(given, len(names), labels, out), labels, given)
     held = _held_out(images.targets, holdout, seed)
     rest = sorted(set(range(len(images.targets))).difference(held))
     return Split(_part(images, rest), _part(images, held) if held else None, labels)
+
+
+def _folders(folder: Path, out: Path | None) -> tuple[Path, Path | None]:
+    """The folder of the training images, and that of the held-out images, or None.
+
+    Raises:
+        ImageError: There is one of both, and the other is missing.
+    """
+    named = {each.name.lower(): each for each in class_folders(folder, out)}
+    train = named.get(TRAIN)
+    held_out = next((named[name] for name in HELD_OUT if name in named), None)
+    if held_out is not None and train is None:
+        raise ImageError(
+            f"{held_out}: has the name of a folder of held-out images, but there is no "
+            f"{folder / TRAIN}; move the folders of the classes there, or rename this one if it is "
+            "a class"
+        )
+    if train is not None and held_out is None:
+        if class_folders(train, out):
+            raise ImageError(
+                f"{train}: has folders in it, but no folder beside it is named "
+                f"{', '.join(HELD_OUT)}; give {train} in place of {folder} to hold out a share of "
+                "its images, or rename it if it is a class"
+            )
+        return folder, None  # it is a class, as in a data set of vehicles
+    return train or folder, held_out
 
 
 def _require_recordable(root: Path, labels: Labels) -> None:
@@ -131,13 +166,13 @@ def epoch_batches(
 
 @dataclass(frozen=True)
 class TrainBatch:
-    """One process's share of a batch.
+    """One process's share of a batch, without the images that could not be read.
 
     Attributes:
         pixels: (N, H, W, 3), 8-bit.
         targets: Class indices, (N,).
-        weights: 1, or 0 for an image that could not be read, (N,).
-        broken: The error messages of those.
+        weights: 1, or 0 for an image that only fills up a batch of fewer than two, (N,).
+        broken: The error messages of those that could not be read.
     """
 
     pixels: torch.Tensor
@@ -162,21 +197,25 @@ class TrainBatches(Dataset[TrainBatch]):
 
     def __getitem__(self, number: int) -> TrainBatch:
         indices = self.batches[number]
-        pixels = np.zeros((len(indices), *self.size, 3), np.uint8)
-        weights = np.ones(len(indices), np.float32)
+        crops: list[Image] = []
+        targets: list[int] = []
         broken: list[str] = []
-        for place, index in enumerate(indices):
+        for index in indices:
             rng = np.random.default_rng([self.seed, self.epoch, index])
             try:
                 image = read_image(self.images.paths[index])
             except ImageError as error:
                 broken.append(str(error))
-                weights[place] = 0
             else:
-                pixels[place] = random_crop(image, self.size, self.min_scale, rng)
-        targets = torch.tensor([self.images.targets[index] for index in indices])
+                crops.append(random_crop(image, self.size, self.min_scale, rng))
+                targets.append(self.images.targets[index])
+        # the readable image again, or black ones: every process takes part in every step
+        lacking = max(LEAST - len(crops), 0)
+        weights = torch.tensor([1.0] * len(crops) + [0.0] * lacking)
+        crops += (crops[:1] or [np.zeros((*self.size, 3), np.uint8)]) * lacking
+        targets += (targets[:1] or [0]) * lacking
         return TrainBatch(
-            torch.from_numpy(pixels), targets, torch.from_numpy(weights), tuple(broken)
+            torch.from_numpy(np.stack(crops)), torch.tensor(targets), weights, tuple(broken)
         )
 
 

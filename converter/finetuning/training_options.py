@@ -11,7 +11,14 @@ import torch
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from ..mappings.choices import OPTIMIZERS, SCHEDULES, check_choice
+from ..mappings.choices import (
+    OPTIMIZERS,
+    PRESETS,
+    SCHEDULES,
+    TRAINING_RANGES,
+    check_choice,
+    check_range,
+)
 
 LEARNING_RATES = {"sgd": 0.01, "adamw": 5e-4}
 # factor of the learning rate, by the share of the training that is done
@@ -26,6 +33,8 @@ SCHEDULE_FACTORS: dict[str, Callable[[float], float]] = {
 @dataclass(frozen=True)
 class FinetuneOptions:
     """Hyperparameters: all that a training depends on, besides the checkpoint and the images.
+
+    The ranges of numbers are TRAINING_RANGES (mappings/choices.py).
 
     Attributes:
         epochs: Passes over the training images.
@@ -44,6 +53,9 @@ class FinetuneOptions:
         seed: Seed of the new weights, the order of images, their crops, and dropout.
         gluon_batch_norm: Keep BatchNorm's running statistics as MXNet does
             (models/gluon_batch_norm.py).
+
+    Raises:
+        ValueError: A value is not one of its choices, or is out of range.
     """
 
     epochs: int = 10
@@ -64,6 +76,11 @@ class FinetuneOptions:
     def __post_init__(self) -> None:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("schedule", self.schedule, SCHEDULES)
+        check_choice("preset", self.preset, PRESETS)
+        for name, accepted in TRAINING_RANGES.items():
+            value = getattr(self, name)
+            if value is not None or name not in ("lr", "ema"):
+                check_range(name, value, accepted)
 
 
 def make_optimizer(network: torch.nn.Module, options: FinetuneOptions) -> Optimizer:

@@ -16,6 +16,7 @@ from ..errors import CheckpointError, MissingDependencyError
 from ..files.atomic_file import write_text
 from ..files.hashes import HASH_DIGITS, file_sha256
 from ..inference.figures import draw_curves
+from ..inference.images.labelled_images import CURVES, PLOT
 from ..inference.runner import RGB
 from ..mapping.network_spec import empty_network
 from ..mappings.catalog import Entry, Preprocessing
@@ -30,17 +31,19 @@ from .training import Row
 
 @dataclass(frozen=True)
 class Origin:
-    """What the records of a training say of its beginning.
+    """The beginning of a training.
 
     Attributes:
         entry: The network.
         preprocessing: Of its images.
         source: Where its weights come from.
+        start: Hash of those weights; None if the seed determines them.
     """
 
     entry: Entry
     preprocessing: Preprocessing
     source: Source
+    start: str | None = None
 
 
 def write_checkpoint(
@@ -117,9 +120,9 @@ def write_curves(history: list[Row], folder: Path) -> str | None:
     table = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     table.writeheader()
     table.writerows(history)
-    write_text(text.getvalue(), folder / "curves.csv")
+    write_text(text.getvalue(), folder / CURVES)
     try:
-        draw_curves(history, folder / "curves.png")
+        draw_curves(history, folder / PLOT)
     except MissingDependencyError as error:
         return str(error)
     return None

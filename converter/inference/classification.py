@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..mappings.choices import BATCH_SIZES, check_range
 from ..sources.arrays import Array
 from .images.batches import default_workers, load_batches
 from .process_group import World
@@ -104,15 +105,17 @@ def classify(
         run: The network, ready on its device.
         images: The files and their classes.
         crop: How the images are prepared.
-        batch_size: Images per batch.
+        batch_size: Images per batch, 1 at least.
         workers: Image-reading processes for each process of the world; None for
             `default_workers`.
         world: The processes that share the work; this one alone by default.
         progress: Called after each batch.
 
     Raises:
+        ValueError: The batch size is below 1.
         MissingDependencyError: Pillow is not installed.
     """
+    check_range("batch_size", batch_size, BATCH_SIZES)
     world = world or World()
     targets = np.array(images.targets)
     rows: list[_Rows] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ import torch
 
 from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ..checkpoints.program import Program
+from ..errors import ImageError
 from ..files.atomic_file import new_file
+from ..mappings.choices import BATCH_SIZES, check_range
 from ..sources.arrays import Array, Arrays
 from .classification import BATCH_SIZE
 from .graph_network import GraphNetwork, PixelScale
 from .images.batches import default_workers, load_batches
-from .images.image_file import find_images
+from .images.image_file import Paths, find_images
 from .images.presets import Crop, make_crop
 from .runner import Setup, make_runner
 
@@ -44,7 +46,7 @@ class Features:
 
 def extract_features(
     checkpoint: Checkpoint | str | os.PathLike[str],
-    images: Iterable[str | os.PathLike[str]],
+    images: Paths,
     *,
     stages: bool = False,
     preset: str = "gluon",
@@ -56,16 +58,17 @@ def extract_features(
 
     Args:
         checkpoint: An open checkpoint or its path; a backbone without a classifier works too.
-        images: Files, or folders of them.
+        images: Files, or folders of them; a single one need not be in a list.
         stages: Extract the feature maps of the stem and the stages instead of pooled features.
         preset: How images are prepared (images/presets.py).
         setup: Device and precision; the CPU by default.
-        batch_size: Images per batch.
+        batch_size: Images per batch, 1 at least.
         workers: Processes that read images; None for `default_workers`.
 
     Raises:
-        ImageError: A file or folder does not exist, or a folder has no images.
+        ImageError: None of the images can be read; if only some cannot, `broken` says why.
         CheckpointError: The checkpoint cannot be read, or does not take RGB images.
+        ValueError: The batch size is below 1.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = open_checkpoint(checkpoint)
@@ -87,7 +90,7 @@ def extract_features(
 
 def extract_outputs(
     program: Program,
-    images: Iterable[str | os.PathLike[str]],
+    images: Paths,
     *,
     preset: str = "gluon",
     scale: PixelScale | None = None,
@@ -103,8 +106,9 @@ def extract_outputs(
         scale: Mean and standard deviation of its inputs.
 
     Raises:
-        ImageError: A file or folder does not exist, or a folder has no images.
+        ImageError: None of the images can be read; if only some cannot, `broken` says why.
         CheckpointError: The network does not take one batch of RGB images.
+        ValueError: The batch size is below 1.
     """
     files = find_images(images)
     setup = setup or Setup(torch.device("cpu"))
@@ -120,7 +124,15 @@ def _extract(
     batch_size: int,
     workers: int | None,
 ) -> tuple[tuple[str, ...], list[Array], tuple[str, ...]]:
-    """The images that could be read, the network's outputs for them, and messages on the others."""
+    """The images that could be read, the network's outputs for them, and messages on the others.
+
+    Raises:
+        ImageError: None can be read.
+        ValueError: The batch size is below 1.
+    """
+    check_range("batch_size", batch_size, BATCH_SIZES)
+    if not files:
+        raise ImageError("there are no images; give files, or folders of them")
     found: list[int] = []
     broken: dict[int, str] = {}
     batches: list[list[Array]] = []
@@ -130,6 +142,9 @@ def _extract(
         if batch.indices:
             found += batch.indices
             batches.append(run(batch.pixels))
+    if not found:
+        first = next(iter(broken.values()))
+        raise ImageError(f"none of the images can be read; the first: {first}")
     together = [np.concatenate(each) for each in zip(*batches, strict=True)]
     return tuple(files[index] for index in found), together, tuple(broken.values())
 

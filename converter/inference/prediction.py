@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ..errors import LabelsError
 from ..mappings.class_labels import Labels
-from .images.image_file import find_images, read_image
+from .images.image_file import Paths, find_images, read_image
 from .images.presets import make_crop
 from .runner import Setup, make_runner, require_classifier
 
@@ -106,14 +106,14 @@ class Predictor:
 
 def predict(
     checkpoint: str | os.PathLike[str],
-    images: Iterable[str | os.PathLike[str]],
+    images: Paths,
     **options: Any,
 ) -> list[Prediction]:
     """Classify images: files, or folders of them.
 
     Args:
         checkpoint: Path of the checkpoint.
-        images: Files, or folders of them.
+        images: Files, or folders of them; a single one need not be in a list.
         options: Keyword arguments of Predictor.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,10 @@ class World:
         distributed.all_gather_object(values, value)
         return values
 
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        self.gather(None)
+
     def broadcast(self, tensors: Iterable[torch.Tensor]) -> None:
         """Overwrite the tensors of every process, in place, with those of rank 0."""
         if self.joined:
@@ -53,6 +58,10 @@ def join_world(device: torch.device) -> Iterator[World]:
     if size == 1 and TORCHRUN not in os.environ:
         yield World()
         return
+    # A group's threads end with its last reference; one that is left when Python ends, and then
+    # releases a tensor, aborts the process. If this module is imported later, as by
+    # DistributedDataParallel, its functions keep the group as the default of a parameter.
+    importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield World(distributed.get_rank(), size, joined=True)

@@ -89,6 +89,7 @@ def validate(
             images.
         ImageError: The images cannot be found, or their classes are unknown.
         LabelsError: The number of names is not the number of classes.
+        ValueError: The batch size is below 1.
     """
     if not isinstance(checkpoint, Checkpoint):
         checkpoint = open_checkpoint(checkpoint)

@@ -64,15 +64,25 @@ def read_image(path: str | os.PathLike[str], *, upright: bool = True) -> Image:
         raise ImageError(f"{name}: is not a valid image ({reason})") from error
 
 
-def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+Paths = Iterable[str | os.PathLike[str]] | str | os.PathLike[str]
+"""Paths, or a single one."""
+
+
+def each_path(paths: Paths) -> list[str]:
+    """List paths; a single one, which need not be in a list, is a list of one."""
+    if isinstance(paths, (str, os.PathLike)):
+        return [os.fspath(paths)]
+    return [os.fspath(path) for path in paths]
+
+
+def find_images(paths: Paths) -> list[str]:
     """List image files; a folder is replaced by the images in it and below, sorted.
 
     A path that does not exist stays, and so does a folder without images: reading them fails. `-`
     becomes `<stdin>`.
     """
     found: list[str] = []
-    for each in paths:
-        path = os.fspath(each)
+    for path in each_path(paths):
         inside = images_below(Path(path)) if os.path.isdir(path) else []
         found += map(str, inside) if inside else [STDIN if path == "-" else path]
     return found

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ...mappings.class_labels import Labels
 
 SHOWN = 5  # names in an error message
+# what a training writes to its output folder, which may be beside the classes
+STATE, CURVES, PLOT, BOARD = "training.pt", "curves.csv", "curves.png", "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class LabelledImages:
     by: str
 
 
-def find_labelled(path: Path, num_classes: int, labels: Labels | None) -> LabelledImages:
+def find_labelled(
+    path: Path, num_classes: int, labels: Labels | None, out: Path | None = None
+) -> LabelledImages:
     """Find the images of a folder with one subfolder per class, or of a list.
 
     A subfolder is named by the id (mappings/class_labels.py) or the name of its class. If no
@@ -45,23 +49,54 @@ def find_labelled(path: Path, num_classes: int, labels: Labels | None) -> Labell
         path: The folder or the list.
         num_classes: Number of classes of the network.
         labels: Ids and names of its classes, if known.
+        out: As in `class_folders`.
 
     Raises:
         ImageError: There is no such folder or list, a class is unknown or ambiguous, or there are
             no images.
     """
     if path.is_dir():
-        return _from_folder(path, num_classes, labels)
+        return _from_folder(path, num_classes, labels, out)
     return _from_list(path, num_classes, labels)
 
 
-def class_folders(path: Path) -> list[Path]:
-    """List the subfolders of a folder, sorted by name, without hidden ones."""
-    return sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".")
+def class_folders(path: Path, out: Path | None = None) -> list[Path]:
+    """List the subfolders of a folder, sorted by name, without hidden ones.
+
+    Output folders of trainings are left out, unless they have images of their own.
+
+    Args:
+        path: The folder.
+        out: The output folder of a training that begins, which may be empty yet.
+    """
+    folders = sorted(each for each in path.iterdir() if each.is_dir() and each.name[0] != ".")
+    return [each for each in folders if not _is_output(each, out) or _class_images(each)]
 
 
-def _from_folder(path: Path, num_classes: int, labels: Labels | None) -> LabelledImages:
-    folders = class_folders(path)
+def _is_output(folder: Path, out: Path | None) -> bool:
+    """Whether a folder has results of a training, or is or contains the folder for them."""
+    if any((folder / name).exists() for name in (STATE, CURVES)):
+        return True
+    if out is None:
+        return False
+    real = os.path.realpath(folder)
+    targets = (Path(os.path.realpath(each)) for each in (out, out / BOARD))
+    return any(target.is_relative_to(real) for target in targets)
+
+
+def _class_images(folder: Path) -> list[Path]:
+    """List the images of a class, without the plots of trainings."""
+    return [
+        image
+        for image in images_below(folder)
+        if not (image.name == PLOT and _is_output(image.parent, None))
+    ]
+
+
+def _from_folder(
+    path: Path, num_classes: int, labels: Labels | None, out: Path | None
+) -> LabelledImages:
+    folders = class_folders(path, out)
     known = _class_indices(labels)
     if any(folder.name in known for folder in folders):
         unknown = [folder.name for folder in folders if folder.name not in known]
@@ -85,7 +120,7 @@ def _from_folder(path: Path, num_classes: int, labels: Labels | None) -> Labelle
     pairs = [
         (str(image), place)
         for folder, place in zip(folders, places, strict=True)
-        for image in images_below(folder)
+        for image in _class_images(folder)
     ]
     return _labelled(path, pairs, by)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ import torch
 from ...checkpoints.program import Program, open_program
 from ...mappings.class_labels import Labels
 from ...mappings.preprocessing import FrameCrop, FramePair, ObjectWindows
-from ..images.image_file import find_images
+from ..images.image_file import Paths, each_path, find_images
 from ..runner import Setup
 from .camera_motion import CameraMotion
 from .depth_estimator import DepthEstimator
@@ -80,19 +80,19 @@ class TaskPredictor:
         """
         return self._predict(os.fspath(path))
 
-    def files(self, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    def files(self, paths: Paths) -> list[str]:
         """List what to predict on: image files, also those in folders; or videos as they are.
 
         A path that does not exist stays, and so does a folder without images: reading them fails.
         """
         if self.of_videos:
-            return [os.fspath(path) for path in paths]
+            return each_path(paths)
         return find_images(paths)
 
 
 def predict_task(
     program: str | os.PathLike[str],
-    images: Iterable[str | os.PathLike[str]],
+    images: Paths,
     options: TaskOptions | None = None,
     **more: Any,
 ) -> list[TaskResult]:
@@ -100,7 +100,8 @@ def predict_task(
 
     Args:
         program: Path of the `.pt2`.
-        images: Files, or folders of images; a video is a file or a folder of frames.
+        images: Files, or folders of images; a video is a file or a folder of frames. A single one
+            need not be in a list.
         options: What is shown of the outputs.
         more: Further keyword arguments of TaskPredictor.
 
