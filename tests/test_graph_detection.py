@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from gluon2torch import import_graph
 from gluon2torch.graph.importer import build_module, read_arrays
+from gluon2torch.graph.layers import suppression
 from gluon2torch.graph.operators.boxes import OPERATORS
 from gluon2torch.graph.symbols.precision import limits
 from gluon2torch.graph.symbols.symbol import parse_symbol
@@ -225,6 +227,26 @@ def test_operators_that_mxnet_has_in_float32_only_by_any_of_their_names(op: str)
     case = Case(op, {}, {"data": np.ones((1, 1, 2, 2), np.float32)})
     assert set(limits(parse_symbol(case.symbol().encode(), "it"))) == {"float32"}
     assert imported(case)[0].shape == (1, 4, 4)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_suppression_is_greedy_whatever_the_blocks(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Boxes that take part are in any places, also none at all; the last ones often do not."""
+    monkeypatch.setattr(suppression, "BLOCK", 4)
+    rng = np.random.default_rng(seed)
+    valid = rng.random((3, 19)) < rng.choice([0, 0.1, 0.7])
+    removes = np.triu(rng.random((3, 19, 19)) < 0.2, 1)
+    expected = valid.copy()
+    for image, box in itertools.product(range(3), range(19)):
+        if expected[image, box]:
+            expected[image] &= ~removes[image, box]
+    conflicts = torch.from_numpy(removes)
+    kept = suppression.suppress(
+        torch.from_numpy(valid), lambda one, other: conflicts[:, one, other]
+    )
+    assert np.array_equal(kept.numpy(), expected)
 
 
 def test_gradients_of_box_nms_go_to_the_boxes_that_are_kept() -> None:

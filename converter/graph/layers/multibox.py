@@ -121,7 +121,9 @@ class MultiBoxDetection(nn.Module):
         among = valid & (places < self.topk) if self.topk > 0 else valid
         # MXNet leaves the rows after the best in the order that they had before
         ranked = torch.where(among.unsqueeze(2), ranked, rows)
-        kept = suppress(among, self._conflicts(ranked))
+        count = self.topk if self.topk > 0 else rows.shape[1]
+        kept = suppress(among[:, :count], self._conflicts(ranked[:, :count]))
+        kept = torch.cat([kept, among[:, count:]], 1)  # of which none is among the best
         classes = torch.where(kept, ranked[..., 0], -1.0).unsqueeze(2)
         return torch.cat([classes, ranked[..., 1:]], -1)
 

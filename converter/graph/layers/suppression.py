@@ -23,14 +23,21 @@ def suppress(valid: Tensor, conflicts: Callable[[slice, slice], Tensor]) -> Tens
     Returns:
         Which boxes are kept: (B, N), boolean.
     """
-    count, parts, rest = valid.shape[1], [], valid
+    count = valid.shape[1] if torch.compiler.is_compiling() else _last(valid)
+    parts, rest, others = [], valid[:, :count], valid[:, count:]  # none of the others is valid
     for start in range(0, count, BLOCK):
         block, later = rest[:, :BLOCK], rest[:, BLOCK:]
-        removes = conflicts(slice(start, start + BLOCK), slice(start, count))
+        removes = conflicts(slice(start, start + block.shape[1]), slice(start, count))
         kept = _settle(block, removes[:, :, : block.shape[1]].triu(1))
         parts.append(kept)
         rest = later & ~(removes[:, :, block.shape[1] :] & kept.unsqueeze(2)).any(1)
-    return torch.cat(parts, 1) if parts else valid
+    return torch.cat([*parts, others], 1)
+
+
+def _last(valid: Tensor) -> int:
+    """The number of boxes up to the last one that takes part."""
+    places = valid.any(0).nonzero()
+    return int(places[-1]) + 1 if len(places) else 0
 
 
 def _settle(valid: Tensor, removes: Tensor) -> Tensor:
