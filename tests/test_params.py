@@ -534,8 +534,12 @@ def test_a_pytorch_checkpoint_and_a_published_zip_are_called_so(tmp_path: Path) 
     import torch
 
     torch.save({"w": torch.zeros(2)}, tmp_path / "w.params")
-    with pytest.raises(ParamsFileError, match="a PyTorch checkpoint"):
+    with pytest.raises(ParamsFileError, match="a file of PyTorch, not of MXNet"):
         read_params(tmp_path / "w.params")
+    program = torch.export.export(torch.nn.Linear(2, 1), (torch.zeros(1, 2),))
+    torch.export.save(program, tmp_path / "w.pt2")
+    with pytest.raises(ParamsFileError, match="a file of PyTorch, not of MXNet"):
+        read_params(tmp_path / "w.pt2")
     (tmp_path / "w.params").write_bytes(zip_bytes({"net-0a1b2c3d.params": one(ARRAY)}))
     with pytest.raises(ParamsFileError, match=r"a zip of net-0a1b2c3d\.params; unpack it"):
         read_params(tmp_path / "w.params")
