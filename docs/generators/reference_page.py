@@ -9,7 +9,14 @@ from .markdown_text import block
 
 TITLE = "# Python\n"
 GROUPS = {
-    "Convert": ["convert", "convert_zoo", "create_zoo_model", "import_graph", "Record"],
+    "Convert": [
+        "convert",
+        "convert_zoo",
+        "convert_graph",
+        "create_zoo_model",
+        "import_graph",
+        "Record",
+    ],
     "Open": ["open_checkpoint", "open_program", "load_published", "models.create_model"],
     "Use": [
         "predict",
@@ -21,8 +28,7 @@ GROUPS = {
     "Train": ["finetune", "train", "FinetuneOptions"],
     "Tables and files": ["load_catalog", "read_params", "write_params"],
     "Graphs": [
-        "pipeline.graph_conversion.convert_graph",
-        "graph.register_operator",
+        "register_operator",
         "graph.load_plugin",
         "graph.Call",
     ],
