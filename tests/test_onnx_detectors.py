@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from gluon2torch.checkpoints.formats.traced_operations import traced_nodes
 from gluon2torch.errors import CheckpointError
 from gluon2torch.graph.inputs.free_dimensions import Free
 from gluon2torch.graph.inputs.input_spec import InputSpec
+from gluon2torch.graph.layers.suppression import _settle
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.zoo_conversion import convert_zoo
 from gluon2torch.sources.mxnet_compat import import_mxnet, legacy_names
@@ -155,6 +157,33 @@ def test_equal_scores_are_sorted_as_in_the_module(suppression: GraphJob) -> None
     content = Path(written.file).read_bytes()
     assert b".py" not in content  # the exporter's source paths, in the loop's body, too
     assert graph_onnx.write_graph_onnx(suppression).sha256 == written.sha256
+
+
+class Settled(nn.Module):
+    """The suppression of one block of boxes."""
+
+    def forward(self, valid: torch.Tensor, removes: torch.Tensor) -> torch.Tensor:
+        return _settle(valid, removes)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the exporter
+def test_a_loop_over_no_boxes_ends(tmp_path: Path) -> None:
+    """As over the last blocks of boxes in small images: `any` of nothing is true in onnxruntime."""
+    import onnxruntime
+
+    examples = torch.ones(1, 5, dtype=torch.bool), torch.zeros(1, 5, 5, dtype=torch.bool)
+    boxes = torch.export.Dim("boxes", min=0)
+    shapes = {"valid": {1: boxes}, "removes": {1: boxes, 2: boxes}}
+    program = torch.onnx.export(Settled().eval(), examples, dynamo=True, dynamic_shapes=shapes)
+    program.save(tmp_path / "block.onnx")
+    compute, options = session(tmp_path / "block.onnx"), onnxruntime.RunOptions()
+    timer = threading.Timer(20, setattr, (options, "terminate", True))
+    timer.start()
+    for count in (0, 1, 7):
+        data = np.ones((1, count), bool), np.triu(np.ones((1, count, count), bool), 1)
+        (found,) = compute.run(None, dict(zip(shapes, data, strict=True)), options)
+        assert found.tolist() == [[number == 0 for number in range(count)]]
+    timer.cancel()
 
 
 def test_another_sort_is_not_written(

@@ -48,11 +48,12 @@ def _settle(valid: Tensor, removes: Tensor) -> Tensor:
 
     def repeat(kept: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
         again = valid & ~(removes & kept.unsqueeze(2)).any(1)
-        return again, (again != kept).any()
+        return again, (again != kept).sum() > 0
 
     # torch.export requires that a loop's values keep their strides
     valid = valid.clone(memory_format=torch.contiguous_format)
-    kept, changed = valid.clone(), valid.any()
+    # sums: onnxruntime takes `any` of nothing for true, and a loop over an empty block never ends
+    kept, changed = valid.clone(), valid.sum() > 0
     if torch.compiler.is_compiling():  # torch.export records the loop, whose length depends on data
         from torch._higher_order_ops.while_loop import while_loop
 
