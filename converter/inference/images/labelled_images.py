@@ -42,8 +42,8 @@ def find_labelled(
     A subfolder is named by the id (mappings/class_labels.py) or the name of its class. If no
     subfolder is, and there are as many subfolders as classes, they are taken for the classes in
     sorted order, as torchvision's ImageFolder numbers them, unless they are numbers in another
-    order than as text. A list has lines of `path class`: the
-    path relative to the list's folder, the class by id, name or index.
+    order than as text. A list has lines of `path class`: the path relative to the list's folder,
+    the class by id, name or index.
 
     Args:
         path: The folder or the list.
