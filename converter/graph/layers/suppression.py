@@ -36,8 +36,8 @@ def suppress(valid: Tensor, conflicts: Callable[[slice, slice], Tensor]) -> Tens
 
 def _last(valid: Tensor) -> int:
     """The number of boxes up to the last one that takes part."""
-    places = valid.any(0).nonzero()
-    return int(places[-1]) + 1 if len(places) else 0
+    numbers = torch.arange(1, valid.shape[1] + 1, device=valid.device)
+    return int((numbers * valid.any(0)).max()) if len(numbers) else 0
 
 
 def _settle(valid: Tensor, removes: Tensor) -> Tensor:
