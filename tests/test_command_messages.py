@@ -17,7 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gluon2torch.checkpoints.output import write_files
-from gluon2torch.checkpoints.record import Failure, read_record
+from gluon2torch.checkpoints.record import Failure
+from gluon2torch.checkpoints.recorded_facts import read_record
 from gluon2torch.cli import main
 from gluon2torch.commands.convert_command import show_each
 from gluon2torch.commands.shared_options import shortened

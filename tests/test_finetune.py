@@ -25,7 +25,7 @@ from PIL import Image
 
 import gluon2torch.finetuning.fine_tuning
 from gluon2torch.checkpoints.checkpoint import open_checkpoint
-from gluon2torch.checkpoints.record import RecordedParity
+from gluon2torch.checkpoints.recorded_facts import RecordedParity
 from gluon2torch.errors import CheckpointError, ImageError, TrainingError
 from gluon2torch.finetuning.fine_tuning import finetune
 from gluon2torch.finetuning.training_data import (

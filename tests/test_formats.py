@@ -18,7 +18,8 @@ from gluon2torch import convert
 from gluon2torch.checkpoints.formats import onnx, write_file
 from gluon2torch.checkpoints.formats.job import Job
 from gluon2torch.checkpoints.metadata import from_metadata, to_metadata
-from gluon2torch.checkpoints.record import Record, RecordedFacts, RecordedParity
+from gluon2torch.checkpoints.record import Record
+from gluon2torch.checkpoints.recorded_facts import RecordedFacts, RecordedParity
 from gluon2torch.errors import CheckpointError, ConversionError, MissingDependencyError
 from gluon2torch.parity.result import Check, Parity
 from gluon2torch.sources.params_writer import write_params

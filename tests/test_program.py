@@ -19,7 +19,7 @@ from gluon2torch.checkpoints.formats.pt2 import write_program
 from gluon2torch.checkpoints.graph_text import graph_text
 from gluon2torch.checkpoints.program import GRAPH_FILE, open_program
 from gluon2torch.checkpoints.program_archive import CONFIG, WEIGHTS
-from gluon2torch.checkpoints.record import RecordedFacts
+from gluon2torch.checkpoints.recorded_facts import RecordedFacts
 from gluon2torch.errors import CheckpointError, GraphError
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.inputs.free_dimensions import Free

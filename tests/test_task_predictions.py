@@ -18,7 +18,7 @@ from PIL import Image
 
 from gluon2torch.checkpoints import program as program_module
 from gluon2torch.checkpoints.program import Program
-from gluon2torch.checkpoints.record import RecordedFacts
+from gluon2torch.checkpoints.recorded_facts import RecordedFacts
 from gluon2torch.cli import main
 from gluon2torch.errors import CheckpointError, ImageError, LabelsError
 from gluon2torch.graph.importer import build_module

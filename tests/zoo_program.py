@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 
 from gluon2torch.checkpoints.program import Program
-from gluon2torch.checkpoints.record import RecordedFacts
+from gluon2torch.checkpoints.recorded_facts import RecordedFacts
 from gluon2torch.graph.importer import build_module
 from gluon2torch.graph.zoo.zoo_graph import load_zoo_graph
 from gluon2torch.mappings.class_labels import dataset_labels

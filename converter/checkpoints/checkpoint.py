@@ -25,7 +25,7 @@ from ..weights.gluon_arrays import gluon_arrays
 from ..weights.state_dict import Tensors
 from .formats.job import GRAPH_KEY
 from .metadata import from_metadata
-from .record import RecordedFacts, read_record
+from .recorded_facts import RecordedFacts, read_record
 from .weights_file import PROGRAM, local_path, read_tensors
 
 

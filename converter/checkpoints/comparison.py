@@ -24,7 +24,7 @@ from ..mappings.key_map import MADE_UP
 from ..mappings.zoo import load_zoo
 from ..sources.arrays import Array, SparseArray, StoredArray
 from ..sources.params import read_params
-from .record import RecordedFacts, read_record
+from .recorded_facts import RecordedFacts, read_record
 
 MAX_DENSE = 1 << 28  # largest number of values to which a sparse array is expanded
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..errors import CheckpointError
 from ..mappings.schema import structure
-from .record import Record, RecordedFacts, to_json
+from .record import Record, to_json
+from .recorded_facts import RecordedFacts
 
 # Fields of the record that do not depend on the file, the folder, the run or the machine, so that
 # equal weights give equal bytes.

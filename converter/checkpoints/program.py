@@ -29,7 +29,7 @@ from .formats.job import GRAPH_KEY
 from .formats.pt2 import GRAPH_FILE
 from .graph_text import parse_graph_text
 from .program_archive import read_program_archive
-from .record import RecordedFacts, read_record
+from .recorded_facts import RecordedFacts, read_record
 from .weights_file import PROGRAM, read_tensors
 
 

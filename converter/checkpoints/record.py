@@ -6,13 +6,9 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-from ..errors import CheckpointError
-from ..files.atomic_file import record_path
 from ..mappings.catalog import Preprocessing
-from ..mappings.schema import structure
 from ..parity.result import Parity
 from ..sources.source import Source
 
@@ -211,101 +207,6 @@ class Failure:
         """Return the record as `--json` prints it."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
-
-
-@dataclass(frozen=True)
-class RecordedParity:
-    """Parity in a record: the reference, and whether parity held."""
-
-    reference: str
-    passed: bool | None
-
-
-@dataclass(frozen=True)
-class RecordedFacts:
-    """Facts read from a checkpoint's record; None for those that are missing.
-
-    A record file has all of them; the metadata inside a `.safetensors` has only those that depend
-    on the weights alone. The fields are those of `Record`, but for `graph` and `inputs`, which are
-    those of a graph's network (program.py).
-    """
-
-    model: str | None = None
-    name: str | None = None
-    family: str | None = None
-    layout: str | None = None
-    sha256: str | None = None
-    content_sha256: str | None = None
-    parameters: int | None = None
-    num_classes: int | None = None
-    in_chans: int | None = None
-    num_features: int | None = None
-    preprocessing: Preprocessing | None = None
-    labels: str | tuple[str, ...] | None = None
-    backbone_of: str | None = None
-    source: Source | None = None
-    parity: RecordedParity | None = None
-    graph: str | None = None
-    inputs: tuple[RecordedInput, ...] | None = None
-
-
-def read_record(path: Path) -> RecordedFacts | None:
-    """Read the record of a checkpoint from the same folder; None if there is none.
-
-    Raises:
-        CheckpointError: If it is not JSON or not a record; names the field and the expected type.
-    """
-    where = record_path(path)
-    try:
-        text = where.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{where}: cannot be read ({error})") from error
-    try:
-        return structure(json.loads(text), RecordedFacts)
-    except json.JSONDecodeError as error:
-        problem, line = error.msg, f", line {error.lineno}"
-    except (ValueError, RecursionError) as error:
-        problem, line = str(error), ""
-    raise CheckpointError(
-        f"{where}{line}: is not a checkpoint record ({problem}); move the file away and name the "
-        "network with `--model`"
-    )
-
-
-def read_raw_record(path: Path) -> dict[str, Any]:
-    """Read what the record of a checkpoint contains, whatever it is; empty if there is none."""
-    try:
-        content = json.loads(record_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def read_whole_record(path: Path) -> Record | None:
-    """Read all of a network's record from the same folder, if it has a hash of its facts.
-
-    Returns:
-        The record; None if there is none, or only one without the hash, as older versions wrote.
-
-    Raises:
-        CheckpointError: If a field is missing or invalid, so that the hash cannot be compared.
-    """
-    where = record_path(path)
-    try:
-        content = json.loads(where.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):  # read_record reports it
-        return None
-    if not isinstance(content, dict) or content.get("facts_sha256") is None:
-        return None
-    try:
-        return structure(content, Record)
-    except ValueError as error:
-        raise CheckpointError(
-            f"{path}: its record, {where.name}, cannot be compared with the hash of its facts "
-            f"({error}); put back the record that `convert` wrote, or convert the network again"
-        ) from error
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import CheckpointError
 from ..parity.result import Parity
 from .inspection import FileReport, array_report
-from .record import RecordedFacts, read_record
+from .recorded_facts import RecordedFacts, read_record
 from .verification import Claims, Verification, hash_file
 from .weights_file import read_tensors
 

@@ -18,7 +18,7 @@ from ..parity.proof import choose_reference, prove
 from ..parity.result import Parity
 from ..weights.converted import assemble
 from .metadata import facts_sha256
-from .record import RecordedFacts, read_record, read_whole_record
+from .recorded_facts import RecordedFacts, read_record, read_whole_record
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint

@@ -117,7 +117,8 @@ def _unproved(
     requests: Sequence[Request], results: Sequence[Record | GraphRecord | Failure]
 ) -> Iterator[str]:
     """What to know about networks whose parity was not run."""
-    from ..checkpoints.record import Failure, read_record
+    from ..checkpoints.record import Failure
+    from ..checkpoints.recorded_facts import read_record
 
     no_mxnet = False
     for request, result in zip(requests, results, strict=True):

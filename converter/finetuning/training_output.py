@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints.output import write_files
-from ..checkpoints.record import Record, read_record
+from ..checkpoints.record import Record
 from ..checkpoints.record_draft import versions
+from ..checkpoints.recorded_facts import read_record
 from ..errors import CheckpointError, MissingDependencyError
 from ..files.atomic_file import write_text
 from ..files.hashes import HASH_DIGITS, file_sha256

@@ -14,7 +14,7 @@ import torch
 
 from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ..checkpoints.program import has_graph
-from ..checkpoints.record import RecordedFacts, read_record
+from ..checkpoints.recorded_facts import RecordedFacts, read_record
 from ..checkpoints.safetensors_head import read_head
 from ..errors import CheckpointError, ImageError
 from ..files.atomic_file import write_text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..checkpoints.metadata import graph_facts_sha256
 from ..checkpoints.program import Program, open_program
-from ..checkpoints.record import RecordedFacts, read_raw_record, read_record
+from ..checkpoints.recorded_facts import RecordedFacts, read_raw_record, read_record
 from ..checkpoints.verification import Claims, Verification, hash_file
 from ..errors import CheckpointError, GraphError, ImageSizeError, KeyMapError, ParityError
 from ..graph.importer import build_module

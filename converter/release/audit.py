@@ -9,7 +9,8 @@ from typing import Any
 
 from .. import __version__
 from ..checkpoints.metadata import facts_sha256
-from ..checkpoints.record import Record, RecordedFacts
+from ..checkpoints.record import Record
+from ..checkpoints.recorded_facts import RecordedFacts
 from ..checkpoints.verification import Verification, verify
 from ..errors import ReleaseError
 from ..files.hashes import file_sha256
