@@ -22,9 +22,6 @@ from gluon2torch.checkpoints.record import GraphRecord
 from gluon2torch.commands.to_gluon_command import missing_note
 from gluon2torch.errors import CheckpointError, KeyMapError
 from gluon2torch.graph.array_recovery import recover_arrays
-from gluon2torch.graph.inputs import free_dimensions
-from gluon2torch.graph.inputs.free_dimensions import Free, further_sizes, trials
-from gluon2torch.graph.inputs.input_spec import InputSpec
 from gluon2torch.graph.symbols.roles import auxiliary_names
 from gluon2torch.graph.symbols.symbol import parse_symbol, read_symbol
 from gluon2torch.inference.graph_prediction import gives_probabilities
@@ -571,20 +568,6 @@ def test_a_size_at_which_mxnet_differs_is_not_claimed(
 
 def scaled(pool: torch.Tensor, data: torch.Tensor) -> torch.Tensor:
     return pool * (data.shape[2] / 11)
-
-
-def test_further_sizes_are_others_and_multiples() -> None:
-    for size in ((224, 224), (28, 32), (32, 32), (9, 8), (64, 96)):
-        specs = {"data": InputSpec((1, 3, *size))}
-        for multiple in (each for each in free_dimensions.MULTIPLES if size[0] % each == 0):
-            for found in further_sizes(specs, multiple):
-                assert found != size
-                assert all(side % multiple == 0 for side in found)
-        shapes = [each["data"].shape for each in trials(specs, Free(True, 1))]
-        assert len({shape[2:] for shape in shapes}) == 3
-        assert {shape[0] for shape in shapes} == {1, 3}
-    two = {"a": InputSpec((1, 3, 8, 8)), "b": InputSpec((1, 3, 8, 8))}
-    assert Free(True, 1).shape("a", two) == (None, 3, 8, 8)
 
 
 @pytest.mark.costly

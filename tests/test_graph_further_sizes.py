@@ -59,5 +59,5 @@ def test_verify_reports_sizes_at_which_the_network_differs(
     monkeypatch.setattr(graph_verification, "prove_sizes", differing)
     done = CliRunner().invoke(main, ["verify", record.file])
     assert done.exit_code == 1
-    assert "images may have other sizes" in done.output
+    assert "inputs may have other sizes" in done.output
     assert "it differs at 131x97" in done.output

@@ -163,12 +163,12 @@ def test_states_of_fused_layers_are_given_or_zeros(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="positional argument"):
         zeros(data, state)
     record = convert_graph(*paths, out=tmp_path, inputs={**inputs, "s": (1, 2, 4)})
-    assert [each.shape for each in record.inputs] == [(None, STEPS, FEATURES), (1, None, 4)]
+    assert [each.shape for each in record.inputs] == [(None, None, FEATURES), (1, None, 4)]
     program = torch.export.load(record.file).module()
-    data, state = torch.rand(7, STEPS, FEATURES), torch.rand(1, 7, 4)
+    data, state = torch.rand(7, STEPS + 4, FEATURES), torch.rand(1, 7, 4)
     assert torch.allclose(program(data, state), given(data, state), atol=1e-6)
     record = convert_graph(*paths, out=tmp_path, inputs=inputs)
-    assert [each.shape for each in record.inputs] == [(None, STEPS, FEATURES)]
+    assert [each.shape for each in record.inputs] == [(None, None, FEATURES)]
 
 
 def test_a_training_batch_in_states(tmp_path: Path) -> None:

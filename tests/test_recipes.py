@@ -132,7 +132,7 @@ def check_text(names: Mapping[str, Any]) -> None:
     kept = [number for number in names["best"].tolist() if number]
     assert "".join(names["characters"][number - 1] for number in kept) == read
     assert len(names["scores"]) == 35
-    assert names["module"](torch.zeros(2, 1, 32, 480)).shape == (2 * 60, 11)
+    assert names["network"](torch.zeros(2, 1, 32, 480)).shape == (2 * 60, 11)
 
 
 def check_classes(names: Mapping[str, Any]) -> None:

@@ -112,7 +112,7 @@ class RecordedInput:
     Attributes:
         name: Its name in MXNet's graph.
         shape: The shape that the file accepts; None for each dimension that may have any size: the
-            batch, and the height and width of images.
+            batch, the height and width of images, the lengths of sequences.
         dtype: Its data type.
     """
 

@@ -59,9 +59,13 @@ def _inputs(record: GraphRecord) -> str:
 
 
 def _sizes(shape: Sequence[int | None]) -> list[str]:
-    sides = len(shape) >= IMAGES and shape[-2:] == (None, None)
-    texts = ["N" if size is None else str(size) for size in shape]
-    return [*texts[:-2], "H", "W"] if sides else texts
+    """A shape's sizes, with N for the batch, H and W for sides of images, and L for lengths."""
+    letters = ["N", *"L" * (len(shape) - 1)]
+    if len(shape) >= IMAGES:
+        letters[-2:] = "HW"
+    return [
+        letter if size is None else str(size) for letter, size in zip(letters, shape, strict=True)
+    ]
 
 
 def summary_line(results: Sequence[Record | GraphRecord | Failure]) -> str:

@@ -16,6 +16,7 @@ from ..files.hashes import file_sha1
 from ..files.path_text import path_text
 from ..files.stages import announce_step
 from ..graph.importer import read_arrays, refuse_unknown_operators
+from ..graph.inputs.free_dimensions import image_input
 from ..graph.registry import arrays_of_registered
 from ..graph.symbols.graph_cut import cut
 from ..graph.symbols.symbol import Graph, read_symbol
@@ -183,8 +184,9 @@ def prove_and_write(
         raise explained(error, folder) from error
     notes = network.notes + built.notes + constant_heads(parity)
     if differs is not None:
-        built = replace(built, free=replace(built.free, sides=None))
-        notes += (f"images of this size only are proved: {differs}",)
+        what = "images" if image_input(built.specs) is not None else "inputs"
+        built = replace(built, free=replace(built.free, dimensions=()))
+        notes += (f"{what} of this size only are proved: {differs}",)
     if reference != "none":
         notes += reference_notes(network)
     built.module.float()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Sequence
-from contextlib import redirect_stderr
 from dataclasses import dataclass
 
 from torch import fx
@@ -12,32 +10,22 @@ from torch import fx
 from ..errors import ConversionError, GraphError, ImageSizeError
 from ..graph.following_sizes import follow_image_size
 from ..graph.importer import build_module
-from ..graph.inputs.free_dimensions import MULTIPLES, Free, further_sizes, image_input, with_size
+from ..graph.inputs.free_dimensions import Free, further_specs
 from ..graph.inputs.image_sizes import IMAGES
 from ..graph.inputs.input_spec import InputSpec, Specs, describe, with_batch
 from ..graph.inputs.shapes import example_shape, input_specs, only_input, rows_of
 from ..graph.inputs.training_batch import replaced_batch
-from ..graph.plugin import plugin_place
 from ..graph.symbols.symbol import Graph
 from ..mappings.catalog import Size
-from ..parity.head_measurement import run
 from ..parity.measurement import BATCH
 from ..sources.arrays import Array, Arrays
+from .free_sizes import OTHER_SHAPES, fixed_batch, free_dimensions, size_notes, try_run
 from .request import Request
 
 # default image sizes: the first at which the graph runs is used
 SIZES: tuple[Size, ...] = ((224, 224), (299, 299), (112, 112), (32, 32), (28, 28))
-# a network that runs with these batch sizes is taken to run with any
-BATCHES = (1, 2, 3)
-# what a module raises on inputs that do not fit, and what a plugin's function may raise
-_FAILURES = (
-    *(RuntimeError, LookupError, ValueError, ArithmeticError, TypeError, AttributeError),
-    MemoryError,
-)
 FIXED = "the file accepts the batch of its inputs' shapes only: {reason}"
-OTHER_SHAPES = "; give other shapes with `--input NAME=SHAPE`"
 FIRST = "{size} is the first of the usual sizes at which the graph runs; --size gives another"
-MULTIPLE = "the height and width of images must be multiples of {sides}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ class BuiltGraph:
         specs: Inputs that the files are written for: the shapes that were given, or one image.
         free: Which of their dimensions may have other sizes, with which the module runs, too.
         examples: Inputs of the proof.
-        further: Inputs of the proof with images of other sizes; empty if these are fixed.
+        further: Inputs of the proof with other sizes than the batch's; empty if these are fixed.
         heads: The outputs for zeros of `specs`.
         notes: What was replaced in the graph, and why the batch is fixed.
     """
@@ -91,7 +79,7 @@ def build_with_inputs(
             follow_image_size(module, given[0])
     heads, *_ = [try_run(module, specs, graph.where) for specs in given]
     fixed = fixed_batch(module, given[0])
-    free = Free(fixed is None, free_sides(module, given[0]))
+    free = Free(fixed is None, free_dimensions(module, given[0]))
     notes = []
     if request.inputs is None and not request.sizes:
         notes += _found_size(given[0])
@@ -101,10 +89,9 @@ def build_with_inputs(
         )
     if fixed is not None:
         notes.append(FIXED.format(reason=fixed))
-    if free.sides not in (None, 1):
-        notes.append(MULTIPLE.format(sides=free.sides))
+    notes += size_notes(free)
     examples = _examples(given, free.batch, trained, of_images=request.inputs is None)
-    further = _further(examples[0], free)
+    further = further_specs(examples[0], free.dimensions)
     return BuiltGraph(module, given[0], free, examples, further, heads, tuple(notes))
 
 
@@ -151,12 +138,11 @@ def with_inputs(
     """
     heads = try_run(module, proof, where)
     fixed = fixed_batch(module, proof)
-    free = Free(fixed is None, free_sides(module, proof))
+    free = Free(fixed is None, free_dimensions(module, proof))
     notes = [] if fixed is None else [FIXED.format(reason=fixed)]
-    if free.sides not in (None, 1):
-        notes.append(MULTIPLE.format(sides=free.sides))
+    notes += size_notes(free)
     examples = _examples([proof], free.batch, None, of_images=True)
-    further = _further(examples[0], free)
+    further = further_specs(examples[0], free.dimensions)
     return BuiltGraph(module, specs, free, examples, further, heads, tuple(notes))
 
 
@@ -177,42 +163,6 @@ def _examples(
         return given
     batches = [with_batch(specs, BATCH) for specs in given]
     return batches if of_images else [*given, *batches]
-
-
-def fixed_batch(module: fx.GraphModule, specs: Specs) -> str | None:
-    """The reason why a module accepts the batch of these inputs only; None if it accepts any."""
-    sizes = {spec.batch for spec in specs.values()}
-    if len(sizes) != 1:
-        return "the inputs have different first sizes"
-    for size in BATCHES:
-        if size not in sizes and not _runs(module, with_batch(specs, size)):
-            return f"the network does not run with a batch of {size}"
-    return None
-
-
-def free_sides(module: fx.GraphModule, specs: Specs) -> int | None:
-    """Of what the height and width of images must be multiples for a module to run; None if fixed.
-
-    It is tried at two further sizes.
-    """
-    name = image_input(specs)
-    if name is None:
-        return None
-    sides = specs[name].shape[-2:]
-    for multiple in MULTIPLES:
-        sizes = further_sizes(specs, multiple)
-        if all(side % multiple == 0 for side in sides) and all(
-            _runs(module, with_size(specs, size)) for size in sizes
-        ):
-            return multiple
-    return None
-
-
-def _further(example: Specs, free: Free) -> list[dict[str, InputSpec]]:
-    """The proof's inputs with images of two further sizes, where their size is free."""
-    if free.sides is None:
-        return []
-    return [with_size(example, size) for size in further_sizes(example, free.sides)]
 
 
 def _for_images(
@@ -265,31 +215,3 @@ def _build(
     return build_module(
         graph, arrays, dtype="float64", inputs=shapes, any_dtype=True, constants=constants
     )
-
-
-def _runs(module: fx.GraphModule, specs: Specs) -> bool:
-    try:
-        try_run(module, specs, "")
-    except ImageSizeError:
-        return False
-    return True
-
-
-def try_run(module: fx.GraphModule, specs: Specs, where: str) -> list[Array]:
-    """Run a module on zeros and return its outputs.
-
-    Args:
-        where: File name of the graph, for errors.
-
-    Raises:
-        ImageSizeError: If the module cannot run on inputs of these shapes.
-    """
-    try:
-        with redirect_stderr(io.StringIO()):  # torch.fx prints the generated code of a failed node
-            return run(module, {name: spec.zeros() for name, spec in specs.items()})
-    except _FAILURES as error:
-        size = describe({name: spec.shape for name, spec in specs.items()})
-        reason = plugin_place(error) or (str(error).splitlines() or [type(error).__name__])[0]
-        raise ImageSizeError(
-            f"{where}: cannot run on inputs of shape {size} ({reason}){OTHER_SHAPES}"
-        ) from error

@@ -104,12 +104,19 @@ def _notes(format_: str, free: Free, reasons: Sequence[tuple[Free, str]]) -> lis
     """Why fewer dimensions of a file are free than of the module."""
     notes: dict[str, str] = {}
     for tried, reason in reasons:
-        if tried.sides is not None and tried.sides != free.sides:
-            multiples = f"images whose sides are multiples of {free.sides}"
-            what = "images of this size" if free.sides is None else multiples
+        if tried.dimensions != free.dimensions:
+            what = _sizes(tried, free)
             notes[what] = notes.get(what, reason)
         elif tried.batch and not free.batch:
             notes["this batch"] = reason
     return [
         FIXED.format(format=format_, what=what, reason=reason) for what, reason in notes.items()
     ]
+
+
+def _sizes(tried: Free, free: Free) -> str:
+    """The only sizes that a file accepts, where others were tried."""
+    if free.dimensions:
+        return f"images whose sides are multiples of {free.dimensions[0].multiple}"
+    names = {each.name for each in tried.dimensions}
+    return "images of this size" if names <= {"height", "width"} else "inputs of these lengths"

@@ -121,12 +121,22 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
             )
             built = with_inputs(lower, program.specs, proof, program.graph.where)
     parity, reason = prove_sizes(built, network, reference, seed)
-    if reason is not None and any(None in each.shape[2:] for each in program.record.inputs or ()):
+    if reason is not None and _has_free_sizes(program):
         raise CheckpointError(
-            "the record says that images may have other sizes than these, where the network does "
+            "the record says that inputs may have other sizes than these, where the network does "
             f"not equal MXNet's: {reason}"
         )
     return parity
+
+
+def _has_free_sizes(program: Program) -> bool:
+    """Whether the record says that sizes other than the batch are free."""
+    specs = program.specs
+    return any(
+        size is None and (each.name not in specs or axis != specs[each.name].batch_axis)
+        for each in program.record.inputs or ()
+        for axis, size in enumerate(each.shape)
+    )
 
 
 def _proof_inputs(program: Program) -> dict[str, InputSpec]:

@@ -18,6 +18,7 @@ from .onnx import quiet, require_libraries, to_bytes
 from .onnx_regions import use_roi_align
 from .onnx_translations import translations
 from .pt2 import export_program
+from .recurrent_shapes import symbolic_lengths
 from .stepwise_check import largest_difference, nodes_before_jumps, with_outputs
 from .traced_operations import traced_nodes
 
@@ -108,7 +109,7 @@ def _export(job: GraphJob, nodes: Sequence[fx.Node]) -> Any:
     program = export_program(module, job.specs, job.free, job.name)
     names = _unique([*job.outputs, *(f"{node.name} (value)" for node in nodes)])
     try:
-        with quiet():
+        with quiet(), symbolic_lengths(["lstm"]):  # the exporter unrolls the others
             exported = torch.onnx.export(
                 program,
                 dynamo=True,

@@ -17,6 +17,7 @@ from ..record import WrittenFile
 from ..weights_file import PROGRAM
 from .job import GraphJob
 from .module_check import check_equal
+from .recurrent_shapes import symbolic_lengths
 
 GRAPH_FILE = "mxnet-graph.json"  # in the archive
 EXAMPLE_BATCH = 2
@@ -96,7 +97,7 @@ def export_program(
     example = with_batch(specs, EXAMPLE_BATCH) if free.batch else specs
     zeros = in_dtype({key: spec.zeros() for key, spec in example.items()}, "float32")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), symbolic_lengths():
             # about torch's own recurrent layers; the outputs are compared afterwards
             warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export")
             return torch.export.export(
@@ -106,8 +107,8 @@ def export_program(
             )
     except (RuntimeError, ValueError, torch._dynamo.exc.UserError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        what = {"a variable batch size": free.batch, "a variable image size": free.sides}
-        size = " and ".join(each for each, wanted in what.items() if wanted)
+        names = (["batch size"] if free.batch else []) + [each.name for each in free.dimensions]
+        size = " and ".join(f"a variable {each}" for each in names)
         raise ExportError(
             f"{name}: torch.export cannot export it with {size or 'inputs of these shapes'} "
             f"({reason}); use gluon2torch.import_graph and save its module",
@@ -121,10 +122,13 @@ def _dynamic_shapes(specs: Specs, free: Free) -> tuple[dict[int, object], ...] |
     One that may be any number has the range that torch infers: a constant of the graph that is cut
     to the length of the batch, such as CenterNet's, limits it.
     """
-    sizes: dict[str, object] = dict.fromkeys(("batch", "height", "width"), torch.export.Dim.DYNAMIC)
-    if free.sides is not None and free.sides > 1:
-        for side in ("height", "width"):
-            sizes[side] = free.sides * torch.export.Dim(f"{side}_part", min=1)
+    sizes: dict[str, object] = {"batch": torch.export.Dim.DYNAMIC}
+    for each in free.dimensions:
+        sizes[each.name] = (
+            torch.export.Dim.DYNAMIC
+            if each.multiple == 1
+            else each.multiple * torch.export.Dim(f"{each.name}_part", min=1)
+        )
     shapes = tuple(
         {axis: sizes[what] for axis, what in free.axes(name, specs).items()} for name in specs
     )

@@ -1,4 +1,4 @@
-"""Dimensions of a graph's inputs that may have any size: the batch, and the sides of images."""
+"""Dimensions of a graph's inputs that may have any size: batch, sides of images, lengths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,33 @@ from .input_spec import InputSpec, Specs, with_batch
 BATCHES = (1, 3)  # batch sizes with which a file is checked that accepts any
 IMAGES, CLIPS = 4, 5  # dimensions
 MULTIPLES = (1, 32)  # of which the sides are tried to be
-Size = tuple[int, int]
+# other sizes with which a dimension is tried, in eighths of its own: a smaller and a wider image;
+# a longer and a shorter sequence, or two shorter ones where the given length is the longest
+HEIGHTS, WIDTHS = (6, 5), (5, 9)
+LENGTHS = (9, 6, 3)
+Axis = tuple[str, int]
+"""The name of an input, and one of its axes."""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A size that one or more axes of the inputs share.
+
+    Attributes:
+        name: `height` or `width` of images; `length`, or `length_2` and so on, of sequences.
+        axes: The axes that have it.
+        size: Its size in the inputs as they were given.
+        others: Two other sizes, with which the network is tried.
+        multiple: The number of which other sizes must be multiples.
+        too_long: A greater size, with which the network does not run.
+    """
+
+    name: str
+    axes: tuple[Axis, ...]
+    size: int
+    others: tuple[int, int]
+    multiple: int = 1
+    too_long: int | None = None
 
 
 @dataclass(frozen=True)
@@ -19,12 +45,11 @@ class Free:
 
     Attributes:
         batch: Whether the batch may, which is the same for all inputs.
-        sides: Height and width of the images may be any multiples of this number; None if they are
-            fixed.
+        dimensions: The others that may.
     """
 
     batch: bool = False
-    sides: int | None = None
+    dimensions: tuple[Dimension, ...] = ()
 
     def shape(self, name: str, specs: Specs) -> tuple[int | None, ...]:
         """The shape of an input, with None for each free dimension."""
@@ -32,26 +57,25 @@ class Free:
         return tuple(None if axis in free else n for axis, n in enumerate(specs[name].shape))
 
     def axes(self, name: str, specs: Specs) -> dict[int, str]:
-        """The free axes of an input: `batch`, `height` and `width`."""
+        """The free axes of an input: `batch` and the names of dimensions."""
         found = {specs[name].batch_axis: "batch"} if self.batch else {}
-        if self.sides is not None and name == image_input(specs):
-            last = len(specs[name].shape) - 1
-            found |= {last - 1: "height", last: "width"}
+        for dimension in self.dimensions:
+            found |= {axis: dimension.name for each, axis in dimension.axes if each == name}
         return found
 
     def less(self, specs: Specs) -> Iterator[Free]:
-        """This, and then what is left if a format cannot have the sides, or the batch, free.
+        """This, and then what is left if a format cannot have the dimensions, or the batch, free.
 
         Args:
             specs: The inputs. Sides of 32 pixels, or multiples of it, may still be free as such.
         """
         yield self
-        if self.sides is not None:
-            largest, name = MULTIPLES[-1], image_input(specs)
-            sides = specs[name].shape[-2:] if name is not None else ()
-            if self.sides < largest and all(side % largest == 0 for side in sides):
-                yield replace(self, sides=largest)
-            yield replace(self, sides=None)
+        if self.dimensions:
+            largest = MULTIPLES[-1]
+            sides = image_sides(specs, largest)
+            if sides and self.dimensions == image_sides(specs, 1):
+                yield replace(self, dimensions=sides)
+            yield replace(self, dimensions=())
         if self.batch:
             yield Free()
 
@@ -59,40 +83,102 @@ class Free:
 def image_input(specs: Specs) -> str | None:
     """The name of the input that is images (N, C, H, W) or clips (N, C, T, H, W).
 
-    None if there is none, or several, whose sizes may depend on each other.
+    None if there is none, or several.
     """
-    found = [name for name, spec in specs.items() if _is_images(spec)]
+    found = _image_inputs(specs)
     return found[0] if len(found) == 1 else None
 
 
-def _is_images(spec: InputSpec) -> bool:
-    return len(spec.shape) in (IMAGES, CLIPS) and spec.batch_axis == 0 and not spec.counts
+def _image_inputs(specs: Specs) -> list[str]:
+    return [
+        name
+        for name, spec in specs.items()
+        if len(spec.shape) in (IMAGES, CLIPS) and spec.batch_axis == 0 and not spec.counts
+    ]
 
 
-def further_sizes(specs: Specs, multiple: int) -> tuple[Size, Size]:
-    """Two other heights and widths, with which a network is tried: a smaller and a wider image."""
-    name = image_input(specs)
-    assert name is not None, "only images have sides"
-    height, width = specs[name].shape[-2:]
+def choices(specs: Specs) -> list[list[tuple[Dimension, ...]]]:
+    """Dimensions that may be free together: of each list, the first that the network runs with.
 
-    def near(side: int, eighths: int) -> int:
-        return max(side * eighths // 8 // multiple, 1) * multiple + multiple
+    Of images, both sides, or one of them: a text's line has a fixed height, and a spectrogram
+    fixed frequencies. Where there are none, the lengths of sequences, each by itself.
+    """
+    if _image_inputs(specs):
+        sides = [image_sides(specs, multiple) for multiple in MULTIPLES]
+        alone = [(side,) for side in reversed(sides[0])]
+        return [[each for each in (*sides, *alone) if each]]
+    return [[(one,) for one in tried] for tried in _lengths(specs)]
 
-    return (near(height, 6), near(width, 5)), (near(height, 5), near(width, 9))
+
+def image_sides(specs: Specs, multiple: int) -> tuple[Dimension, ...]:
+    """Height and width of the images; none where inputs of images have different ones.
+
+    Args:
+        specs: The inputs.
+        multiple: The number of which they are multiples; there are none if they are not.
+    """
+    names = _image_inputs(specs)
+    sizes = {specs[name].shape[-2:] for name in names}
+    if len(sizes) != 1 or any(side % multiple for side in next(iter(sizes))):
+        return ()
+    found = []
+    for place, name, eighths in ((-2, "height", HEIGHTS), (-1, "width", WIDTHS)):
+        axes = tuple((each, len(specs[each].shape) + place) for each in names)
+        side = specs[names[0]].shape[place]
+        others = tuple(_near(side, each, multiple) for each in eighths)
+        found.append(Dimension(name, axes, side, (others[0], others[1]), multiple))
+    return tuple(found)
 
 
-def with_size(specs: Specs, size: Size) -> dict[str, InputSpec]:
-    """The inputs with images of another height and width."""
-    name = image_input(specs)
-    assert name is not None, "only images have sides"
-    spec = specs[name]
-    return {**specs, name: replace(spec, shape=(*spec.shape[:-2], *size))}
+def _lengths(specs: Specs) -> list[list[Dimension]]:
+    """The sizes that could be lengths: any but the batch, equal ones together; with their tries."""
+    axes: dict[int, list[Axis]] = {}
+    for name, spec in specs.items():
+        for axis, size in enumerate(spec.shape):
+            if axis != spec.batch_axis and size > 1:
+                axes.setdefault(size, []).append((name, axis))
+    found = []
+    for number, (size, same) in enumerate(axes.items(), start=1):
+        name = "length" if number == 1 else f"length_{number}"
+        longer, shorter, shortest = (_near(size, eighths) for eighths in LENGTHS)
+        if shorter >= size:  # of less than 5
+            tries = [Dimension(name, tuple(same), size, (size + 1, size + 2))]
+        else:
+            tries = [
+                Dimension(name, tuple(same), size, (longer, shorter)),
+                Dimension(name, tuple(same), size, (shortest, shorter), too_long=longer),
+            ]
+        found.append(tries)
+    return found
+
+
+def _near(size: int, eighths: int, multiple: int = 1) -> int:
+    """Some eighths of a size, and one more; a multiple, and not less than twice the least."""
+    return max(size * eighths // 8 // multiple, 1) * multiple + multiple
+
+
+def further_specs(specs: Specs, dimensions: tuple[Dimension, ...]) -> list[dict[str, InputSpec]]:
+    """The inputs with two other sizes of some dimensions; none if there are no dimensions."""
+    if not dimensions:
+        return []
+    return [with_sizes(specs, dimensions, place) for place in (0, 1)]
+
+
+def with_sizes(specs: Specs, dimensions: tuple[Dimension, ...], place: int) -> dict[str, InputSpec]:
+    """The inputs with the first (0) or second (1) of the other sizes of some dimensions."""
+    changed = dict(specs)
+    for dimension in dimensions:
+        for name, axis in dimension.axes:
+            shape = list(changed[name].shape)
+            shape[axis] = dimension.others[place]
+            changed[name] = replace(changed[name], shape=tuple(shape))
+    return changed
 
 
 def trials(specs: Specs, free: Free) -> list[dict[str, InputSpec]]:
     """Inputs for checking a file: two batches and two further sizes, as far as they are free."""
     batches = [with_batch(specs, batch) for batch in BATCHES] if free.batch else [dict(specs)]
-    if free.sides is None:
+    if not free.dimensions:
         return batches
-    one, other = further_sizes(specs, free.sides)
-    return [*batches, with_size(batches[0], one), with_size(batches[-1], other)]
+    one, other = (with_sizes(batches[-place], free.dimensions, place) for place in (0, 1))
+    return [*batches, one, other]

@@ -18,6 +18,7 @@ from .ranks import KEEPING
 CHANNELS = 3
 MASK = "mask"  # what stands for float32 where the values are 0 and 1
 _OF_LENGTHS = frozenset({"SequenceMask", "SequenceLast", "SequenceReverse"})
+_ROWS = {"Embedding": "input_dim", "one_hot": "depth"}  # attributes with their number
 CONVOLUTIONS = frozenset({"Convolution", "_contrib_quantized_conv"})
 FULLY_CONNECTED = frozenset({"FullyConnected", "_contrib_quantized_fully_connected"})
 
@@ -114,11 +115,11 @@ def _zeros(graph: Graph) -> str:
 
 
 def rows_of(graph: Graph, name: str) -> list[int]:
-    """The numbers of rows of the tables that an input has the indices of."""
+    """The numbers of rows of the tables, and of one-hot places, that an input is the indices of."""
     return [
-        Attributes(node).count("input_dim")
+        Attributes(node).count(_ROWS[node.op])
         for node in graph.nodes
-        if node.op == "Embedding" and node.inputs and graph.nodes[node.inputs[0][0]].name == name
+        if node.op in _ROWS and node.inputs and graph.nodes[node.inputs[0][0]].name == name
     ]
 
 

@@ -32,6 +32,9 @@ class Reshape(nn.Module):
         sizes = list(input.shape)
         if self.reverse:
             return input.reshape(self._target(self.shape[::-1], sizes[::-1])[::-1])
+        if self.shape[:1] in ((-1,), (-3,)):
+            # by one axis: torch.export, which follows how axes merge, would rule out a batch of 1
+            input = input.flatten()
         return input.reshape(self._target(self.shape, sizes))
 
     @staticmethod
