@@ -115,6 +115,10 @@ class Attributes:
         except OverflowError as error:
             raise self.error(f"{name}={value} is too large for float32") from error
 
+    def any_single(self, name: str, default: float | None = None) -> float:
+        """A parameter of type `float`, which may be infinite."""
+        return self.any_number(name) if self.is_infinite(name) else self.single(name, default)
+
     def is_infinite(self, name: str) -> bool:
         """Whether a parameter is an infinite number, as `mx.np.clip` writes a missing bound."""
         return self._texts.get(name, "").strip().lstrip("+-").lower() in ("inf", "infinity")
