@@ -52,13 +52,13 @@ class Attributes:
         return name in self._texts
 
     def expect(self, names: Collection[str]) -> None:
-        """Require that there are no attributes but these, and those that MXNet hides (`__x__`).
+        """Require that no attributes but these are set, and those that MXNet hides (`__x__`).
 
         Raises:
-            GraphError: If there are further ones.
+            GraphError: If there are further ones, which are not None.
         """
         for name in self._texts:
-            if name not in names and not name.startswith("__"):
+            if name not in names and self.has(name) and not name.startswith("__"):
                 raise self.unsupported(name)
 
     def integer(self, name: str, default: int | None = None) -> int:
