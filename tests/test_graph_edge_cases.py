@@ -203,7 +203,7 @@ def test_a_clip_may_have_one_bound() -> None:
     ("dtype", "bounds"),
     [
         *(("int32", (-2.0, 3.0)), ("int64", (0.0, 6.0)), ("float64", (-2.0, 3.0))),
-        *(("float64", (-2.0, 3e38)), ("float64", (-0.5, 0.7))),
+        *(("float64", (-2.0, 3e38)), ("float64", (-0.5, 0.7)), ("int32", (-1.7, 2.9))),
     ],
 )
 def test_a_clip_keeps_the_data_type(dtype: str, bounds: tuple[float, float]) -> None:
@@ -213,7 +213,7 @@ def test_a_clip_keeps_the_data_type(dtype: str, bounds: tuple[float, float]) -> 
     (actual,) = outputs(imported(symbol, given, {}), given)
     expected = mx.nd.clip(mx.nd.array(given["data"], dtype=dtype), *bounds).asnumpy()
     assert actual.dtype == expected.dtype == dtype
-    assert np.array_equal(actual, np.clip(given["data"], *np.float32(bounds)))
+    assert np.array_equal(actual, np.clip(given["data"], *np.float32(bounds)).astype(dtype))
     assert np.allclose(actual, expected, rtol=1e-7)
 
 
@@ -234,6 +234,29 @@ def test_recurrent_layers_have_a_source(mode: str, tmp_path: Path) -> None:
     values = case.inputs.values()
     with torch.no_grad():
         assert source_difference(case.network(tmp_path)(*values), module(*values)) <= 1e-14
+
+
+@pytest.mark.mxnet
+@pytest.mark.parametrize(
+    ("op", "attributes", "shape"),
+    [
+        ("L2Normalization", {"mode": "instance"}, (5,)),
+        ("clip", {"a_min": -0.5, "a_max": 0.7}, (2, 5)),
+        ("clip", {"a_min": -0.5, "a_max": float("inf")}, (2, 5)),
+        ("clip", {"a_min": -float("inf"), "a_max": float("inf")}, (2, 5)),
+    ],
+)
+def test_rare_attributes_have_a_source(
+    op: str, attributes: dict[str, Any], shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    mx = import_mxnet()
+    symbol = getattr(mx.sym, op)(mx.sym.var("data"), **attributes)
+    case = case_of(imported(symbol, {"data": np.zeros(shape)}, {}), {"data": shape}, "net")
+    given = {name: value.numpy() for name, value in case.inputs.items()}
+    (expected,) = run_by_mxnet(symbol, given)
+    for network in (case.module, case.network(tmp_path)):
+        (actual,) = outputs(network, given)
+        assert np.abs(actual - expected).max() <= 1e-7
 
 
 def test_texts_of_a_graph_are_no_code() -> None:

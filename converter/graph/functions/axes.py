@@ -62,10 +62,14 @@ def size_array(data: Tensor) -> Tensor:
 def split_v2(
     data: Tensor, indices: Sequence[int], axis: int, squeeze_axis: bool, sections: int
 ) -> tuple[Tensor, ...]:
-    """Split into equal sections, or at indices, the first of which is the first part's start."""
+    """Split into equal sections, or at indices, the first of which is the first part's start.
+
+    Where sections cannot be equal, the first are longer by one, as in NumPy's `array_split`.
+    """
     size = data.shape[axis]
     if sections:
-        bounds = [size * place // sections for place in range(sections + 1)]
+        length, longer = size // sections, size % sections
+        bounds = [length * place + min(place, longer) for place in range(sections + 1)]
     else:
         bounds = [*indices, size]
     parts = [data.narrow(axis, start, end - start) for start, end in pairwise(bounds)]

@@ -36,8 +36,8 @@ def tensordot_last(a: Tensor, b: Tensor, axes: int) -> Tensor:
 
 
 def einsum(*data: Tensor, subscripts: str) -> Tensor:
-    """Einstein's summation."""
-    return torch.einsum(subscripts, *data)
+    """Einstein's summation, in the data type of the inputs; torch sums integers as int64."""
+    return torch.einsum(subscripts, *data).to(data[0].dtype)
 
 
 def eigvalsh(A: Tensor, UPLO: str) -> Tensor:

@@ -190,6 +190,14 @@ def filled(x: Tensor, shape: tuple[int, ...], value: float, dtype: torch.dtype) 
     return x.new_full(shape, int(value), dtype=torch.int64).to(dtype)
 
 
+def clipped(x: Tensor, low: float | None, high: float | None) -> Tensor:
+    """Clip to bounds; integers to bounds without fractions, so that they stay integers."""
+    if x.is_floating_point():
+        return x.clamp(low, high)
+    low, high = (None if bound is None else int(bound) for bound in (low, high))
+    return x.clamp(low, high)
+
+
 def smooth_l1(x: Tensor, scalar: float) -> Tensor:
     """(σx)²/2 for |x| < 1/σ², else |x| − 1/(2σ²), where σ is the scalar."""
     square = scalar * scalar

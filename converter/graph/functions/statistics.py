@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .reductions import product
+from .elementwise import divide
+from .reductions import average, product
 
 Axes = Sequence[int] | None
 
@@ -77,17 +78,17 @@ def variance(
 
 
 def weighted_average(a: Tensor, weights: Tensor | None, axis: Axes) -> tuple[Tensor, Tensor]:
-    """The weighted mean along axes, and the sum of the weights."""
+    """The weighted mean along axes, and the sum of the weights; means of integers are truncated."""
     dims = _dims(a, axis)
     if weights is None:
-        mean = a.mean(dims) if dims else a
-        return mean, mean.new_full((), a.numel() / max(mean.numel(), 1))
+        mean = average(a, dims, False) if dims else a
+        return mean, mean.new_full((), a.numel() // max(mean.numel(), 1))
     if weights.shape == a.shape:
-        sums = weights.sum(dims)
+        sums = weights.sum(dims, dtype=a.dtype)
     else:
-        sums = weights.sum()
+        sums = weights.sum(dtype=a.dtype)
         weights = weights.reshape(*(-1 if each == dims[0] else 1 for each in range(a.dim())))
-    return (a * weights).sum(dims) / sums, sums
+    return divide((a * weights).sum(dims, dtype=a.dtype), sums), sums
 
 
 def index_of(data: Tensor, name: str, axis: int | None, keepdims: bool) -> Tensor:

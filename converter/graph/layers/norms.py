@@ -137,7 +137,10 @@ class L2Normalization(nn.Module):
             "channel": range(1, 2),
             "spatial": range(2, input.dim()),
         }[self.mode]
-        return input / (input.square().sum(tuple(dims), keepdim=True) + self.eps).sqrt()
+        squares = input.square()
+        if dims:  # torch's sum over none is that over all; a vector's instances have none
+            squares = squares.sum(tuple(dims), keepdim=True)
+        return input / (squares + self.eps).sqrt()
 
     def extra_repr(self) -> str:
         return f"mode={self.mode!r}, eps={self.eps:.3g}"

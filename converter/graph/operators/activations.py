@@ -10,6 +10,7 @@ from torch import fx, nn
 
 from ..construction.call import Call
 from ..functions.attention_heads import partial_softmax
+from ..functions.elementwise import clipped
 from ..layers.norms import L2Normalization
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -78,7 +79,10 @@ def clip(call: Call) -> fx.Node:
         if bound is not None and bound.is_integer() and abs(bound) < 2**31:
             bound = int(bound)
         bounds.append(bound)
-    return call.function(torch.clamp, call.value(0), *bounds)
+    if bounds == [None, None]:
+        return call.module(nn.Identity(), call.value(0))
+    whole = not any(isinstance(bound, float) for bound in bounds)
+    return call.function(torch.clamp if whole else clipped, call.value(0), *bounds)
 
 
 def softmax(call: Call) -> fx.Node:

@@ -30,7 +30,7 @@ def mask(call: Call) -> fx.Node:
     axis = call.attributes.choice("axis", "0", ["0", "1"])
     if not _has_lengths(call):
         return call.module(nn.Identity(), call.value(0))
-    value = call.attributes.single("value", 0.0)
+    value = call.attributes.any_single("value", 0.0)
     return call.function(sequence_mask, call.value(0), call.value(1), value, int(axis))
 
 

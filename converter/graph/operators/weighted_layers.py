@@ -52,7 +52,7 @@ def deconvolution(call: Call) -> fx.Node:
     options = convolution_options(call)
     kernel, bias = options["kernel_size"], _has_bias(call, True)
     rank, target = len(kernel), call.attributes.integers("target_shape", ())
-    options["output_padding"] = call.attributes.integers("adj", (0,) * rank)
+    options["output_padding"] = call.attributes.integers("adj", ()) or (0,) * rank
     if any(target):
         if len(target) != rank or min(target) < 1:
             raise call.attributes.unsupported("target_shape")

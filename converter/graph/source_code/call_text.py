@@ -11,7 +11,15 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..functions.axes import repeat
-from ..functions.elementwise import ARITHMETIC, LOGIC, UNARY, binary, unary, with_scalar
+from ..functions.elementwise import (
+    ARITHMETIC,
+    LOGIC,
+    UNARY,
+    binary,
+    clipped,
+    unary,
+    with_scalar,
+)
 from ..functions.reductions import reduce
 from .operations import Operation, Slot
 
@@ -187,6 +195,13 @@ def _with_scalar(
     return None
 
 
+def _clipped(call: CallText, x: fx.Node, low: float | None, high: float | None) -> Operation | None:
+    if not _is_float(call.example(x)):
+        return None
+    bounds = ", ".join(call.argument(*each) for each in (("min", low), ("max", high)))
+    return call.operation(f"{call.input(x)}.clamp({bounds})")
+
+
 def _unary(call: CallText, x: fx.Node, name: str) -> Operation | None:
     function = UNARY[name]
     if not _is_float(call.example(x)) or getattr(torch, function.__name__, None) is not function:
@@ -236,6 +251,7 @@ _SPECIAL: dict[Any, Callable[..., Operation | None]] = {
     **dict.fromkeys(INFIX, _infix),
     operator.getitem: _getitem,
     with_scalar: _with_scalar,
+    clipped: _clipped,
     unary: _unary,
     binary: _binary,
     reduce: _reduce,

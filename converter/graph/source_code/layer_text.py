@@ -114,9 +114,10 @@ def _slice_like(module: SliceLike, call: CallText, nodes: list[fx.Node]) -> Oper
 def _l2_normalization(module: L2Normalization, call: CallText, nodes: list[fx.Node]) -> Operation:
     rank, text = call.example(nodes[0]).dim(), call.input(nodes[0])
     dims = {"instance": range(1, rank), "channel": range(1, 2), "spatial": range(2, rank)}
-    axes = tuple(dims[module.mode])
-    dim = call.argument("dim", axes if len(axes) > 1 else axes[0])
-    squares = f"{text}.square().sum({dim}, keepdim=True)"
+    axes, squares = tuple(dims[module.mode]), f"{text}.square()"
+    if axes:
+        dim = call.argument("dim", axes if len(axes) > 1 else axes[0])
+        squares = f"{squares}.sum({dim}, keepdim=True)"
     return call.operation(f"{text} / ({squares} + {call.argument('eps', module.eps)}).sqrt()")
 
 

@@ -52,13 +52,13 @@ class Attributes:
         return name in self._texts
 
     def expect(self, names: Collection[str]) -> None:
-        """Require that there are no attributes but these, and those that MXNet hides (`__x__`).
+        """Require that no attributes but these are set, and those that MXNet hides (`__x__`).
 
         Raises:
-            GraphError: If there are further ones.
+            GraphError: If there are further ones, which are not None.
         """
         for name in self._texts:
-            if name not in names and not name.startswith("__"):
+            if name not in names and self.has(name) and not name.startswith("__"):
                 raise self.unsupported(name)
 
     def integer(self, name: str, default: int | None = None) -> int:
@@ -114,6 +114,10 @@ class Attributes:
             return _parsed_single(self._texts[name]) if self.has(name) else rounded_single(value)
         except OverflowError as error:
             raise self.error(f"{name}={value} is too large for float32") from error
+
+    def any_single(self, name: str, default: float | None = None) -> float:
+        """A parameter of type `float`, which may be infinite."""
+        return self.any_number(name) if self.is_infinite(name) else self.single(name, default)
 
     def is_infinite(self, name: str) -> bool:
         """Whether a parameter is an infinite number, as `mx.np.clip` writes a missing bound."""

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from .. import random_arrays
 from ..operator_case import Case
 from .arithmetic import array, shape
 
@@ -44,10 +45,14 @@ def hard_sigmoid(rng: np.random.Generator) -> Case:
 
 
 def clip(rng: np.random.Generator) -> Case:
-    """Any bounds."""
+    """Any bounds, also infinite, of integers, too."""
     low, high = sorted(np.round(rng.normal(0, 2, 2), 2))
     attributes = {"a_min": str(low), "a_max": str(high)}
-    return Case("clip", attributes, {"data": array(rng, shape(rng))})
+    for name, end in (("a_min", "-inf"), ("a_max", "inf")):
+        if rng.random() < 0.2:
+            attributes[name] = end
+    data = random_arrays.array(rng, shape(rng), ("float32", "float64", "int8", "int32", "int64"))
+    return Case("clip", attributes, {"data": data})
 
 
 def softmax_activation(rng: np.random.Generator) -> Case:
@@ -81,7 +86,8 @@ def l2_normalization(rng: np.random.Generator) -> Case:
     attributes = {"mode": str(rng.choice(["instance", "channel", "spatial"]))}
     if rng.random() < 0.5:
         attributes["eps"] = str(rng.choice(["1e-10", "1e-3", "0.1"]))
-    return Case("L2Normalization", attributes, {"data": array(rng, shape(rng, 2))})
+    data = array(rng, shape(rng, 1 if attributes["mode"] == "instance" else 2))
+    return Case("L2Normalization", attributes, {"data": data})
 
 
 def local_response_norm(rng: np.random.Generator) -> Case:

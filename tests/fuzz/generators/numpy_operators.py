@@ -125,7 +125,7 @@ def reduced(rng: Rng, op: str) -> Case:
     if data.ndim:
         given |= some(rng, axis=[axes(rng, data.ndim), "None"])
     if op in ("_np_sum", "_np_prod", "_npi_mean") and data.dtype != bool:
-        given |= some(rng, dtype=["float32", "float64", "int32"])
+        given |= some(rng, dtype=["float32", "float64", "int32"], initial=["None"])
     if op in ("_npi_std", "_npi_var") and rng.random() < 0.4:
         data = data[None].repeat(3, 0)
         given = {"axis": "(0,)", "ddof": "1"}
@@ -139,7 +139,8 @@ def index_of(rng: Rng, op: str) -> Case:
 
 
 def average(rng: Rng) -> Case:
-    a, given = array(rng, shape(rng)), some(rng, returned=FLAG)
+    a = array(rng, shape(rng), (*FLOATING, "int32", "int64"))
+    given = some(rng, returned=FLAG)
     if rng.random() < 0.4:
         given |= {"weighted": "False", **some(rng, axis=[axes(rng, a.ndim, 1), "None"])}
         return Case("_npi_average", given, {"a": a}, outputs=2)
@@ -147,7 +148,8 @@ def average(rng: Rng) -> Case:
     if rng.random() < 0.5:
         given |= {"axis": str(place)}
         sizes = (a.shape[place],)
-    weights = np.abs(array(rng, sizes, (str(a.dtype),))) + a.dtype.type(0.1)
+    least = a.dtype.type(0.1 if a.dtype.kind == "f" else 1)
+    weights = np.abs(array(rng, sizes, (str(a.dtype),))) + least
     return Case("_npi_average", given, {"a": a, "weights": weights}, outputs=2)
 
 
@@ -374,7 +376,7 @@ def tensordot(rng: Rng, op: str) -> Case:
 
 
 def einsum(rng: Rng) -> Case:
-    kind = (str(rng.choice(FLOATING)),)
+    kind = (str(rng.choice((*FLOATING, "int32", "int64"))),)
     text = str(rng.choice(["ij,jk->ik", "ij,kj->ki", "ij,jk", "ii,jk->jk", "ij,ij->"]))
     a, b = array(rng, (3, 3), kind), array(rng, (3, 3), kind)
     given = {"num_args": "2", "subscripts": text, **some(rng, optimize=[0])}

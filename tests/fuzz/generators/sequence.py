@@ -83,7 +83,7 @@ def of_lengths(rng: np.random.Generator, op: str) -> Case:
         lengths = rng.integers(least, sizes[axis] + 1, sizes[1 - axis])
         data["lengths"] = lengths.astype(rng.choice([dtype, "int32", "int64"]))
     if op == "SequenceMask" and rng.random() < 0.5:
-        attributes["value"] = str(rng.choice(["0.1", "-1e9", "-1"]))
+        attributes["value"] = str(rng.choice(["0.1", "-1e9", "-1", "-inf"]))
     return Case(op, attributes, data)
 
 

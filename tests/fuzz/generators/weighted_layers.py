@@ -34,7 +34,7 @@ def deconvolution(rng: np.random.Generator) -> Case:
     attributes = {"kernel": tuples(kernel), "num_filter": str(filters), "num_group": str(groups)}
     attributes |= _spread(rng, rank)
     if rng.random() < 0.4:
-        attributes["adj"] = tuples(rng.integers(0, 2, rank))
+        attributes["adj"] = tuples(rng.integers(0, 2, rank)) if rng.random() < 0.8 else "()"
     data = array(rng, (2, channels, *rng.integers(2, 6, rank)))
     if rng.random() < 0.3:
         attributes["target_shape"] = tuples(rng.integers(1, 12, rank))
