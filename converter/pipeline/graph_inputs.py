@@ -34,6 +34,8 @@ _FAILURES = (
     *(RuntimeError, LookupError, ValueError, ArithmeticError, TypeError, AttributeError),
     MemoryError,
 )
+# operators that MXNet computes for a batch of 1 only
+ONE_EXAMPLE = frozenset({"_contrib_Proposal"})
 FIXED = "the file accepts the batch of its inputs' shapes only: {reason}"
 OTHER_SHAPES = "; give other shapes with `--input NAME=SHAPE`"
 FIRST = "{size} is the first of the usual sizes at which the graph runs; --size gives another"
@@ -90,7 +92,7 @@ def build_with_inputs(
         if following:
             follow_image_size(module, given[0])
     heads, *_ = [try_run(module, specs, graph.where) for specs in given]
-    fixed = fixed_batch(module, given[0])
+    fixed = fixed_batch(graph, module, given[0])
     free = Free(fixed is None, free_sides(module, given[0]))
     notes = []
     if request.inputs is None and not request.sizes:
@@ -132,25 +134,25 @@ def build_for_shapes(
     module = _build(graph, arrays, specs, constants)
     if following:
         follow_image_size(module, specs)
-    return with_inputs(module, specs, proof, graph.where)
+    return with_inputs(graph, module, specs, proof)
 
 
 def with_inputs(
-    module: fx.GraphModule, specs: dict[str, InputSpec], proof: dict[str, InputSpec], where: str
+    graph: Graph, module: fx.GraphModule, specs: dict[str, InputSpec], proof: dict[str, InputSpec]
 ) -> BuiltGraph:
     """A module with the inputs that it was built for, and those of its proof.
 
     Args:
-        module: The module, in float64.
+        graph: The graph.
+        module: Its module, in float64.
         specs: Inputs that the files are written for.
         proof: Smaller inputs, with which it runs faster.
-        where: File name of the graph, for errors.
 
     Raises:
         ImageSizeError: If it does not run on the inputs of the proof.
     """
-    heads = try_run(module, proof, where)
-    fixed = fixed_batch(module, proof)
+    heads = try_run(module, proof, graph.where)
+    fixed = fixed_batch(graph, module, proof)
     free = Free(fixed is None, free_sides(module, proof))
     notes = [] if fixed is None else [FIXED.format(reason=fixed)]
     if free.sides not in (None, 1):
@@ -179,11 +181,13 @@ def _examples(
     return batches if of_images else [*given, *batches]
 
 
-def fixed_batch(module: fx.GraphModule, specs: Specs) -> str | None:
+def fixed_batch(graph: Graph, module: fx.GraphModule, specs: Specs) -> str | None:
     """The reason why a module accepts the batch of these inputs only; None if it accepts any."""
     sizes = {spec.batch for spec in specs.values()}
     if len(sizes) != 1:
         return "the inputs have different first sizes"
+    if any(node.op in ONE_EXAMPLE for node in graph.operators()):
+        return "the network has an operator that takes one image at a time in MXNet"
     for size in BATCHES:
         if size not in sizes and not _runs(module, with_batch(specs, size)):
             return f"the network does not run with a batch of {size}"

@@ -104,7 +104,7 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
         sorted_rows=program.detections == "sorted",
     )
     proof = _proof_inputs(program)
-    built = with_inputs(module.double(), program.specs, proof, program.graph.where)
+    built = with_inputs(program.graph, module.double(), program.specs, proof)
     entry = load_zoo().get(program.record.model or "")
     head = load_heads()[entry.head] if entry is not None and entry.head is not None else None
     if program.detections == "sorted":
@@ -119,7 +119,7 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
                 any_dtype=True,
                 constants=program.constants,
             )
-            built = with_inputs(lower, program.specs, proof, program.graph.where)
+            built = with_inputs(program.graph, lower, program.specs, proof)
     parity, reason = prove_sizes(built, network, reference, seed)
     if reason is not None and any(None in each.shape[2:] for each in program.record.inputs or ()):
         raise CheckpointError(
