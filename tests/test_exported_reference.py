@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gluon2torch.errors import ImageSizeError
 from gluon2torch.parity.exported_reference import ExportedReference
 from gluon2torch.sources.mxnet_compat import import_mxnet
 
@@ -29,3 +30,16 @@ def test_casts_of_amp_to_float16_are_not_computed(dtype: str, tmp_path: Path) ->
     actual, expected = reference({"data": data.astype(dtype)})["head0"], data @ weight.T + bias
     assert actual.dtype == dtype
     assert np.abs(actual - expected).max() <= 4 * np.finfo(dtype).eps * np.abs(expected).max()
+
+
+def test_what_mxnet_prints_is_not_in_the_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Before it refuses shapes, it prints those of all arguments, also into `--json -`."""
+    sym = import_mxnet().sym
+    path = tmp_path / "net-symbol.json"
+    (sym.var("one") + sym.var("other")).save(str(path))
+    reference = ExportedReference(path, {})
+    with pytest.raises(ImageSizeError, match="MXNet cannot run the graph on inputs of shape one 2"):
+        reference({"one": np.ones((2, 3), np.float32), "other": np.ones((4, 3), np.float32)})
+    assert capfd.readouterr().out == ""

@@ -23,6 +23,7 @@ from gluon2torch.graph.summary import summarize
 from gluon2torch.graph.symbols.symbol import read_symbol
 from gluon2torch.pipeline import graph_conversion
 from gluon2torch.pipeline.graph_conversion import convert_graph
+from gluon2torch.pipeline.graph_verification import verify_graph
 from gluon2torch.sources.mxnet_compat import import_mxnet
 from gluon2torch.sources.params_writer import write_params
 
@@ -251,6 +252,38 @@ def test_a_network_for_one_batch_size_is_proved_and_written_for_it(
     assert found == ([] if options else [usual])
     assert note.endswith("shapes only: the network does not run with a batch of 2")
     assert note in result.output
+
+
+@pytest.mark.mxnet
+def test_a_detector_whose_proposals_are_of_one_image_is_proved_and_written_for_it(
+    tmp_path: Path,
+) -> None:
+    """MXNet refuses more images than one in `Proposal`, of which every Faster R-CNN has one."""
+    sym = import_mxnet().sym
+    features = sym.Convolution(
+        sym.var("data"), kernel=(3, 3), stride=(8, 8), pad=(1, 1), num_filter=4, name="features"
+    )
+    scores, offsets = (
+        sym.Convolution(features, kernel=(1, 1), num_filter=size, name=name)
+        for name, size in (("scores", 2), ("offsets", 4))
+    )
+    options = {"feature_stride": 8, "ratios": (1,), "scales": (2,), "rpn_min_size": 2}
+    options |= {"rpn_pre_nms_top_n": 6, "rpn_post_nms_top_n": 4}
+    shares = sym.SoftmaxActivation(scores, mode="channel")
+    boxes = sym.contrib.Proposal(shares, offsets, sym.var("im_info"), **options)
+    pooled = sym.ROIPooling(features, boxes, pooled_size=(2, 2), spatial_scale=1 / 8)
+    shapes = {"data": (1, 3, 32, 24), "im_info": (1, 3)}
+    paths = export_symbol(
+        sym.FullyConnected(pooled, num_hidden=3, name="fc"), tmp_path / "net", shapes
+    )
+    record = convert_graph(*paths, out=tmp_path, inputs=shapes, formats=["pth"])
+    assert record.parity.passed
+    assert {check.input for check in record.parity.checks} >= {"data 1x3x32x24, im_info 1x3"}
+    assert [each.shape[0] for each in record.inputs or ()] == [1, 1]
+    assert "one image at a time in MXNet" in record.notes[0]
+    checked = verify_graph(record.file)
+    assert checked.parity is not None
+    assert checked.parity.passed
 
 
 def test_a_network_for_another_batch_size_is_one_line(tmp_path: Path) -> None:

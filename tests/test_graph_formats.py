@@ -170,6 +170,19 @@ def test_what_onnx_does_not_have_is_refused_by_its_node(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_the_exporters_remarks_are_not_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of an array that is an output, too, it says that it is not merged with an equal one."""
+    sym = import_mxnet().sym
+    array = sym.var("array", shape=(1, 3))
+    sums = sym.broadcast_add(sym.FullyConnected(sym.var("data"), num_hidden=3, name="fc"), array)
+    paths = export_symbol(sym.Group([sums, array * 1]), tmp_path / "net", {"data": (2, 4)})
+    options: dict[str, Any] = {"out": tmp_path / "out", "reference": "none"}
+    convert_graph(*paths, formats=["onnx"], inputs={"data": (2, 4)}, **options)
+    assert [each.name for each in caplog.records if each.name.startswith("onnx_ir")] == []
+
+
 @pytest.mark.parametrize("format_", WITH_WEIGHTS)
 def test_weights_go_back_to_mxnet_byte_for_byte(
     format_: str, exported: tuple[Path, Path], record: GraphRecord, tmp_path: Path

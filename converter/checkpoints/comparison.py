@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -23,10 +22,8 @@ from ..mappings.catalog import load_catalog
 from ..mappings.key_map import MADE_UP
 from ..mappings.zoo import load_zoo
 from ..sources.arrays import Array, SparseArray, StoredArray
-from ..sources.params import read_params
+from ..sources.params import MAX_DENSE, read_params
 from .recorded_facts import RecordedFacts, read_record
-
-MAX_DENSE = 1 << 28  # largest number of values to which a sparse array is expanded
 
 
 @dataclass(frozen=True)
@@ -207,7 +204,7 @@ def _dense(array: StoredArray, where: str) -> Array:
     if array is None:
         return np.empty(0, np.void)  # a name without an array: equal only to another such name
     if isinstance(array, SparseArray):
-        if math.prod(array.shape) > MAX_DENSE:
+        if array.size > MAX_DENSE:
             raise ParamsFileError(
                 f"{where}: a sparse array of shape {array.shape} is too large to compare"
             )

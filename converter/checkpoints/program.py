@@ -82,7 +82,9 @@ class Program:
         """
         shapes = {**self.inputs, **(inputs or {})}
         graph = for_inputs(self.graph, self.inputs, shapes)
-        module = build_module(graph, self._zeros(), inputs=shapes, constants=self.constants)
+        module = build_module(
+            graph, self._zeros(), inputs=shapes, any_dtype=True, constants=self.constants
+        )
         try:
             copies = {name: tensor.clone() for name, tensor in self.tensors.items()}
             module.load_state_dict(copies, assign=True)

@@ -101,7 +101,7 @@ def read_arrays(params: str | os.PathLike[str]) -> Arrays:
     """Read a file's arrays by their names in graphs, which have no `arg:` or `aux:` prefix.
 
     Raises:
-        ParamsFileError: If the file cannot be read, or an array is not dense.
+        ParamsFileError: If the file cannot be read, or an array is empty or too large.
     """
     return {bare_name(name): array for name, array in dense_arrays(params).items()}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 from ..graph.symbols.float64_operators import has_replaced, with_float64_operators
@@ -42,7 +44,8 @@ def infer_shapes(mxnet: Any, symbol: Any, arrays: Mapping[str, Array]) -> tuple[
         MXNetError: If they cannot be inferred from those of these arrays.
     """
     known = {name: arrays[name].shape for name in symbol.list_inputs() if name in arrays}
-    with warnings.catch_warnings():
+    # MXNet prints the arguments' shapes before it raises its error
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # about shapes that cannot be inferred
         args, outputs, aux = symbol.infer_shape(**known)
     if args is None:

@@ -11,11 +11,14 @@ from ..errors import ImageSizeError
 from ..graph.inputs.free_dimensions import Dimension, Free, choices, further_specs
 from ..graph.inputs.input_spec import Specs, describe, with_batch
 from ..graph.plugin import plugin_place
+from ..graph.symbols.symbol import Graph
 from ..parity.head_measurement import run
 from ..sources.arrays import Array
 
 # a network that runs with these batch sizes is taken to run with any
 BATCHES = (1, 2, 3)
+# operators that MXNet computes for a batch of 1 only
+ONE_EXAMPLE = frozenset({"_contrib_Proposal"})
 # what a module raises on inputs that do not fit, and what a plugin's function may raise
 _FAILURES = (
     *(RuntimeError, LookupError, ValueError, ArithmeticError, TypeError, AttributeError),
@@ -26,11 +29,13 @@ MULTIPLE = "the height and width of images must be multiples of {multiple}"
 LONGEST = "{name} ({inputs}) is at most {size}: the network does not run with {longer}"
 
 
-def fixed_batch(module: fx.GraphModule, specs: Specs) -> str | None:
+def fixed_batch(graph: Graph, module: fx.GraphModule, specs: Specs) -> str | None:
     """The reason why a module accepts the batch of these inputs only; None if it accepts any."""
     sizes = {spec.batch for spec in specs.values()}
     if len(sizes) != 1:
         return "the inputs have different first sizes"
+    if any(node.op in ONE_EXAMPLE for node in graph.operators()):
+        return "the network has an operator that takes one image at a time in MXNet"
     for size in BATCHES:
         if size not in sizes and not _runs(module, with_batch(specs, size)):
             return f"the network does not run with a batch of {size}"

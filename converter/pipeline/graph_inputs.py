@@ -78,7 +78,7 @@ def build_with_inputs(
         if following:
             follow_image_size(module, given[0])
     heads, *_ = [try_run(module, specs, graph.where) for specs in given]
-    fixed = fixed_batch(module, given[0])
+    fixed = fixed_batch(graph, module, given[0])
     free = Free(fixed is None, free_dimensions(module, given[0]))
     notes = []
     if request.inputs is None and not request.sizes:
@@ -119,25 +119,25 @@ def build_for_shapes(
     module = _build(graph, arrays, specs, constants)
     if following:
         follow_image_size(module, specs)
-    return with_inputs(module, specs, proof, graph.where)
+    return with_inputs(graph, module, specs, proof)
 
 
 def with_inputs(
-    module: fx.GraphModule, specs: dict[str, InputSpec], proof: dict[str, InputSpec], where: str
+    graph: Graph, module: fx.GraphModule, specs: dict[str, InputSpec], proof: dict[str, InputSpec]
 ) -> BuiltGraph:
     """A module with the inputs that it was built for, and those of its proof.
 
     Args:
-        module: The module, in float64.
+        graph: The graph.
+        module: Its module, in float64.
         specs: Inputs that the files are written for.
         proof: Smaller inputs, with which it runs faster.
-        where: File name of the graph, for errors.
 
     Raises:
         ImageSizeError: If it does not run on the inputs of the proof.
     """
-    heads = try_run(module, proof, where)
-    fixed = fixed_batch(module, proof)
+    heads = try_run(module, proof, graph.where)
+    fixed = fixed_batch(graph, module, proof)
     free = Free(fixed is None, free_dimensions(module, proof))
     notes = [] if fixed is None else [FIXED.format(reason=fixed)]
     notes += size_notes(free)

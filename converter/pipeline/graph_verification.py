@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import torch
+from torch import fx
+
 from ..checkpoints.metadata import graph_facts_sha256
 from ..checkpoints.program import Program, open_program
 from ..checkpoints.recorded_facts import RecordedFacts, read_raw_record, read_record
@@ -18,6 +21,7 @@ from ..graph.symbols.symbol_writer import symbol_json
 from ..mappings.heads import load_heads
 from ..mappings.zoo import load_zoo
 from ..parity.result import Parity
+from ..sources.arrays import Arrays
 from ..sources.mxnet_compat import has_mxnet
 from ..weights.content_hash import content_sha256
 from .graph_conversion import check_sound
@@ -94,6 +98,7 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
         return Parity("none", None)
     arrays = program.gluon_arrays()
     check_sound(program.graph.where, arrays)
+    _widen(module, program, arrays)
     network = Network(
         program.graph,
         arrays,
@@ -104,7 +109,7 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
         sorted_rows=program.detections == "sorted",
     )
     proof = _proof_inputs(program)
-    built = with_inputs(module.double(), program.specs, proof, program.graph.where)
+    built = with_inputs(program.graph, module, program.specs, proof)
     entry = load_zoo().get(program.record.model or "")
     head = load_heads()[entry.head] if entry is not None and entry.head is not None else None
     if program.detections == "sorted":
@@ -119,7 +124,7 @@ def prove_program(program: Program, reference: str, seed: int = 0) -> Parity:
                 any_dtype=True,
                 constants=program.constants,
             )
-            built = with_inputs(lower, program.specs, proof, program.graph.where)
+            built = with_inputs(program.graph, lower, program.specs, proof)
     parity, reason = prove_sizes(built, network, reference, seed)
     if reason is not None and _has_free_sizes(program):
         raise CheckpointError(
@@ -137,6 +142,27 @@ def _has_free_sizes(program: Program) -> bool:
         for each in program.record.inputs or ()
         for axis, size in enumerate(each.shape)
     )
+
+
+def _widen(module: fx.GraphModule, program: Program, arrays: Arrays) -> None:
+    """Convert a file's module to float64, with the graph's constants before the file rounded them.
+
+    Args:
+        module: The module, which gets them.
+        program: The file.
+        arrays: The graph's arrays.
+    """
+    exact = build_module(
+        program.graph,
+        arrays,
+        dtype="float64",
+        inputs=program.inputs,
+        any_dtype=True,
+        constants=program.constants,
+    ).state_dict()
+    for name, own in module.double().state_dict().items():
+        if torch.equal(exact[name].float(), own.float()):
+            own.copy_(exact[name])
 
 
 def _proof_inputs(program: Program) -> dict[str, InputSpec]:

@@ -40,6 +40,11 @@ class SparseArray:
         dtype: np.dtype[Any] = self.data.dtype
         return dtype
 
+    @property
+    def size(self) -> int:
+        """The number of values of the dense array."""
+        return math.prod(self.shape)
+
     def problem(self) -> str | None:
         """What is wrong with the indices, or None if they are valid."""
         limit = self.shape[0] if self.indptr is None else self.shape[1]

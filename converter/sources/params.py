@@ -34,6 +34,7 @@ from .npz import read_npz
 LIST_MAGIC = 0x112
 V1_MAGIC, V2_MAGIC, V3_MAGIC = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 BFLOAT16 = 12
+MAX_DENSE = 1 << 28  # largest number of values to which a sparse array is expanded
 DTYPES = {
     0: "<f4",
     1: "<f8",
@@ -83,15 +84,22 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
 
 
 def dense_arrays(path: str | os.PathLike[str]) -> Arrays:
-    """Read a file's arrays, which must all be dense, as weights are.
+    """Read a file's arrays as dense ones, which weights are in PyTorch.
 
     Raises:
-        ParamsFileError: If one is not dense, or as `read_params_file`.
+        ParamsFileError: If one is empty or too large to be expanded, or as `read_params_file`.
     """
     arrays = read_params(path)
-    dense = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+    dense = {
+        name: array.dense() if isinstance(array, SparseArray) else array
+        for name, array in arrays.items()
+        if isinstance(array, np.ndarray) or (array is not None and array.size <= MAX_DENSE)
+    }
     if odd := sorted(arrays.keys() - dense):
-        raise ParamsFileError(f"{path}: {', '.join(odd)}: sparse or empty; weights must be dense")
+        raise ParamsFileError(
+            f"{path}: {', '.join(odd)}: empty, or sparse with more than {MAX_DENSE:,} values; "
+            "weights must be dense: convert them in MXNet with `tostype('default')` and save again"
+        )
     return dense
 
 

@@ -80,7 +80,7 @@ def load_arrays(
         memory: As in `draw_arrays`, for random weights.
 
     Raises:
-        ParamsFileError: If a file cannot be read, or contains arrays that are not dense.
+        ParamsFileError: If a file cannot be read, or contains arrays that are empty or too large.
         DownloadError: If the published file cannot be downloaded.
     """
     if params is not None:

@@ -80,7 +80,7 @@ class LayerNorm(nn.Module):
     def __init__(self, size: int, axis: int, eps: float, statistics: bool) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
-        self.axis, self.eps, self.statistics = axis, eps, statistics
+        self.size, self.axis, self.eps, self.statistics = size, axis, eps, statistics
 
     def forward(self, input: Tensor) -> Tensor | Statistics:
         moved = input.movedim(self.axis, -1)
@@ -92,7 +92,7 @@ class LayerNorm(nn.Module):
         return result, mean, (variance + self.eps).sqrt()
 
     def extra_repr(self) -> str:
-        return f"{self.weight.shape[0]}, axis={self.axis}, eps={self.eps:.3g}"
+        return f"{self.size}, axis={self.axis}, eps={self.eps:.3g}"
 
 
 class GroupNorm(nn.Module):
@@ -104,11 +104,10 @@ class GroupNorm(nn.Module):
     def __init__(self, groups: int, eps: float, statistics: bool) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(groups)), nn.Parameter(torch.zeros(groups))
-        self.eps, self.statistics = eps, statistics
+        self.groups, self.eps, self.statistics = groups, eps, statistics
 
     def forward(self, input: Tensor) -> Tensor | Statistics:
-        count = self.weight.shape[0]
-        groups = input.reshape(input.shape[0], count, -1)
+        groups = input.reshape(input.shape[0], self.groups, -1)
         normal = F.layer_norm(groups, groups.shape[-1:], eps=self.eps)
         result = (normal * self.weight[:, None] + self.bias[:, None]).reshape(input.shape)
         if not self.statistics:
@@ -117,7 +116,7 @@ class GroupNorm(nn.Module):
         return result, mean, (variance + self.eps).sqrt()
 
     def extra_repr(self) -> str:
-        return f"{self.weight.shape[0]}, eps={self.eps:.3g}"
+        return f"{self.groups}, eps={self.eps:.3g}"
 
 
 class L2Normalization(nn.Module):

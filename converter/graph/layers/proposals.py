@@ -38,8 +38,9 @@ class Proposal(nn.Module):
     particular order, here in that of the anchors.
 
     Args:
-        anchors: As `base_anchors`.
         stride: Distance of positions in pixels.
+        ratios: Height over width of the anchors.
+        scales: Sides of the anchors, in strides.
         before: How many of the best boxes enter suppression; all if not positive.
         count: How many proposals an image has.
         overlap: Boxes whose intersection over union with a better one is larger are removed.
@@ -52,8 +53,9 @@ class Proposal(nn.Module):
 
     def __init__(
         self,
-        anchors: Tensor,
         stride: int,
+        ratios: tuple[float, ...],
+        scales: tuple[float, ...],
         before: int,
         count: int,
         overlap: float,
@@ -62,7 +64,9 @@ class Proposal(nn.Module):
         with_scores: bool,
     ) -> None:
         super().__init__()
+        anchors = base_anchors(stride, ratios, scales)
         self.register_buffer("anchors", anchors, persistent=False)
+        self.ratios, self.scales = ratios, scales
         self.stride, self.before, self.count = stride, before, count
         self.overlap, self.smallest = overlap, smallest
         self.by_sides, self.with_scores = by_sides, with_scores

@@ -28,7 +28,7 @@ def lstm_states(hidden: Tensor | None, cell: Tensor | None) -> States | None:
 class ZeroState(nn.Module):
     """Zeros of a given shape, where a size of 0 stands for that of the input along an axis."""
 
-    def __init__(self, shape: Sequence[int], axis: int, dtype: torch.dtype) -> None:
+    def __init__(self, shape: Sequence[int], axis: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.shape, self.axis = tuple(shape), axis
         self.zero: Tensor
@@ -88,9 +88,10 @@ class SteppedLSTM(nn.Module):
         clip: tuple[float, float] | None = None,
     ) -> None:
         super().__init__()
-        self.hidden, self.layers, self.projection = hidden, layers, projection
-        self.directions, self.dropout = 1 + bidirectional, dropout
-        self.clip = clip
+        self.inputs, self.hidden, self.layers = inputs, hidden, layers
+        self.bidirectional, self.projection = bidirectional, projection
+        self.dropout, self.clip = dropout, clip
+        self.directions = 1 + bidirectional
         size = projection or hidden
         for layer, suffix in self._parts():
             width = inputs if layer == 0 else size * self.directions

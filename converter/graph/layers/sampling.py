@@ -58,6 +58,7 @@ class SpatialTransformer(nn.Module):
 
     def __init__(self, size: tuple[int, ...]) -> None:
         super().__init__()
+        self.size = size
         self.grid, self.sampler = AffineGrid(size), BilinearSampler()
 
     def forward(self, input: Tensor, transforms: Tensor) -> Tensor:

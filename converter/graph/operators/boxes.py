@@ -13,7 +13,7 @@ from ..layers.box_matching import BipartiteMatching, BoxDecode, BoxEncode, BoxIo
 from ..layers.box_suppression import BoxNMS
 from ..layers.multibox import MultiBoxDetection, MultiBoxPrior
 from ..layers.multibox_targets import MultiBoxTarget
-from ..layers.proposals import Proposal, base_anchors
+from ..layers.proposals import Proposal
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 MOST_RATIOS = 32  # of a proposal's anchors, and as many scales
@@ -156,8 +156,9 @@ def proposal(call: Call) -> fx.Node | Values:
     if stride > 1 << 16:
         raise attributes.unsupported("feature_stride")
     layer = Proposal(
-        base_anchors(stride, ratios, scales),
         stride,
+        ratios,
+        scales,
         before=attributes.integer("rpn_pre_nms_top_n", 6000),
         count=attributes.count("rpn_post_nms_top_n", 300),
         overlap=attributes.single("threshold", 0.7),

@@ -142,7 +142,8 @@ def _own_dtype(module: OwnDtype, call: CallText, nodes: list[fx.Node]) -> Operat
     """Nothing for numbers of the network's data type, or else the layer that converts them."""
     value = call.example(nodes[0])
     call.input(nodes[0])
-    if isinstance(value, Tensor) and value.dtype == module.own.dtype:
+    fixed = torch.float32 in nodes[0].kwargs.values()  # whatever the network's is
+    if isinstance(value, Tensor) and value.dtype == module.own.dtype and not fixed:
         return layer(nn.Identity(), call.node.name, {})
     slot = Slot("dtype", torch.float32)  # until the network is converted
     return Operation("OwnDtype", call.node.name, [slot], support=(OwnDtype,))

@@ -25,6 +25,7 @@ CALLS = {
 # arguments that are written without their names
 POSITIONAL = frozenset(
     {"in_channels", "out_channels", "kernel_size", "in_features", "out_features", "num_features"}
+    | {"num_embeddings", "embedding_dim"}
     | {"output_size", "num_parameters", "p", "dim", "start_dim", "negative_slope"}
 )
 _OLD_NAMES = "min_value", "max_value"  # of nn.Hardtanh's arguments, which are no attributes
@@ -68,6 +69,7 @@ def _parameters(kind: type) -> list[tuple[inspect.Parameter, bool]]:
         (each, each.name not in POSITIONAL)
         for each in parameters
         if each.name not in ("device", "dtype", *_OLD_NAMES)
+        and not each.name.startswith("_")  # nn.Embedding's ready-made table
         and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
     ]
 
@@ -82,9 +84,9 @@ def _value(module: nn.Module, parameter: str, name: str) -> Any:
     try:
         value = getattr(module, parameter)
     except AttributeError as error:
-        raise _refusal(module, name) from error
+        raise _refusal(module, name, "tensors") from error
     if isinstance(value, (Tensor, nn.Module)):
-        raise _refusal(module, name)
+        raise _refusal(module, name, "tensors" if isinstance(value, Tensor) else "layers")
     if parameter == "momentum" and value is not None and abs(value - 0.1) < _MXNET_MOMENTUM:
         return 0.1
     if parameter == "stride" and value == getattr(module, "kernel_size", None) and _pools(module):
@@ -92,14 +94,14 @@ def _value(module: nn.Module, parameter: str, name: str) -> Any:
     return _scalar(value) if type(module).__module__.startswith("torch.") else value
 
 
-def _refusal(module: nn.Module, name: str) -> GraphError:
-    """The error for a layer that cannot be constructed from numbers alone."""
+def _refusal(module: nn.Module, name: str, kind: str) -> GraphError:
+    """The error for a layer that cannot be constructed from numbers alone, but from `kind`."""
     is_int8 = ".quant" in type(module).__module__
     reason = (
         "an int8 layer, whose scales are computed from the graph's ranges; convert the float "
         "network with `--dequantize`"
         if is_int8
-        else "whose arguments are tensors; choose another `--format`"
+        else f"whose arguments are {kind}; choose another `--format`"
     )
     return GraphError(f"{name}: source cannot be written for {type(module).__name__}, {reason}")
 

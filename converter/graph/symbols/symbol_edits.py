@@ -11,6 +11,7 @@ from .symbol import VARIABLE
 # operators that give float32 unless their attribute `dtype` names another data type
 CONSTANTS = frozenset({"_zeros", "_ones"})
 OTHER_CONSTANTS = frozenset({"_full", "_arange", "_eye", "_linspace"})
+ONE_HOT = "one_hot"
 ROI_ALIGN = "_contrib_ROIAlign"
 SYNC_BATCH_NORM = "_contrib_SyncBatchNorm"
 OF_INDICES = frozenset({"argsort", "topk"})
@@ -102,12 +103,13 @@ def with_dtype(text: str, dtype: str, *, everywhere: bool) -> str:
     Args:
         text: The graph as MXNet writes it.
         dtype: `float32` or `float64`.
-        everywhere: Whether float32 is replaced in casts, other constants and indices, too.
+        everywhere: Whether float32 is replaced in casts, other constants, indices and
+            `one_hot`, too.
 
     Returns:
         The changed graph; the same text if it fixes no data type.
     """
-    single = CONSTANTS | OTHER_CONSTANTS | OF_INDICES if everywhere else CONSTANTS
+    single = CONSTANTS | OTHER_CONSTANTS | OF_INDICES | {ONE_HOT} if everywhere else CONSTANTS
     casts = {"Cast", "cast"} if everywhere else set()
     table, changed = json.loads(text), False
     for node in table["nodes"]:
