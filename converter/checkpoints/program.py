@@ -21,7 +21,7 @@ from ..graph.array_recovery import recover_arrays
 from ..graph.importer import build_module
 from ..graph.inputs.image_sizes import Shapes, for_inputs
 from ..graph.inputs.input_spec import InputSpec
-from ..graph.inputs.shapes import input_specs
+from ..graph.inputs.shapes import check_shapes, input_specs
 from ..graph.symbols.symbol import Graph
 from ..sources.arrays import Arrays
 from ..weights.state_dict import Tensors
@@ -78,8 +78,9 @@ class Program:
 
         Raises:
             CheckpointError: If the weights are not those of the graph.
-            GraphError: If the graph cannot be imported.
+            GraphError: If the graph cannot be imported, or has no input of a name.
         """
+        check_shapes(self.graph, inputs or {})
         shapes = {**self.inputs, **(inputs or {})}
         graph = for_inputs(self.graph, self.inputs, shapes)
         module = build_module(graph, self._zeros(), inputs=shapes, constants=self.constants)
