@@ -174,6 +174,15 @@ def open_program(path: str | os.PathLike[str], model: str | None = None) -> Prog
     )
 
 
+def opened_program(program: Program | str | os.PathLike[str]) -> Program:
+    """Open a file as `open_program` does; an opened one is returned as it is.
+
+    Raises:
+        CheckpointError: If it cannot be read, or another program wrote it.
+    """
+    return program if isinstance(program, Program) else open_program(program)
+
+
 def _read_weights(path: Path) -> tuple[Tensors, str | None]:
     """The state_dict of a `.pth` or `.safetensors`, and the graph in its record or metadata."""
     tensors, metadata = read_tensors(path)
