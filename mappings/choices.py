@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 INITS = ("pretrained", "random")
 REFERENCES = ("auto", "gluon", "graph", "none")
@@ -60,6 +63,8 @@ class Range:
 
 
 BATCH_SIZES = Range(1, whole=True)
+IMAGE_SIDES = Range(1, whole=True)
+SEEDS = Range(0, whole=True)  # of weights, which NumPy draws
 # of the hyperparameters of a training
 TRAINING_RANGES = {
     "epochs": Range(1, whole=True),
@@ -93,3 +98,14 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+def as_tuple(name: str, values: Iterable[T]) -> tuple[T, ...]:
+    """The values of an option that takes several, in their order.
+
+    Raises:
+        ValueError: They are one string, whose letters would be taken for the values.
+    """
+    if isinstance(values, str):
+        raise ValueError(f"{name} is {values!r}; it must be a list, such as [{values!r}]")
+    return tuple(values)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import TableError
+from ..errors import TableError, UnknownModelError
 from .catalog import Entry, find_name, load_catalog
 from .costs import Costs, load_costs
 from .heads import load_heads
@@ -152,6 +152,22 @@ def find_network(name: str) -> Entry | ZooEntry:
     found = find_name(name, networks)
     float_name = getattr(found, "float_name", None)
     return networks[float_name] if float_name is not None else found
+
+
+def find_in_catalog(name: str) -> Entry:
+    """Return the network of the catalogue with a name, in upper or lower case.
+
+    Raises:
+        UnknownModelError: There is none; the message suggests similar names, or how a network that
+            is converted as a graph is built.
+    """
+    catalog = load_catalog()
+    if name.lower() not in catalog.by_any_name and name.lower() in load_zoo():
+        raise UnknownModelError(
+            f"{name} is not in the catalogue: it is converted as a graph; build it with "
+            "gluon2torch.create_zoo_model"
+        )
+    return catalog.find(name)
 
 
 def _entry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..mappings.catalog import load_catalog
+from ..mappings.zoo import find_in_catalog
 from .features import FeatureResNet
 from .resnet import ResNet
 
@@ -41,7 +42,7 @@ def create_model(
         UnknownModelError: No network has that name; the message suggests similar names.
         ValueError: An option is out of range.
     """
-    entry = load_catalog().find(name)
+    entry = find_in_catalog(name)
     arguments = {
         **entry.network,
         "num_classes": entry.dataset.num_classes if num_classes is None else num_classes,

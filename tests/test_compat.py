@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +46,16 @@ def test_without_mxnet_the_error_says_how_to_install_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "mxnet", None)
     with pytest.raises(MissingDependencyError, match="pip install mxnet==1.*--reference graph"):
+        mxnet_compat.import_mxnet()
+
+
+def test_an_mxnet_that_raises_while_it_is_imported_is_not_a_mistake_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mxnet.py").write_text("raise AttributeError('numpy has no attribute foo')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mxnet", raising=False)
+    with pytest.raises(MissingDependencyError, match="no attribute foo.*--reference graph"):
         mxnet_compat.import_mxnet()
 
 

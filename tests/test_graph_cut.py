@@ -78,6 +78,8 @@ def test_a_graph_is_converted_up_to_its_nodes(paths: tuple[Path, Path], tmp_path
 
 def test_a_module_is_imported_up_to_a_node(paths: tuple[Path, Path]) -> None:
     data = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
+    with pytest.raises(ValueError, match="outputs is 'one'; it must be a list"):
+        import_graph(*paths, outputs="one")
     module = import_graph(*paths, outputs=["one"])
     (expected,) = internals(paths, ["one_output"], data)
     found = module(torch.from_numpy(data)).detach().numpy()

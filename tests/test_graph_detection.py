@@ -249,6 +249,17 @@ def test_suppression_is_greedy_whatever_the_blocks(
     assert np.array_equal(kept.numpy(), expected)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:DeprecationWarning")
+def test_a_trace_suppresses_in_other_images_than_its_example() -> None:
+    def greedy(valid: torch.Tensor, removes: torch.Tensor) -> torch.Tensor:
+        return suppression.suppress(valid, lambda one, other: removes[:, one, other])
+
+    removes = torch.ones(1, 9, 9).triu(1) * (torch.arange(9) == torch.arange(1, 10)[:, None])
+    traced = torch.jit.trace(greedy, (torch.zeros(1, 9).bool(), removes.bool()))
+    kept = traced(torch.ones(1, 9).bool(), removes.bool())  # each box removes the next one
+    assert kept[0].tolist() == [True, False] * 4 + [True]
+
+
 def test_gradients_of_box_nms_go_to_the_boxes_that_are_kept() -> None:
     mx = import_mxnet()
     values = detections(2, 12)["data"]

@@ -8,6 +8,7 @@ import torch
 
 from gluon2torch.errors import UnknownModelError
 from gluon2torch.models import create_model, list_models
+from gluon2torch.release.torch_hub import load_published
 
 from .conftest import random_network
 
@@ -123,6 +124,12 @@ def test_wrong_arguments_are_refused() -> None:
         create_model("resnet50v1b")
     with pytest.raises(ValueError, match="output_stride is 4"):
         create_model("resnet50_v1b", output_stride=4)
+
+
+def test_networks_that_are_graphs_are_referred_to_create_zoo_model() -> None:
+    for build in (create_model, load_published):
+        with pytest.raises(UnknownModelError, match=r"build it with gluon2torch.create_zoo_model"):
+            build("MobileNet0.25")
 
 
 def test_every_network_is_listed() -> None:

@@ -206,6 +206,7 @@ def test_version_2_is_written_as_mxnet_writes_it(case: dict[str, Any], tmp_path:
     [
         ({"w": np.zeros((), "f4")}, {}, "w: a scalar can only be stored in version 3"),
         ({"w": None}, {"version": 3}, "w: None \\(no array\\) cannot be stored in version 3"),
+        ({"w": [1.0]}, {}, "w: is a list; expected a NumPy array"),
         ({"w": np.zeros(2, "c8")}, {}, "w: MXNet has no dtype complex64"),
         (
             {"w": np.ones(2, "f4") / 3},

@@ -72,6 +72,13 @@ def test_a_module_is_built_from_the_file(file: Path, arrays: Arrays) -> None:
             assert torch.equal(network(images), expected(images))
 
 
+def test_shapes_of_unknown_inputs_are_refused(file: Path) -> None:
+    with pytest.raises(GraphError, match="no input 'dat'; did you mean 'data'"):
+        open_program(file).module({"dat": (1, 3, 96, 96)})
+    with pytest.raises(GraphError, match="'data' cannot have the shape"):
+        open_program(file).module({"data": (1, 3, -1, 96)})
+
+
 def test_files_of_others_are_refused(file: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.pt2"
     example = (torch.zeros(1, 2),)

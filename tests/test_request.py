@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gluon2torch import convert
+from gluon2torch import convert, convert_zoo
 from gluon2torch.cli import main
 from gluon2torch.pipeline.graph_conversion import convert_graph
 from gluon2torch.pipeline.request import RULES, Request, RequestError
@@ -172,6 +172,32 @@ def test_python_callers_share_the_checks() -> None:
         convert("resnet18_v1b", params="x", init="pretrained")
     with pytest.raises(ValueError, match="reference is 'magic'"):
         convert_graph("s", "x", reference="magic")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"formats": "pth"}, r"formats is 'pth'; it must be a list, such as \['pth'\]"),
+        ({"prove": "training"}, r"prove is 'training'; it must be a list"),
+        ({"sizes": "32x32"}, r"sizes is '32x32'; it must be a list"),
+        ({"sizes": (32, 32)}, r"sizes: 32 is not a height and a width, such as \(224, 224\)"),
+        ({"sizes": [(32,)]}, r"sizes: \(32,\) is not a height and a width"),
+        ({"sizes": [(0, 32)]}, r"sizes: \(0, 32\) is not a height and a width"),
+        ({"sizes": ["32x32"]}, r"sizes: '32x32' is not a height and a width"),
+        ({"seed": -1}, "seed is -1; it must be a whole number, at least 0"),
+    ],
+)
+def test_slips_of_python_callers_are_named(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        convert("cifar_resnet20_v1", init="random", **fields)
+
+
+def test_one_output_is_given_in_a_list() -> None:
+    message = r"outputs is 'pool0_fwd'; it must be a list, such as \['pool0_fwd'\]"
+    with pytest.raises(ValueError, match=message):
+        convert_zoo("mobilenet0.25", init="random", outputs="pool0_fwd")
+    with pytest.raises(ValueError, match=message):
+        convert_graph("s", "x", outputs="pool0_fwd")
 
 
 def test_formats_of_graphs_are_for_graphs() -> None:

@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 
 from gluon2torch import convert_zoo
+from gluon2torch.checkpoints import program
 from gluon2torch.errors import CheckpointError, DatasetError
 from gluon2torch.inference import task_validation
 from gluon2torch.inference.images.image_file import read_image
@@ -265,6 +266,13 @@ def test_the_preprocessing_of_demonstrations_is_noticed(voc: Path) -> None:
     wrong = mutated(task_validation, "setup, labels, evaluation=True", "setup, labels")
     done = wrong.validate_task(random_program(SSD), voc)
     assert done.as_dict()["metrics"] != metrics(SSD, voc)["metrics"]
+
+
+def test_files_are_opened(voc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "open_program", lambda path: random_program(path.stem))
+    done = validate_task(Path(f"{SSD}.pt2"), str(voc))
+    assert done is not None
+    assert done.as_dict()["metrics"] == metrics(SSD, voc)["metrics"]
 
 
 class Share(World):

@@ -224,7 +224,7 @@ def test_folders_and_lists_tell_classes_alike(tmp_path: Path) -> None:
         (["wolf/x.png", "wulf/x.png"], "but these do not: wulf; rename them"),
         (["one/x.png", "two/x.png"], "has 2 folders whose names match no class"),
         (["crane/x.png"], "has 1 folders whose names match no class"),  # two classes are called so
-        (["x.png"], "has 0 folders"),
+        (["x.png"], "has no folders; expected one for each class"),
     ],
 )
 def test_folders_that_are_not_the_classes(names: list[str], message: str, tmp_path: Path) -> None:

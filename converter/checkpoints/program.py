@@ -21,7 +21,7 @@ from ..graph.array_recovery import recover_arrays
 from ..graph.importer import build_module
 from ..graph.inputs.image_sizes import Shapes, for_inputs
 from ..graph.inputs.input_spec import InputSpec
-from ..graph.inputs.shapes import input_specs
+from ..graph.inputs.shapes import check_shapes, input_specs
 from ..graph.symbols.symbol import Graph
 from ..sources.arrays import Arrays
 from ..weights.state_dict import Tensors
@@ -78,8 +78,9 @@ class Program:
 
         Raises:
             CheckpointError: If the weights are not those of the graph.
-            GraphError: If the graph cannot be imported.
+            GraphError: If the graph cannot be imported, or has no input of a name.
         """
+        check_shapes(self.graph, inputs or {})
         shapes = {**self.inputs, **(inputs or {})}
         graph = for_inputs(self.graph, self.inputs, shapes)
         module = build_module(
@@ -173,6 +174,15 @@ def open_program(path: str | os.PathLike[str], model: str | None = None) -> Prog
         found.dtypes,
         found.detections,
     )
+
+
+def opened_program(program: Program | str | os.PathLike[str]) -> Program:
+    """Open a file as `open_program` does; an opened one is returned as it is.
+
+    Raises:
+        CheckpointError: If it cannot be read, or another program wrote it.
+    """
+    return program if isinstance(program, Program) else open_program(program)
 
 
 def _read_weights(path: Path) -> tuple[Tensors, str | None]:

@@ -20,7 +20,7 @@ from ..inference.images.batches import default_workers
 from ..inference.images.labelled_images import BOARD, STATE
 from ..inference.process_group import World
 from ..inference.runner import Setup, compute_dtype, place, require_rgb
-from ..mappings.catalog import load_catalog
+from ..mappings.zoo import find_in_catalog
 from ..models import ResNet, create_model
 from ..sources.source import Source
 from ..weights.content_hash import content_sha256
@@ -158,7 +158,7 @@ def train(
         ImageError: There are fewer than two classes, or too few images.
         MissingDependencyError: Pillow is not installed, or tensorboardX, which `tensorboard` needs.
     """
-    entry = load_catalog().find(model)
+    entry = find_in_catalog(model)
     options = options or FinetuneOptions()
     source = Source("trained", seed=options.seed)
     origin = Origin(entry, entry.dataset.preprocessing, source)

@@ -13,6 +13,7 @@ import torch
 from torch import fx, nn
 
 from ..errors import GraphError, ParamsFileError, counted
+from ..mappings.choices import as_tuple
 from ..sources.arrays import Array, Arrays, bare_name
 from ..sources.params import dense_arrays
 from .array_names import match_names
@@ -83,7 +84,7 @@ def import_graph(
     found = match_names(graph, read_arrays(params))
     for note in found.notes:
         warnings.warn(f"{os.fspath(params)}: {note}", stacklevel=2)
-    graph = cut(graph, outputs)
+    graph = cut(graph, as_tuple("outputs", outputs))
     arrays = arrays_of(graph, found.arrays) if outputs else found.arrays
     if dequantize:
         from .dequantization import dequantized

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..checkpoints.program import Program
+from ..checkpoints.program import Program, opened_program
 from ..errors import CheckpointError, DatasetError, ImageError
 from ..mappings.class_labels import Labels
 from .classification import Progress
@@ -72,13 +72,13 @@ class TaskValidation:
 
 
 def validate_task(
-    program: Program,
-    data: Path,
+    program: Program | str | os.PathLike[str],
+    data: str | os.PathLike[str],
     options: TaskOptions | None = None,
     *,
     labels: Labels | None = None,
     eleven_points: bool | None = None,
-    detector: Program | None = None,
+    detector: Program | str | os.PathLike[str] | None = None,
     setup: Setup | None = None,
     world: World | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -88,13 +88,13 @@ def validate_task(
     Each process of a world takes every n-th image. The metrics do not depend on their number.
 
     Args:
-        program: The opened `.pt2`.
+        program: The path of the `.pt2`, or the opened file.
         data: The folder of the data set, or a list of images or videos with their classes.
         options: Clips of a video, scales of segmentation, and how images of classifiers are
             prepared.
         labels: The classes, in place of those of GluonCV's network.
         eleven_points: How average precision is computed on Pascal VOC; see VocEvaluator.
-        detector: Finds the people for a pose network.
+        detector: Finds the people for a pose network; likewise.
         setup: Device and precision; the CPU by default.
         world: The processes that share the work; this one alone by default.
         progress: Called after each image.
@@ -103,19 +103,19 @@ def validate_task(
         The metrics; None in the processes of a world other than the first.
 
     Raises:
-        CheckpointError: No metrics are known for the network, or the detector does not
-            find people.
+        CheckpointError: The `.pt2` cannot be read, no metrics are known for the network, or the
+            detector does not find people.
         DatasetError: The data set is not one for the network, or a file is missing or invalid.
         ImageError: Images of a classifier cannot be found, or their classes are unknown.
         LabelsError: The number of names is not the number of classes.
         MissingDependencyError: Pycocotools is not installed, or PyAV for videos.
     """
     setup, world = setup or Setup(torch.device("cpu")), world or World()
-    network = TaskNetwork(program, setup, labels, evaluation=True)
+    network = TaskNetwork(opened_program(program), setup, labels, evaluation=True)
     people = None
     if detector is not None:
         lowest = TaskOptions(threshold=PERSON_THRESHOLD)
-        people = people_detector(network, detector, setup, lowest, evaluation=True)
+        people = people_detector(network, opened_program(detector), setup, lowest, evaluation=True)
     evaluator = _evaluator(network, Path(data), options or TaskOptions(), eleven_points, people)
     start = time.perf_counter()
     broken = _run(evaluator, world, progress)

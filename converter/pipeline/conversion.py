@@ -11,7 +11,7 @@ from ..errors import CheckpointError, ConversionError, GraphError
 from ..files.download import Progress
 from ..files.path_text import path_text
 from ..mappings.catalog import Size
-from ..mappings.choices import FORMATS, OURS
+from ..mappings.choices import FORMATS, OURS, as_tuple
 from ..mappings.zoo import find_network
 from ..sources.arrays import Arrays
 from .request import PathLike, Request
@@ -76,12 +76,12 @@ def convert(
         out=out,
         reference=reference,
         save_reference=save_reference,
-        sizes=tuple(sizes or ()),
-        prove=tuple(prove),
+        sizes=as_tuple("sizes", sizes or ()),
+        prove=as_tuple("prove", prove),
         dtype=dtype,
         allow_nonfinite=allow_nonfinite,
         backbone=backbone,
-        formats=formats,
+        formats=None if formats is None else as_tuple("formats", formats),
         layout=layout,
         labels=labels,
         report=report,

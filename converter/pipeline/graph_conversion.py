@@ -23,7 +23,7 @@ from ..graph.symbols.symbol import Graph, read_symbol
 from ..mapping.assignment import refuse
 from ..mapping.dialects import plain_names
 from ..mappings.catalog import Size
-from ..mappings.choices import GRAPH_FORMATS
+from ..mappings.choices import GRAPH_FORMATS, as_tuple
 from ..parity.result import Parity
 from ..sources.arrays import Arrays
 from ..sources.mxnet_compat import has_mxnet
@@ -92,13 +92,13 @@ def convert_graph(
         out=out,
         reference=reference,
         save_reference=save_reference,
-        sizes=tuple(sizes or ()),
+        sizes=as_tuple("sizes", sizes or ()),
         inputs=input_shapes(inputs),
-        outputs=tuple(outputs),
+        outputs=as_tuple("outputs", outputs),
         seed=seed,
         dequantize=dequantize,
         allow_nonfinite=allow_nonfinite,
-        formats=formats,
+        formats=None if formats is None else as_tuple("formats", formats),
         report=report,
     )
     return run_graph_request(request)

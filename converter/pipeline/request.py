@@ -15,6 +15,7 @@ from ..mappings.choices import (
     FORMATS,
     GRAPH_FORMATS,
     GRAPH_REFERENCES,
+    IMAGE_SIDES,
     INITS,
     INPUT_DTYPES,
     LAYOUTS,
@@ -22,7 +23,9 @@ from ..mappings.choices import (
     PROOFS,
     REFERENCES,
     SAVED,
+    SEEDS,
     check_choice,
+    check_range,
 )
 
 if TYPE_CHECKING:
@@ -95,6 +98,9 @@ class Request:
             raise ValueError(f"formats is empty; choose from {', '.join(choices)}")
         for each in self.formats or ():
             _require_choice("formats", each, choices)
+        check_range("seed", self.seed, SEEDS)
+        for size in self.sizes:
+            _check_size(size)
         for each in self.prove:
             _require_choice("prove", each, PROOFS)
         for name, (_, dtype) in (self.inputs or {}).items():
@@ -167,6 +173,11 @@ def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         shown = repr(value).replace("{", "{{").replace("}", "}}")
         raise RequestError(f"{{{name}}} is {shown}; it must be one of {', '.join(choices)}.")
+
+
+def _check_size(size: object) -> None:
+    if not (isinstance(size, Sequence) and len(size) == 2 and all(n in IMAGE_SIDES for n in size)):
+        raise ValueError(f"sizes: {size!r} is not a height and a width, such as (224, 224)")
 
 
 def _given(request: Request) -> list[str]:

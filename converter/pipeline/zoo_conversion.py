@@ -27,7 +27,7 @@ from ..graph.zoo.zoo_detection import fits
 from ..graph.zoo.zoo_graph import ZooGraph, load_zoo_graph
 from ..graph.zoo.zoo_settings import check_settings, with_settings
 from ..mapping.assignment import array_specs
-from ..mappings.choices import INITS
+from ..mappings.choices import INITS, as_tuple
 from ..mappings.heads import Head, load_heads
 from ..mappings.zoo import ZooEntry, find_network, load_zoo
 from ..parity.head_measurement import run
@@ -116,14 +116,14 @@ def convert_zoo(
         reference=reference,
         save_reference=save_reference,
         inputs=input_shapes(inputs),
-        outputs=tuple(outputs),
+        outputs=as_tuple("outputs", outputs),
         nms_thresh=nms_thresh,
         score_thresh=score_thresh,
         nms_topk=nms_topk,
         post_nms=post_nms,
         nms=nms,
         allow_nonfinite=allow_nonfinite,
-        formats=formats,
+        formats=None if formats is None else as_tuple("formats", formats),
         report=report,
     )
     if not request.is_graph:

@@ -14,7 +14,7 @@ from ..graph.zoo.class_count import dependence, fitted, with_classes
 from ..graph.zoo.nms_settings import NmsSettings
 from ..graph.zoo.zoo_graph import ZooGraph, load_zoo_graph
 from ..graph.zoo.zoo_settings import check_settings, with_settings
-from ..mappings.choices import check_choice
+from ..mappings.choices import SEEDS, check_choice, check_range
 from ..mappings.heads import Head, load_heads
 from ..mappings.zoo import ZooEntry, find_network
 from ..sources.arrays import Arrays
@@ -78,6 +78,7 @@ def create_zoo_model(
         ValueError: If an argument has an unknown value, or the network is one of the catalogue.
     """
     check_choice("dtype", dtype, MODULE_DTYPES)
+    check_range("seed", seed, SEEDS)
     if num_classes is not None and num_classes < 1:
         raise ValueError(f"num_classes={num_classes}: expected 1 or more")
     settings = NmsSettings(nms_thresh, score_thresh, nms_topk, post_nms, nms)

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from ..mappings.catalog import Entry, load_catalog
+from ..mappings.zoo import find_in_catalog
 from ..models import create_model
 from .published_weights import fetch_weights
 
@@ -58,7 +59,7 @@ def load_published(name: str, *, progress: bool = True, **options: Any) -> ResNe
     from ..checkpoints.checkpoint import open_checkpoint
     from ..files.progress_bar import working
 
-    entry = load_catalog().find(name)
+    entry = find_in_catalog(name)
     with working(entry.published, task="loading") if progress else nullcontext() as show:
         path = fetch_weights(entry, show)
     return open_checkpoint(path, entry.name).network(**options)

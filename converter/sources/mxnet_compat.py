@@ -114,7 +114,7 @@ def import_mxnet() -> types.ModuleType:
         try:
             mxnet = importlib.import_module("mxnet")
             importlib.import_module("gluoncv.model_zoo")
-        except (ImportError, OSError) as error:
+        except Exception as error:  # NumPy's names that are gone raise an AttributeError, too
             raise MissingDependencyError(
                 f"this step needs MXNet and GluonCV, which cannot be imported ({error}); install "
                 "them with `pip install mxnet==1.9.1 gluoncv==0.10.1.post0` (Python 3.10 to 3.12, "

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ParamsFileError
 from ..files.atomic_file import new_file
-from .arrays import MAX_NDIM, Array, StoredArray, name_problem
+from .arrays import MAX_NDIM, Array, SparseArray, StoredArray, name_problem
 from .params import BFLOAT16, DTYPES, LIST_MAGIC, V1_MAGIC, V2_MAGIC, V3_MAGIC
 
 _FLAGS = {np.dtype(code): flag for flag, code in DTYPES.items() if flag != BFLOAT16}
@@ -56,7 +56,9 @@ def _chunks(
 ) -> Iterator[bytes | memoryview]:
     yield struct.pack("<QQQ", LIST_MAGIC, 0, len(arrays))
     for name, array in arrays.items():
-        if array is not None and not isinstance(array, np.ndarray):
+        if array is not None and not isinstance(array, np.ndarray | SparseArray):
+            raise ParamsFileError(f"{name}: is a {type(array).__name__}; expected a NumPy array")
+        if isinstance(array, SparseArray):
             raise ParamsFileError(f"{name}: is sparse; only dense arrays can be written")
         if array is None:
             yield _header(name, (), version, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +24,9 @@ def suppress(valid: Tensor, conflicts: Callable[[slice, slice], Tensor]) -> Tens
     Returns:
         Which boxes are kept: (B, N), boolean.
     """
-    count = valid.shape[1] if torch.compiler.is_compiling() else _last(valid)
+    jit: Any = torch.jit  # whose functions have no types
+    recorded = torch.compiler.is_compiling() or jit.is_tracing()
+    count = valid.shape[1] if recorded else _last(valid)
     parts, rest, others = [], valid[:, :count], valid[:, count:]  # none of the others is valid
     for start in range(0, count, BLOCK):
         block, later = rest[:, :BLOCK], rest[:, BLOCK:]
@@ -59,8 +62,18 @@ def _settle(valid: Tensor, removes: Tensor) -> Tensor:
 
         loop: Callable[..., tuple[Tensor, Tensor]] = while_loop
         return loop(_has_changed, repeat, (kept, changed))[0]
+    # torch.jit.trace would record as many repetitions as its example needs
+    jit: Any = torch.jit  # whose functions have no types
+    found: Tensor = jit.script_if_tracing(_repeat)(valid, removes)
+    return found
+
+
+def _repeat(valid: Tensor, removes: Tensor) -> Tensor:
+    kept, changed = valid, bool(valid.any())
     while changed:
-        kept, changed = repeat(kept, changed)
+        before = kept
+        kept = valid & ~(removes & before.unsqueeze(2)).any(1)
+        changed = bool((kept != before).any())
     return kept
 
 

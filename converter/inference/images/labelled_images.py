@@ -97,6 +97,8 @@ def _from_folder(
     path: Path, num_classes: int, labels: Labels | None, out: Path | None
 ) -> LabelledImages:
     folders = class_folders(path, out)
+    if not folders:
+        raise ImageError(f"{path}: has no folders; expected one for each class, with its images")
     known = _class_indices(labels)
     if any(folder.name in known for folder in folders):
         unknown = [folder.name for folder in folders if folder.name not in known]

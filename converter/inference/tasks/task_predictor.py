@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ...checkpoints.program import Program, open_program
+from ...checkpoints.program import Program, open_program, opened_program
 from ...mappings.class_labels import Labels
 from ...mappings.preprocessing import FrameCrop, FramePair, ObjectWindows
 from ..images.image_file import Paths, each_path, find_images
@@ -44,7 +44,8 @@ class TaskPredictor:
         program: The opened program.
         options: What is shown of its outputs.
         labels: Names of the classes, in place of those of GluonCV's network.
-        detector: A detector that finds the people for a pose network.
+        detector: The path of a detector's `.pt2`, or the opened file; it finds the people for a
+            pose network.
         setup: Device and precision; the CPU by default.
 
     Raises:
@@ -59,7 +60,7 @@ class TaskPredictor:
         options: TaskOptions | None = None,
         *,
         labels: Labels | None = None,
-        detector: Program | None = None,
+        detector: Program | str | os.PathLike[str] | None = None,
         setup: Setup | None = None,
     ) -> None:
         options, setup = options or TaskOptions(), setup or Setup(torch.device("cpu"))
@@ -69,7 +70,8 @@ class TaskPredictor:
         make = CameraMotion if isinstance(rule, FramePair) else PREDICTORS[self.task]
         more: dict[str, Any] = {}
         if detector is not None:
-            more["detector"] = people_detector(network, detector, setup, options, evaluation=False)
+            people = opened_program(detector)
+            more["detector"] = people_detector(network, people, setup, options, evaluation=False)
         self._predict = make(network, options, **more)
 
     def __call__(self, path: str | os.PathLike[str]) -> TaskResult:
