@@ -63,6 +63,8 @@ class Range:
 
 
 BATCH_SIZES = Range(1, whole=True)
+CHANNELS = Range(1, whole=True)
+CLASSES = Range(0, whole=True)  # 0 is a network without a classifier
 IMAGE_SIDES = Range(1, whole=True)
 SEEDS = Range(0, whole=True)  # of weights, which NumPy draws
 # of the hyperparameters of a training

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..mappings.catalog import load_catalog
+from ..mappings.choices import CHANNELS, CLASSES, check_range
 from ..mappings.zoo import find_in_catalog
 from .features import FeatureResNet
 from .resnet import ResNet
@@ -43,6 +44,9 @@ def create_model(
         ValueError: An option is out of range.
     """
     entry = find_in_catalog(name)
+    check_range("in_chans", in_chans, CHANNELS)
+    if num_classes is not None:
+        check_range("num_classes", num_classes, CLASSES)
     arguments = {
         **entry.network,
         "num_classes": entry.dataset.num_classes if num_classes is None else num_classes,

@@ -124,6 +124,9 @@ def test_wrong_arguments_are_refused() -> None:
         create_model("resnet50v1b")
     with pytest.raises(ValueError, match="output_stride is 4"):
         create_model("resnet50_v1b", output_stride=4)
+    for option, value in (("in_chans", 0), ("num_classes", -1)):
+        with pytest.raises(ValueError, match=f"{option} is {value}; it must be a whole number"):
+            create_model("resnet50_v1b", **{option: value})
 
 
 def test_networks_that_are_graphs_are_referred_to_create_zoo_model() -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints opened again, and the road back to Gluon."""
+"""Checkpoints opened again, and written in Gluon's format."""
 
 from __future__ import annotations
 
@@ -167,6 +167,18 @@ def test_a_training_programs_checkpoint_opens(checkpoint: Path, tmp_path: Path) 
     torch.save(dict(reversed(without.items())), path)
     opened = open_checkpoint(path, "cifar_resnet20_v1")
     assert list(opened.tensors) == list(tensors)
+
+
+def test_a_link_has_the_record_of_the_file_that_it_points_to(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "latest.pth"
+    link.symlink_to(checkpoint)
+    assert open_checkpoint(link).entry.name == "cifar_resnet20_v1"
+    # its own record comes first; a name in it that no network has is the record's fault
+    link.with_suffix(".json").write_text('{"model": "resnet"}')
+    with pytest.raises(UnknownModelError, match=r"latest\.pth: no network is called 'resnet'"):
+        open_checkpoint(link)
 
 
 def test_what_is_wrong_with_a_checkpoint_is_one_line(checkpoint: Path, tmp_path: Path) -> None:

@@ -142,7 +142,10 @@ def open_checkpoint(path: str | os.PathLike[str], model: str | None = None) -> C
         )
     if name.lower() in load_zoo():
         raise CheckpointError(f"{path}: {name} is converted as a graph, and {_lost_graph(path)}")
-    entry = load_catalog().find(name)
+    try:
+        entry = load_catalog().find(name)
+    except UnknownModelError as error:
+        raise UnknownModelError(f"{path}: {error}") from error
     return Checkpoint(path, entry, *_fit(path, entry, tensors), record)
 
 

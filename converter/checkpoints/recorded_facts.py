@@ -52,12 +52,14 @@ class RecordedFacts:
 
 
 def read_record(path: Path) -> RecordedFacts | None:
-    """Read the record of a checkpoint from the same folder; None if there is none.
+    """Read the record of a checkpoint from its folder; None if there is none.
+
+    A symbolic link's record is beside it, or beside the file that it points to.
 
     Raises:
         CheckpointError: If it is not JSON or not a record; names the field and the expected type.
     """
-    where = record_path(path)
+    where = _existing(path)
     try:
         text = where.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -76,10 +78,18 @@ def read_record(path: Path) -> RecordedFacts | None:
     )
 
 
+def _existing(path: Path) -> Path:
+    """The path of a checkpoint's record, which a link to the checkpoint need not have."""
+    where = record_path(path)
+    if path.is_symlink() and not where.exists():
+        return record_path(path.resolve())
+    return where
+
+
 def read_raw_record(path: Path) -> dict[str, Any]:
     """Read what the record of a checkpoint contains, whatever it is; empty if there is none."""
     try:
-        content = json.loads(record_path(path).read_text(encoding="utf-8"))
+        content = json.loads(_existing(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
