@@ -86,17 +86,31 @@ def test_an_output_that_is_an_array_is_refused() -> None:
 
 
 @pytest.mark.mxnet
-def test_tied_layers_are_refused() -> None:
-    """Trained, they would come apart."""
+def test_tied_layers_train_as_one(tmp_path: Path) -> None:
+    """Layers of different arguments with one weight, among blocks that repeat."""
 
     def build(sym: Any, data: Any) -> Any:
         weight = sym.var("w", shape=(4, 4, 3, 3))
         options = {"num_filter": 4, "kernel": (3, 3), "no_bias": True}
-        one = sym.Convolution(data, weight, pad=(1, 1), **options)
-        return sym.Convolution(one, weight, pad=(2, 2), dilate=(2, 2), **options)
+        data = sym.Convolution(data, weight, pad=(1, 1), name="first", **options)
+        for number in range(3):
+            own = sym.var(f"w{number}", shape=(4, 4, 3, 3))
+            data = sym.relu(sym.Convolution(data, own, pad=(1, 1), **options)) + data
+        return sym.Convolution(data, weight, pad=(2, 2), dilate=(2, 2), name="last", **options)
 
-    with pytest.raises(GraphError, match="for a parameter that .* has, too"):
-        made(build, w=(4, 4, 3, 3))
+    shape = (4, 4, 3, 3)
+    case = made(build, w=shape, w0=shape, w1=shape, w2=shape)
+    require_exact(case, tmp_path)
+    assert case.program.code.count("nn.Parameter") == 0
+    network = case.network(tmp_path)
+    assert len(list(network.parameters())) == 4
+    for one in (case.module, network):
+        optimizer = torch.optim.SGD(one.parameters(), lr=0.01)
+        one(*case.inputs.values()).square().mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        outputs = [one(*case.inputs.values()) for one in (network, case.module)]
+    assert difference(*outputs) <= 1e-12
 
 
 @pytest.mark.mxnet

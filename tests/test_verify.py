@@ -212,7 +212,7 @@ def test_parity_is_of_the_weights_in_the_file(
     ]
     assert all(0 < check.max_rel < check.limit for check in found.parity.checks)
 
-    # a road back that loses a value: the file's own weights differ from what Gluon gets
+    # a way back that loses a value: the file's own weights differ from what Gluon gets
     real = Checkpoint.gluon_arrays
 
     def lossy(checkpoint: Any) -> Any:

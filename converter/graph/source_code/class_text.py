@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import keyword
+import re
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from .classes import SourceClass, array_name
 from .constructors import init_lines
@@ -39,9 +40,19 @@ def class_lines(made: SourceClass, flow: Flow | None, taken: Collection[str] = (
     document = block_document(made) if flow is None else network_document(inputs, flow)
     found = [f"class {made.name}({base}):", *_docstring(document), "", *_buffers(made)]
     found += init_lines(made)
+    if flow is not None:
+        found += list(_ties(made, flow))
     if not sequence:
         found += ["", *forward_lines(made, inputs)]
     return found
+
+
+def _ties(made: SourceClass, flow: Flow) -> Iterator[str]:
+    """Lines that give the network's parameters that are one to each of their layers."""
+    own = {original: key for key, original in made.keys.items()}
+    for key, first in flow.tied:
+        one, other = (re.sub(r"\.(\d+)\b", r"[\1]", own[each]) for each in (key, first))
+        yield f"        self.{one} = self.{other}"
 
 
 def _docstring(text: str) -> list[str]:

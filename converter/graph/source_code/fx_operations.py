@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,12 +27,14 @@ class Flow:
         operations: The operations, each with the numbers of its inputs.
         outputs: Numbers of the values that the module returns.
         results: Shapes of these.
+        tied: Keys of parameters that are one with that of another key: (key, other key).
     """
 
     inputs: dict[str, tuple[int, ...]]
     operations: list[tuple[Operation, tuple[int, ...]]]
     outputs: tuple[int, ...]
     results: tuple[tuple[int, ...], ...]
+    tied: tuple[tuple[str, str], ...] = ()
 
 
 def read_flow(module: fx.GraphModule, examples: Mapping[str, Tensor]) -> Flow:
@@ -50,7 +52,8 @@ def read_flow(module: fx.GraphModule, examples: Mapping[str, Tensor]) -> Flow:
     for node in module.graph.nodes:
         if node.op in ("call_module", "call_function"):
             reader.read(node)
-    _pin_shared(reader.operations)
+    tied = tuple(_tied(module))
+    _pin_shared(reader.operations, {key for pair in tied for key in pair})
     output = module.graph.output_node().args[0]
     heads: list[Any] = list(output) if isinstance(output, tuple) else [output]
     return Flow(
@@ -58,6 +61,7 @@ def read_flow(module: fx.GraphModule, examples: Mapping[str, Tensor]) -> Flow:
         reader.operations,
         tuple(map(reader.number_of, heads)),
         tuple(tuple(reader.values[head].shape) for head in heads),
+        tied,
     )
 
 
@@ -86,7 +90,6 @@ class _Reader:
         self._module = module
         self._inputs = len(inputs)
         self._same: dict[fx.Node, fx.Node] = {}  # results of identities -> their inputs
-        _refuse_tied(module)
 
     def number_of(self, node: fx.Node) -> int:
         """The number of a value.
@@ -174,25 +177,27 @@ class _Reader:
         return replace(operation, form=form), others
 
 
-def _refuse_tied(module: nn.Module) -> None:
-    """Refuse layers of different arguments that have one parameter, as tied embeddings do.
+def _tied(module: nn.Module) -> Iterator[tuple[str, str]]:
+    """Parameters that layers of different arguments have together, as tied embeddings do.
 
-    Raises:
-        GraphError: There are such layers; names two of them.
+    Yields:
+        The key of one, and that of the first with the same parameter.
     """
     names: dict[int, str] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         first = names.setdefault(id(parameter), name)
         if first != name:
-            raise GraphError(
-                f"{name}: source cannot be written for a parameter that {first} has, too; choose "
-                "another `--format`"
-            )
+            yield name, first
 
 
-def _pin_shared(operations: list[tuple[Operation, tuple[int, ...]]]) -> None:
-    """Mark the operations that use the same arrays, which the network's class stores once."""
+def _pin_shared(operations: list[tuple[Operation, tuple[int, ...]]], tied: Collection[str]) -> None:
+    """Mark the operations whose arrays others use, too, which the network's class has.
+
+    Args:
+        operations: The operations.
+        tied: Keys of arrays that others are one with.
+    """
     counts = Counter(key for operation, _ in operations for key in set(operation.keys.values()))
     for number, (operation, _) in enumerate(operations):
-        if any(counts[key] > 1 for key in operation.keys.values()):
+        if any(counts[key] > 1 or key in tied for key in operation.keys.values()):
             operation.pinned = number
