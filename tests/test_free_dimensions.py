@@ -103,16 +103,17 @@ def test_lines_of_text_have_any_width(
 
 def test_export_infers_the_shapes_of_recurrent_layers_as_torch_does() -> None:
     """What is given to torch.export in place of running the layer."""
-    from gluon2torch.checkpoints.formats.recurrent_shapes import symbolic_lengths
+    from gluon2torch.checkpoints.formats.symbolic_sizes import symbolic_lengths
 
     own = torch.ops.aten.lstm.input.py_kernels.copy()
     warnings.filterwarnings("ignore", "The tensor attributes")
-    layers = [
+    layers: list[torch.nn.Module] = [
         kind(4, 5, num_layers=layers, bidirectional=both)
         for kind in (torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN)
         for layers in (1, 2)
         for both in (False, True)
     ]
+    layers += [torch.nn.MaxPool1d(2), torch.nn.MaxPool1d(3, 1, 1, 1, ceil_mode=True)]
     for layer in layers:
         plain = torch.export.export(layer, (torch.zeros(6, 2, 4),))
         with symbolic_lengths():
@@ -271,6 +272,7 @@ def test_a_merge_of_the_first_axes_is_the_same_by_one_axis() -> None:
 def test_a_record_has_the_free_sizes(tmp_path: Path) -> None:
     sym = import_mxnet().sym
     net = sym.Convolution(sym.var("data"), kernel=(3,), num_filter=4, name="conv")
+    net = sym.Pooling(net, kernel=(3,), stride=(2,), pooling_convention="full", name="pool")
     paths = export_symbol(net, tmp_path / "net", {"data": (1, 3, 20)})
     options = ["--input", "data=1,3,20", "--out", str(tmp_path), "--json", "-"]
     done = CliRunner().invoke(
