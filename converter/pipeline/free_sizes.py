@@ -8,7 +8,15 @@ from contextlib import redirect_stderr
 from torch import fx
 
 from ..errors import ImageSizeError
-from ..graph.inputs.free_dimensions import Dimension, Free, choices, further_specs
+from ..graph.inputs.free_dimensions import (
+    LENGTHS,
+    SHORTER,
+    Dimension,
+    Free,
+    choices,
+    further_specs,
+    near,
+)
 from ..graph.inputs.input_spec import Specs, describe, with_batch
 from ..graph.plugin import plugin_place
 from ..graph.symbols.symbol import Graph
@@ -53,16 +61,19 @@ def free_dimensions(module: fx.GraphModule, specs: Specs) -> tuple[Dimension, ..
     return free
 
 
-def size_notes(free: Free) -> list[str]:
-    """Notes on the sizes that free dimensions may have."""
+def size_notes(free: Free, specs: Specs) -> list[str]:
+    """Notes on the sizes that free dimensions may have.
+
+    Args:
+        specs: The inputs with which they were tried.
+    """
     multiples = {each.multiple for each in free.dimensions} - {1}
     notes = [MULTIPLE.format(multiple=multiple) for multiple in multiples]
     for each in free.dimensions:
-        if each.too_long is not None:
-            inputs = ", ".join(name for name, _ in each.axes)
-            notes.append(
-                LONGEST.format(name=each.name, inputs=inputs, size=each.size, longer=each.too_long)
-            )
+        if each.eighths == SHORTER:
+            inputs, size = ", ".join(name for name, _ in each.axes), each.size(specs)
+            longer = near(size, LENGTHS[0])
+            notes.append(LONGEST.format(name=each.name, inputs=inputs, size=size, longer=longer))
     return notes
 
 

@@ -89,7 +89,7 @@ def build_with_inputs(
         )
     if fixed is not None:
         notes.append(FIXED.format(reason=fixed))
-    notes += size_notes(free)
+    notes += size_notes(free, given[0])
     examples = _examples(given, free.batch, trained, of_images=request.inputs is None)
     further = further_specs(examples[0], free.dimensions)
     return BuiltGraph(module, given[0], free, examples, further, heads, tuple(notes))
@@ -140,7 +140,7 @@ def with_inputs(
     fixed = fixed_batch(graph, module, proof)
     free = Free(fixed is None, free_dimensions(module, proof))
     notes = [] if fixed is None else [FIXED.format(reason=fixed)]
-    notes += size_notes(free)
+    notes += size_notes(free, proof)
     examples = _examples([proof], free.batch, None, of_images=True)
     further = further_specs(examples[0], free.dimensions)
     return BuiltGraph(module, specs, free, examples, further, heads, tuple(notes))

@@ -11,9 +11,11 @@ BATCHES = (1, 3)  # batch sizes with which a file is checked that accepts any
 IMAGES, CLIPS = 4, 5  # dimensions
 MULTIPLES = (1, 32)  # of which the sides are tried to be
 # other sizes with which a dimension is tried, in eighths of its own: a smaller and a wider image;
-# a longer and a shorter sequence, or two shorter ones where the given length is the longest
+# a longer and a shorter sequence, or two shorter ones where the given length is the longest, or two
+# longer ones where it is short
 HEIGHTS, WIDTHS = (6, 5), (5, 9)
-LENGTHS = (9, 6, 3)
+LENGTHS, SHORTER, LONGER = (9, 6), (3, 6), (9, 14)
+SHORT = 5
 Axis = tuple[str, int]
 """The name of an input, and one of its axes."""
 
@@ -25,18 +27,24 @@ class Dimension:
     Attributes:
         name: `height` or `width` of images; `length`, or `length_2` and so on, of sequences.
         axes: The axes that have it.
-        size: Its size in the inputs as they were given.
-        others: Two other sizes, with which the network is tried.
+        eighths: Two other sizes with which the network is tried, as parts of the given size.
         multiple: The number of which other sizes must be multiples.
-        too_long: A greater size, with which the network does not run.
     """
 
     name: str
     axes: tuple[Axis, ...]
-    size: int
-    others: tuple[int, int]
+    eighths: tuple[int, int]
     multiple: int = 1
-    too_long: int | None = None
+
+    def size(self, specs: Specs) -> int:
+        """Its size in the inputs."""
+        name, axis = self.axes[0]
+        return specs[name].shape[axis]
+
+    def others(self, specs: Specs) -> tuple[int, int]:
+        """The two other sizes."""
+        one, other = (near(self.size(specs), each, self.multiple) for each in self.eighths)
+        return one, other
 
 
 @dataclass(frozen=True)
@@ -124,9 +132,7 @@ def image_sides(specs: Specs, multiple: int) -> tuple[Dimension, ...]:
     found = []
     for place, name, eighths in ((-2, "height", HEIGHTS), (-1, "width", WIDTHS)):
         axes = tuple((each, len(specs[each].shape) + place) for each in names)
-        side = specs[names[0]].shape[place]
-        others = tuple(_near(side, each, multiple) for each in eighths)
-        found.append(Dimension(name, axes, side, (others[0], others[1]), multiple))
+        found.append(Dimension(name, axes, eighths, multiple))
     return tuple(found)
 
 
@@ -140,19 +146,12 @@ def _lengths(specs: Specs) -> list[list[Dimension]]:
     found = []
     for number, (size, same) in enumerate(axes.items(), start=1):
         name = "length" if number == 1 else f"length_{number}"
-        longer, shorter, shortest = (_near(size, eighths) for eighths in LENGTHS)
-        if shorter >= size:  # of less than 5
-            tries = [Dimension(name, tuple(same), size, (size + 1, size + 2))]
-        else:
-            tries = [
-                Dimension(name, tuple(same), size, (longer, shorter)),
-                Dimension(name, tuple(same), size, (shortest, shorter), too_long=longer),
-            ]
-        found.append(tries)
+        tries = (LONGER,) if size < SHORT else (LENGTHS, SHORTER)
+        found.append([Dimension(name, tuple(same), eighths) for eighths in tries])
     return found
 
 
-def _near(size: int, eighths: int, multiple: int = 1) -> int:
+def near(size: int, eighths: int, multiple: int = 1) -> int:
     """Some eighths of a size, and one more; a multiple, and not less than twice the least."""
     return max(size * eighths // 8 // multiple, 1) * multiple + multiple
 
@@ -170,7 +169,7 @@ def with_sizes(specs: Specs, dimensions: tuple[Dimension, ...], place: int) -> d
     for dimension in dimensions:
         for name, axis in dimension.axes:
             shape = list(changed[name].shape)
-            shape[axis] = dimension.others[place]
+            shape[axis] = dimension.others(specs)[place]
             changed[name] = replace(changed[name], shape=tuple(shape))
     return changed
 
