@@ -25,8 +25,7 @@ def symbolic_lengths(recurrent: Collection[str] = RECURRENT) -> Iterator[None]:
         recurrent: The recurrent layers, whose kernels here compute no values.
     """
     kernels: dict[Any, Callable[..., Any]] = {
-        getattr(torch.ops.aten, name).input: _lstm if name == "lstm" else _one_state
-        for name in recurrent
+        getattr(torch.ops.aten, name).input: _recurrent for name in recurrent
     }
     kernels[torch.ops.aten.max_pool1d.default] = _max_pool1d
     own = {operator: dict(operator.py_kernels) for operator in kernels}
@@ -45,9 +44,9 @@ def _replace(operator: Any, kernels: dict[Any, Any]) -> None:
     operator._dispatch_cache.clear()
 
 
-def _lstm(
+def _recurrent(
     input: Tensor,
-    hx: tuple[Tensor, Tensor],
+    hx: Tensor | Sequence[Tensor],
     params: object,
     has_biases: bool,
     num_layers: int,
@@ -55,29 +54,11 @@ def _lstm(
     train: bool,
     bidirectional: bool,
     batch_first: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    hidden, cell = hx
-    return _output(input, hidden, bidirectional), torch.empty_like(hidden), torch.empty_like(cell)
-
-
-def _one_state(
-    input: Tensor,
-    hx: Tensor,
-    params: object,
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-) -> tuple[Tensor, Tensor]:
-    return _output(input, hx, bidirectional), torch.empty_like(hx)
-
-
-def _output(input: Tensor, hidden: Tensor, bidirectional: bool) -> Tensor:
-    """(T, N, directions × the width of the hidden state), as the input in (T, N, C)."""
-    width = hidden.shape[2] * (2 if bidirectional else 1)
-    return input.new_empty((*input.shape[:2], width))
+) -> tuple[Tensor, ...]:
+    """Outputs (T, N, directions × width of the hidden state) of an input (T, N, C), and states."""
+    states = [hx] if isinstance(hx, Tensor) else hx  # an LSTM has two
+    width = states[0].shape[2] * (2 if bidirectional else 1)
+    return input.new_empty((*input.shape[:2], width)), *map(torch.empty_like, states)
 
 
 def _max_pool1d(
