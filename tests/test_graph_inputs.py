@@ -130,6 +130,20 @@ def test_one_line_says_what_is_wrong_and_lists_the_inputs(detector: Paths) -> No
     assert not (detector[0].parent / "out").exists()
 
 
+@pytest.mark.mxnet
+def test_a_label_is_not_taken_as_an_input(tmp_path: Path) -> None:
+    sym = import_mxnet().sym
+    scores = sym.FullyConnected(sym.var("data"), num_hidden=3, name="fc")
+    net = sym.SoftmaxOutput(scores, sym.var("softmax_label"), name="softmax")
+    paths = saved(net, tmp_path, data=(1, 4), softmax_label=(1,))
+    result = run(paths, "--input", "data=1,4", "--input", "softmax_label=1")
+    assert result.exit_code == 1
+    assert (
+        "does not take the label 'softmax_label', which only training uses; its inputs are data"
+        in result.stderr
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

@@ -86,7 +86,14 @@ def input_specs(
         GraphError: If an input is missing, or a name is not that of an input.
     """
     names = input_names(graph, arrays, given)
-    problems = [f"has no input {name!r}" for name in given if name not in names]
+    labels = roles(graph).labels
+    problems = [
+        f"does not take the label {name!r}, which only training uses"
+        if name in labels
+        else f"has no input {name!r}"
+        for name in given
+        if name not in names
+    ]
     problems += [f"needs the shape of {name!r}" for name in names if name not in given]
     if problems:
         raise GraphError(
