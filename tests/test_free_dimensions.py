@@ -89,7 +89,7 @@ def test_lines_of_text_have_any_width(
     # two further widths were compared with MXNet, too
     assert len({check.input.rsplit("x", 1)[1] for check in record.parity.checks}) == 3
     # torch's exporter to ONNX unrolls the other layers
-    for batch, width in ((1, 16), (3, 97), (2, 200)) if mode == "lstm" else ((3, 80),):
+    for batch, width in ((1, 16), (3, 97), (2, 200)) if mode in ("lstm", "gru") else ((3, 80),):
         given = torch.randn(batch, 1, 16, width)
         assert rebuilt(paths, record, given) <= 1e-5
     module = import_graph(*paths)

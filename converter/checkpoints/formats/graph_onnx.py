@@ -109,7 +109,7 @@ def _export(job: GraphJob, nodes: Sequence[fx.Node]) -> Any:
     program = export_program(module, job.specs, job.free, job.name)
     names = _unique([*job.outputs, *(f"{node.name} (value)" for node in nodes)])
     try:
-        with quiet(), symbolic_lengths(["lstm"]):  # the exporter unrolls the others
+        with quiet(), symbolic_lengths(["lstm", "gru"]):  # the exporter unrolls the others
             exported = torch.onnx.export(
                 program,
                 dynamo=True,

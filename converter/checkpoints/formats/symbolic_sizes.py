@@ -24,18 +24,22 @@ def symbolic_lengths(recurrent: Collection[str] = RECURRENT) -> Iterator[None]:
     Args:
         recurrent: The recurrent layers, whose kernels here compute no values.
     """
+    table: dict[Any, Callable[..., Any]] = torch._decomp.decomposition_table
     kernels: dict[Any, Callable[..., Any]] = {
         getattr(torch.ops.aten, name).input: _recurrent for name in recurrent
     }
     kernels[torch.ops.aten.max_pool1d.default] = _max_pool1d
     own = {operator: dict(operator.py_kernels) for operator in kernels}
+    decompositions = {each: table[each] for each in kernels if each in table}
     try:
         for operator, kernel in kernels.items():
             _replace(operator, {**own[operator], **dict.fromkeys(_KEYS, kernel)})
+        table.update({each: kernels[each] for each in decompositions})
         yield
     finally:
         for operator, before in own.items():
             _replace(operator, before)
+        table.update(decompositions)
 
 
 def _replace(operator: Any, kernels: dict[Any, Any]) -> None:
