@@ -254,7 +254,7 @@ def test_exchanged_rows_are_compared_on_equal_inputs(tmp_path: Path) -> None:
         ("center_net_resnet18_v1b_dcnv2_voc", (64, 96)),
         ("faster_rcnn_resnet50_v1b_voc", (96, 128)),
         ("faster_rcnn_fpn_resnet50_v1b_coco", (128, 128)),
-        ("mask_rcnn_resnet18_v1b_coco", (96, 128)),
+        ("mask_rcnn_resnet18_v1b_coco", (128, 160)),
         ("mask_rcnn_fpn_resnet18_v1b_coco", (128, 128)),
     ],
 )
