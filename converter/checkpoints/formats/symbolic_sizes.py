@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 _KEYS = (torch._C.DispatchKey.CompositeImplicitAutograd, torch._C.DispatchKey.Autograd)
+_LOCK = RLock()  # torch's tables are one for all threads
 
 
 @contextmanager
@@ -29,17 +31,18 @@ def symbolic_lengths(recurrent: Collection[str] = RECURRENT) -> Iterator[None]:
         getattr(torch.ops.aten, name).input: _recurrent for name in recurrent
     }
     kernels[torch.ops.aten.max_pool1d.default] = _max_pool1d
-    own = {operator: dict(operator.py_kernels) for operator in kernels}
-    decompositions = {each: table[each] for each in kernels if each in table}
-    try:
-        for operator, kernel in kernels.items():
-            _replace(operator, {**own[operator], **dict.fromkeys(_KEYS, kernel)})
-        table.update({each: kernels[each] for each in decompositions})
-        yield
-    finally:
-        for operator, before in own.items():
-            _replace(operator, before)
-        table.update(decompositions)
+    with _LOCK:
+        own = {operator: dict(operator.py_kernels) for operator in kernels}
+        decompositions = {each: table[each] for each in kernels if each in table}
+        try:
+            for operator, kernel in kernels.items():
+                _replace(operator, {**own[operator], **dict.fromkeys(_KEYS, kernel)})
+            table.update({each: kernels[each] for each in decompositions})
+            yield
+        finally:
+            for operator, before in own.items():
+                _replace(operator, before)
+            table.update(decompositions)
 
 
 def _replace(operator: Any, kernels: dict[Any, Any]) -> None:
