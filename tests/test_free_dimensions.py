@@ -103,7 +103,7 @@ def test_lines_of_text_have_any_width(
 
 def test_export_infers_the_shapes_of_recurrent_layers_as_torch_does() -> None:
     """What is given to torch.export in place of running the layer."""
-    from gluon2torch.checkpoints.formats.symbolic_sizes import symbolic_lengths
+    from gluon2torch.checkpoints.formats.symbolic_lengths import symbolic_lengths
 
     own = torch.ops.aten.lstm.input.py_kernels.copy()
     warnings.filterwarnings("ignore", "The tensor attributes")

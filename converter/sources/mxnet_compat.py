@@ -96,6 +96,10 @@ class _Version:
         return self.numbers >= other.numbers
 
 
+# a library that is missing; names of NumPy that are gone; docstrings that `python -OO` left out
+_IMPORT_FAILURES = (ImportError, OSError, AttributeError, TypeError)
+
+
 def has_mxnet() -> bool:
     """Whether MXNet and GluonCV are installed, without importing them."""
     return all(importlib.util.find_spec(name) is not None for name in ("mxnet", "gluoncv"))
@@ -114,7 +118,7 @@ def import_mxnet() -> types.ModuleType:
         try:
             mxnet = importlib.import_module("mxnet")
             importlib.import_module("gluoncv.model_zoo")
-        except Exception as error:  # NumPy's names that are gone raise an AttributeError, too
+        except _IMPORT_FAILURES as error:
             raise MissingDependencyError(
                 f"this step needs MXNet and GluonCV, which cannot be imported ({error}); install "
                 "them with `pip install mxnet==1.9.1 gluoncv==0.10.1.post0` (Python 3.10 to 3.12, "

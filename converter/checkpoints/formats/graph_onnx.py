@@ -19,7 +19,7 @@ from .onnx_regions import use_roi_align
 from .onnx_translations import translations
 from .pt2 import export_program
 from .stepwise_check import largest_difference, nodes_before_jumps, with_outputs
-from .symbolic_sizes import symbolic_lengths
+from .symbolic_lengths import symbolic_lengths
 from .traced_operations import traced_nodes
 
 __all__ = ["require_libraries", "write_graph_onnx"]

@@ -17,7 +17,7 @@ from ..record import WrittenFile
 from ..weights_file import PROGRAM
 from .job import GraphJob
 from .module_check import check_equal
-from .symbolic_sizes import symbolic_lengths
+from .symbolic_lengths import symbolic_lengths
 
 GRAPH_FILE = "mxnet-graph.json"  # in the archive
 EXAMPLE_BATCH = 2

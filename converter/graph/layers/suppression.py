@@ -48,33 +48,38 @@ def _settle(valid: Tensor, removes: Tensor) -> Tensor:
 
     After n repetitions, the first n boxes are final. Usually a few are enough.
     """
-
-    def repeat(kept: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
-        again = valid & ~(removes & kept.unsqueeze(2)).any(1)
-        return again, (again != kept).sum() > 0
+    if not torch.compiler.is_compiling():
+        # torch.jit.trace would record as many repetitions as its example needs
+        jit: Any = torch.jit  # whose functions have no types
+        found: Tensor = jit.script_if_tracing(_repeat)(valid, removes)
+        return found
+    # torch.export records the loop, whose length depends on data
+    from torch._higher_order_ops.while_loop import while_loop
 
     # torch.export requires that a loop's values keep their strides
     valid = valid.clone(memory_format=torch.contiguous_format)
-    # sums: onnxruntime takes `any` of nothing for true, and a loop over an empty block never ends
-    kept, changed = valid.clone(), valid.sum() > 0
-    if torch.compiler.is_compiling():  # torch.export records the loop, whose length depends on data
-        from torch._higher_order_ops.while_loop import while_loop
 
-        loop: Callable[..., tuple[Tensor, Tensor]] = while_loop
-        return loop(_has_changed, repeat, (kept, changed))[0]
-    # torch.jit.trace would record as many repetitions as its example needs
-    jit: Any = torch.jit  # whose functions have no types
-    found: Tensor = jit.script_if_tracing(_repeat)(valid, removes)
-    return found
+    def repeat(kept: Tensor, changed: Tensor) -> tuple[Tensor, Tensor]:
+        again = _remaining(valid, removes, kept)
+        return again, (again != kept).sum() > 0
+
+    loop: Callable[..., tuple[Tensor, Tensor]] = while_loop
+    # sums: onnxruntime takes `any` of nothing for true, and a loop over an empty block never ends
+    return loop(_has_changed, repeat, (valid.clone(), valid.sum() > 0))[0]
 
 
 def _repeat(valid: Tensor, removes: Tensor) -> Tensor:
     kept, changed = valid, bool(valid.any())
     while changed:
         before = kept
-        kept = valid & ~(removes & before.unsqueeze(2)).any(1)
+        kept = _remaining(valid, removes, before)
         changed = bool((kept != before).any())
     return kept
+
+
+def _remaining(valid: Tensor, removes: Tensor, kept: Tensor) -> Tensor:
+    """The boxes that none of the kept ones removes."""
+    return valid & ~(removes & kept.unsqueeze(2)).any(1)
 
 
 def _has_changed(_: Tensor, changed: Tensor) -> Tensor:
